@@ -1,0 +1,111 @@
+"""The stream side of Postgres: engine, declarative base, transactions, bulk COPY."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar
+
+import psycopg
+from sqlalchemy import BigInteger, DateTime, Engine, MetaData, Text, create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from broker.config import config
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Table(DeclarativeBase):
+    """Base of every table that a stream writes; Alembic owns them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        int: BigInteger,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return ``url`` with the driver that SQLAlchemy shall use."""
+    return "postgresql+psycopg://" + url.partition("://")[2]
+
+
+@cache
+def engine() -> Engine:
+    """Return this process's engine; make it after the fork, never before."""
+    settings = config().postgres
+    return create_engine(
+        sqlalchemy_url(settings.url.get_secret_value()),
+        pool_pre_ping=True,
+        pool_size=1,
+        max_overflow=4,
+        connect_args={
+            "connect_timeout": settings.connect_timeout_s,
+            "options": f"-c statement_timeout={settings.statement_timeout_s * 1000}",
+        },
+    )
+
+
+@cache
+def _sessions() -> sessionmaker[Session]:
+    return sessionmaker(engine(), expire_on_commit=False)
+
+
+@contextmanager
+def transaction(*, statement_timeout_s: int | None = None) -> Iterator[Session]:
+    """Open one transaction; commit at the end, roll back on an exception.
+
+    Parameters
+    ----------
+    statement_timeout_s : int, optional
+        Longest statement in this transaction [s]; the process's default when not given.
+    """
+    with _sessions().begin() as session:
+        if statement_timeout_s is not None:
+            session.connection().exec_driver_sql(
+                f"SET LOCAL statement_timeout = {int(statement_timeout_s) * 1000}"
+            )
+        yield session
+
+
+def cursor(session: Session) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Return a raw psycopg cursor inside ``session``'s transaction, for COPY and bulk reads."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)  # noqa: S101 the only driver configured
+    return connection.cursor()
+
+
+def copy_rows(
+    cursor: psycopg.Cursor[tuple[Any, ...]],
+    table: str,
+    columns: Sequence[str],
+    types: Sequence[str],
+    rows: Iterator[Sequence[Any]] | Sequence[Sequence[Any]],
+) -> None:
+    """COPY ``rows`` into ``table`` in binary form.
+
+    Parameters
+    ----------
+    cursor : psycopg.Cursor
+        Inside an open transaction.
+    table : str
+        A name of ours, never user input.
+    columns, types : sequence of str
+        Column names and their Postgres types (binary COPY does no casts).
+    rows : iterable of sequences
+        Values in the order of ``columns``.
+    """
+    names = ", ".join(f'"{name}"' for name in columns)
+    with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
