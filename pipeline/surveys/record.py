@@ -1,0 +1,54 @@
+"""What Nightjar must know of a survey to carry its alerts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from pipeline.alerts.batch import Batch, Packet, Rejected
+
+_UNIX_EPOCH_JD_UTC = 2440587.5
+_HALF_DAY = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One survey: how its packets are read and what its public topics are.
+
+    Attributes
+    ----------
+    name : str
+        As in topic names, lower case.
+    classes : tuple of str
+        Last words of its topics.
+    output_schema : str
+        File in ``pipeline/schemas`` that its messages are written with.
+    decode : callable
+        Packets to a batch, and what could not be read; never raises for a bad packet.
+    dec_range_deg : tuple of two floats
+        Declinations where it finds objects, inclusive.
+    position_error_arcsec : float
+        How far two detections of one object may lie apart.
+    night_utc_offset_h : int
+        Local standard time at the observatory; a night runs from local noon to noon.
+    has_limits : bool
+        Whether its messages carry non-detections.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    output_schema: str
+    decode: Callable[[Sequence[Packet]], tuple[Batch, list[Rejected]]]
+    dec_range_deg: tuple[float, float]
+    position_error_arcsec: float
+    night_utc_offset_h: int
+    has_limits: bool
+
+    def night(self, at: datetime) -> date:
+        """Return the night of ``at`` (aware), named by its starting date."""
+        local = at + timedelta(hours=self.night_utc_offset_h)
+        return (local.replace(tzinfo=None) - _HALF_DAY).date()
+
+    def night_of_jd(self, jd_utc: float) -> date:
+        """Return the night of ``jd_utc``, named by its starting date."""
+        unix_days = jd_utc - _UNIX_EPOCH_JD_UTC + self.night_utc_offset_h / 24 - 0.5
+        return date(1970, 1, 1) + timedelta(days=unix_days // 1)
