@@ -1,0 +1,1 @@
+"""The Django project and the wire; knows no astronomy."""

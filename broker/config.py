@@ -106,9 +106,7 @@ class KafkaSettings(Section):
 class StreamSettings(Section):
     """Where one input stream is read, and how fast."""
 
-    topic: Annotated[
-        str, Field(description="topic, or a regular expression beginning with ^")
-    ]
+    topic: Annotated[str, Field(description="topic, or a regular expression beginning with ^")]
     bootstrap_servers: Annotated[
         str, Field(description="empty: our own broker on its inside listener")
     ] = ""
@@ -257,12 +255,10 @@ class LsstSettings(Section):
 class ArchiveSettings(Section):
     """Where raw packets are kept."""
 
-    path: Annotated[str, Field(description="folder; relative to the project")] = (
-        ".nightjar/archive"
-    )
-    segment_bytes: Annotated[int, Field(gt=0, description="a segment is closed above this size")] = (
-        1_073_741_824
-    )
+    path: Annotated[str, Field(description="folder; relative to the project")] = ".nightjar/archive"
+    segment_bytes: Annotated[
+        int, Field(gt=0, description="a segment is closed above this size")
+    ] = 1_073_741_824
 
 
 class WebSettings(Section):
@@ -306,9 +302,9 @@ class TestingSettings(Section):
 class Config(Section):
     """The whole configuration."""
 
-    home: Annotated[str, Field(description="state of the native parts; relative to the project")] = (
-        ".nightjar"
-    )
+    home: Annotated[
+        str, Field(description="state of the native parts; relative to the project")
+    ] = ".nightjar"
     postgres: PostgresSettings = PostgresSettings()
     redis: RedisSettings = RedisSettings()
     kafka: KafkaSettings = KafkaSettings()

@@ -2,8 +2,15 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Identity, Index, LargeBinary, SmallInteger, UniqueConstraint
-from sqlalchemy import func
+from sqlalchemy import (
+    CheckConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table

@@ -1,0 +1,1 @@
+"""The range protocol: which worker carries which offsets, and what happens when it dies."""

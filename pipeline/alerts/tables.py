@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from sqlalchemy import (
+    REAL,
     Boolean,
     CheckConstraint,
     Double,
@@ -10,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    REAL,
     SmallInteger,
     UniqueConstraint,
     func,

@@ -1,0 +1,1 @@
+"""Static catalogs of the sky: what is loaded, how, and where it is matched."""

@@ -1,0 +1,1 @@
+"""The only modules that open other sockets than Postgres, Redis and Kafka."""

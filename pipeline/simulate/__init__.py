@@ -1,0 +1,1 @@
+"""Schema-true packets of an invented night, with a truth table."""

@@ -1,0 +1,1 @@
+"""Pages and REST of the data; nothing else imports it."""
