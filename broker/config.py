@@ -1,8 +1,9 @@
 """Every setting once: typed, bounded, described.
 
-Values come, the stronger first, from the environment (``NIGHTJAR_SECTION__FIELD``), ``.env``, the
-secrets file named by ``NIGHTJAR_SECRETS``, ``nightjar.toml`` and what ``compose/native`` wrote about
-the parts that it started. The variable names of the systems before us are accepted as aliases.
+Values come, the stronger first, from the environment (``NIGHTJAR_SECTION__FIELD``), ``.env``, what
+``compose/native`` wrote about the parts that it started, the secrets file named by
+``NIGHTJAR_SECRETS`` and ``nightjar.toml``. The variable names of the systems before us are accepted
+as aliases.
 """
 
 import os

@@ -77,7 +77,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Points:
-    """Photometry of a whole batch: ``parent`` is the alert's position, ``rows`` its packed point."""
+    """Photometry of a batch: ``parent`` is the alert's position, ``rows`` its packed point."""
 
     parent: NDArray[np.int64]
     rows: NDArray[Any]

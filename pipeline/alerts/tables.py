@@ -1,4 +1,4 @@
-"""What the alert streams write: alerts, objects, light curves, duplicates, gaps, archive segments."""
+"""What the alert streams write: alerts, objects, light curves, duplicates, gaps."""
 
 from datetime import date, datetime
 
@@ -22,24 +22,6 @@ from broker.db import Table
 OUTPUT_CLASS_TOPIC = 1
 OUTPUT_NONE_TOPIC = 2
 OUTPUT_SELECTED = 4
-
-
-class ArchiveSegment(Table):
-    """One append-only file of raw packets."""
-
-    __tablename__ = "archive_segments"
-    __table_args__ = (UniqueConstraint("host", "path"),)
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    host: Mapped[str]
-    path: Mapped[str] = mapped_column(comment="relative to archive.path")
-    survey: Mapped[str]
-    night: Mapped[date] = mapped_column(comment="of the first packet's Kafka timestamp")
-    bytes: Mapped[int | None] = mapped_column(comment="when closed [bytes]")
-    sha256: Mapped[str | None] = mapped_column(comment="when closed")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    closed_at: Mapped[datetime | None]
-    confirmed_at: Mapped[datetime | None] = mapped_column(comment="found whole on S3")
 
 
 class SkyObject(Table):

@@ -1,0 +1,252 @@
+"""Raw packets on disk: append-only segments, written once and sequentially.
+
+Each worker process writes its own segment per survey and night, with a sidecar ``.idx`` of fixed
+records beside it, so that a segment can be cut into packets without the database. A range that is
+worked again appends its packets again; readers take the first index record of a coordinate whose
+checksum is right, and rows of the database name their slice themselves.
+"""
+
+import hashlib
+import os
+import socket
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Identity, UniqueConstraint, func, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from broker.db import Table, transaction
+from broker.kafka_types import Packet
+
+INDEX_RECORD = np.dtype(
+    [
+        ("source_id", "<i8"),
+        ("partition", "<i4"),
+        ("offset", "<i8"),
+        ("timestamp_ms", "<i8"),
+        ("start", "<i8"),
+        ("length", "<i4"),
+        ("crc32", "<u4"),
+    ]
+)
+MAX_OPEN_SEGMENTS = 4
+
+
+class ArchiveError(Exception):
+    """A packet cannot be had from the archive; the message says which and why."""
+
+
+class ArchiveSegment(Table):
+    """One append-only file of raw packets."""
+
+    __tablename__ = "archive_segments"
+    __table_args__ = (UniqueConstraint("host", "path"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    host: Mapped[str]
+    path: Mapped[str] = mapped_column(comment="relative to archive.path")
+    survey: Mapped[str]
+    night: Mapped[date] = mapped_column(comment="of the first packet's Kafka timestamp")
+    bytes: Mapped[int | None] = mapped_column(comment="when closed [bytes]")
+    sha256: Mapped[str | None] = mapped_column(comment="when closed")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None] = mapped_column(comment="found whole on S3")
+
+
+class Slice(NamedTuple):
+    """Where one packet lies."""
+
+    segment_id: int
+    start: int
+    length: int
+    crc32: int
+
+
+@dataclass
+class _Segment:
+    """An open file with its index and its running checksum."""
+
+    id: int
+    data_fd: int
+    index_fd: int
+    size_bytes: int = 0
+    sha256: Any = field(default_factory=hashlib.sha256)
+
+    def append(self, buffer: bytes, records: NDArray[Any]) -> None:
+        _write_all(self.data_fd, buffer)
+        os.fdatasync(self.data_fd)
+        _write_all(self.index_fd, records.tobytes())
+        os.fdatasync(self.index_fd)
+        self.sha256.update(buffer)
+        self.size_bytes += len(buffer)
+
+    def close_files(self) -> None:
+        os.close(self.data_fd)
+        os.close(self.index_fd)
+
+
+class ArchiveWriter:
+    """The segments that this process writes; make it after the fork.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the archive, made when missing.
+    segment_bytes : int
+        A segment is closed once it is larger than this [bytes].
+    """
+
+    def __init__(self, root: Path, segment_bytes: int) -> None:
+        self._root = root
+        self._segment_bytes = segment_bytes
+        self._open: dict[tuple[str, date], _Segment] = {}
+
+    def append(
+        self, survey: str, night: date, source_id: int, partition: int, packets: Sequence[Packet]
+    ) -> list[Slice]:
+        """Write ``packets`` durably and return where each lies; a repeat appends them again.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or gone; the segment is given up, the next call starts another.
+        """
+        if not packets:
+            return []
+        segment = self._segment(survey, night)
+        records = np.zeros(len(packets), INDEX_RECORD)
+        records["source_id"] = source_id
+        records["partition"] = partition
+        records["offset"] = [packet.offset for packet in packets]
+        records["timestamp_ms"] = [packet.timestamp_ms for packet in packets]
+        lengths = np.array([len(packet.value) for packet in packets], np.int64)
+        records["length"] = lengths
+        records["start"] = segment.size_bytes + np.cumsum(lengths) - lengths
+        records["crc32"] = [zlib.crc32(packet.value) for packet in packets]
+        try:
+            segment.append(b"".join(packet.value for packet in packets), records)
+        except OSError:
+            del self._open[survey, night]
+            segment.close_files()
+            raise
+        return [
+            Slice(segment.id, start, length, crc)
+            for start, length, crc in zip(
+                records["start"].tolist(),
+                records["length"].tolist(),
+                records["crc32"].tolist(),
+                strict=True,
+            )
+        ]
+
+    def close(self) -> None:
+        """Close every segment and record its size and checksum."""
+        for key in list(self._open):
+            self._close(key)
+
+    def _segment(self, survey: str, night: date) -> _Segment:
+        key = (survey, night)
+        if key in self._open and self._open[key].size_bytes > self._segment_bytes:
+            self._close(key)
+        if key not in self._open:
+            while len(self._open) >= MAX_OPEN_SEGMENTS:
+                self._close(next(iter(self._open)))
+            self._open[key] = self._create(survey, night)
+        return self._open[key]
+
+    def _create(self, survey: str, night: date) -> _Segment:
+        host = socket.gethostname()
+        name = f"{host}-{os.getpid()}-{time.time_ns()}.seg"
+        path = Path(survey) / f"{night:%Y%m%d}" / name
+        file = self._root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with transaction() as session:
+            row = ArchiveSegment(host=host, path=str(path), survey=survey, night=night)
+            session.add(row)
+            session.flush()
+            segment_id = row.id
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        return _Segment(
+            id=segment_id,
+            data_fd=os.open(file, flags, 0o640),
+            index_fd=os.open(file.with_suffix(".idx"), flags, 0o640),
+        )
+
+    def _close(self, key: tuple[str, date]) -> None:
+        segment = self._open.pop(key)
+        segment.close_files()
+        with transaction() as session:
+            session.execute(
+                update(ArchiveSegment)
+                .where(ArchiveSegment.id == segment.id)
+                .values(
+                    bytes=segment.size_bytes,
+                    sha256=segment.sha256.hexdigest(),
+                    closed_at=func.now(),
+                )
+            )
+
+
+def read_slice(root: Path, piece: Slice) -> bytes:
+    """Return one packet.
+
+    Raises
+    ------
+    ArchiveError
+        If the segment is unknown or gone, too short, or the bytes do not have their checksum.
+    """
+    with transaction() as session:
+        path = session.scalar(
+            select(ArchiveSegment.path).where(ArchiveSegment.id == piece.segment_id)
+        )
+    if path is None:
+        raise ArchiveError(f"archive segment {piece.segment_id} is not known")
+    try:
+        with (root / path).open("rb") as file:
+            file.seek(piece.start)
+            packet = file.read(piece.length)
+    except FileNotFoundError:
+        raise ArchiveError(
+            f"archive segment {path} is not on this machine or has expired"
+        ) from None
+    if len(packet) < piece.length:
+        raise ArchiveError(f"{path}: ends before byte {piece.start + piece.length}")
+    if zlib.crc32(packet) != piece.crc32:
+        raise ArchiveError(f"{path}: bytes {piece.start} to {piece.start + piece.length} differ")
+    return packet
+
+
+def cut_segment(file: Path) -> Iterator[tuple[int, int, Packet]]:
+    """Yield source id, partition and packet of each whole packet in a segment, by its index.
+
+    A coordinate written twice comes once; a torn or damaged packet is passed over.
+    """
+    index = np.fromfile(file.with_suffix(".idx"), np.uint8)
+    whole = len(index) // INDEX_RECORD.itemsize * INDEX_RECORD.itemsize
+    seen: set[tuple[int, int, int]] = set()
+    with file.open("rb") as data:
+        for source_id, partition, offset, timestamp_ms, start, length, crc in (
+            index[:whole].view(INDEX_RECORD).tolist()
+        ):
+            coordinates = (source_id, partition, offset)
+            if coordinates in seen:
+                continue
+            data.seek(start)
+            value = data.read(length)
+            if len(value) == length and zlib.crc32(value) == crc:
+                seen.add(coordinates)
+                yield source_id, partition, Packet(offset, timestamp_ms, value)
+
+
+def _write_all(fd: int, buffer: bytes) -> None:
+    view = memoryview(buffer)
+    while view:
+        view = view[os.write(fd, view) :]
