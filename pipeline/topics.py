@@ -1,0 +1,137 @@
+"""Every topic that is read or written; nothing else names one.
+
+Adding a topic is one record here: ``create_topics`` makes it, the broker's rights are derived from
+it, and the contract tests pick it up.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from broker.config import Config
+
+DAY_MS = 86_400_000
+SCHEMA_VERSION = "1.0"
+"""Of the public Avro schemas; a new nullable field at the end of a record raises the minor."""
+
+
+@dataclass(frozen=True)
+class InputStream:
+    """A stream that a listener cuts into ranges.
+
+    Attributes
+    ----------
+    name : str
+        As in ``manage.py listen NAME`` and the settings section ``streams.NAME``.
+    survey : str
+        Whose decoder reads its packets.
+    task : str
+        Celery task that works on one range.
+    queue : str
+        Celery queue of the task.
+    own_topics : tuple of str
+        Topics, or prefixes ending in ``*``, by which our own broker carries it.
+    """
+
+    name: str
+    survey: str
+    task: str
+    queue: str
+    own_topics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OutputTopic:
+    """A topic that we write.
+
+    Attributes
+    ----------
+    name : str
+        On Kafka.
+    survey : str or None
+        None: messages of every survey, each with its own schema.
+    description : str
+        One sentence for the topic page.
+    is_public : bool
+        Open to every account; then, and only then, its name begins with ``babamul.``.
+    """
+
+    name: str
+    survey: str | None
+    description: str
+    is_public: bool = True
+
+
+STREAMS = (
+    InputStream("ztf", "ztf", "alerts.process", "alerts", ("ztf_*",)),
+    InputStream("lsst", "lsst", "alerts.process", "alerts", ("lsst-alerts-*",)),
+)
+
+NONE_TOPIC = "babamul.none"
+
+_CLASS_TEXT = {
+    "stellar": "lie on a star",
+    "hosted": "have a galaxy nearby",
+    "hostless": "have neither star nor galaxy nearby",
+    "unknown": "lie outside the point-source catalog's footprint",
+}
+_CLASSES = {
+    "ztf": ("stellar", "hosted", "hostless"),
+    "lsst": ("stellar", "hosted", "hostless", "unknown"),
+}
+_OTHER = {"ztf": "lsst", "lsst": "ztf"}
+
+
+def class_topic(survey: str, alert_class: str, *, is_matched: bool) -> str:
+    """Return the topic of a published alert."""
+    match = f"{'' if is_matched else 'no-'}{_OTHER[survey]}-match"
+    return f"babamul.{survey}.{match}.{alert_class}"
+
+
+def other_survey(survey: str) -> str:
+    """Return the survey that ``survey`` is matched with."""
+    return _OTHER[survey]
+
+
+def _class_topics() -> Iterator[OutputTopic]:
+    for survey, classes in _CLASSES.items():
+        for is_matched in (False, True):
+            for alert_class in classes:
+                other = _OTHER[survey].upper()
+                yield OutputTopic(
+                    class_topic(survey, alert_class, is_matched=is_matched),
+                    survey,
+                    f"{survey.upper()} alerts {'with' if is_matched else 'without'} an {other} "
+                    f"counterpart that {_CLASS_TEXT[alert_class]}.",
+                )
+
+
+OUTPUTS = (
+    *_class_topics(),
+    OutputTopic(
+        NONE_TOPIC,
+        None,
+        "Second copy of hostless alerts of both surveys with no counterpart in any catalog.",
+    ),
+)
+
+
+def stream(name: str) -> InputStream:
+    """Return the stream called ``name``.
+
+    Raises
+    ------
+    KeyError
+        Naming the streams that exist.
+    """
+    for candidate in STREAMS:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no stream {name!r}; known: {', '.join(s.name for s in STREAMS)}")
+
+
+def topic_config(settings: Config) -> dict[str, str]:
+    """Return the Kafka settings that every topic of ours shares."""
+    return {
+        "cleanup.policy": "delete",
+        "max.message.bytes": str(settings.kafka.message_max_bytes),
+    }
