@@ -1,0 +1,159 @@
+"""Which object of the other survey each alert belongs to; once found, kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from broker.db import cursor
+from pipeline.alerts.crossmatch import ObjectMatches, match_objects
+from pipeline.surveys.record import Survey
+
+
+@dataclass(frozen=True)
+class Known:
+    """An object's stored match."""
+
+    match_id: int | None
+    separation_arcsec: float | None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Survey matches of a batch.
+
+    Attributes
+    ----------
+    match_id : int64[n]
+        ``objects.id`` in the other survey for each alert, −1 none.
+    links : dict
+        New stored matches: object → (its match, separation in arcsec), for both sides.
+    """
+
+    match_id: NDArray[np.int64]
+    links: dict[int, tuple[int, float]] = field(default_factory=dict)
+
+
+def match_radius_arcsec(survey: Survey, other: Survey) -> float:
+    """Return how far two surveys' positions of one object may lie apart [arcsec]."""
+    return max(survey.position_error_arcsec, other.position_error_arcsec)
+
+
+def find(
+    session: Session,
+    survey: Survey,
+    other: Survey,
+    ra_deg: NDArray[np.float64],
+    dec_deg: NDArray[np.float64],
+    eligible: NDArray[np.bool_],
+) -> ObjectMatches:
+    """Return objects of ``other`` near the eligible positions that it can see at all."""
+    low, high = other.dec_range_deg
+    at = np.flatnonzero(eligible & (dec_deg >= low) & (dec_deg <= high))
+    found = match_objects(
+        session, other.name, ra_deg[at], dec_deg[at], match_radius_arcsec(survey, other)
+    )
+    return ObjectMatches(at[found.alert], found.object_id, found.separation_arcsec)
+
+
+def lock(session: Session, object_ids: NDArray[np.int64]) -> dict[int, Known]:
+    """Lock objects of both surveys in one order and return their stored matches."""
+    ids = np.unique(object_ids[object_ids >= 0]).tolist()
+    with cursor(session) as cur:
+        cur.execute(
+            "SELECT id, survey_match_id, survey_match_arcsec FROM objects"
+            " WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            (ids,),
+            binary=True,
+        )
+        return {row[0]: Known(row[1], row[2]) for row in cur}
+
+
+def resolve(
+    object_id: NDArray[np.int64],
+    found: ObjectMatches,
+    known: Mapping[int, Known],
+    linkable: NDArray[np.bool_],
+) -> Resolved:
+    """Decide each alert's match, in order of arrival.
+
+    Parameters
+    ----------
+    object_id : int64[n]
+        ``objects.id`` of each alert, −1 none.
+    found : ObjectMatches
+        Objects of the other survey near each alert, nearest first.
+    known : mapping
+        Stored matches of the objects of both sides.
+    linkable : bool[n]
+        Alerts whose object the other side may take as its match.
+
+    Notes
+    -----
+    The nearest object near this alert wins; with none near, the stored match stays, however far
+    the alert lies now. The other side takes this object when it has no match or a farther one.
+    """
+    nearest: dict[int, tuple[int, float]] = {}
+    for alert, candidate, separation in zip(
+        found.alert.tolist(),
+        found.object_id.tolist(),
+        found.separation_arcsec.tolist(),
+        strict=True,
+    ):
+        nearest.setdefault(alert, (candidate, separation))
+    resolved = Resolved(np.full(len(object_id), -1, np.int64))
+    for alert, own in enumerate(object_id.tolist()):
+        if own < 0:
+            continue
+        if alert in nearest:
+            resolved.match_id[alert] = nearest[alert][0]
+            if linkable[alert]:
+                _link(resolved.links, known, own, nearest[alert])
+        else:
+            resolved.match_id[alert] = _stored(resolved.links, known, own)
+    return resolved
+
+
+def write(session: Session, links: Mapping[int, tuple[int, float]]) -> None:
+    """Store new matches; the rows are locked already."""
+    if not links:
+        return
+    ids = sorted(links)
+    with cursor(session) as cur:
+        cur.execute(
+            "UPDATE objects AS o SET survey_match_id = u.match_id, survey_match_arcsec = u.arcsec"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS u (id, match_id, arcsec)"
+            " WHERE o.id = u.id",
+            (ids, [links[i][0] for i in ids], [links[i][1] for i in ids]),
+        )
+
+
+def _link(
+    links: dict[int, tuple[int, float]],
+    known: Mapping[int, Known],
+    own: int,
+    nearest: tuple[int, float],
+) -> None:
+    other, separation = nearest
+    links[own] = nearest
+    has, at = _stored(links, known, other), _stored_arcsec(links, known, other)
+    if has < 0 or has == own or separation < at:
+        links[other] = (own, separation)
+
+
+def _stored(links: Mapping[int, tuple[int, float]], known: Mapping[int, Known], own: int) -> int:
+    if own in links:
+        return links[own][0]
+    match_id = known[own].match_id if own in known else None
+    return -1 if match_id is None else match_id
+
+
+def _stored_arcsec(
+    links: Mapping[int, tuple[int, float]], known: Mapping[int, Known], own: int
+) -> float:
+    if own in links:
+        return links[own][1]
+    separation = known[own].separation_arcsec if own in known else None
+    return np.inf if separation is None else separation
