@@ -74,6 +74,22 @@ class Decided:
     candidates: Sequence[bytes]
     properties: Sequence[bytes]
 
+    def take(self, index: NDArray[np.int64]) -> "Decided":
+        """Return the decisions at ``index``."""
+        return Decided(
+            object_id=self.object_id[index],
+            match_id=self.match_id[index],
+            hpx29=self.hpx29[index],
+            flags=self.flags[index],
+            gate_reason=self.gate_reason[index],
+            alert_class=self.alert_class[index],
+            output_topic=self.output_topic[index],
+            outputs=self.outputs[index],
+            rule_version=self.rule_version,
+            candidates=[self.candidates[at] for at in index],
+            properties=[self.properties[at] for at in index],
+        )
+
 
 @dataclass(frozen=True)
 class Stored:

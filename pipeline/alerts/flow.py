@@ -1,0 +1,292 @@
+"""One range of packets through every step, from Kafka to Kafka."""
+
+import errno
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import psycopg
+import sqlalchemy.exc
+import structlog
+from sqlalchemy.orm import Session
+
+from broker import dead_letters
+from broker.archive import Slice
+from broker.config import Config
+from broker.dead_letters import Letter
+from broker.db import transaction
+from broker.errors import TransientError
+from broker.failpoints import failpoint
+from broker.kafka_types import Packet, ReadResult
+from broker.ranges.claim import Claim, Counts, finish, still_mine
+from pipeline.alerts import publish, store
+from pipeline.alerts.batch import Batch, Rejected
+from pipeline.alerts.decide import Classified, classify_batch, decide
+from pipeline.alerts.merge import Merged, merge
+from pipeline.alerts.resources import Resources
+from pipeline.alerts.store import Source
+from pipeline.surveys.record import Survey
+
+log = structlog.get_logger(__name__)
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+
+
+class RangeLostError(Exception):
+    """Another worker holds the range now; this one stops without a trace."""
+
+
+@dataclass
+class Tally:
+    """What became of the packets of one range."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    published: int = 0
+
+    def counts(self) -> Counts:
+        """Return the tally as the range row keeps it."""
+        return Counts(self.read, self.stored, self.duplicates, self.dead, self.published)
+
+
+@dataclass
+class RangeWork:
+    """One claimed range and what it needs: settings, open clients, where it was read."""
+
+    claim: Claim
+    source: Source
+    survey: Survey
+    settings: Config
+    resources: Resources
+    tally: Tally = field(default_factory=Tally)
+
+
+def carry(work: RangeWork) -> None:
+    """Carry a claimed range from the stream to its topics; safe to repeat at any point.
+
+    Raises
+    ------
+    TransientError
+        If a server is away; nothing is lost, the range must be worked again.
+    RangeLostError
+        If the lease went to another worker.
+    """
+    claim = work.claim
+    result = work.resources.reader(claim.stream).read(
+        claim.topic, claim.partition, claim.first, claim.last
+    )
+    failpoint("after_read")
+    work.tally.read = len(result.packets)
+    parts = list(split(result, claim.first, claim.last, work.settings.ranges.bytes_per_task))
+    for at, (part, first, last) in enumerate(parts):
+        _carry_part(work, part, first, last, is_last=at == len(parts) - 1)
+
+
+def split(
+    result: ReadResult, first: int, last: int, largest_bytes: int
+) -> Iterator[tuple[ReadResult, int, int]]:
+    """Cut what was read into parts of at most ``largest_bytes``, each with its offsets.
+
+    The offsets of the parts join without a hole, so that every gap belongs to one part.
+    """
+    packets: list[Packet] = []
+    size_bytes = 0
+    for packet in result.packets:
+        if packets and size_bytes + len(packet.value) > largest_bytes:
+            yield _part(packets, result.gaps, first, packet.offset - 1), first, packet.offset - 1
+            first, packets, size_bytes = packet.offset, [], 0
+        packets.append(packet)
+        size_bytes += len(packet.value)
+    yield _part(packets, result.gaps, first, last), first, last
+
+
+def is_infrastructure(error: BaseException) -> bool:
+    """Return whether a server or the disk failed, rather than a packet or our code."""
+    if isinstance(error, TransientError | psycopg.OperationalError | psycopg.InterfaceError):
+        return True
+    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+        return True
+    return isinstance(error, OSError) and error.errno in _DISK_ERRORS
+
+
+def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_last: bool) -> None:
+    batch, rejected = work.survey.decode(part.packets)
+    slices = _archive(work, part.packets)
+    failpoint("after_archive")
+    try:
+        _store(work, batch, rejected, part.gaps, slices)
+    except Exception as error:
+        if is_infrastructure(error):
+            raise
+        log.warning("range.isolating", error=repr(error), packets=len(batch))
+        _store_one_by_one(work, batch, rejected, part.gaps, slices)
+    failpoint("after_store")
+    _publish(work, first, last, is_last=is_last)
+
+
+def _archive(work: RangeWork, packets: Sequence[Packet]) -> dict[int, Slice]:
+    """Write the packets to the archive; return where each offset lies."""
+    if not packets:
+        return {}
+    night = work.survey.night(store.utc_from_ms(packets[0].timestamp_ms))
+    slices = work.resources.archive().append(
+        work.survey.name, night, work.source.id, work.source.partition, packets
+    )
+    return {packet.offset: piece for packet, piece in zip(packets, slices, strict=True)}
+
+
+def _store_one_by_one(
+    work: RangeWork,
+    batch: Batch,
+    rejected: Sequence[Rejected],
+    gaps: Sequence[tuple[int, int]],
+    slices: dict[int, Slice],
+) -> None:
+    """Find the packet that breaks its range: it alone becomes a dead letter."""
+    empty = batch.take(np.empty(0, np.int64))
+    _store(work, empty, rejected, gaps, slices)
+    for at in range(len(batch)):
+        single = batch.take(np.array([at]))
+        try:
+            _store(work, single, (), (), slices)
+        except Exception as error:
+            if is_infrastructure(error):
+                raise
+            buried = Rejected(batch.packets[at], "unexpected", repr(error), traceback.format_exc())
+            _store(work, empty, [buried], (), slices)
+
+
+def _store(
+    work: RangeWork,
+    batch: Batch,
+    rejected: Sequence[Rejected],
+    gaps: Sequence[tuple[int, int]],
+    slices: dict[int, Slice],
+) -> None:
+    """Carry a batch through transactions A1 and A2.
+
+    Two transactions, because two simultaneous alerts of one object in two surveys must see each
+    other: each commits its own object before it looks for the other's.
+    """
+    timeout_s = work.settings.postgres.worker_statement_timeout_s
+    tally = Tally(read=work.tally.read)
+    if len(batch):
+        with transaction(statement_timeout_s=timeout_s) as session:
+            classified = classify_batch(session, batch, work.settings, work.resources.footprint())
+        with transaction(statement_timeout_s=timeout_s) as session:
+            merged = merge(session, batch)
+        with transaction(statement_timeout_s=timeout_s) as session:
+            _store_alerts(session, work, batch, classified, merged, slices, tally)
+            _bury(session, work, rejected, slices)
+            store.insert_gaps(session, work.source, gaps)
+    elif rejected or gaps:
+        with transaction(statement_timeout_s=timeout_s) as session:
+            _bury(session, work, rejected, slices)
+            store.insert_gaps(session, work.source, gaps)
+    work.tally.stored += tally.stored
+    work.tally.duplicates += tally.duplicates
+    work.tally.dead += len(rejected)
+
+
+def _store_alerts(
+    session: Session,
+    work: RangeWork,
+    batch: Batch,
+    classified: Classified,
+    merged: Merged,
+    slices: dict[int, Slice],
+    tally: Tally,
+) -> None:
+    decided = decide(session, work.survey, work.settings.route, batch, classified, merged)
+    _, first = np.unique(batch.candid, return_index=True)
+    first.sort()
+    inserted = store.insert_alerts(
+        session,
+        work.survey,
+        work.source,
+        batch.take(first),
+        decided.take(first),
+        [slices[batch.packets[at].offset] for at in first],
+    )
+    is_new = np.zeros(len(batch), bool)
+    is_new[first] = [candid in inserted for candid in batch.candid[first].tolist()]
+    store.count_alerts(session, merged.object_id, batch.jd_utc, is_new)
+    others = [(int(batch.candid[at]), batch.packets[at].offset) for at in np.flatnonzero(~is_new)]
+    tally.stored = len(inserted)
+    tally.duplicates = store.insert_duplicates(session, batch.survey, work.source, others)
+    dead_letters.resolve(
+        session, work.source.id, work.source.partition, [p.offset for p in batch.packets]
+    )
+
+
+def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
+    """Send what waits in [first, last], then mark it; transaction B ends the range."""
+    with transaction() as session:
+        if not still_mine(session, work.claim):
+            raise RangeLostError
+        pending = publish.read_pending(session, work.survey.name, work.source, first, last)
+    outgoing = publish.build(pending)
+    delivered = publish.settle(
+        outgoing, work.resources.producer().send([sent.message for sent in outgoing])
+    )
+    failpoint("after_ack")
+    work.tally.published += delivered.published
+    with transaction() as session:
+        publish.mark(session, delivered.cleared)
+        dead_letters.bury(
+            session,
+            work.claim.stream,
+            work.claim.topic,
+            work.source.id,
+            [_too_large(work, sent) for sent in delivered.too_large],
+        )
+        failpoint("before_done")
+        if is_last and not delivered.failed:
+            finish(session, work.claim, work.tally.counts())
+    if delivered.failed:
+        raise TransientError(
+            f"{len(delivered.failed)} of {len(outgoing)} messages were not acknowledged, "
+            f"first: {delivered.failed[0].text}"
+        )
+
+
+def _bury(
+    session: Session, work: RangeWork, rejected: Sequence[Rejected], slices: dict[int, Slice]
+) -> None:
+    letters = []
+    for bad in rejected:
+        at = store.utc_from_ms(bad.packet.timestamp_ms)
+        piece = slices[bad.packet.offset]
+        letters.append(
+            Letter(
+                partition=work.source.partition,
+                offset=bad.packet.offset,
+                reason=bad.reason,
+                message=bad.message,
+                traceback=bad.traceback,
+                kafka_timestamp=at,
+                night=work.survey.night(at),
+                packet=bad.packet.value,
+                archive=(piece.segment_id, piece.start, piece.length),
+            )
+        )
+    dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, letters)
+
+
+def _too_large(work: RangeWork, sent: publish.Outgoing) -> Letter:
+    return Letter(
+        partition=work.source.partition,
+        offset=sent.offset,
+        reason="too_large",
+        message=f"its message to {sent.message.topic} has {len(sent.message.value)} bytes, "
+        "more than kafka.message_max_bytes even without old photometry",
+    )
+
+
+def _part(
+    packets: list[Packet], gaps: Sequence[tuple[int, int]], first: int, last: int
+) -> ReadResult:
+    return ReadResult(packets, [gap for gap in gaps if first <= gap[0] <= last])

@@ -1,0 +1,181 @@
+"""Kafka out: the pending messages of a range, and the mark that they were acknowledged."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from broker.config import config
+from broker.db import cursor
+from broker.kafka_types import DeliveryError, Message
+from pipeline.alerts import curves, encode
+from pipeline.alerts.batch import LightCurves
+from pipeline.alerts.store import Source
+from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
+from pipeline.topics import NONE_TOPIC, SCHEMA_VERSION, other_survey
+
+DELIVERY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_OID, "nightjar.delivery")
+HEADER_BYTES = 1024
+"""Room left below the broker's limit for key, headers and the batch's own framing."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Alerts of a range whose messages wait, with the light curves that these carry."""
+
+    survey: str
+    rows: list[dict[str, Any]]
+    own: LightCurves
+    matched: LightCurves
+    matches: dict[int, tuple[str, float, float]]
+    """Matched object → its object id and position (ra, dec in deg)."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One message and the output bit that its acknowledgment clears."""
+
+    alert_id: int
+    offset: int
+    bit: int
+    message: Message
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What became of the messages."""
+
+    cleared: list[tuple[int, int]]
+    """Alert and bit: acknowledged, or never to be delivered."""
+    too_large: list[Outgoing]
+    failed: list[DeliveryError]
+    published: int
+
+
+def delivery_id(survey: str, candid: int, topic: str) -> str:
+    """Return the id by which a consumer knows a repeated message."""
+    return str(uuid.uuid5(DELIVERY_NAMESPACE, f"{survey}:{candid}:{topic}"))
+
+
+def read_pending(session: Session, survey: str, source: Source, first: int, last: int) -> Pending:
+    """Read the alerts stored under these coordinates whose messages still wait."""
+    with cursor(session) as cur:
+        cur.execute(
+            "SELECT a.id, a.candid, a.source_offset, a.pending, a.output_topic, a.rule_version,"
+            " a.candidate, a.properties, a.object_id, o.object_id AS name, a.survey_match_id"
+            " FROM alerts AS a JOIN objects AS o ON o.id = a.object_id"
+            " WHERE a.source_id = %s AND a.source_partition = %s"
+            " AND a.source_offset BETWEEN %s AND %s AND a.pending <> 0 ORDER BY a.source_offset",
+            (source.id, source.partition, first, last),
+            binary=True,
+        )
+        names = [column.name for column in cur.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cur]
+        matched_ids = _distinct([row["survey_match_id"] for row in rows])
+        cur.execute(
+            "SELECT id, object_id, ra_deg, dec_deg FROM objects WHERE id = ANY(%s)",
+            (matched_ids.tolist(),),
+            binary=True,
+        )
+        matches = {row[0]: (row[1], row[2], row[3]) for row in cur}
+    return Pending(
+        survey,
+        rows,
+        curves.load(session, survey, _distinct([row["object_id"] for row in rows])),
+        curves.load(session, other_survey(survey), matched_ids),
+        matches,
+    )
+
+
+def build(pending: Pending) -> list[Outgoing]:
+    """Return the messages that wait, each a whole Avro container."""
+    outgoing: list[Outgoing] = []
+    largest = config().kafka.message_max_bytes - HEADER_BYTES
+    own_at = pending.own.find(np.array([row["object_id"] for row in pending.rows], np.int64))
+    for row, at in zip(pending.rows, own_at.tolist(), strict=True):
+        value, is_truncated = encode.encode_message(
+            encode.Alert(
+                pending.survey, row["candid"], row["name"], row["candidate"], row["properties"]
+            ),
+            pending.own,
+            at,
+            _match(pending, row["survey_match_id"]),
+            max_bytes=largest,
+        )
+        outgoing.extend(
+            Outgoing(
+                row["id"],
+                row["source_offset"],
+                bit,
+                _message(pending.survey, row, topic, value, is_truncated=is_truncated),
+            )
+            for bit, topic in (
+                (OUTPUT_CLASS_TOPIC, row["output_topic"]),
+                (OUTPUT_NONE_TOPIC, NONE_TOPIC),
+            )
+            if row["pending"] & bit
+        )
+    return outgoing
+
+
+def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None]) -> Delivered:
+    """Sort delivery reports into what is done, what can never be done, and what must wait."""
+    cleared: list[tuple[int, int]] = []
+    too_large: list[Outgoing] = []
+    failed: list[DeliveryError] = []
+    for sent, error in zip(outgoing, outcomes, strict=True):
+        if error is not None and not error.is_too_large:
+            failed.append(error)
+            continue
+        cleared.append((sent.alert_id, sent.bit))
+        if error is not None:
+            too_large.append(sent)
+    return Delivered(cleared, too_large, failed, len(cleared) - len(too_large))
+
+
+def mark(session: Session, cleared: Sequence[tuple[int, int]]) -> None:
+    """Clear acknowledged bits; a fact, kept even if the range was taken from this worker."""
+    bits: dict[int, int] = {}
+    for alert_id, bit in cleared:
+        bits[alert_id] = bits.get(alert_id, 0) | bit
+    if not bits:
+        return
+    ids = sorted(bits)
+    with cursor(session) as cur:
+        cur.execute(
+            "UPDATE alerts AS a SET pending = a.pending & ~u.bits,"
+            " published_at = CASE WHEN a.pending & ~u.bits = 0 THEN now() END"
+            " FROM unnest(%s::bigint[], %s::smallint[]) AS u (id, bits) WHERE a.id = u.id",
+            (ids, [bits[i] for i in ids]),
+        )
+
+
+def _message(
+    survey: str, row: dict[str, Any], topic: str, value: bytes, *, is_truncated: bool
+) -> Message:
+    headers = [
+        ("delivery_id", delivery_id(survey, row["candid"], topic).encode()),
+        ("survey", survey.encode()),
+        ("candid", str(row["candid"]).encode()),
+        ("schema_version", SCHEMA_VERSION.encode()),
+        ("rule_version", row["rule_version"].encode()),
+    ]
+    if is_truncated:
+        headers.append(("truncated", b"1"))
+    return Message(topic, row["name"].encode(), value, headers)
+
+
+def _match(pending: Pending, match_id: int | None) -> encode.Match | None:
+    if match_id is None:
+        return None
+    name, ra_deg, dec_deg = pending.matches[match_id]
+    at = int(pending.matched.find(np.array([match_id], np.int64))[0])
+    return encode.Match(other_survey(pending.survey), name, ra_deg, dec_deg, pending.matched, at)
+
+
+def _distinct(ids: Sequence[int | None]) -> NDArray[np.int64]:
+    return np.unique(np.array([i for i in ids if i is not None], np.int64))

@@ -1,0 +1,84 @@
+"""The alert flow's Celery tasks."""
+
+import logging
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery import Task
+
+from broker.celery import task, worker_closing, worker_starting
+from broker.config import config
+from broker.db import transaction
+from broker.failpoints import failpoint
+from broker.ranges.claim import Claim, claim, release
+from broker.ranges.sources import source_id
+from pipeline import topics
+from pipeline.alerts import flow
+from pipeline.alerts.resources import resources
+from pipeline.surveys import survey as survey_named
+
+log = structlog.get_logger(__name__)
+
+
+@task("alerts.process", queue="alerts", bind=True)
+def process(
+    self: Task,
+    stream: str,
+    topic: str,
+    partition: int,
+    first: int,
+    last: int,
+    replay_id: int = 0,
+) -> None:
+    """Carry one range of packets from Kafka to their topics; safe to repeat: the table decides."""
+    held = claim(stream, topic, partition, first, replay_id, owner=self.request.id)
+    if held is None:
+        return
+    failpoint("after_claim")
+    name = f"{topic}[{partition}] {first}-{last}"
+    with structlog.contextvars.bound_contextvars(stream=stream, range=name):
+        work_on(held)
+
+
+def work_on(held: Claim) -> None:
+    """Work on a claimed range and say in its row what became of it."""
+    try:
+        work = _open(held)
+        flow.carry(work)
+    except flow.RangeLostError:
+        log.warning("range.lost", owner=held.owner)
+    except SoftTimeLimitExceeded as error:
+        release(held, error, infrastructure=False)
+    except Exception as error:
+        is_infrastructure = flow.is_infrastructure(error)
+        log.log(
+            logging.WARNING if is_infrastructure else logging.ERROR,
+            "range.failed",
+            exc_info=not is_infrastructure,
+            error=repr(error),
+        )
+        release(held, error, infrastructure=is_infrastructure)
+    else:
+        log.info("range.done", **vars(work.tally))
+
+
+def _open(held: Claim) -> flow.RangeWork:
+    with transaction() as session:
+        source = flow.Source(
+            source_id(session, held.stream, held.topic, held.partition), held.partition
+        )
+    survey = survey_named(topics.stream(held.stream).survey)
+    return flow.RangeWork(held, source, survey, config(), resources())
+
+
+@worker_starting
+def warm_up() -> None:
+    """Open what the first range needs, before the worker takes it."""
+    resources().producer()
+    resources().footprint()
+
+
+@worker_closing
+def close() -> None:
+    """Close the archive segments with their checksums."""
+    resources().close()
