@@ -280,6 +280,18 @@ class WebSettings(Section):
     debug: Annotated[bool, Field(description="Django's debug pages; never in production")] = False
 
 
+class NativeSettings(Section):
+    """The parts that ``compose/native`` starts: ports on loopback and where programs are."""
+
+    postgres_port: Annotated[Port, Field(description="of the native PostgreSQL")] = 15432
+    redis_port: Annotated[Port, Field(description="of the native Redis")] = 16379
+    kafka_port: Annotated[Port, Field(description="inside listener of the native Kafka")] = 29092
+    kafka_controller_port: Annotated[Port, Field(description="its controller's listener")] = 29093
+    postgres_bin: Annotated[
+        str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
+    ] = ""
+
+
 class LogsSettings(Section):
     """What processes write about themselves."""
 
@@ -318,6 +330,7 @@ class Config(Section):
     lsst: LsstSettings = LsstSettings()
     archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()
+    native: NativeSettings = NativeSettings()
     logs: LogsSettings = LogsSettings()
     testing: TestingSettings = TestingSettings()
 
@@ -353,10 +366,15 @@ def build(
 @cache
 def config() -> Config:
     """Return this process's configuration, read once."""
+    return read_config()
+
+
+def read_config(*, with_native_env: bool = True) -> Config:
+    """Read the configuration; without what ``compose/native`` wrote when it asks itself."""
     environment = dict(os.environ)  # noqa: TID251 the one place that reads it
     home = ROOT / environment.get(f"{PREFIX}HOME", ".nightjar")
     layered: dict[str, str] = {}
-    for file in (home / "native.env", ROOT / ".env"):
+    for file in (*((home / "native.env",) if with_native_env else ()), ROOT / ".env"):
         layered |= {k: v for k, v in dotenv_values(file).items() if v is not None}
     layered |= environment
     toml = _read_toml(ROOT / layered.get(f"{PREFIX}TOML", "nightjar.toml"))
