@@ -1,0 +1,233 @@
+"""The books: what was received equals what was published, waits, was gated, repeated or buried.
+
+Two independent counts must agree. By night: the rows of every outcome are added up. By partition:
+between the first offset accounted for and the committed one, every offset is an alert, a duplicate,
+a dead letter, or known to hold no message.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, OUTPUT_SELECTED
+from pipeline.topics import NONE_TOPIC
+
+_ALERTS = text("""
+    SELECT s.stream, a.night, a.output_topic, a.gate_reason, a.pending & :class_bit > 0 AS waits,
+           count(*) AS n,
+           count(*) FILTER (WHERE a.outputs & :none_bit > 0 AND a.pending & :none_bit = 0)
+               AS copies,
+           count(*) FILTER (WHERE a.pending & :copy_bits > 0) AS copies_waiting,
+           count(*) FILTER (WHERE l.id IS NOT NULL) AS undeliverable
+    FROM alerts AS a
+    JOIN sources AS s ON s.id = a.source_id
+    LEFT JOIN dead_letters AS l ON l.reason = 'too_large' AND l.state <> 'resolved'
+        AND l.source_id = a.source_id AND l.source_partition = a.source_partition
+        AND l.source_offset = a.source_offset
+    GROUP BY 1, 2, 3, 4, 5
+""")
+_DUPLICATES = text("""
+    SELECT s.stream, a.night, count(*) AS n
+    FROM alert_duplicates AS d
+    JOIN alerts AS a ON a.id = d.alert_id
+    JOIN sources AS s ON s.id = d.source_id
+    GROUP BY 1, 2
+""")
+_DEAD_LETTERS = text("""
+    SELECT l.stream, l.night, l.reason, sum(l.last_offset - l.source_offset + 1)::bigint AS n
+    FROM dead_letters AS l
+    WHERE l.state <> 'resolved'
+    GROUP BY 1, 2, 3
+""")
+_COORDINATES = text("""
+    WITH accounted AS (
+        SELECT source_id, source_partition AS partition, source_offset AS first_offset,
+               source_offset AS last_offset, false AS is_gap
+        FROM alerts
+        UNION ALL
+        SELECT source_id, source_partition, source_offset, source_offset, false
+        FROM alert_duplicates
+        UNION ALL
+        SELECT l.source_id, l.source_partition, l.source_offset, l.last_offset, false
+        FROM dead_letters AS l
+        WHERE l.state <> 'resolved' AND NOT EXISTS (
+            SELECT 1 FROM alerts AS a WHERE a.source_id = l.source_id
+            AND a.source_partition = l.source_partition AND a.source_offset = l.source_offset)
+        UNION ALL
+        SELECT source_id, source_partition, first_offset, last_offset, true
+        FROM stream_gaps
+    ), bounded AS (
+        SELECT a.*, s.stream, s.topic, p.committed_offset
+        FROM accounted AS a
+        JOIN sources AS s ON s.id = a.source_id
+        LEFT JOIN stream_partitions AS p ON p.stream = s.stream AND p.topic = s.topic
+            AND p.partition = a.partition AND p.topic_id = s.topic_id
+    )
+    SELECT stream, topic, partition, min(first_offset) AS first_offset, committed_offset,
+           max(last_offset) + 1 AS seen_offset,
+           sum(last_offset - first_offset + 1) FILTER (
+               WHERE NOT is_gap AND (committed_offset IS NULL OR last_offset < committed_offset)
+           )::bigint AS accounted,
+           sum(last_offset - first_offset + 1) FILTER (
+               WHERE is_gap AND (committed_offset IS NULL OR last_offset < committed_offset)
+           )::bigint AS gaps
+    FROM bounded
+    GROUP BY stream, topic, partition, source_id, committed_offset
+    ORDER BY stream, topic, partition
+""")
+
+
+@dataclass
+class NightBooks:
+    """One stream's night; every received packet is in exactly one of the counts."""
+
+    stream: str
+    night: date | None
+    published: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    waiting: int = 0
+    gated: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    duplicates: int = 0
+    dead_letters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    second_copies: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    second_copies_waiting: int = 0
+
+    @property
+    def received(self) -> int:
+        """Return the packets of the night."""
+        return (
+            sum(self.published.values())
+            + self.waiting
+            + sum(self.gated.values())
+            + self.duplicates
+            + sum(self.dead_letters.values())
+        )
+
+
+@dataclass(frozen=True)
+class PartitionBooks:
+    """One partition: offsets gone through, and how many of them are accounted for."""
+
+    stream: str
+    topic: str
+    partition: int
+    first_offset: int
+    end_offset: int
+    """Committed; where no listener has reported yet, the last offset seen plus one."""
+    accounted: int
+    gaps: int
+
+    @property
+    def unaccounted(self) -> int:
+        """Return the offsets that are nowhere: 0, or something was lost."""
+        return self.end_offset - self.first_offset - self.accounted - self.gaps
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The books of every stream."""
+
+    nights: list[NightBooks]
+    partitions: list[PartitionBooks]
+
+    @property
+    def unaccounted(self) -> int:
+        """Return the offsets that are nowhere, over all partitions."""
+        return sum(abs(partition.unaccounted) for partition in self.partitions)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Return whether every offset below the committed ones is accounted for."""
+        return self.unaccounted == 0
+
+    @property
+    def waiting(self) -> int:
+        """Return the messages, second copies included, that Kafka has not acknowledged."""
+        return sum(night.waiting + night.second_copies_waiting for night in self.nights)
+
+    @property
+    def received(self) -> int:
+        """Return the packets of all nights."""
+        return sum(night.received for night in self.nights)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the books as plain values, for ``--json`` and tests."""
+        return {
+            "balanced": self.is_balanced,
+            "unaccounted": self.unaccounted,
+            "nights": [
+                {
+                    "stream": night.stream,
+                    "night": night.night and night.night.isoformat(),
+                    "received": night.received,
+                    "published": dict(sorted(night.published.items())),
+                    "waiting": night.waiting,
+                    "gated": dict(sorted(night.gated.items())),
+                    "duplicates": night.duplicates,
+                    "dead_letters": dict(sorted(night.dead_letters.items())),
+                    "second_copies": dict(sorted(night.second_copies.items())),
+                    "second_copies_waiting": night.second_copies_waiting,
+                }
+                for night in self.nights
+            ],
+            "partitions": [
+                vars(partition) | {"unaccounted": partition.unaccounted}
+                for partition in self.partitions
+            ],
+        }
+
+
+def read(session: Session) -> Ledger:
+    """Add up the books from the rows; nothing is taken from the range protocol's tables.
+
+    Their offsets only say how far a partition is committed; where they were emptied, the last
+    offset seen stands in.
+    """
+    books: dict[tuple[str, date | None], NightBooks] = {}
+
+    def of(row: Any) -> NightBooks:
+        key = (row.stream, row.night)
+        return books.setdefault(key, NightBooks(*key))
+
+    bits = {
+        "class_bit": OUTPUT_CLASS_TOPIC,
+        "none_bit": OUTPUT_NONE_TOPIC,
+        "copy_bits": OUTPUT_NONE_TOPIC | OUTPUT_SELECTED,
+    }
+    for row in session.execute(_ALERTS, bits):
+        _add_alerts(of(row), row)
+    for row in session.execute(_DUPLICATES):
+        of(row).duplicates += row.n
+    for row in session.execute(_DEAD_LETTERS):
+        of(row).dead_letters[row.reason] += row.n
+    nights = sorted(books.values(), key=lambda b: (b.stream, b.night or date.min))
+    return Ledger(nights, list(_partitions(session)))
+
+
+def _add_alerts(night: NightBooks, row: Any) -> None:
+    if row.gate_reason is not None:
+        night.gated[row.gate_reason] += row.n
+    elif row.waits:
+        night.waiting += row.n
+    else:
+        night.published[row.output_topic] += row.n - row.undeliverable
+    if row.copies:
+        night.second_copies[NONE_TOPIC] += row.copies
+    night.second_copies_waiting += row.copies_waiting
+
+
+def _partitions(session: Session) -> Iterator[PartitionBooks]:
+    for row in session.execute(_COORDINATES):
+        yield PartitionBooks(
+            row.stream,
+            row.topic,
+            row.partition,
+            row.first_offset,
+            row.seen_offset if row.committed_offset is None else row.committed_offset,
+            row.accounted or 0,
+            row.gaps or 0,
+        )
