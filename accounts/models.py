@@ -1,0 +1,1 @@
+"""People's tables. Staff are Django's own users; the accounts of astronomers come here."""

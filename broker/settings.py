@@ -1,0 +1,129 @@
+"""Django's settings, all derived from ``broker.config``; importing them needs no server.
+
+An empty ``web.secret_key`` is replaced by a random one for this process, which is all that commands
+need. ``broker.wsgi`` refuses to serve with it: each web process would sign with another key.
+
+The scheme of ``web.public_url`` decides between the two ways of serving. With ``https://`` cookies
+are secure, HSTS is on, plain HTTP is redirected and ``X-Forwarded-Proto`` is believed, so a proxy
+that sets this header must stand in front. With ``http://`` (the demo: published clients in local
+mode speak plain HTTP) none of that is possible.
+"""
+
+from typing import Any
+
+from django.core.management.utils import get_random_secret_key
+from psycopg.conninfo import conninfo_to_dict
+
+from broker.config import config, project_path
+
+_web = config().web
+_postgres = config().postgres
+_is_https = _web.public_url.startswith("https://")
+
+
+def _database(url: str) -> dict[str, Any]:
+    parts = dict(conninfo_to_dict(url))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", ""),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **parts,
+            "connect_timeout": _postgres.connect_timeout_s,
+            "options": f"-c statement_timeout={_postgres.statement_timeout_s * 1000}",
+        },
+    }
+
+
+DEBUG = _web.debug
+SECRET_KEY = _web.secret_key.get_secret_value() or get_random_secret_key()
+ALLOWED_HOSTS = list(_web.allowed_hosts)
+
+INSTALLED_APPS = [
+    "broker.apps.BrokerConfig",
+    "accounts.apps.AccountsConfig",
+    "pipeline.apps.PipelineConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "broker.urls"
+WSGI_APPLICATION = "broker.wsgi.application"
+
+DATABASES = {"default": _database(_postgres.url.get_secret_value())}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIGRATION_MODULES = {"pipeline": None}  # mirrors only: Alembic owns the tables that streams write
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = "Y-m-d H:i:s"
+
+STATIC_URL = "static/"
+STATIC_ROOT = project_path(config().home) / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # so that no ``collectstatic`` is needed before the first page
+
+SESSION_COOKIE_NAME = "nightjar_staff"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = _is_https
+CSRF_COOKIE_SECURE = _is_https
+CSRF_TRUSTED_ORIGINS = [_web.public_url.rstrip("/")]
+SECURE_SSL_REDIRECT = _is_https
+SECURE_REDIRECT_EXEMPT = [r"^health$"]  # probes on the machine itself speak plain HTTP
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else None
+SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains and preload lists
+    "security.W021",  # belong to the owner of the domain, not to one application on it
+]
+
+LOGGING_CONFIG = None  # broker.logs sets up logging when the app registry is ready
