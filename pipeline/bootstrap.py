@@ -1,0 +1,78 @@
+"""What our own broker must have before the first packet: topics, and who may do what.
+
+Everything is derived from the topic registry; nothing names a topic twice.
+"""
+
+from collections.abc import Iterator
+
+from broker.config import Config
+from broker.kafka_admin import Acl, TopicSpec
+from pipeline import topics
+
+PUBLIC_PREFIX = "babamul."
+INPUT_RETENTION_DAYS = 7
+
+
+def output_topics(settings: Config) -> list[TopicSpec]:
+    """Return every topic that we write."""
+    return [
+        TopicSpec(
+            output.name,
+            settings.kafka.babamul_partitions,
+            settings.babamul.retention_days * topics.DAY_MS,
+            topics.topic_config(settings),
+        )
+        for output in topics.OUTPUTS
+    ]
+
+
+def input_topic(settings: Config, name: str) -> TopicSpec:
+    """Return an input topic that we carry ourselves: the simulator's, the tests', the demo's."""
+    return TopicSpec(
+        name,
+        settings.kafka.input_partitions,
+        INPUT_RETENTION_DAYS * topics.DAY_MS,
+        topics.topic_config(settings),
+    )
+
+
+def fixed_input_topics(settings: Config) -> list[TopicSpec]:
+    """Return the input topics whose names do not change from night to night."""
+    return [
+        input_topic(settings, source.topic)
+        for stream in topics.STREAMS
+        if not (source := settings.streams.named(stream.name)).topic.startswith("^")
+        and not source.bootstrap_servers
+    ]
+
+
+def service_acls(settings: Config) -> list[Acl]:
+    """Return the rights of our own principals; none is a super-user but ``admin``."""
+    return [*_pipeline_acls(settings), *_feed_acls(settings)]
+
+
+def _pipeline_acls(settings: Config) -> Iterator[Acl]:
+    principal = settings.kafka.username
+    write = ("WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS")
+    yield Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=write)
+    for stream in topics.STREAMS:
+        for name in stream.own_topics:
+            yield _on_topics(principal, name, ("READ", "DESCRIBE"))
+        prefix = settings.streams.named(stream.name).group_prefix
+        yield Acl(principal, "group", prefix, is_prefix=True, operations=("READ",))
+
+
+def _feed_acls(settings: Config) -> Iterator[Acl]:
+    for stream in topics.STREAMS:
+        for name in stream.own_topics:
+            yield _on_topics(settings.kafka.feed_username, name, ("WRITE", "DESCRIBE"))
+
+
+def _on_topics(principal: str, name: str, operations: tuple[str, ...]) -> Acl:
+    return Acl(
+        principal,
+        "topic",
+        name.removesuffix("*"),
+        is_prefix=name.endswith("*"),
+        operations=operations,
+    )

@@ -1,0 +1,35 @@
+"""Make every topic of the registry on our own broker, and the rights of our principals."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from broker import kafka_admin
+from broker.config import config
+from pipeline import bootstrap
+
+
+class Command(BaseCommand):
+    """Make the topics and rights; a second run changes nothing."""
+
+    help = (
+        "Make every topic and ACL of the registry. Retention is brought up to date; a topic with "
+        "another number of partitions is reported, never changed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--input", nargs="*", default=[], metavar="TOPIC", help="input topics to make as well"
+        )
+
+    def handle(self, **options: Any) -> None:
+        settings = config()
+        specs = [
+            *bootstrap.output_topics(settings),
+            *bootstrap.fixed_input_topics(settings),
+            *(bootstrap.input_topic(settings, name) for name in options["input"]),
+        ]
+        for line in kafka_admin.ensure_topics(specs):
+            self.stdout.write(line)
+        kafka_admin.ensure_acls(bootstrap.service_acls(settings))
+        self.stdout.write(f"{len(specs)} topics and the rights of our principals are in place.")
