@@ -4,8 +4,6 @@ Points are stored and sent in each survey's wire flux: nJy for LSST, and for ZTF
 clients expect, 10⁶ × nJy. ``FLUX_ZERO_POINT_ABMAG`` tells the two apart.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -58,7 +56,8 @@ def abmag_error(wire_flux: ArrayLike, wire_flux_err: ArrayLike) -> Floats:
         Error [mag]; infinite or NaN where the flux is zero.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return POGSON_MAG * np.asarray(wire_flux_err, np.float64) / _magnitude_of(wire_flux)
+        error = POGSON_MAG * np.asarray(wire_flux_err, np.float64) / _magnitude_of(wire_flux)
+    return np.asarray(error, np.float64)
 
 
 def limiting_abmag(wire_flux_err: ArrayLike, survey: str) -> Floats:
@@ -88,25 +87,25 @@ def wire_flux(magnitude_abmag: ArrayLike, survey: str) -> Floats:
 
 def wire_flux_error(flux: ArrayLike, error_abmag: ArrayLike) -> Floats:
     """Return the 1σ error of a flux, in its unit, from the error [mag] of its magnitude."""
-    return np.asarray(error_abmag, np.float64) / POGSON_MAG * _magnitude_of(flux)
+    error = np.asarray(error_abmag, np.float64) / POGSON_MAG * _magnitude_of(flux)
+    return np.asarray(error, np.float64)
 
 
 def wire_limit_error(limiting_magnitude_abmag: ArrayLike, survey: str) -> Floats:
     """Return the 1σ error in the survey's wire unit of a 5σ limiting AB magnitude."""
-    return wire_flux(limiting_magnitude_abmag, survey) / LIMIT_SNR
+    return np.asarray(wire_flux(limiting_magnitude_abmag, survey) / LIMIT_SNR, np.float64)
 
 
 def njy(flux: ArrayLike, survey: str) -> Floats:
     """Return a wire flux in nJy, for everything that shows fluxes to people."""
     ratio = 10.0 ** (0.4 * (NJY_ZERO_POINT_ABMAG - FLUX_ZERO_POINT_ABMAG[survey]))
-    return np.asarray(flux, np.float64) * ratio
+    return np.asarray(np.asarray(flux, np.float64) * ratio, np.float64)
 
 
 def _abmag(flux: ArrayLike, zero_point_abmag: float) -> Floats:
     with np.errstate(divide="ignore"):
-        found: Floats = zero_point_abmag - 2.5 * np.log10(_magnitude_of(flux))
-    return found
+        return np.asarray(zero_point_abmag - 2.5 * np.log10(_magnitude_of(flux)), np.float64)
 
 
-def _magnitude_of(flux: Any) -> Floats:
-    return np.abs(np.asarray(flux, np.float64))
+def _magnitude_of(flux: ArrayLike) -> Floats:
+    return np.asarray(np.abs(np.asarray(flux, np.float64)), np.float64)
