@@ -1,0 +1,251 @@
+"""Read ranges from Kafka and write messages to it; the door to everything of ``broker.kafka_*``.
+
+Make readers and producers after the fork: librdkafka's threads do not survive it. What librdkafka
+does by default is wrong for us wherever a value is set here.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as Received
+from confluent_kafka import Producer as Client
+
+from broker.config import config
+from broker.errors import TransientError
+from broker.kafka_connection import Connection, own_connection, stream_connection
+from broker.kafka_owner import (
+    Cluster,
+    Fenced,
+    Listeners,
+    PartitionOwner,
+    Watermarks,
+    topic_ids,
+    watermarks,
+)
+from broker.kafka_types import DeliveryError, Message, Packet, ReadResult
+
+__all__ = [
+    "Cluster",
+    "Fenced",
+    "Listeners",
+    "OffsetsExpired",
+    "PartitionOwner",
+    "Producer",
+    "RangeReader",
+    "Watermarks",
+    "own_connection",
+    "stream_connection",
+    "topic_ids",
+    "watermarks",
+]
+
+READ_S = 10.0
+"""A read gives up when it has not moved for this long."""
+CONSUME_S = 0.25
+"""Bounds the wait when gaps at the end of a log leave fewer messages than offsets."""
+FLUSH_S = 20.0
+FETCH_BYTES = 20_000_000
+LINGER_MS = 50
+
+_READER = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",  # an expired range must not turn into silence
+    "enable.partition.eof": True,
+    "check.crcs": True,
+    "fetch.max.bytes": FETCH_BYTES,
+    "max.partition.fetch.bytes": FETCH_BYTES,
+    "queued.max.messages.kbytes": FETCH_BYTES // 1000,
+    "fetch.queue.backoff.ms": 1,
+    "fetch.wait.max.ms": 50,
+}
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+
+
+class OffsetsExpired(Exception):  # noqa: N818 says what happened
+    """The range begins below the oldest offset that the broker keeps.
+
+    Attributes
+    ----------
+    low : int
+        Oldest offset that exists.
+    """
+
+    def __init__(self, topic: str, partition: int, first: int, low: int) -> None:
+        super().__init__(f"{topic}[{partition}]: {first} has expired, the oldest is {low}")
+        self.low = low
+
+
+class RangeReader:
+    """Reads ranges of offsets; one per process and stream, kept open between ranges.
+
+    Parameters
+    ----------
+    connection : mapping
+        As ``stream_connection`` returns it.
+    group_prefix : str
+        Begins the group id. The group is never joined, but a foreign broker asks for a right on it.
+    """
+
+    def __init__(self, connection: Connection, group_prefix: str) -> None:
+        self._consumer = Consumer(
+            {**connection, **_READER, "group.id": f"{group_prefix}range-reader"}
+        )
+        self._stands_at: tuple[str, int, int] | None = None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._consumer.close()
+
+    def read(self, topic: str, partition: int, first: int, last: int) -> ReadResult:
+        """Read every message from ``first`` to ``last``, both included.
+
+        Raises
+        ------
+        OffsetsExpired
+            If ``first`` lies below the oldest offset that is kept.
+        TransientError
+            If the broker is away, refuses, or has nothing new for 10 s.
+        """
+        try:
+            packets, position = self._read(topic, partition, first, last)
+        except BaseException:
+            self._stands_at = None
+            raise
+        self._stands_at = (topic, partition, position)
+        return ReadResult(packets, _gaps(packets, first, last))
+
+    def _read(self, topic: str, partition: int, first: int, last: int) -> tuple[list[Packet], int]:
+        if self._stands_at != (topic, partition, first):
+            self._consumer.assign([TopicPartition(topic, partition, first)])
+        packets: list[Packet] = []
+        position = first
+        deadline = time.monotonic() + READ_S
+        while position <= last:
+            for received in self._consumer.consume(last - position + 1, CONSUME_S):
+                reached = self._take(received, packets, first, last)
+                if reached > position:
+                    position, deadline = reached, time.monotonic() + READ_S
+            if position <= last and time.monotonic() > deadline:
+                raise TransientError(
+                    f"{topic}[{partition}]: nothing for {READ_S:.0f} s at offset {position}"
+                )
+        return packets, position
+
+    def _take(self, received: Received, packets: list[Packet], first: int, last: int) -> int:
+        """Keep a message of the range; return the offset that comes next."""
+        error, offset = received.error(), received.offset()
+        if error is None:
+            if first <= offset <= last:
+                packets.append(Packet(offset, received.timestamp()[1], received.value() or b""))
+            return int(offset) + 1
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's public name
+            return int(offset)  # the end of the log: no message lies before it
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 librdkafka's public name
+            self._tell_expired(received.topic(), received.partition(), first)
+        raise TransientError(f"{received.topic()}[{received.partition()}]: {error.str()}")
+
+    def _tell_expired(self, topic: str, partition: int, first: int) -> None:
+        try:
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), READ_S)
+        except KafkaException as error:
+            raise TransientError(f"{topic}[{partition}]: {error}") from error
+        if first < low:
+            raise OffsetsExpired(topic, partition, first, low)
+
+
+def _gaps(packets: Sequence[Packet], first: int, last: int) -> list[tuple[int, int]]:
+    """Return the intervals of a range that hold no message."""
+    edges = [first - 1, *(packet.offset for packet in packets), last + 1]
+    return [(before + 1, after - 1) for before, after in pairwise(edges) if after - before > 1]
+
+
+class Producer:
+    """Writes messages and says of each what became of it; one per process.
+
+    Parameters
+    ----------
+    connection : mapping
+        As ``own_connection`` returns it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._settings = {
+            **connection,
+            "enable.idempotence": True,  # and so acks=all
+            "compression.type": "zstd",
+            "linger.ms": LINGER_MS,
+            "message.max.bytes": config().kafka.message_max_bytes,
+            "delivery.timeout.ms": int(FLUSH_S * 1000),
+        }
+        self._client: Client | None = None
+        self._pid = 0
+
+    def send(self, messages: Sequence[Message]) -> list[DeliveryError | None]:
+        """Write all messages and wait once; return None for each that was acknowledged."""
+        client = self._ready()
+        outcome: list[DeliveryError | None] = [_UNKNOWN] * len(messages)
+        for at, message in enumerate(messages):
+            outcome[at] = self._enqueue(client, message, partial(_note, outcome, at)) or outcome[at]
+        if client.flush(FLUSH_S):
+            self._give_up(client)
+        return outcome
+
+    def close(self) -> None:
+        """Forget the connection; everything was flushed."""
+        self._client = None
+
+    def _ready(self) -> Client:
+        if self._client is None or self._pid != os.getpid():
+            self._client = Client({**self._settings, "error_cb": self._note_error})
+            self._pid = os.getpid()
+        return self._client
+
+    def _enqueue(
+        self, client: Client, message: Message, note: Callable[[KafkaError | None, Any], None]
+    ) -> DeliveryError | None:
+        """Hand over one message; wait while the queue is full."""
+        deadline = time.monotonic() + FLUSH_S
+        while True:
+            try:
+                client.produce(
+                    message.topic, message.value, message.key,
+                    headers=message.headers, on_delivery=note,
+                )  # fmt: skip
+            except BufferError:
+                client.poll(0.1)
+                if time.monotonic() > deadline:
+                    return _UNKNOWN
+            except KafkaException as error:
+                self._note_error(error.args[0])
+                return _delivery_error(error.args[0])
+            else:
+                return None
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._client = None  # it refuses everything from now on: the next call makes a new one
+
+    def _give_up(self, client: Client) -> None:
+        """Drop a client that could not deliver in time; what it holds must not follow later."""
+        client.purge(in_queue=True, in_flight=True, blocking=False)
+        client.poll(0)
+        self._client = None
+
+
+_UNKNOWN = DeliveryError("_TIMED_OUT", is_too_large=False, text="not acknowledged in time")
+
+
+def _note(
+    outcome: list[DeliveryError | None], at: int, error: KafkaError | None, _message: Any
+) -> None:
+    outcome[at] = None if error is None else _delivery_error(error)
+
+
+def _delivery_error(error: KafkaError) -> DeliveryError:
+    return DeliveryError(error.name(), error.code() in _TOO_LARGE, error.str())

@@ -1,0 +1,293 @@
+"""Own partitions of a group without reading them: what a listener does with Kafka."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from broker.errors import TransientError
+from broker.kafka_connection import Connection
+
+REQUEST_S = 10.0
+Partition = tuple[str, int]
+"""Topic and number."""
+
+_OWNER = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "earliest",
+    "group.protocol": "classic",  # measured: the new protocol locks a static member out for good
+    "partition.assignment.strategy": "cooperative-sticky",
+    "topic.metadata.refresh.interval.ms": 30_000,
+}
+_NORMAL_IN_A_REBALANCE = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 librdkafka's public name
+    }
+)
+
+_FENCED = frozenset(
+    {
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError._FENCED,  # noqa: SLF001 librdkafka's public name
+        KafkaError._FATAL,  # noqa: SLF001 librdkafka's public name
+    }
+)
+
+
+class Fenced(Exception):  # noqa: N818 says what happened
+    """Another process took this one's member id; this one must end."""
+
+
+class Watermarks(NamedTuple):
+    """What a partition holds: offsets from ``low`` up to, not including, ``high``."""
+
+    low: int
+    high: int
+
+
+class Listeners(NamedTuple):
+    """What to call when partitions come and go; each takes the partitions concerned."""
+
+    on_assign: Callable[[list[Partition]], None]
+    on_revoke: Callable[[list[Partition]], None]
+    on_lost: Callable[[list[Partition]], None]
+
+
+class PartitionOwner:
+    """A static member of a group that owns partitions, reads nothing of them, and commits.
+
+    Parameters
+    ----------
+    connection : mapping
+        As ``stream_connection`` returns it.
+    group : str
+        Group id.
+    instance : str
+        Name of this slot in the group: a restarted slot is back at once, a doubled one is fenced.
+    topic : str
+        Topic, or a regular expression beginning with ``^``.
+    listeners : Listeners
+        Called from within ``poll``, ``commit`` and ``close``.
+    session_timeout_ms : int
+        A dead slot's partitions go to another after this time [ms].
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        group: str,
+        instance: str,
+        topic: str,
+        listeners: Listeners,
+        *,
+        session_timeout_ms: int = 10_000,
+    ) -> None:
+        self._listeners = listeners
+        self._owned: set[Partition] = set()
+        self._fatal: KafkaError | None = None
+        self._consumer = Consumer(
+            {
+                **connection,
+                **_OWNER,
+                "group.id": group,
+                "group.instance.id": instance,
+                "client.id": instance,
+                "session.timeout.ms": session_timeout_ms,
+                "error_cb": self._note_error,
+            }
+        )
+        self._consumer.subscribe(
+            [topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    @property
+    def owned(self) -> frozenset[Partition]:
+        """Partitions that are ours now."""
+        return frozenset(self._owned)
+
+    def poll(self, timeout_s: float) -> None:
+        """Serve the group for up to ``timeout_s``; listeners are called from here.
+
+        Raises
+        ------
+        Fenced
+            If another process took this slot.
+        TransientError
+            If the broker refuses or is away.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            received = self._consumer.poll(max(0.0, deadline - time.monotonic()))
+            self._raise_fatal()
+            if received is not None and (error := received.error()):
+                self._note_error(error)
+                self._raise_fatal()
+                raise TransientError(f"Kafka: {error.str()}")
+            if time.monotonic() >= deadline:
+                return
+
+    def commit(self, topic: str, partition: int, offset: int) -> bool:
+        """Commit one offset; see ``commit_all``."""
+        return self.commit_all({(topic, partition): offset})
+
+    def commit_all(self, offsets: Mapping[Partition, int]) -> bool:
+        """Commit the next offset of each partition; False means: normal, try again next time.
+
+        While members join, commits fail and may block for some seconds.
+        """
+        if not offsets:
+            return True
+        wanted = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
+        try:
+            answers = self._consumer.commit(offsets=wanted, asynchronous=False)
+        except KafkaException as error:
+            return self._forgive(error.args[0])
+        return all(answer.error is None or self._forgive(answer.error) for answer in answers)
+
+    def committed(self, partitions: Collection[Partition]) -> dict[Partition, int | None]:
+        """Return the offset that the group committed for each partition, None where none."""
+        wanted = [TopicPartition(*partition) for partition in partitions]
+        try:
+            answers = self._consumer.committed(wanted, REQUEST_S)
+        except KafkaException as error:
+            raise TransientError(f"Kafka: {error.args[0].str()}") from error
+        for answer in answers:
+            if answer.error is not None:
+                raise TransientError(f"Kafka: {answer.error.str()}")
+        return {(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
+
+    def close(self) -> None:
+        """Stop polling; a static member keeps its partitions until its session ends."""
+        self._consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Without the assignment a pause inside this callback has no effect (measured).
+        consumer.incremental_assign(partitions)
+        consumer.pause(partitions)
+        came = _named(partitions)
+        self._owned |= set(came)
+        if came:
+            self._listeners.on_assign(came)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        gone = _named(partitions)
+        self._owned -= set(gone)
+        if gone:
+            self._listeners.on_revoke(gone)
+        consumer.incremental_unassign(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        gone = _named(partitions)
+        self._owned -= set(gone)
+        if gone:
+            self._listeners.on_lost(gone)
+        with suppress(KafkaException):  # librdkafka may have taken them away itself
+            consumer.incremental_unassign(partitions)
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in _FENCED:
+            self._fatal = error
+
+    def _raise_fatal(self) -> None:
+        if self._fatal is not None:
+            raise Fenced(self._fatal.str())
+
+    def _forgive(self, error: KafkaError) -> bool:
+        self._note_error(error)
+        self._raise_fatal()
+        if error.code() in _NORMAL_IN_A_REBALANCE or error.retriable():
+            return False
+        raise TransientError(f"Kafka: {error.str()}")
+
+
+class Cluster:
+    """Questions about topics, over one connection that stays open.
+
+    Parameters
+    ----------
+    connection : mapping
+        As ``stream_connection`` returns it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._admin = AdminClient(dict(connection))
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Return the offset after the last readable message of each partition; one request."""
+        return self._offsets(partitions, OffsetSpec.latest())
+
+    def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Return the oldest offset kept of each partition; one request."""
+        return self._offsets(partitions, OffsetSpec.earliest())
+
+    def watermarks(self, partitions: Collection[Partition]) -> dict[Partition, Watermarks]:
+        """Return both ends of each partition; two requests."""
+        low, high = self.beginnings(partitions), self.ends(partitions)
+        return {partition: Watermarks(low[partition], high[partition]) for partition in high}
+
+    def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        """Return the id of each topic that exists; a topic made anew has another."""
+        if not topics:
+            return {}
+        futures = self._admin.describe_topics(
+            TopicCollection(sorted(topics)), request_timeout=REQUEST_S
+        )
+        found = {}
+        for topic, future in futures.items():
+            try:
+                found[topic] = str(future.result(REQUEST_S).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise TransientError(f"Kafka: {error.args[0].str()}") from error
+        return found
+
+    def _offsets(
+        self, partitions: Collection[Partition], which: OffsetSpec
+    ) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        futures = self._admin.list_offsets(
+            {TopicPartition(*partition): which for partition in partitions},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=REQUEST_S,
+        )
+        try:
+            return {
+                (asked.topic, asked.partition): future.result(REQUEST_S).offset
+                for asked, future in futures.items()
+            }
+        except KafkaException as error:
+            raise TransientError(f"Kafka: {error.args[0].str()}") from error
+
+
+def watermarks(
+    connection: Connection, partitions: Collection[Partition]
+) -> dict[Partition, Watermarks]:
+    """Return both ends of each partition over a connection of its own."""
+    return Cluster(connection).watermarks(partitions)
+
+
+def topic_ids(connection: Connection, topics: Collection[str]) -> dict[str, str]:
+    """Return the id of each topic that exists, over a connection of its own."""
+    return Cluster(connection).topic_ids(topics)
+
+
+def _named(partitions: Sequence[TopicPartition]) -> list[Partition]:
+    return [(partition.topic, partition.partition) for partition in partitions]

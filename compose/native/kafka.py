@@ -1,0 +1,206 @@
+"""Apache Kafka itself: one KRaft node with SCRAM and ACLs, from jars."""
+
+import base64
+import re
+import shutil
+import signal
+import subprocess
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from string import Template
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from broker.kafka_admin import LoginOutcome, try_login
+from compose.native import jars
+from compose.native.home import Home, NativeError, write_private
+from compose.native.java import java
+from compose.native.part import NotReadyError
+from compose.native.processes import Command
+
+TEMPLATE = jars.FOLDER / "server.properties"
+LOGGING = jars.FOLDER / "log4j2.properties"
+HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+REAUTH_MS = 60_000
+RETENTION_CHECK_MS = 60_000
+RETENTION_CHECK_THROWAWAY_MS = 1_000
+ANSWER_S = 5
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """The broker of one home.
+
+    Attributes
+    ----------
+    home : Home
+        Where its data lies.
+    internal_port, controller_port : int
+        For our processes, and for itself.
+    scram_ports : tuple of int
+        For people.
+    public_host : str
+        What people are told to connect to.
+    message_max_bytes : int
+        Largest batch of messages it takes.
+    passwords : mapping
+        As ``passwords.passwords`` returns them.
+    throwaway : bool
+        Delete expired messages promptly (tests).
+    """
+
+    home: Home
+    internal_port: int
+    controller_port: int
+    scram_ports: tuple[int, ...]
+    public_host: str
+    message_max_bytes: int
+    passwords: Mapping[str, str]
+    throwaway: bool = False
+    name = "kafka"
+    stop_signal = signal.SIGTERM
+
+    @property
+    def folder(self) -> Path:
+        """Its data and settings."""
+        return self.home.path / "kafka"
+
+    @property
+    def properties(self) -> Path:
+        """Its settings, with passwords."""
+        return self.folder / "server.properties"
+
+    @property
+    def data(self) -> Path:
+        """Its logs in Kafka's sense."""
+        return self.folder / "data"
+
+    @cached_property
+    def libs(self) -> Path:
+        """Its jars, verified."""
+        return jars.ensure()
+
+    def ports(self) -> dict[str, tuple[int, ...]]:
+        """Return its four ports or more."""
+        return {
+            "kafka": (self.internal_port,),
+            "kafka_controller": (self.controller_port,),
+            "scram": self.scram_ports,
+        }
+
+    def wipe(self) -> None:
+        """Delete its data."""
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Write its settings and format its storage."""
+        self.folder.mkdir(exist_ok=True)
+        write_private(self.properties, self._filled())
+        if not (self.data / "meta.properties").exists():
+            self._format()
+
+    def command(self) -> Command:
+        """Return the broker's command; the settings file holds what is secret."""
+        return Command(
+            (
+                *(str(java()), *HEAP, f"-Dnightjar.logs={self.home.logs}"),
+                f"-Dlog4j2.configurationFile={LOGGING}",
+                *("-cp", f"{self.libs}/*", "kafka.Kafka", str(self.properties)),
+            ),
+            cwd=str(self.folder),
+        )
+
+    def check(self) -> None:
+        """List topics as admin inside, and see a wrong secret refused outside."""
+        admin = AdminClient(
+            {
+                "bootstrap.servers": f"127.0.0.1:{self.internal_port}",
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "PLAIN",
+                "sasl.username": "admin",
+                "sasl.password": self.passwords["KAFKA_ADMIN_PASSWORD"],
+                "log_level": 0,
+            }
+        )
+        try:
+            admin.list_topics(timeout=ANSWER_S)
+        except KafkaException as error:
+            raise NotReadyError(str(error)) from None
+        for port in self.scram_ports:
+            outcome = try_login("nightjar-nobody", "wrong", f"127.0.0.1:{port}", limit_s=ANSWER_S)
+            if outcome is not LoginOutcome.REFUSED:
+                raise NotReadyError(f"a wrong secret on port {port} was {outcome}, not refused")
+
+    def finish(self) -> None:
+        """Need nothing more: topics and rights come from the registry of topics."""
+
+    def failed_for_now(self, log: str) -> bool:  # noqa: ARG002 a Server is asked so
+        """Kafka fails for good or not at all."""
+        return False
+
+    def _filled(self) -> str:
+        names = ["EXTERNAL", *(f"EXTERNAL{i}" for i in range(2, len(self.scram_ports) + 1))]
+        pairs = list(zip(names, self.scram_ports, strict=True))
+        return Template(TEMPLATE.read_text()).substitute(
+            internal_port=self.internal_port,
+            controller_port=self.controller_port,
+            external_listeners=",".join(f"{name}://127.0.0.1:{port}" for name, port in pairs),
+            external_advertised=",".join(
+                f"{name}://{self.public_host}:{port}" for name, port in pairs
+            ),
+            external_protocols=",".join(f"{name}:SASL_PLAINTEXT" for name in names),
+            external_logins="\n".join(_scram_lines(name) for name in names),
+            kraft_password=self.passwords["KAFKA_KRAFT_PASSWORD"],
+            admin_password=self.passwords["KAFKA_ADMIN_PASSWORD"],
+            pipeline_password=self.passwords["KAFKA_PIPELINE_PASSWORD"],
+            feed_password=self.passwords["KAFKA_FEED_PASSWORD"],
+            message_max_bytes=self.message_max_bytes,
+            data=self.data,
+            retention_check_ms=(
+                RETENTION_CHECK_THROWAWAY_MS if self.throwaway else RETENTION_CHECK_MS
+            ),
+        )
+
+    def _format(self) -> None:
+        done = subprocess.run(
+            [
+                *(str(java()), *HEAP, f"-Dnightjar.logs={self.home.logs}"),
+                f"-Dlog4j2.configurationFile={LOGGING}",
+                *("-cp", f"{self.libs}/*", "kafka.tools.StorageTool", "format"),
+                *("-t", cluster_id(), "-c", str(self.properties), "--ignore-formatted"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip()[-2000:]
+            raise NativeError(f"Kafka's storage could not be formatted: {said}")
+
+
+def cluster_id() -> str:
+    """Return a new cluster id that the command line does not take for an option."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
+
+
+def pinned_version() -> str:
+    """Return the version of Kafka that the POM names."""
+    found = re.search(r"<kafka.version>([^<]+)<", jars.POM.read_text())
+    return found[1] if found else "?"
+
+
+def _scram_lines(name: str) -> str:
+    prefix = f"listener.name.{name.lower()}"
+    return (
+        f"{prefix}.sasl.enabled.mechanisms=SCRAM-SHA-512\n"
+        f"{prefix}.scram-sha-512.sasl.jaas.config={SCRAM_LOGIN}\n"
+        f"{prefix}.scram-sha-512.connections.max.reauth.ms={REAUTH_MS}"
+    )

@@ -1,0 +1,54 @@
+"""Our own processes: one line each."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from broker.config import Config
+from compose.native.home import ROOT
+
+PYTHON = sys.executable
+MANAGE = (PYTHON, str(ROOT / "manage.py"))
+CELERY = (PYTHON, "-m", "celery", "-A", "broker.celery", "worker", "--loglevel", "WARNING")
+SOFT_STOP = {"REMAP_SIGTERM": "SIGQUIT"}
+"""SIGTERM then means: finish or put back what is at hand (Celery's soft shutdown)."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One of our processes.
+
+    Attributes
+    ----------
+    name : str
+        As in ``up NAME`` and ``logs NAME``.
+    argv : tuple of str
+        What to run.
+    environment : mapping
+        Added to ours.
+    port : int, optional
+        On which it answers HTTP.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+
+
+def processes(settings: Config) -> tuple[Process, ...]:
+    """Return our processes in the order in which they start."""
+    web = settings.web
+    gunicorn = (PYTHON, "-m", "gunicorn", "broker.wsgi", "--bind", f"{web.host}:{web.port}")
+    return (
+        Process("web", (*gunicorn, "--workers", "2", "--graceful-timeout", "30"), port=web.port),
+        _worker("alerts", settings.ranges.worker_processes),
+        Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
+        Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),
+    )
+
+
+def _worker(queue: str, concurrency: int) -> Process:
+    options = ("-Q", queue, "--concurrency", str(concurrency), "--pool", "prefork")
+    names = ("--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle")
+    return Process(f"worker-{queue}", (*CELERY, *options, *names), SOFT_STOP)

@@ -1,0 +1,38 @@
+"""What a server must tell about itself to be started, watched and stopped."""
+
+import signal
+from typing import Protocol
+
+from compose.native.processes import Command
+
+
+class NotReadyError(Exception):
+    """The server does not answer properly yet; the message says what it answered."""
+
+
+class Server(Protocol):
+    """One of the real parts."""
+
+    name: str
+    stop_signal: signal.Signals
+
+    def ports(self) -> dict[str, tuple[int, ...]]:
+        """Return the ports it listens on by purpose, as ``ports.SETTINGS`` names them."""
+
+    def wipe(self) -> None:
+        """Delete its data; it is not running."""
+
+    def prepare(self) -> None:
+        """Make folders, files and programs ready; harmless when they are."""
+
+    def command(self) -> Command:
+        """Return what to run."""
+
+    def check(self) -> None:
+        """Ask it something real; NotReadyError when the answer is not right."""
+
+    def finish(self) -> None:
+        """Make what clients expect inside it; harmless when it is there."""
+
+    def failed_for_now(self, log: str) -> bool:
+        """Return whether its last words mean that the same start may succeed in a moment."""

@@ -1,0 +1,112 @@
+"""Which port each part listens on, and who holds one that is taken."""
+
+import socket
+from dataclasses import dataclass
+from random import SystemRandom
+
+import psutil
+
+from broker.config import Config
+from compose.native.home import NativeError
+
+LOOPBACK = "127.0.0.1"
+FREE_PORTS = range(20_000, 32_768)
+"""Below the ports from which systems draw for outgoing connections, so that none is lost again
+between drawing and listening."""
+
+SETTINGS = {
+    "postgres": "native.postgres_port",
+    "redis": "native.redis_port",
+    "kafka": "native.kafka_port",
+    "kafka_controller": "native.kafka_controller_port",
+    "scram": "kafka.scram_ports",
+    "web": "web.port",
+}
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one home.
+
+    Attributes
+    ----------
+    postgres, redis, kafka, kafka_controller, web : int
+        ``kafka`` is the inside listener.
+    scram : tuple of int
+        Public listeners of Kafka.
+    """
+
+    postgres: int
+    redis: int
+    kafka: int
+    kafka_controller: int
+    scram: tuple[int, ...]
+    web: int
+
+
+def settled(settings: Config) -> Ports:
+    """Return the ports that the settings ask for."""
+    native = settings.native
+    return Ports(
+        native.postgres_port,
+        native.redis_port,
+        native.kafka_port,
+        native.kafka_controller_port,
+        settings.kafka.scram_ports,
+        settings.web.port,
+    )
+
+
+def drawn(scram_count: int) -> Ports:
+    """Return ports that are free now."""
+    found: list[int] = []
+    while len(found) < scram_count + 5:
+        port = SystemRandom().choice(FREE_PORTS)
+        if port not in found and is_free(port):
+            found.append(port)
+    postgres, redis, kafka, controller, web, *scram = found
+    return Ports(postgres, redis, kafka, controller, tuple(scram), web)
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on ``port`` of the loopback address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def holder(port: int) -> str:
+    """Say which process listens on ``port``."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return "a process of somebody else"
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            return _named(connection.pid)
+    return "a process that cannot be seen from here"
+
+
+def demand_free(purpose: str, port: int) -> None:
+    """Stop with a message that names port, holder and setting when ``port`` is taken."""
+    if is_free(port):
+        return
+    setting = SETTINGS[purpose]
+    variable = "NIGHTJAR_" + setting.upper().replace(".", "__")
+    raise NativeError(
+        f"port {port} ({purpose}) is taken by {holder(port)}; stop that process, or choose another"
+        f" port with the setting {setting} ({variable}=…)"
+    )
+
+
+def _named(pid: int | None) -> str:
+    if pid is None:
+        return "a process of somebody else"
+    try:
+        return f"{psutil.Process(pid).name()} (pid {pid})"
+    except psutil.NoSuchProcess:
+        return f"pid {pid}"

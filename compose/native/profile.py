@@ -1,0 +1,53 @@
+"""How the parts of a home were started; remembered until ``down``."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from broker.config import Config
+from compose.native.home import Home
+from compose.native.ports import Ports, drawn, settled
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What an ``up`` decided for all that follow.
+
+    Attributes
+    ----------
+    ports : Ports
+        Of every part.
+    is_free : bool
+        The ports were drawn, not taken from the settings.
+    is_throwaway : bool
+        The data may be lost: for tests.
+    """
+
+    ports: Ports
+    is_free: bool
+    is_throwaway: bool
+
+
+def choose(settings: Config, *, is_free: bool, is_throwaway: bool) -> Profile:
+    """Decide for parts of which none runs."""
+    ports = drawn(len(settings.kafka.scram_ports)) if is_free else settled(settings)
+    return Profile(ports, is_free, is_throwaway)
+
+
+def save(home: Home, profile: Profile) -> None:
+    """Remember a decision."""
+    (home.run / "profile.json").write_text(json.dumps(asdict(profile)))
+
+
+def remembered(home: Home) -> Profile | None:
+    """Return the decision of the last ``up`` that no ``down`` followed."""
+    path = home.run / "profile.json"
+    if not path.exists():
+        return None
+    values = json.loads(path.read_text())
+    ports = {**values["ports"], "scram": tuple(values["ports"]["scram"])}
+    return Profile(Ports(**ports), values["is_free"], values["is_throwaway"])
+
+
+def forget(home: Home) -> None:
+    """Let the next ``up`` decide anew."""
+    (home.run / "profile.json").unlink(missing_ok=True)
