@@ -1,0 +1,232 @@
+"""Writer schemas: parsed, fingerprinted, found by id, and refused when they are dangerous.
+
+A schema is refused when a few bytes under it could stand for a great many values (arrays of nulls)
+or for endless nesting (recursive types): then the work of one value is bounded by its length.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.repository.base import SchemaRepositoryError
+from fastavro.schema import (
+    SchemaParseException,
+    UnknownType,
+    load_schema,
+    to_parsing_canonical_form,
+)
+
+from broker.errors import TransientError
+
+MAX_SCHEMA_BYTES = 2**20
+FAILED_LOOKUP_S = 60.0
+MAX_FAILED_LOOKUPS = 1000
+
+_SMALLEST_BYTES = {
+    "null": 0,
+    "boolean": 1,
+    "int": 1,
+    "long": 1,
+    "float": 4,
+    "double": 8,
+    "bytes": 1,
+    "string": 1,
+}
+_NOT_AVRO = (
+    SchemaParseException,
+    UnknownType,
+    RecursionError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+"""What fastavro raises for things that are no schema."""
+
+
+class SchemaError(ValueError):
+    """A writer schema that is not Avro, or that must not be decoded with."""
+
+
+@dataclass(frozen=True, eq=False)
+class WriterSchema:
+    """A schema that values may be decoded with.
+
+    Attributes
+    ----------
+    parsed : dict
+        In fastavro's parsed form.
+    fingerprint : str
+        SHA-256 of the canonical form, hexadecimal: the same for every spelling of one schema.
+    """
+
+    parsed: dict[str, Any]
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """Return the full name of the record."""
+        return str(self.parsed["name"])
+
+
+def writer_schema(definition: Any) -> WriterSchema:
+    """Parse a schema and make sure that it is harmless.
+
+    Raises
+    ------
+    SchemaError
+        If it is not an Avro record schema, is recursive, or has an array whose items take no bytes.
+    """
+    try:
+        parsed = fastavro.parse_schema(definition)
+        _refuse_dangerous(parsed)
+        canonical = to_parsing_canonical_form(parsed)
+    except SchemaError:
+        raise
+    except _NOT_AVRO as error:
+        raise SchemaError(f"not an Avro schema: {error!r}") from error
+    return WriterSchema(parsed, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def writer_schema_of_text(text: str | bytes) -> WriterSchema:
+    """Parse the JSON text of a schema; SchemaError also for what is not JSON."""
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaError(f"{len(text)} bytes of schema; at most {MAX_SCHEMA_BYTES}")
+    try:
+        definition = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"not JSON: {error!r}") from error
+    return writer_schema(definition)
+
+
+def load_definition(path: Path) -> Any:
+    """Return the schema in a file, with the files beside it that it names; None without file."""
+    if not path.exists():
+        return None
+    try:
+        return load_schema(path)
+    except (*_NOT_AVRO, SchemaRepositoryError, OSError) as error:
+        raise SchemaError(f"{path}: {error!r}") from error
+
+
+def _refuse_dangerous(parsed: Any) -> None:
+    if not isinstance(parsed, dict) or parsed.get("type") != "record":
+        raise SchemaError("the schema is not one record")
+    _Measure(parsed.get("__named_schemas", {})).smallest_bytes(parsed)
+
+
+class _Measure:
+    """Finds the fewest bytes that a value can take, and so arrays that cost nothing to claim."""
+
+    def __init__(self, named: dict[str, Any]) -> None:
+        self._named = named
+        self._known: dict[str, int] = {}
+        self._open: set[str] = set()
+
+    def smallest_bytes(self, schema: Any) -> int:
+        """Return the length of the shortest datum; SchemaError for a dangerous schema."""
+        if isinstance(schema, str):
+            return self._by_name(schema)
+        if isinstance(schema, list):
+            # A branch without bytes still costs its index.
+            return 1 + min((self.smallest_bytes(branch) for branch in schema), default=0)
+        kind = schema["type"]
+        if not isinstance(kind, str):
+            return self.smallest_bytes(kind)
+        measure = {
+            "array": self._array,
+            "map": self._map,
+            "record": self._record,
+            "error": self._record,
+            "enum": _one,
+            "fixed": _size,
+        }.get(kind)
+        return measure(schema) if measure else self.smallest_bytes(kind)
+
+    def _array(self, schema: dict[str, Any]) -> int:
+        if self.smallest_bytes(schema["items"]) == 0:
+            raise SchemaError("an array of items without bytes: it could claim any length")
+        return 1
+
+    def _map(self, schema: dict[str, Any]) -> int:
+        self.smallest_bytes(schema["values"])
+        return 1
+
+    def _by_name(self, name: str) -> int:
+        if name in _SMALLEST_BYTES:
+            return _SMALLEST_BYTES[name]
+        if name not in self._known:
+            if name in self._open:
+                raise SchemaError(f"{name} holds itself: it could nest without end")
+            self._known[name] = self.smallest_bytes(self._named[name])
+        return self._known[name]
+
+    def _record(self, schema: dict[str, Any]) -> int:
+        name = schema["name"]
+        self._open.add(name)
+        self._known[name] = sum(self.smallest_bytes(field["type"]) for field in schema["fields"])
+        self._open.discard(name)
+        return self._known[name]
+
+
+def _one(_schema: dict[str, Any]) -> int:
+    return 1
+
+
+def _size(schema: dict[str, Any]) -> int:
+    return int(schema["size"])
+
+
+class SchemaCache:
+    """Writer schemas by id, asked from several sources once each.
+
+    Parameters
+    ----------
+    sources : sequence of callable
+        Each takes an id and returns a schema definition, or None where it has none; asked in order.
+        A ``TransientError`` counts as none.
+    clock : callable
+        Seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Callable[[int], Any]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._known: dict[int, WriterSchema] = {}
+        self._failed: dict[int, tuple[float, str]] = {}
+
+    def get(self, schema_id: int) -> WriterSchema:
+        """Return a schema; LookupError, remembered for a minute, when no source has it."""
+        if (known := self._known.get(schema_id)) is not None:
+            return known
+        until, message = self._failed.get(schema_id, (0.0, ""))
+        if self._clock() < until:
+            raise LookupError(message)
+        try:
+            self._known[schema_id] = self._ask(schema_id)
+        except LookupError as error:
+            if len(self._failed) >= MAX_FAILED_LOOKUPS:
+                self._failed.clear()
+            self._failed[schema_id] = (self._clock() + FAILED_LOOKUP_S, str(error))
+            raise
+        return self._known[schema_id]
+
+    def _ask(self, schema_id: int) -> WriterSchema:
+        problems = []
+        for source in self._sources:
+            try:
+                definition = source(schema_id)
+                if definition is not None:
+                    return writer_schema(definition)
+            except (SchemaError, TransientError) as error:
+                problems.append(str(error))
+        raise LookupError("; ".join([f"no schema has the id {schema_id}", *problems]))
