@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from pipeline.alerts.batch import Batch, Packet, Rejected
+from broker.kafka_types import Packet
+from pipeline.alerts.batch import Batch, Rejected
 
 _UNIX_EPOCH_JD_UTC = 2440587.5
 _HALF_DAY = timedelta(hours=12)

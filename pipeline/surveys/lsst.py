@@ -1,0 +1,227 @@
+"""LSST, the Rubin Observatory's survey: packets of schema 3.0 to 11.1 in Confluent framing.
+
+The schema is found by the id in front of the packet, never by the topic. Names that Rubin changed
+on the way to 5.0 are read as today's.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.avro import read_confluent
+from broker.avro_schema import SchemaCache, load_definition
+from broker.config import config, project_path
+from broker.kafka_types import Packet
+from pipeline.alerts.batch import Batch, Column, Points, Rejected
+from pipeline.clients.schema_registry import SchemaRegistry
+from pipeline.photometry import abmag, abmag_error, limiting_abmag
+from pipeline.surveys import columns, points
+from pipeline.surveys.columns import Record
+from pipeline.surveys.packets import count_images, decode_packets, place_problems
+from pipeline.surveys.record import Survey
+from pipeline.times import mjd_tai_to_jd_utc
+
+OUTPUT_SCHEMA = "babamul_lsst.avsc"
+SCHEMA_PACKAGE = "lsst.alert.packet"
+IDS_PER_MAJOR_VERSION = 100
+NO_ID = 0
+"""Rubin's "no such object" in every id."""
+
+TODAYS_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "midPointTai": "midpointMjdTai",
+        "filterName": "band",
+        "decl": "dec",
+        "declErr": "decErr",
+        "psFlux": "psfFlux",
+        "psFluxErr": "psfFluxErr",
+        "psChi2": "psfChi2",
+        "psNdata": "psfNdata",
+        "totFlux": "scienceFlux",
+        "totFluxErr": "scienceFluxErr",
+        "trailDecl": "trailDec",
+        "trailDeclErr": "trailDecErr",
+    }
+)
+"""Old field names, up to 4.0. ``spuriousness`` is not here: it counted the other way."""
+
+_OLD_NAME = "midPointTai"
+_IDS = ("diaObjectId", "ssObjectId", "parentDiaSourceId")
+_DERIVED = (
+    *("jd", "magpsf", "sigmapsf", "snr_psf", "chipsf", "diffmaglim"),
+    *("magap", "sigmagap", "snr_ap", "jdstarthist"),
+)
+_HISTORY = ("midpointMjdTai", "psfFlux", "psfFluxErr", "ra", "dec")
+_FORCED = ("midpointMjdTai", "psfFlux", "psfFluxErr")
+
+
+def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
+    """Decode LSST packets; what cannot be read is returned beside the batch, never raised."""
+    return decode_packets(packets, _read, _to_batch)
+
+
+def _read(value: bytes) -> Record:
+    record: Record = read_confluent(_schemas(), value)
+    return _renamed(record) if _OLD_NAME in record["diaSource"] else record
+
+
+@cache
+def _schemas() -> SchemaCache:
+    settings = config().lsst
+    sources = [package_schema]
+    if settings.schema_dir:
+        sources.append(lambda schema_id: directory_schema(settings.schema_dir, schema_id))
+    if settings.registry_url:
+        sources.append(SchemaRegistry(settings.registry_url).schema)
+    return SchemaCache(sources)
+
+
+def package_schema(schema_id: int) -> Any:
+    """Return the schema of the package lsst-alert-packet, None where it has no such version.
+
+    The package is found, not imported: its modules draw in Rubin's resource library (0.4 s).
+    """
+    package = find_spec(SCHEMA_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        return None
+    major, minor = divmod(schema_id, IDS_PER_MAJOR_VERSION)
+    folder = Path(package.submodule_search_locations[0]) / "schema" / str(major) / str(minor)
+    return load_definition(folder / f"lsst.v{major}_{minor}.alert.avsc")
+
+
+def directory_schema(folder: str, schema_id: int) -> Any:
+    """Return the schema in ``{folder}/{id}.avsc``, None where there is no such file."""
+    return load_definition(project_path(folder) / f"{schema_id}.avsc")
+
+
+def _renamed(record: Record) -> Record:
+    found = dict(record)
+    found["diaSource"] = _modern(record["diaSource"])
+    for name in ("prvDiaSources", "prvDiaForcedSources"):
+        found[name] = [_modern(row) for row in record.get(name) or ()]
+    return found
+
+
+def _modern(row: Record) -> Record:
+    return {TODAYS_NAMES.get(name, name): value for name, value in row.items()}
+
+
+def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDArray[np.object_]]:
+    sources = [record["diaSource"] for record in records]
+    candidate = _candidate(sources, [record.get("diaObject") or {} for record in records])
+    candid, jd, ra, dec = (candidate[name].values for name in ("diaSourceId", "jd", "ra", "dec"))
+    band = columns.bands([source.get("band") for source in sources])
+    candidate["band"] = columns.band_column(band)
+    names = ("diaSourceId", "midpointMjdTai", "ra", "dec")
+    problems = place_problems(candid, jd, ra, dec, names)
+    columns.refuse_beyond_int32(candidate, columns.fields_by_type(OUTPUT_SCHEMA)["int"], problems)
+    has_cutouts, bad_images = count_images(records)
+    batch = Batch(
+        survey="lsst",
+        packets=packets,
+        candid=candid,
+        object_id=candidate["objectId"].values,
+        jd_utc=jd,
+        ra_deg=ra,
+        dec_deg=dec,
+        band=band,
+        is_public=np.ones(len(records), bool),
+        score=candidate["reliability"].values,
+        has_cutouts=has_cutouts,
+        bad_images=bad_images,
+        candidate=candidate,
+        detections=_detections(records, candidate, band),
+        limits=points.NO_LIMITS,
+        forced=_forced([record.get("prvDiaForcedSources") or () for record in records]),
+    )
+    return batch, problems
+
+
+def _candidate(sources: Sequence[Record], objects: Sequence[Record]) -> dict[str, Column]:
+    names = columns.fields_by_type(OUTPUT_SCHEMA)
+    given = [name for name in names["double"] + names["float"] if name not in _DERIVED]
+    found = columns.number_columns(sources, given)
+    found |= columns.integer_columns(sources, names["int"] + names["long"])
+    found |= columns.integer_columns(sources, _IDS, NO_ID)
+    found |= columns.flag_columns(sources, names["boolean"])
+    found["objectId"] = columns.texts(
+        [
+            str(obj) if obj else f"sso{sso}" if sso else None
+            for obj, sso in zip(
+                found["diaObjectId"].values, found["ssObjectId"].values, strict=True
+            )
+        ]
+    )
+    found["ndethist"] = columns.integers([row.get("nDiaSources") for row in objects])
+    found |= _times(found, objects)
+    found |= _magnitudes(found)
+    return found
+
+
+def _times(candidate: Mapping[str, Column], objects: Sequence[Record]) -> dict[str, Column]:
+    first_mjd_tai = columns.numbers(row.get("firstDiaSourceMjdTai") for row in objects)
+    values = {
+        "jd": mjd_tai_to_jd_utc(candidate["midpointMjdTai"].values),
+        # 0 and less mean none; they lie before 1972, where the conversion gives NaN.
+        "jdstarthist": mjd_tai_to_jd_utc(first_mjd_tai),
+    }
+    return {name: columns.derived(value) for name, value in values.items()}
+
+
+def _magnitudes(candidate: Mapping[str, Column]) -> dict[str, Column]:
+    psf_flux, psf_err = candidate["psfFlux"].values, candidate["psfFluxErr"].values
+    ap_flux, ap_err = candidate["apFlux"].values, candidate["apFluxErr"].values
+    n_pixels = candidate["psfNdata"].values
+    with np.errstate(all="ignore"):
+        snr_psf = np.abs(psf_flux) / psf_err
+        values = {
+            "magpsf": abmag(psf_flux, "lsst"),
+            "sigmapsf": abmag_error(psf_flux, psf_err),
+            "snr_psf": snr_psf,
+            "snr": np.where(candidate["snr"].valid, candidate["snr"].values, snr_psf),
+            "chipsf": np.where(n_pixels > 0, candidate["psfChi2"].values / n_pixels, np.nan),
+            "diffmaglim": limiting_abmag(psf_err, "lsst"),
+            "magap": abmag(ap_flux, "lsst"),
+            "sigmagap": abmag_error(ap_flux, ap_err),
+            "snr_ap": np.abs(ap_flux) / ap_err,
+        }
+        found = {name: columns.derived(value) for name, value in values.items()}
+        found["isdiffpos"] = Column(psf_flux > 0, candidate["psfFlux"].valid)
+    return found
+
+
+def _detections(
+    records: Sequence[Record], candidate: Mapping[str, Column], band: NDArray[np.int64]
+) -> Points:
+    names = ("jd", "psfFlux", "psfFluxErr", "ra", "dec")
+    jd, flux, flux_err, ra, dec = (candidate[name].values for name in names)
+    own = points.detections(np.arange(len(records)), jd, flux, flux_err, band, ra, dec)
+    parent, rows = points.flatten([record.get("prvDiaSources") or () for record in records])
+    mjd_tai, flux, flux_err, ra, dec = columns.table(rows, _HISTORY)
+    jd, band = mjd_tai_to_jd_utc(mjd_tai), columns.bands([row.get("band") for row in rows])
+    return points.join(own, points.detections(parent, jd, flux, flux_err, band, ra, dec))
+
+
+def _forced(forced: Sequence[Sequence[Record]]) -> Points:
+    parent, rows = points.flatten(forced)
+    mjd_tai, flux, flux_err = columns.table(rows, _FORCED)
+    band = columns.bands([row.get("band") for row in rows])
+    return points.forced(parent, mjd_tai_to_jd_utc(mjd_tai), flux, flux_err, band)
+
+
+SURVEY = Survey(
+    name="lsst",
+    classes=("stellar", "hosted", "hostless", "unknown"),
+    output_schema=OUTPUT_SCHEMA,
+    decode=decode,
+    dec_range_deg=(-90.0, 33.5),
+    position_error_arcsec=0.1,
+    night_utc_offset_h=-3,
+    has_limits=False,
+)

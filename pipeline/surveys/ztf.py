@@ -1,0 +1,213 @@
+"""ZTF, the Zwicky Transient Facility: packets from the first test schema to 4.02.
+
+A packet is a container with its schema inside. Fields that a version lacks are null; 3.5 keeps its
+forced photometry among the previous candidates.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.avro import Containers
+from broker.kafka_types import Packet
+from pipeline.alerts.batch import Batch, Column, Points, Rejected
+from pipeline.photometry import wire_flux, wire_flux_error, wire_limit_error
+from pipeline.surveys import columns, points
+from pipeline.surveys.allowed import AllowList
+from pipeline.surveys.columns import Record
+from pipeline.surveys.packets import count_images, decode_packets, place_problems
+from pipeline.surveys.record import Survey
+
+OUTPUT_SCHEMA = "babamul_ztf.avsc"
+NO_NUMBER = -999
+"""ZTF's "none" in candidates and their history."""
+NO_FORCED_NUMBER = -99999
+"""ZTF's "none" in forced photometry."""
+PUBLIC_PROGRAMID = 1
+GOOD_PROCSTATUS = "0"
+MAX_OBJECT_ID_CHARACTERS = 64
+
+SIGN_BY_ISDIFFPOS: Mapping[Any, float] = MappingProxyType(
+    {"t": 1.0, "true": 1.0, "1": 1.0, 1: 1.0, "f": -1.0, "false": -1.0, "0": -1.0, 0: -1.0}
+)
+"""Of texts in lower case, numbers and booleans (which compare equal to 1 and 0)."""
+
+DERIVED = ("psfFlux", "psfFluxErr", "snr_psf", "apFlux", "apFluxErr", "snr_ap")
+NO_TEXT = frozenset({"", "null"})
+FORCED_FLUX = "forcediffimflux"
+
+_HISTORY = ("jd", "fid", "programid", "magpsf", "sigmapsf", "diffmaglim", "ra", "dec")
+_FORCED = ("jd", "fid", "programid", FORCED_FLUX, "forcediffimfluxunc", "magzpsci")
+
+
+def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
+    """Decode ZTF packets; what cannot be read is returned beside the batch, never raised."""
+    return decode_packets(packets, _containers().read, _to_batch)
+
+
+@cache
+def _containers() -> Containers:
+    return Containers(AllowList().__contains__)
+
+
+def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDArray[np.object_]]:
+    candidates = [record["candidate"] for record in records]
+    candidate = _candidate(candidates)
+    candid = columns.integers([record.get("candid") for record in records])
+    candidate["candid"] = candid
+    jd, ra, dec = (candidate[name].values for name in ("jd", "ra", "dec"))
+    band = _band(candidate["fid"].values)
+    candidate["band"] = columns.band_column(band)
+    problems = place_problems(candid.values, jd, ra, dec, ("candid", "jd", "ra", "dec"))
+    object_id = _object_id([record.get("objectId") for record in records], problems)
+    columns.refuse_beyond_int32(candidate, columns.fields_by_type(OUTPUT_SCHEMA)["int"], problems)
+    is_public = candidate["programid"].values == PUBLIC_PROGRAMID
+    has_cutouts, bad_images = count_images(records)
+    detections, limits, forced = _history(records)
+    own = _own_points(candidate, band, is_public)
+    batch = Batch(
+        survey="ztf",
+        packets=packets,
+        candid=candid.values,
+        object_id=object_id,
+        jd_utc=jd,
+        ra_deg=ra,
+        dec_deg=dec,
+        band=band,
+        is_public=is_public,
+        score=candidate["drb"].values,
+        has_cutouts=has_cutouts,
+        bad_images=bad_images,
+        candidate=candidate,
+        detections=points.join(own, detections),
+        limits=limits,
+        forced=forced,
+    )
+    return batch, problems
+
+
+def _candidate(candidates: Sequence[Record]) -> dict[str, Column]:
+    names = columns.fields_by_type(OUTPUT_SCHEMA)
+    given = [name for name in names["double"] + names["float"] if name not in DERIVED]
+    found = columns.number_columns(candidates, given, NO_NUMBER)
+    found |= columns.integer_columns(candidates, names["int"] + names["long"], NO_NUMBER)
+    for name in names["string"]:
+        found[name] = columns.texts([row.get(name) for row in candidates], NO_TEXT)
+    sign = _sign([row.get("isdiffpos") for row in candidates])
+    found["isdiffpos"] = Column(sign > 0, ~np.isnan(sign))
+    found |= _fluxes(found, sign)
+    return found
+
+
+def _fluxes(candidate: Mapping[str, Column], sign: NDArray[np.float64]) -> dict[str, Column]:
+    found = {}
+    for prefix, snr, magnitude, error in (
+        ("psf", "snr_psf", "magpsf", "sigmapsf"),
+        ("ap", "snr_ap", "magap", "sigmagap"),
+    ):
+        flux, flux_err = _signed_flux(candidate[magnitude].values, candidate[error].values, sign)
+        found[f"{prefix}Flux"] = columns.derived(flux)
+        found[f"{prefix}FluxErr"] = columns.derived(flux_err)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[snr] = columns.derived(np.abs(flux) / flux_err)
+    return found
+
+
+def _signed_flux(
+    magnitude_abmag: NDArray[np.float64],
+    error_abmag: NDArray[np.float64],
+    sign: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        flux = sign * wire_flux(magnitude_abmag, "ztf")
+        return flux, wire_flux_error(flux, error_abmag)
+
+
+def _sign(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Return +1, −1, or NaN where the packet does not say."""
+    lower = [value.lower() if isinstance(value, str) else value for value in values]
+    return np.array([SIGN_BY_ISDIFFPOS.get(value, np.nan) for value in lower], np.float64)
+
+
+def _band(fid: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the index in BANDS (g r i come first there) of filters 1 to 3, −1 of any other."""
+    with np.errstate(invalid="ignore"):
+        return np.where((fid >= 1) & (fid <= 3), fid - 1, -1).astype(np.int64)  # noqa: PLR2004
+
+
+def _object_id(values: Sequence[Any], problems: NDArray[np.object_]) -> NDArray[np.object_]:
+    found = columns.texts(values).values
+    for i, text in enumerate(found):
+        # Postgres cannot store a NUL, and the id becomes the key of messages.
+        if text is not None and not (
+            text.isascii() and text.isprintable() and len(text) <= MAX_OBJECT_ID_CHARACTERS
+        ):
+            problems[i] = problems[i] or f"objectId is unusable: {text[:80]!r}"
+    return found
+
+
+def _own_points(
+    candidate: Mapping[str, Column], band: NDArray[np.int64], is_public: NDArray[np.bool_]
+) -> Points:
+    parent = np.flatnonzero(is_public)
+    names = ("jd", "psfFlux", "psfFluxErr", "ra", "dec")
+    jd, flux, flux_err, ra, dec = (candidate[name].values[parent] for name in names)
+    return points.detections(parent, jd, flux, flux_err, band[parent], ra, dec)
+
+
+def _history(records: Sequence[Record]) -> tuple[Points, Points, Points]:
+    previous, forced = [], []
+    for record in records:
+        rows, forced_rows = record.get("prv_candidates") or [], record.get("fp_hists") or []
+        if rows and FORCED_FLUX in rows[0]:
+            rows, forced_rows = [], [*forced_rows, *rows]
+        previous.append(rows)
+        forced.append(forced_rows)
+    return (*_previous_points(previous), _forced_points(forced))
+
+
+def _previous_points(previous: Sequence[Sequence[Record]]) -> tuple[Points, Points]:
+    parent, rows = points.flatten(previous)
+    values = columns.table(rows, _HISTORY, NO_NUMBER)
+    jd, fid, programid, magpsf, sigmapsf, diffmaglim, ra, dec = values
+    band = _band(fid)
+    is_public = programid == PUBLIC_PROGRAMID
+    is_limit = is_public & np.isnan(magpsf)
+    is_detection = is_public & ~np.isnan(magpsf)
+    sign = _sign([row.get("isdiffpos") for row in rows])
+    flux, flux_err = _signed_flux(magpsf, sigmapsf, sign)
+    with np.errstate(over="ignore"):
+        limit_err = wire_limit_error(diffmaglim, "ztf")
+    detection = [parent, jd, flux, flux_err, band, ra, dec]
+    limit = [parent, jd, limit_err, band]
+    return (
+        points.detections(*(values[is_detection] for values in detection)),
+        points.limits(*(values[is_limit] for values in limit)),
+    )
+
+
+def _forced_points(forced: Sequence[Sequence[Record]]) -> Points:
+    parent, rows = points.flatten(forced)
+    jd, fid, programid, flux, flux_err, magzpsci = columns.table(rows, _FORCED, NO_FORCED_NUMBER)
+    is_good = np.array([row.get("procstatus") == GOOD_PROCSTATUS for row in rows], bool)
+    keep = is_good & (programid == PUBLIC_PROGRAMID)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = wire_flux(np.where(magzpsci == NO_NUMBER, np.nan, magzpsci), "ztf")
+        values = [parent, jd, flux * scale, flux_err * scale, _band(fid)]
+    return points.forced(*(value[keep] for value in values))
+
+
+SURVEY = Survey(
+    name="ztf",
+    classes=("stellar", "hosted", "hostless"),
+    output_schema=OUTPUT_SCHEMA,
+    decode=decode,
+    dec_range_deg=(-30.0, 90.0),
+    position_error_arcsec=2.0,
+    night_utc_offset_h=-7,
+    has_limits=True,
+)
