@@ -72,7 +72,7 @@ def separation_arcsec(
     ra1, dec1, ra2, dec2 = (
         np.radians(np.asarray(a, np.float64)) for a in (ra1_deg, dec1_deg, ra2_deg, dec2_deg)
     )
-    across = np.sin((ra2 - ra1) / 2) ** 2 * np.cos(dec1) * np.cos(dec2)
+    across = np.sin((ra2 - ra1) / 2) ** 2 * (np.cos(dec1) * np.cos(dec2))
     haversine = np.sin((dec2 - dec1) / 2) ** 2 + across
     half_angle = np.arcsin(np.sqrt(np.clip(haversine, 0.0, 1.0)))
     return np.asarray(np.degrees(2 * half_angle) * ARCSEC_PER_DEG, np.float64)
