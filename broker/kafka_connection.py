@@ -1,9 +1,21 @@
-"""Where a broker is and who we are there, as librdkafka wants to hear it."""
+"""Where a broker is, who we are there, and what its refusals mean to us."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Literal, NoReturn, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from broker.config import KafkaSettings, config
+from broker.errors import TransientError
+
+REQUEST_S = 10
+"""Longest that a request of the admin interface may take."""
+ANSWER_S = 15
+"""Longest that we wait for its answer."""
+
+_T = TypeVar("_T")
 
 Principal = Literal["pipeline", "admin", "feed"]
 Connection = Mapping[str, Any]
@@ -54,3 +66,29 @@ def _security(protocol: str, mechanism: str, username: str, password: str) -> di
         "sasl.username": username,
         "sasl.password": password,
     }
+
+
+def admin_client() -> AdminClient:
+    """Return a connection of ``admin`` to our own broker."""
+    return AdminClient(own_connection("admin"))
+
+
+def answer(future: Future[_T]) -> _T:
+    """Return what the admin interface answered; trouble that passes is a TransientError."""
+    return answer_of(lambda: future.result(ANSWER_S))
+
+
+def answer_of(call: Callable[[], _T]) -> _T:
+    """Return what ``call`` returns; trouble that passes is a TransientError."""
+    try:
+        return call()
+    except KafkaException as error:
+        raise_told(error)
+
+
+def raise_told(error: KafkaException) -> NoReturn:
+    """Raise ``error`` again, as a TransientError when it passes by itself."""
+    cause: KafkaError = error.args[0]
+    if cause.retriable() or cause.code() < 0:  # negative: librdkafka's own, time-outs and sockets
+        raise TransientError(f"Kafka: {cause.str()}") from error
+    raise error

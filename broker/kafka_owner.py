@@ -16,9 +16,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from broker.errors import TransientError
-from broker.kafka_connection import Connection
+from broker.kafka_connection import REQUEST_S, Connection
 
-REQUEST_S = 10.0
 Partition = tuple[str, int]
 """Topic and number."""
 

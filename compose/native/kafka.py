@@ -15,7 +15,7 @@ from string import Template
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from broker.kafka_admin import LoginOutcome, try_login
+from broker.kafka_login import LoginOutcome, try_login
 from compose.native import jars
 from compose.native.home import Home, NativeError, write_private
 from compose.native.java import java

@@ -1,0 +1,75 @@
+"""Try a person's login on a public listener of our own broker."""
+
+import threading
+import time
+from contextlib import suppress
+from enum import StrEnum
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+LOGIN_S = 10.0
+VISIBLE_S = 10.0
+STEP_S = 0.1
+
+
+class LoginOutcome(StrEnum):
+    """What became of a login."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+def probe_login(principal: str, password: str, servers: str) -> bool:
+    """Return whether a person can log in; secrets become visible a moment after a grant."""
+    deadline = time.monotonic() + VISIBLE_S
+    while try_login(principal, password, servers) is not LoginOutcome.ACCEPTED:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(STEP_S)
+    return True
+
+
+def try_login(
+    principal: str, password: str, servers: str, *, limit_s: float = LOGIN_S
+) -> LoginOutcome:
+    """Log in once on a public listener.
+
+    A refusal reaches a client only through its error callback; the call itself merely times out,
+    so the callback is served while the call waits in a thread of its own.
+    """
+    refused = threading.Event()
+
+    def note(error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 librdkafka's public name
+            refused.set()
+
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "broker.address.family": "v4",
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": principal,
+            "sasl.password": password,
+            "group.id": "nightjar-login-probe",
+            "error_cb": note,
+            "log_level": 0,
+        }
+    )
+    try:
+        return _login_outcome(consumer, refused, limit_s)
+    finally:
+        consumer.close()
+
+
+def _login_outcome(consumer: Consumer, refused: threading.Event, limit_s: float) -> LoginOutcome:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        with suppress(KafkaException):
+            consumer.list_topics(timeout=STEP_S)
+            return LoginOutcome.ACCEPTED
+        consumer.poll(0)  # serves the error callback
+        if refused.is_set():
+            return LoginOutcome.REFUSED
+    return LoginOutcome.UNREACHABLE
