@@ -1,0 +1,147 @@
+"""Read-only admin pages that stay fast on tables of millions of rows."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from psycopg.errors import QueryCanceled
+from typing_extensions import override
+
+if TYPE_CHECKING:  # Django's own classes cannot be subscripted when the code runs
+    _Paginator = Paginator[Any]
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _Paginator = Paginator
+    _ModelAdmin = admin.ModelAdmin
+
+PAGED_ROWS = 10_000
+"""Rows that pages reach; later pages would be slow, and nobody turns a hundred pages."""
+LIST_TIMEOUT_MS = 5_000
+
+_ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)"
+
+
+class BoundedPaginator(_Paginator):
+    """Pages over the first ``PAGED_ROWS`` rows; it never counts more."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows, or ``PAGED_ROWS`` if there are more."""
+        rows = self.object_list
+        return rows.order_by()[:PAGED_ROWS].count() if isinstance(rows, QuerySet) else len(rows)
+
+
+class MirrorAdmin(_ModelAdmin):
+    """Pages of one mirror: look, search, filter, follow links; never write."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    list_max_show_all = 0
+    ordering = ("-pk",)
+    sortable_by = ("pk",)
+    search_fields = ("pk",)  # shows the box; ``find`` searches
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds what a stream writes."""
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes what a stream wrote."""
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes what a stream wrote."""
+        return False
+
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search by ``find``, which uses indexes, not by substrings of every column."""
+        term = search_term.strip()
+        return (self.find(queryset, term) if term else queryset), False
+
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return the rows that ``term`` names."""
+        return rows.filter(pk=int(term)) if term.isdecimal() else rows.none()
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, or say that the filters chosen would read too much."""
+        context = {"title": self._list_title(), **(extra_context or {})}
+        try:
+            with transaction.atomic():
+                _bound_statements()
+                return super().changelist_view(request, context)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled) or not request.GET:
+                raise
+        messages.warning(
+            request, "That search would read too many rows. Name an id, or choose fewer filters."
+        )
+        return redirect(request.path)
+
+    def _list_title(self) -> str:
+        options = self.model._meta  # noqa: SLF001 documented by Django
+        name = str(options.verbose_name_plural).capitalize()
+        rows = estimated_rows(options.db_table)
+        if rows is None or rows <= PAGED_ROWS:
+            return name
+        return f"{name}: about {rows:,}, of which pages reach the newest {PAGED_ROWS:,}"
+
+
+def estimated_rows(table: str) -> int | None:
+    """Return about how many rows ``table`` has; None if Postgres never estimated it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ESTIMATE, [table])
+        row = cursor.fetchone()
+    return row[0] if row and row[0] is not None and row[0] >= 0 else None
+
+
+def link(row: Model | None, text: str | None = None) -> SafeString | str:
+    """Return a link to a row's admin page, or a dash where there is no row."""
+    if row is None:
+        return "–"
+    options = row._meta  # noqa: SLF001 documented by Django
+    url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', url, text or str(row.pk))
+
+
+def list_link(model: type[Model], text: str, **filters: object) -> SafeString:
+    """Return a link to a model's list, filtered."""
+    options = model._meta  # noqa: SLF001 documented by Django
+    url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist", query=filters)
+    return format_html('<a href="{}">{}</a>', url, text)
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString:
+    """Return an HTML table; every cell is escaped unless it is safe already."""
+    head = format_html_join("", "<th scope='col'>{}</th>", ((text,) for text in headings))
+    body = format_html_join(
+        "",
+        "<tr>{}</tr>",
+        ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows),
+    )
+    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
+
+
+def _bound_statements() -> None:
+    """Bound each further statement of the transaction that is open."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(LIST_TIMEOUT_MS)])

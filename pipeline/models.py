@@ -1,0 +1,109 @@
+"""Mirrors: what the streams wrote, readable through Django; nothing here writes."""
+
+from broker import dead_letters
+from broker.archive import ArchiveSegment as ArchiveSegmentTable
+from broker.mirror import Mirror, mirror
+from broker.ranges import tables as ranges
+from pipeline.alerts import tables as alerts
+from pipeline.topics import STREAMS
+
+SERIES_NAMES = ("detection", "limit", "forced")
+
+_SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
+_STREAMS = tuple((stream.name, stream.name) for stream in STREAMS)
+_CLASSES = tuple((name, name) for name in ("stellar", "hosted", "hostless", "unknown"))
+_BANDS = tuple((band, band) for band in "ugrizy")
+
+
+def _same(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((word, word.replace("_", " ")) for word in words)
+
+
+Source: type[Mirror] = mirror(ranges.Source, "Source", __name__, verbose_name="source")
+
+ArchiveSegment: type[Mirror] = mirror(
+    ArchiveSegmentTable,
+    "ArchiveSegment",
+    __name__,
+    verbose_name="archive segment",
+    choices={"survey": _SURVEYS},
+)
+
+SkyObject: type[Mirror] = mirror(
+    alerts.SkyObject,
+    "SkyObject",
+    __name__,
+    verbose_name="object",
+    links={"survey_match_id": "SkyObject"},
+    choices={"survey": _SURVEYS},
+)
+
+Alert: type[Mirror] = mirror(
+    alerts.Alert,
+    "Alert",
+    __name__,
+    verbose_name="alert",
+    links={
+        "source_id": "Source",
+        "object_id": "SkyObject",
+        "survey_match_id": "SkyObject",
+        "archive_segment_id": "ArchiveSegment",
+    },
+    choices={"survey": _SURVEYS, "alert_class": _CLASSES, "band": _BANDS},
+)
+
+LightCurve: type[Mirror] = mirror(
+    alerts.LightCurve,
+    "LightCurve",
+    __name__,
+    verbose_name="light curve",
+    links={"object_id": "SkyObject"},
+    choices={"series": tuple(enumerate(SERIES_NAMES))},
+)
+
+AlertDuplicate: type[Mirror] = mirror(
+    alerts.AlertDuplicate,
+    "AlertDuplicate",
+    __name__,
+    verbose_name="duplicate",
+    links={"source_id": "Source", "alert_id": "Alert"},
+)
+
+StreamGap: type[Mirror] = mirror(
+    alerts.StreamGap,
+    "StreamGap",
+    __name__,
+    verbose_name="gap",
+    links={"source_id": "Source"},
+)
+
+DeadLetter: type[Mirror] = mirror(
+    dead_letters.DeadLetter,
+    "DeadLetter",
+    __name__,
+    verbose_name="dead letter",
+    links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
+    choices={
+        "stream": _STREAMS,
+        "reason": _same(dead_letters.REASONS),
+        "state": _same(dead_letters.STATES),
+    },
+)
+
+Stream: type[Mirror] = mirror(ranges.Stream, "Stream", __name__, verbose_name="stopped stream")
+
+StreamPartition: type[Mirror] = mirror(
+    ranges.StreamPartition,
+    "StreamPartition",
+    __name__,
+    verbose_name="partition",
+    choices={"stream": _STREAMS},
+)
+
+StreamRange: type[Mirror] = mirror(
+    ranges.StreamRange,
+    "StreamRange",
+    __name__,
+    verbose_name="range",
+    choices={"stream": _STREAMS, "state": _same(ranges.RANGE_STATES)},
+)
