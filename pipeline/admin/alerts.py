@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from broker.admin import MirrorAdmin, html_table, link
+from broker.mirror import all_of
 from pipeline import models
 from pipeline.admin import cells
 from pipeline.admin.cells import SURVEYS
