@@ -1,0 +1,68 @@
+"""Catalogs as FITS binary tables, memory-mapped."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from pipeline.catalogs.record import LoadError
+
+BATCH_ROWS = 131_072
+_LOGICAL = "L"
+
+
+class FitsSource:
+    """Rows of the first binary table of a FITS file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hdus = fits.open(path, memmap=True)
+        tables = [hdu for hdu in self._hdus if isinstance(hdu, fits.BinTableHDU)]
+        if not tables or not len(tables[0].columns):
+            raise LoadError(f"{path} holds no binary table")
+        self._table = tables[0]
+        self.columns = tuple(self._table.columns.names)
+        self.size = int(self._table.header["NAXIS2"])
+
+    def batches(self, columns: Sequence[str]) -> Iterator[tuple[Any, int]]:
+        """Yield Arrow tables of ``columns`` in that order, and the rows read after each."""
+        raw = np.asarray(self._table.data).view(np.ndarray)
+        described = [self._described(name, raw) for name in columns]
+        for start in range(0, self.size, BATCH_ROWS):
+            part = raw[start : start + BATCH_ROWS]
+            arrays = [_arrow(part[column.name], column) for column in described]
+            names = [str(i) for i in range(len(arrays))]
+            yield pa.Table.from_arrays(arrays, names), min(start + BATCH_ROWS, self.size)
+        self._hdus.close()
+
+    def _described(self, name: str, raw: NDArray[Any]) -> Any:
+        column = self._table.columns[name]
+        if raw.dtype[name].shape or column.format.format in {"P", "Q"}:
+            raise LoadError(f"{self._path}: column {name} holds arrays, wanted: one value a row")
+        return column
+
+
+def _arrow(values: NDArray[Any], column: Any) -> Any:
+    """Return one column of some rows with TNULL, TSCAL and TZERO applied (FITS 4.0, §7.3.2)."""
+    if values.dtype.kind == "S":
+        return pa.array(np.char.rstrip(values, b"\0 ").tolist(), pa.binary())
+    if column.format.format == _LOGICAL:
+        return pa.array(values == ord("T"), mask=values == 0)
+    native = values.astype(values.dtype.newbyteorder("="))
+    null = None if column.null in {None, ""} else native == column.null
+    if column.bscale not in {None, "", 1} or not float(column.bzero or 0).is_integer():
+        native = native * float(column.bscale or 1) + float(column.bzero or 0)
+    elif column.bzero not in {None, "", 0}:
+        native = _shifted(native, int(column.bzero))
+    return pa.array(native, mask=null)
+
+
+def _shifted(native: NDArray[Any], zero: int) -> NDArray[Any]:
+    """Add a whole TZERO, by which FITS writes unsigned integers and signed bytes."""
+    if zero == 1 << 63:
+        return native.view(np.uint64) ^ np.uint64(zero)
+    return native + zero if native.dtype.kind == "f" else native.astype(np.int64) + zero
