@@ -64,7 +64,7 @@ def table(
     rows: Iterable[Record], names: Sequence[str], sentinel: float | None = None
 ) -> NDArray[np.float64]:
     """Return one float64 column per name, contiguous; NaN as in ``numbers``, or no such field."""
-    values = numbers(([row.get(name) for name in names] for row in rows), sentinel)
+    values = numbers((list(map(row.get, names)) for row in rows), sentinel)
     return np.ascontiguousarray(values.reshape(-1, len(names)).T)
 
 
