@@ -139,7 +139,7 @@ def _classify_ztf(
 def _ztf_star(batch: Batch) -> Mask:
     score = _float32(batch, "sgscore1", 0.0)
     distance_arcsec = _float32(batch, "distpsnr1", np.inf)
-    r, i, z = (_float32(batch, f"s{band}mag1", np.nan) for band in "riz")
+    r, i, z = (_magnitude(batch, f"s{band}mag1") for band in "riz")
     is_red = (r - z > ZTF_RED_STAR_COLOUR_MAG) | (r - i > ZTF_RED_STAR_COLOUR_MAG)
     is_classified = (score > np.float32(ZTF_STAR_SCORE)) & (
         distance_arcsec <= ZTF_STAR_DISTANCE_ARCSEC
@@ -170,8 +170,13 @@ def _ztf_near_brightstar(batch: Batch) -> Mask:
 
 
 def _is_brighter(batch: Batch, name: str, limit_mag: float | np.floating) -> Mask:
+    return np.asarray(_magnitude(batch, name) <= limit_mag, np.bool_)
+
+
+def _magnitude(batch: Batch, name: str) -> Floats:
+    """Return a magnitude, NaN where there is none; 0 is none either."""
     magnitude = _float32(batch, name, np.nan)
-    return np.asarray((magnitude > 0) & (magnitude <= limit_mag), np.bool_)
+    return np.where(magnitude > 0, magnitude, np.float32(np.nan))
 
 
 def _classify_lsst(

@@ -1,6 +1,7 @@
 """The output schemas of ``pipeline/schemas`` and the records inside them."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ OUTPUT_SCHEMAS: dict[str, Schema] = {
 """The same, parsed."""
 
 
+@cache
 def record_schema(survey: str, field: str) -> Schema:
     """Return the schema of a record-typed field of the message: ``candidate``, ``properties``.
 
