@@ -1,0 +1,202 @@
+"""The Celery app, the one `task` decorator, and what happens when a worker's child dies.
+
+Redis is a doorbell. No setting of Celery gives "never lost" together with "never twice", so the
+truth stays in Kafka (ranges) and in Postgres (rows), and a task is only a reason to look there.
+Processes are started with ``REMAP_SIGTERM=SIGQUIT`` in their environment (soft shutdown).
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import celery
+import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import signals
+from kombu import Queue
+
+from broker import logs
+from broker.config import config
+from broker.doorbell import Doorbell, Ring, check_arguments
+from broker.errors import TransientError
+from broker.failpoints import failpoint
+from broker.ranges.claim import free_lost
+from broker.soft_stop import SoftStoppingWorker
+
+LIMITS_S = {
+    "alerts": (50, 60),
+    "gw": (80, 90),
+    "notify": (80, 90),
+    "accounts": (80, 90),
+    "sinks": (320, 330),
+    "plans": (350, 360),
+}
+"""Queues with the soft and hard time limit of their tasks [s]."""
+RANGE_QUEUES = frozenset({"alerts"})
+"""Their tasks work on ranges: the table is the only retry."""
+VISIBILITY_TIMEOUT_S = 7200
+PRIORITY_LIVE = 0
+PRIORITY_REPLAY = 9
+TASK_MODULES = ("pipeline.alerts.tasks",)
+"""Imported by every worker; a flow adds its line here."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+log = structlog.get_logger(__name__)
+
+
+class ArgumentCheckingTask(celery.Task):
+    """A task that refuses arguments which must not pass through Redis."""
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """Send the task; see ``broker.doorbell.check_arguments``."""
+        check_arguments([list(args or ()), kwargs or {}])
+        return super().apply_async(args, kwargs, **options)
+
+
+app = celery.Celery("nightjar", task_cls=ArgumentCheckingTask)
+app.conf.update(
+    broker_url=config().redis.url.get_secret_value(),
+    result_backend=None,
+    task_serializer="json",
+    result_serializer="json",
+    event_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_acks_on_failure_or_timeout=True,
+    task_reject_on_worker_lost=False,  # true: a task that kills its child loops for ever (measured)
+    worker_prefetch_multiplier=1,
+    worker_max_tasks_per_child=5000,
+    worker_proc_alive_timeout=60.0,  # a child warms up before it takes tasks
+    worker_soft_shutdown_timeout=30.0,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    broker_connection_retry_on_startup=True,
+    task_queues=[Queue(name) for name in LIMITS_S],
+    task_create_missing_queues=False,
+    task_default_queue="notify",
+    task_default_priority=PRIORITY_LIVE,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,  # identical everywhere: the shortest wins
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "queue_order_strategy": "priority",
+        "priority_steps": [0, 3, 6, 9],
+    },
+    include=TASK_MODULES,
+)
+app.Worker = app.subclass_with_self(SoftStoppingWorker)
+
+
+def task(name: str, *, queue: str, **options: Any) -> Callable[[Function], Function]:
+    """Register a function as a task; the only policy there is.
+
+    Parameters
+    ----------
+    name : str
+        ``flow.verb``; a wire contract, keep an old name as an alias for one release.
+    queue : str
+        Decides the time limits. Tasks of range queues are never retried by Celery.
+    options : dict
+        Passed to Celery, for example ``bind=True``.
+    """
+    soft_s, hard_s = LIMITS_S[queue]
+    policy: dict[str, Any] = {
+        "name": name,
+        "queue": queue,
+        "soft_time_limit": soft_s,
+        "time_limit": hard_s,
+    }
+    if queue not in RANGE_QUEUES:
+        policy |= {
+            "autoretry_for": (TransientError,),
+            "retry_backoff": True,
+            "retry_backoff_max": 300,
+            "retry_jitter": True,
+            "max_retries": 8,
+        }
+    return app.task(**policy | options)
+
+
+def enqueue(task_name: str, queue: str, *arguments: Any, priority: int = PRIORITY_LIVE) -> bool:
+    """Ring for a task from this process's background thread: at once, without an answer.
+
+    Returns False when the bell could not even be queued; the row or the offset that the task works
+    on is rung again later. Call it after the commit.
+    """
+    return doorbell.ring(Ring(task_name, queue, arguments, priority))
+
+
+def _send(ring: Ring) -> None:
+    app.send_task(
+        ring.task,
+        args=ring.arguments,
+        queue=ring.queue,
+        priority=ring.priority,
+        retry=False,
+        ignore_result=True,
+    )
+    failpoint("after_publish")
+
+
+doorbell = Doorbell(_send)
+
+_starting: list[Callable[[], None]] = []
+_closing: list[Callable[[], None]] = []
+
+
+def worker_starting(function: Callable[[], None]) -> Callable[[], None]:
+    """Run ``function`` in each new worker process before it takes tasks (warm-up)."""
+    _starting.append(function)
+    return function
+
+
+def worker_closing(function: Callable[[], None]) -> Callable[[], None]:
+    """Run ``function`` when a worker process ends in good order."""
+    _closing.append(function)
+    return function
+
+
+@signals.setup_logging.connect
+def _configure_logs(**_: Any) -> None:
+    logs.configure()
+
+
+@signals.worker_process_init.connect
+def _start_process(**_: Any) -> None:
+    """Warm up; a part that is away now is met again, with its own error, by the first task."""
+    began = time.monotonic()
+    for function in _starting:
+        try:
+            function()
+        except Exception:
+            log.exception("worker.warm_up_failed", function=function.__qualname__)
+    log.info("worker.started", seconds=round(time.monotonic() - began, 3))
+
+
+@signals.worker_process_shutdown.connect
+def _close_process(**_: Any) -> None:
+    for function in _closing:
+        try:
+            function()
+        except Exception:
+            log.exception("worker.close_failed", function=function.__qualname__)
+
+
+@signals.task_failure.connect
+def _free_range(
+    sender: Any = None, task_id: str = "", exception: Any = None, args: Any = (), **_: Any
+) -> None:
+    """Free the range of a child that died or hit its hard limit; runs in the pool's parent."""
+    if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
+        return
+    if getattr(sender, "queue", None) not in RANGE_QUEUES:
+        return
+    log.error("worker.lost", task=sender.name, task_id=task_id, error=repr(exception))
+    try:
+        free_lost(task_id, args, repr(exception))
+    except Exception as error:  # noqa: BLE001 the parent must live; the lease ends by itself
+        log.warning("range.not_released", error=repr(error), lease_ends=True)
