@@ -1,0 +1,108 @@
+"""Why a stream must not be cut now: it turned to rubbish, an operator stopped it, the disk is full.
+
+A new schema must not bury a whole night: more than half of the last packets bad stops the stream
+until ``manage.py resume``.
+"""
+
+import shutil
+from collections import deque
+from pathlib import Path
+
+import structlog
+
+from broker.db import transaction
+from broker.ranges import stops
+
+SAMPLE_PACKETS = 100
+TOLERATED_SHARE = 0.5
+LEAST_FREE_SHARE = 0.05
+STATEMENT_S = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Breaker:
+    """Bad packets among the last ones of a stream, as far as this process has seen them."""
+
+    def __init__(self) -> None:
+        self._ranges: deque[tuple[int, int]] = deque()
+        self._read = 0
+        self._dead = 0
+
+    def note(self, read: int, dead: int) -> None:
+        """Count one finished range; whole ranges that the sample no longer needs are forgotten."""
+        self._ranges.append((read, dead))
+        self._read += read
+        self._dead += dead
+        while self._read - self._ranges[0][0] >= SAMPLE_PACKETS:
+            old_read, old_dead = self._ranges.popleft()
+            self._read -= old_read
+            self._dead -= old_dead
+
+    def reason(self) -> str | None:
+        """Return why the stream shall stop, or None."""
+        if self._read < SAMPLE_PACKETS or self._dead <= TOLERATED_SHARE * self._read:
+            return None
+        return f"{self._dead} of the last {self._read} packets became dead letters"
+
+    def reset(self) -> None:
+        """Forget everything: an operator has looked."""
+        self._ranges.clear()
+        self._read = self._dead = 0
+
+
+class Brakes:
+    """All that can stop one stream.
+
+    Parameters
+    ----------
+    stream : str
+        Name of the stream.
+    folder : Path
+        On the disk that must not run full; need not exist yet.
+    """
+
+    def __init__(self, stream: str, folder: Path) -> None:
+        self._stream = stream
+        self._folder = folder
+        self._breaker = Breaker()
+        self._reason: str | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether nothing may be cut, as of the last look."""
+        return self._reason is not None
+
+    def note(self, read: int, dead: int) -> None:
+        """Count one finished range."""
+        self._breaker.note(read, dead)
+
+    def look(self) -> None:
+        """Find out whether the stream must stand; say so when that changes."""
+        reason = self._stop_reason() or disk_reason(self._folder)
+        if reason is not None and reason != self._reason:
+            log.error("listener.stopped", stream=self._stream, reason=reason)
+        elif reason is None and self._reason is not None:
+            self._breaker.reset()  # what was in flight when it stopped has been judged
+            log.info("listener.resumed", stream=self._stream, was=self._reason)
+        self._reason = reason
+
+    def _stop_reason(self) -> str | None:
+        trouble = self._breaker.reason()
+        with transaction(statement_timeout_s=STATEMENT_S) as session:
+            if trouble is not None:
+                stops.stop(session, self._stream, trouble)
+            reason = stops.stop_reason(session, self._stream)
+        if trouble is not None:
+            self._breaker.reset()
+        return reason
+
+
+def disk_reason(folder: Path) -> str | None:
+    """Return why nothing more may be written below ``folder``, or None."""
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    if usage.free >= LEAST_FREE_SHARE * usage.total:
+        return None
+    return f"only {usage.free / 1e9:.1f} GB ({usage.free / usage.total:.1%}) free at {folder}"

@@ -1,0 +1,100 @@
+"""``manage.py listen STREAM --slot N``: cut new offsets into ranges until SIGTERM."""
+
+import os
+import signal
+import socket
+import sys
+from argparse import ArgumentParser
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandError
+
+from broker import logs
+from broker.celery import doorbell, enqueue
+from broker.config import config, project_path
+from broker.kafka_connection import stream_connection
+from broker.kafka_owner import Cluster, Fenced, PartitionOwner
+from broker.migrate import require_migrated
+from broker.ranges.brakes import Brakes
+from broker.ranges.listener import Listener, ListenerSettings
+from pipeline import topics
+
+DRAIN_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    """Own partitions of a stream and keep a window of ranges in flight."""
+
+    help = "Cut a stream's new offsets into ranges and ring for a task on each, until SIGTERM."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("stream", choices=[stream.name for stream in topics.STREAMS])
+        parser.add_argument(
+            "--slot", type=int, default=0, help="which of this stream's listeners this is"
+        )
+
+    def handle(self, *, stream: str, slot: int, **_: Any) -> None:
+        logs.configure()
+        require_migrated()
+        stop = Stop()
+        name = f"{stream}-{slot}"
+        with structlog.contextvars.bound_contextvars(stream=stream, slot=slot):
+            log.info("listener.started")
+            try:
+                make_listener(stream, name).run(lambda: stop.is_asked)
+            except Fenced as error:
+                log.error("listener.fenced", error=str(error))  # noqa: TRY400 no trace: it says all
+                raise CommandError(f"listener {name} was fenced: {error}") from None
+            doorbell.drain(DRAIN_S)
+            log.info("listener.ended")
+
+
+class Stop:
+    """Hears SIGTERM and SIGINT: the first asks to stop, the second ends the process at once."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        signal.signal(signal.SIGTERM, self._hear)
+        signal.signal(signal.SIGINT, self._hear)
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        if self.is_asked:
+            sys.exit(1)
+        self.is_asked = True
+
+
+def make_listener(stream: str, name: str) -> Listener:
+    """Return the listener of one slot, made from the settings."""
+    record, settings = topics.stream(stream), config()
+    source, ranges = settings.streams.named(stream), settings.ranges
+    connection = stream_connection(stream)
+    join = partial(
+        PartitionOwner,
+        connection,
+        f"{source.group_prefix}{stream}",
+        name,
+        source.topic,
+        session_timeout_ms=ranges.session_timeout_ms,
+    )
+    return Listener(
+        ListenerSettings(
+            stream=stream,
+            task=record.task,
+            queue=record.queue,
+            owner=f"{name} {socket.gethostname()}:{os.getpid()}",
+            start=source.start,
+            window=ranges.window_size,
+            longest=ranges.alerts_per_task,
+            tick_s=ranges.poll_interval_ms / 1000,
+            ring_after_s=ranges.ring_after_s,
+        ),
+        join,
+        Cluster(connection),
+        Brakes(stream, project_path(settings.archive.path)),
+        enqueue,
+    )
