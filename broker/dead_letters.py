@@ -152,6 +152,7 @@ def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[
             DeadLetter.source_partition == partition,
             DeadLetter.source_offset.in_(offsets),
             DeadLetter.last_offset == DeadLetter.source_offset,
+            DeadLetter.reason != "too_large",  # of its message, which is still undeliverable
             DeadLetter.state.in_(("open", "retried")),
         )
         .values(state="resolved", resolved_by="the packet became an alert", updated_at=func.now())

@@ -48,7 +48,8 @@ def classify_batch(
         )
     classes = classify(batch, lspsc, footprint, settings.route)
     gate_reason = gate_reasons(batch, settings.gate)
-    lonely = np.isin(classes.alert_class, _none_classes(settings)) & (gate_reason == None)  # noqa: E711 elementwise
+    passes = np.equal(gate_reason, None).astype(bool)
+    lonely = passes & np.isin(classes.alert_class, _none_classes(settings))
     at = np.flatnonzero(lonely)
     if len(at):
         lonely[at] = ~has_archival_source(
@@ -113,11 +114,12 @@ def route(
     batch: Batch, classified: Classified, match_id: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     """Return each alert's output bits and class topic (0 and None where a gate is shut)."""
-    passes = classified.gate_reason == None  # noqa: E711 elementwise
+    passes = np.equal(classified.gate_reason, None).astype(bool)
     is_matched = match_id >= 0
-    outputs = np.where(passes, OUTPUT_CLASS_TOPIC, 0)
-    outputs = outputs | np.where(passes & classified.is_none & ~is_matched, OUTPUT_NONE_TOPIC, 0)
-    topics = np.full(len(batch), None, object)
+    outputs = np.zeros(len(batch), np.int64)
+    outputs[passes] |= OUTPUT_CLASS_TOPIC
+    outputs[passes & classified.is_none & ~is_matched] |= OUTPUT_NONE_TOPIC
+    topics: NDArray[np.object_] = np.full(len(batch), None, object)
     for at in np.flatnonzero(passes):
         topics[at] = class_topic(
             batch.survey, classified.classes.alert_class[at], is_matched=bool(is_matched[at])
@@ -128,7 +130,8 @@ def route(
 def _linkable(batch: Batch, object_id: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which alerts' objects the other survey may be matched with: no moving ones."""
     moving = [name is not None and name.startswith("sso") for name in batch.object_id.tolist()]
-    return batch.is_public & (object_id >= 0) & ~np.array(moving, bool)
+    linkable: NDArray[np.bool_] = batch.is_public & (object_id >= 0) & ~np.array(moving, bool)
+    return linkable
 
 
 def _none_classes(settings: Config) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def _objects(session: Session, batch: Batch) -> NDArray[np.int64]:
     ids = _ids(session, batch.survey, names)
     missing = [name for name in names if name not in ids]
     if missing:
-        at = np.array([firsts[name] for name in missing])
+        first = np.array([firsts[name] for name in missing])
         with cursor(session) as cur:
             cur.execute(
                 "INSERT INTO objects (survey, object_id, ra_deg, dec_deg, hpx29)"
@@ -68,9 +68,9 @@ def _objects(session: Session, batch: Batch) -> NDArray[np.int64]:
                 (
                     batch.survey,
                     missing,
-                    batch.ra_deg[at].tolist(),
-                    batch.dec_deg[at].tolist(),
-                    hpx29(batch.ra_deg[at], batch.dec_deg[at]).tolist(),
+                    batch.ra_deg[first].tolist(),
+                    batch.dec_deg[first].tolist(),
+                    hpx29(batch.ra_deg[first], batch.dec_deg[first]).tolist(),
                 ),
             )
         ids |= _ids(session, batch.survey, missing)

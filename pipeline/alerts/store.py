@@ -101,11 +101,13 @@ class Stored:
 
 def pack_flags(columns: Iterable[Column]) -> NDArray[np.int64]:
     """Pack nullable booleans, in the order of FLAG_NAMES, two bits each."""
-    packed = np.int64(0)
-    for at, column in enumerate(columns):
-        state = np.where(column.valid, np.where(column.values, FLAG_TRUE, FLAG_FALSE), FLAG_NULL)
-        packed = packed | (state.astype(np.int64) << (2 * at))
-    return np.asarray(packed)
+    states = [
+        np.where(column.valid, np.where(column.values, FLAG_TRUE, FLAG_FALSE), FLAG_NULL)
+        for column in columns
+    ]
+    weights = 4 ** np.arange(len(states), dtype=np.int64)
+    packed: NDArray[np.int64] = weights @ np.array(states, np.int64)
+    return packed
 
 
 def insert_alerts(

@@ -15,6 +15,7 @@ from broker.ranges.sources import source_id
 from pipeline import topics
 from pipeline.alerts import flow
 from pipeline.alerts.resources import resources
+from pipeline.alerts.store import Source
 from pipeline.surveys import survey as survey_named
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,7 @@ def work_on(held: Claim) -> None:
 
 def _open(held: Claim) -> flow.RangeWork:
     with transaction() as session:
-        source = flow.Source(
+        source = Source(
             source_id(session, held.stream, held.topic, held.partition), held.partition
         )
     survey = survey_named(topics.stream(held.stream).survey)
