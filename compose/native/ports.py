@@ -91,16 +91,20 @@ def holder(port: int) -> str:
     return "a process that cannot be seen from here"
 
 
-def demand_free(purpose: str, port: int) -> None:
-    """Stop with a message that names port, holder and setting when ``port`` is taken."""
-    if is_free(port):
-        return
+def taken(purpose: str, port: int) -> str:
+    """Say who holds ``port`` and which setting moves us elsewhere."""
     setting = SETTINGS[purpose]
     variable = "NIGHTJAR_" + setting.upper().replace(".", "__")
-    raise NativeError(
+    return (
         f"port {port} ({purpose}) is taken by {holder(port)}; stop that process, or choose another"
         f" port with the setting {setting} ({variable}=…)"
     )
+
+
+def demand_free(purpose: str, port: int) -> None:
+    """Raise a NativeError that names port, holder and setting when ``port`` is taken."""
+    if not is_free(port):
+        raise NativeError(taken(purpose, port))
 
 
 def _named(pid: int | None) -> str:

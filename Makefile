@@ -1,0 +1,62 @@
+# Every target is one line of help: make
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := $(BIN)/python compose/native
+READY := $(VENV)/ready
+SERVERS := postgres redis kafka
+
+.PHONY: help demo up down status test lint types bench doctor lock
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
+	@$(BIN)/python manage.py demo
+
+up: $(READY) ## start servers, bring tables and topics up to date, start our processes
+	@$(NATIVE) up servers
+	@$(BIN)/python manage.py migrate
+	@$(BIN)/python manage.py create_topics
+	@$(NATIVE) up processes
+
+down: $(READY) ## stop our processes and the servers; the data stays
+	@$(NATIVE) down
+
+status: $(READY) ## what runs where
+	@$(NATIVE) status
+
+test: $(READY) ## run every test on real Postgres, Redis and Kafka
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --durations=10
+
+lint: $(READY) ## ruff, import contracts, spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.toml' '*.properties' Makefile)
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+bench: $(READY) ## measure the alert flow end to end (comes with a later issue)
+	@$(BIN)/python -m tests.bench
+
+doctor: $(READY) ## what is found, what is missing, what listens where, how to mend it
+	@$(NATIVE) doctor
+
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
+lock: $(READY) ## pin every dependency by hash, Python's and Kafka's
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --group dev -o requirements-dev.lock pyproject.toml
+	@$(NATIVE) lock
+
+# Made again when the lock changes. Hashes are demanded of everything but ourselves.
+$(READY): requirements-dev.lock
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing what requirements-dev.lock names"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@

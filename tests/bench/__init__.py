@@ -1,0 +1,1 @@
+"""Measures the alert flow end to end."""
