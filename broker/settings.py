@@ -14,7 +14,7 @@ from typing import Any
 from django.core.management.utils import get_random_secret_key
 from psycopg.conninfo import conninfo_to_dict
 
-from broker.config import config, project_path
+from broker.config import config
 
 _web = config().web
 _postgres = config().postgres
@@ -103,12 +103,7 @@ DATE_FORMAT = "Y-m-d"
 DATETIME_FORMAT = "Y-m-d H:i:s"
 
 STATIC_URL = "static/"
-STATIC_ROOT = project_path(config().home) / "static"
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
-WHITENOISE_USE_FINDERS = True  # so that no ``collectstatic`` is needed before the first page
+WHITENOISE_USE_FINDERS = True  # files are served from the packages; there is no ``collectstatic``
 
 SESSION_COOKIE_NAME = "nightjar_staff"
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -1,0 +1,162 @@
+"""One check for each part that Nightjar needs; each returns at once or gives up soon."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import psycopg
+import redis as redis_client
+from django.db import connections
+from psycopg.rows import namedtuple_row
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from broker.config import StreamsSettings, config
+from broker.kafka_health import count_brokers
+from broker.migrate import COMMAND, conninfo, pending_migrations
+
+CONNECT_TIMEOUT_S = 2
+STATEMENT_TIMEOUT_MS = 1000
+REDIS_TIMEOUT_S = 1.0
+KAFKA_TIMEOUT_S = 2.0
+WORKER_TIMEOUT_S = 0.8
+LISTENER_SILENT_S = 60
+"""A listener touches its partitions every 10 s, also when nothing comes."""
+
+State = Literal["ok", "warning", "down", "unknown", "off"]
+
+_LISTENERS = """
+    SELECT p.stream, s.stopped_at IS NOT NULL AS is_stopped, s.reason,
+        count(*) FILTER (WHERE p.owner IS NOT NULL) AS partitions,
+        coalesce(sum(greatest(p.high_offset - p.committed_offset, 0)), 0)::bigint AS lag,
+        extract(epoch FROM now() - max(p.updated_at))::float8 AS silent_s
+    FROM stream_partitions AS p LEFT JOIN streams AS s ON s.name = p.stream
+    GROUP BY p.stream, s.stopped_at, s.reason
+"""
+_DEAD_LETTERS = """
+    SELECT stream, count(*) AS open FROM (
+        SELECT stream FROM dead_letters WHERE state = 'open' LIMIT 10000
+    ) AS found GROUP BY stream ORDER BY stream
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The state of one part.
+
+    Attributes
+    ----------
+    name : str
+        Of the part.
+    state : str
+        ``ok``; ``warning``: works, but a person should look; ``down``; ``unknown``: hidden by
+        another part that is down; ``off``: never started, which may be meant so.
+    text : str
+        One line for people, without hosts and errors.
+    facts : dict
+        Numbers for machines.
+    """
+
+    name: str
+    state: State
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def postgres() -> list[Finding]:
+    """Return whether Postgres answers."""
+    with _cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version') AS version")
+        row = cursor.fetchone()
+    return [Finding("postgres", "ok", "answers", {"version": row.version if row else None})]
+
+
+def migrations() -> list[Finding]:
+    """Return whether the tables fit this code."""
+    try:
+        missing = pending_migrations()
+    finally:
+        connections.close_all()  # of this thread, which Django's requests do not know
+    if missing:
+        text = f"{len(missing)} pending; run: {COMMAND}"
+        return [Finding("migrations", "down", text, {"pending": missing})]
+    return [Finding("migrations", "ok", "none pending")]
+
+
+def listeners() -> list[Finding]:
+    """Return for each stream whether its listener lives, and how far behind it is."""
+    with _cursor() as cursor:
+        found = {row.stream: row for row in cursor.execute(_LISTENERS).fetchall()}
+    return [_listener(stream, found.get(stream)) for stream in StreamsSettings.model_fields]
+
+
+def dead_letters() -> list[Finding]:
+    """Return how many packets of each stream wait for a person."""
+    with _cursor() as cursor:
+        found = {row.stream: row.open for row in cursor.execute(_DEAD_LETTERS).fetchall()}
+    total = sum(found.values())
+    state: State = "warning" if total else "ok"
+    text = f"{total} open; see the admin" if total else "none open"
+    return [Finding("dead_letters", state, text, {"open": found})]
+
+
+def redis() -> list[Finding]:
+    """Return whether Redis answers."""
+    client = redis_client.Redis.from_url(
+        config().redis.url.get_secret_value(),
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    with client:
+        client.ping()
+    return [Finding("redis", "ok", "answers")]
+
+
+def workers() -> list[Finding]:
+    """Return which Celery workers answer, and the queues that they serve."""
+    from broker.celery import app  # noqa: PLC0415 web pages without it start faster
+
+    replies = app.control.inspect(timeout=WORKER_TIMEOUT_S).active_queues() or {}
+    queues = sorted({queue["name"] for served in replies.values() for queue in served})
+    facts = {"count": len(replies), "queues": queues}
+    if "alerts" not in queues:
+        return [Finding("workers", "down", "no worker serves the queue alerts", facts)]
+    return [Finding("workers", "ok", f"{len(replies)} answer", facts)]
+
+
+def kafka() -> list[Finding]:
+    """Return whether our own broker answers."""
+    brokers = count_brokers(KAFKA_TIMEOUT_S)
+    return [Finding("kafka", "ok", "answers", {"brokers": brokers})]
+
+
+def _listener(stream: str, row: Any) -> Finding:
+    name = f"listener_{stream}"
+    if row is None:
+        return Finding(name, "off", "never started")
+    facts = {
+        "lag": row.lag,
+        "partitions": row.partitions,
+        "silent_s": round(row.silent_s, 1),
+    }
+    if row.is_stopped:
+        text = f"stopped: {row.reason}; run: python manage.py resume {stream}"
+        return Finding(name, "down", text, facts)
+    if row.silent_s > LISTENER_SILENT_S:
+        return Finding(name, "down", f"silent for {row.silent_s:.0f} s", facts)
+    return Finding(name, "ok", f"{row.lag} offsets behind", facts)
+
+
+@contextmanager
+def _cursor() -> Iterator["psycopg.Cursor[Any]"]:
+    """Open a connection of its own, so that no pool and no other thread matters."""
+    options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    with (
+        psycopg.connect(
+            conninfo(), connect_timeout=CONNECT_TIMEOUT_S, options=options, autocommit=True
+        ) as connection,
+        connection.cursor(row_factory=namedtuple_row) as cursor,
+    ):
+        yield cursor
