@@ -127,7 +127,7 @@ class StreamsSettings(Section):
     """The input streams by name."""
 
     ztf: Annotated[StreamSettings, Field(description="ZTF alert packets")] = StreamSettings(
-        topic=r"^ztf_\d{8}_programid[123]$"
+        topic="^ztf_[0-9]{8}_programid[123]$"
     )
     lsst: Annotated[StreamSettings, Field(description="Rubin alert packets")] = StreamSettings(
         topic="lsst-alerts-v11"

@@ -48,7 +48,7 @@ def fixed_input_topics(settings: Config) -> list[TopicSpec]:
 
 def service_acls(settings: Config) -> list[Acl]:
     """Return the rights of our own principals; none is a super-user but ``admin``."""
-    return [*_pipeline_acls(settings), *_feed_acls(settings)]
+    return list(dict.fromkeys([*_pipeline_acls(settings), *_feed_acls(settings)]))
 
 
 def _pipeline_acls(settings: Config) -> Iterator[Acl]:
