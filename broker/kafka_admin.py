@@ -105,7 +105,8 @@ def grant_reader(principal: str, password: str, group_prefix: str) -> None:
     """
     info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
     upsertion = UserScramCredentialUpsertion(principal, info, password.encode("ascii"))
-    answer(_alter_secret(admin_client(), upsertion)[principal])
+    admin = admin_client()  # kept in a name: what it was asked dies with it
+    answer(_alter_secret(admin, upsertion)[principal])
     ensure_acls(
         [
             Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=("READ", "DESCRIBE")),

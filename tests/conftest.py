@@ -1,0 +1,81 @@
+"""What every test may ask for: the real parts, and topics on them."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+# Before anything reads a setting: tests never see a developer's parts or thresholds.
+os.environ["NIGHTJAR_HOME"] = ".nightjar/test"  # noqa: TID251 for this run and its children
+os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this run and its children
+
+from broker.config import config
+from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
+from tests import native
+
+config.cache_clear()
+
+TOPIC_PREFIX = "nightjar-test-"
+NO_KAFKA = "no Kafka: "
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(scope="session")
+def parts() -> Iterator[native.Parts]:
+    """Start Postgres, Redis and Kafka, once for all workers of this run; settings point at them."""
+    with native.Native(native.Home.named(native.TEST_HOME)).hold():
+        started = native.start()
+        for name in ("postgres", "redis"):
+            if name in started.missing:
+                pytest.fail(f"{name} did not start: {started.missing[name]}")
+        # Stronger than a developer's .env, and inherited by every process that a test starts.
+        os.environ.update(started.native.settings())  # noqa: TID251 see above
+        config.cache_clear()
+        yield started
+
+
+@pytest.fixture(scope="session")
+def kafka(parts: native.Parts) -> native.Parts:
+    """Demand Kafka; without it a test is skipped, unless REQUIRE_KAFKA=1."""
+    if "kafka" in parts.missing:
+        reason = NO_KAFKA + parts.missing["kafka"]
+        if os.environ.get("REQUIRE_KAFKA") == "1":  # noqa: TID251 of the run, not of the project
+            pytest.fail(reason)
+        pytest.skip(reason)
+    topics = ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS")
+    ensure_acls(
+        [
+            Acl("pipeline", "topic", TOPIC_PREFIX, is_prefix=True, operations=topics),
+            Acl("pipeline", "group", "nightjar-", is_prefix=True, operations=("READ",)),
+            Acl("feed", "topic", TOPIC_PREFIX, is_prefix=True, operations=("WRITE", "DESCRIBE")),
+        ]
+    )
+    return parts
+
+
+@pytest.fixture
+def make_topic(kafka: native.Parts) -> Callable[..., str]:
+    """Return a function that makes a topic of its own for this test."""
+
+    def make(partitions: int = 1, **settings: str) -> str:
+        name = f"{TOPIC_PREFIX}{uuid.uuid4().hex[:12]}"
+        large = {"max.message.bytes": str(config().kafka.message_max_bytes)}
+        names = {name.replace("_", "."): text for name, text in settings.items()}
+        ensure_topics([TopicSpec(name, partitions, DAY_MS, {**large, **names})])
+        return name
+
+    return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that did not run for want of Kafka: a green run must not hide them."""
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and NO_KAFKA in report.longrepr[2]
+    ]
+    if skipped:
+        terminalreporter.write_line(
+            f"{len(skipped)} tests skipped for want of Kafka (REQUIRE_KAFKA=1 makes that a failure)"
+        )
