@@ -15,7 +15,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
-	@$(BIN)/python manage.py demo
+	@$(NATIVE) up servers
+	@$(BIN)/python manage.py demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEMO_PACKETS),--packets $(DEMO_PACKETS)) $(if $(SEED),--seed $(SEED))
 
 up: $(READY) ## start servers, bring tables and topics up to date, start our processes
 	@$(NATIVE) up servers

@@ -1,0 +1,190 @@
+"""Start everything, play a night, and show it flow. ``make demo`` starts the servers first."""
+
+import json
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+
+from broker.config import Config, config, project_path
+from pipeline.management.commands.ledger import show
+from pipeline.simulate import demo
+
+STALLED_S = 120.0
+NATIVE = (sys.executable, "compose/native")
+
+SNIPPET = """\
+from confluent_kafka import Consumer
+
+consumer = Consumer({{
+    "bootstrap.servers": "{servers}",
+    "security.protocol": "SASL_PLAINTEXT",
+    "sasl.mechanism": "SCRAM-SHA-512",
+    "sasl.username": "{email}",
+    "sasl.password": "{password}",
+    "group.id": "babamul-myapp",
+    "auto.offset.reset": "earliest",
+}})
+consumer.subscribe(["babamul.none"])
+while True:
+    message = consumer.poll(1.0)
+    if message is not None and not message.error():
+        print(message.topic(), message.key(), len(message.value()), "bytes of Avro")
+"""
+CLIENT = """\
+pip install babamul==0.2.0
+export BABAMUL_ENV=local BABAMUL_KAFKA_SERVER={servers}
+export BABAMUL_KAFKA_USERNAME={username} BABAMUL_KAFKA_PASSWORD={password}
+python -c 'from babamul import AlertConsumer
+for alert in AlertConsumer(topics=r"^babamul\\.ztf\\..*", offset="earliest"):
+    print(alert.topic, alert.objectId, alert.candidate.jd)'
+"""
+
+
+class Command(BaseCommand):
+    """Play a night through the whole system."""
+
+    help = "Start our processes, play a simulated night (or real packets), show it live."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="end when every alert is accounted")
+        parser.add_argument("--packets", type=Path, help="folder of real packets instead")
+        parser.add_argument("--seed", type=int, help="of the simulated sky (default: the clock)")
+        parser.add_argument("--ztf", type=int, default=600, help="simulated ZTF packets")
+        parser.add_argument("--lsst", type=int, default=400, help="simulated LSST packets")
+
+    def handle(self, **options: Any) -> None:
+        console = Console()
+        settings = config()
+        seed = options["seed"] if options["seed"] is not None else int(time.time())
+        try:
+            program = _prepare(console, settings, seed, options)
+            readers = _start(console, program)
+            is_complete = _play(console, settings, program, readers, once=options["once"])
+        except KeyboardInterrupt:
+            is_complete = True
+            console.print("\nStopping …")
+        finally:
+            subprocess.run([*NATIVE, "down"], check=False)  # noqa: S603 our own command
+        if not is_complete:
+            sys.exit(1)
+
+
+def _prepare(
+    console: Console, settings: Config, seed: int, options: dict[str, Any]
+) -> demo.Program:
+    console.print("[bold]Tables[/bold]")
+    call_command("migrate", verbosity=0)
+    began = time.monotonic()
+    lsst_topic = settings.streams.lsst.topic
+    if options["packets"] is None:
+        console.print(f"[bold]A simulated week[/bold], seed {seed}")
+        program = demo.simulated(seed, options["ztf"], options["lsst"], lsst_topic)
+    else:
+        console.print(f"[bold]Packets[/bold] of {options['packets']}")
+        program = demo.real(options["packets"], seed, lsst_topic)
+    console.print(f"  {len(program.first)} packets in {time.monotonic() - began:.1f} s")
+    console.print("[bold]Catalogs[/bold]")
+    files = demo.write_catalogs(program.catalogs, project_path(settings.home) / "demo")
+    for name, file in files.items():
+        call_command("load_catalog", name, str(file))
+    return program
+
+
+def _start(console: Console, program: demo.Program) -> list[dict[str, str]]:
+    console.print("[bold]Topics and two credentials[/bold]")
+    call_command("create_topics", input=sorted(program.topics))
+    readers: list[dict[str, str]] = json.loads(call_command("demo_credentials", stdout=StringIO()))
+    console.print("[bold]Processes[/bold]")
+    subprocess.run([*NATIVE, "up", "processes"], check=True)  # noqa: S603 our own command
+    return readers
+
+
+def _play(
+    console: Console,
+    settings: Config,
+    program: demo.Program,
+    readers: list[dict[str, str]],
+    *,
+    once: bool,
+) -> bool:
+    """Feed and watch; return whether everything was accounted for (always without ``once``)."""
+    start = demo.look()
+    feed = demo.Feed(program if not once else _only_first(program))
+    footer = f"{settings.web.public_url} · admin, /health · Ctrl-C stops everything"
+    if not once:
+        _show_clients(console, settings, readers)
+    began = time.monotonic()
+    feed.start()
+    figures = [start]
+    progressed_s = began
+    with Live(console=console, auto_refresh=False, transient=once) as live:
+        while True:
+            time.sleep(1)
+            figures = [*figures[-4:], demo.look()]
+            live.update(demo.render(figures[0], figures[-1], feed.sent, footer), refresh=True)
+            received = figures[-1].books.received - start.books.received
+            if once and feed.sent == len(program.first) == received and figures[-1].is_settled:
+                break
+            if figures[-1].books.received != figures[-2].books.received:
+                progressed_s = time.monotonic()
+            elif once and time.monotonic() - progressed_s > STALLED_S:
+                console.print(
+                    f"[red]{received} of {feed.sent} packets accounted for, and nothing moved for"
+                    f" {STALLED_S:.0f} s. See: make doctor, python compose/native logs"
+                    " worker-alerts"
+                )
+                return False
+    elapsed_s = time.monotonic() - began
+    _conclude(console, settings, readers, figures[-1], received, elapsed_s)
+    return True
+
+
+def _conclude(
+    console: Console,
+    settings: Config,
+    readers: list[dict[str, str]],
+    figures: demo.Figures,
+    received: int,
+    elapsed_s: float,
+) -> None:
+    show(figures.books, console)
+    for stream, (p50, p95) in figures.latency_ms.items():
+        console.print(f"{stream}: Kafka to Kafka p50 {p50:.0f} ms, p95 {p95:.0f} ms (a burst)")
+    _show_clients(console, settings, readers)
+    console.print(
+        f"[green]Every one of {received} packets is accounted for, {elapsed_s:.1f} s after the"
+        " first was sent."
+    )
+
+
+def _show_clients(console: Console, settings: Config, readers: list[dict[str, str]]) -> None:
+    email, named = readers
+    servers = settings.kafka.public_servers
+    console.print(
+        Panel(
+            SNIPPET.format(servers=servers, email=email["username"], password=email["password"]),
+            title="Paste into Python (pip install confluent-kafka)",
+        ),
+        highlight=False,
+    )
+    console.print(
+        Panel(
+            CLIENT.format(servers=servers, username=named["username"], password=named["password"]),
+            title="Or the babamul client, in a shell",
+        ),
+        highlight=False,
+    )
+
+
+def _only_first(program: demo.Program) -> demo.Program:
+    return demo.Program(program.catalogs, program.topics, program.first, ())

@@ -1,0 +1,225 @@
+"""The demo's night: catalogs that fit it, a feed into Kafka, and a live table of what happens."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import text
+
+from broker.db import transaction
+from broker.errors import TransientError
+from broker.kafka import Producer, own_connection
+from broker.kafka_types import Message
+from pipeline.alerts import ledger
+from pipeline.simulate import folder
+from pipeline.simulate.catalogs import Columns, write_catalog
+from pipeline.simulate.night import Sky, sky
+
+BATCH_PACKETS = 50
+TRICKLE_PER_S = 2.0
+NIGHTS = 8
+_LATENCY = text("""
+    SELECT s.stream,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY a.published_at - a.kafka_timestamp) AS p50,
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY a.published_at - a.kafka_timestamp) AS p95
+    FROM alerts AS a JOIN sources AS s ON s.id = a.source_id
+    WHERE a.published_at > now() - interval '60 s'
+    GROUP BY 1
+""")
+_LAG = text("""
+    SELECT stream, sum(high_offset - coalesce(committed_offset, 0))::bigint AS lag
+    FROM stream_partitions GROUP BY 1
+""")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the demo plays: a night at full speed, and what trickles in afterwards."""
+
+    catalogs: dict[str, list[Columns]]
+    topics: set[str]
+    first: list[Message]
+    later: Iterable[Message]
+
+
+def simulated(seed: int, ztf: int, lsst: int, lsst_topic: str) -> Program:
+    """Return a program of simulated packets, a week of them ending tonight."""
+    start = (datetime.now(UTC) - timedelta(days=NIGHTS)).date()
+    skies = [
+        sky(
+            seed + offset,
+            ztf=ztf,
+            lsst=lsst,
+            nights=NIGHTS,
+            start=start,
+            bad=0.01,
+            duplicates=0.01,
+            lsst_topic=lsst_topic,
+        )
+        for offset in range(2)
+    ]
+    catalogs: dict[str, list[Columns]] = {}
+    for one in skies:
+        for name, columns in one.catalogs().items():
+            catalogs.setdefault(name, []).append(columns)
+    topics = {truth.input_topic for one in skies for truth in one.truths()}
+    return Program(catalogs, topics, list(_messages(skies[0])), _messages(skies[1]))
+
+
+def real(packets: Path, seed: int, lsst_topic: str) -> Program:
+    """Return a program of the real packets in a folder; the point-source catalog is synthetic."""
+    found = list(folder.packets(packets))
+    catalogs = sky(seed, ztf=10, lsst=10, lsst_topic=lsst_topic).catalogs()
+    return Program(
+        {name: [columns] for name, columns in catalogs.items()},
+        {packet.topic for packet in found},
+        [Message(packet.topic, packet.key, packet.value, []) for packet in found],
+        (),
+    )
+
+
+def write_catalogs(catalogs: dict[str, list[Columns]], target: Path) -> dict[str, Path]:
+    """Write each catalog as Parquet for ``load_catalog``; return the files by name."""
+    target.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, parts in catalogs.items():
+        files[name] = target / f"{name}.parquet"
+        write_catalog(
+            {column: np.concatenate([part[column] for part in parts]) for column in parts[0]},
+            files[name],
+        )
+    return files
+
+
+@dataclass
+class Feed:
+    """Sends the program in a thread of its own: the first part at once, the rest as a trickle.
+
+    A broker that is away is waited for; what was not acknowledged is sent again.
+    """
+
+    program: Program
+    sent: int = 0
+    first_sent_s: float | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Begin to send."""
+        threading.Thread(target=self._run, name="demo-feed", daemon=True).start()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        producer = Producer(own_connection("feed"))
+        began = time.monotonic()
+        for at in range(0, len(self.program.first), BATCH_PACKETS):
+            self._send(producer, self.program.first[at : at + BATCH_PACKETS])
+        self.first_sent_s = time.monotonic() - began
+        for message in self.program.later:
+            if self._stop.wait(1 / TRICKLE_PER_S):
+                return
+            self._send(producer, [message])
+
+    def _send(self, producer: Producer, messages: Sequence[Message]) -> None:
+        waiting = list(messages)
+        while waiting and not self._stop.is_set():
+            try:
+                outcomes = producer.send(waiting)
+            except TransientError:
+                self._stop.wait(1)
+                continue
+            refused = [m for m, error in zip(waiting, outcomes, strict=True) if error is not None]
+            self.sent += len(waiting) - len(refused)
+            waiting = refused
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One look at the system."""
+
+    at_s: float
+    books: ledger.Ledger
+    latency_ms: dict[str, tuple[float, float]]
+    lag: dict[str, int]
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether nothing is on its way."""
+        return self.books.is_balanced and not self.books.waiting and not any(self.lag.values())
+
+
+def look() -> Figures:
+    """Read the figures that the live table shows."""
+    with transaction() as session:
+        books = ledger.read(session)
+        latency = {
+            row.stream: (row.p50.total_seconds() * 1e3, row.p95.total_seconds() * 1e3)
+            for row in session.execute(_LATENCY)
+        }
+        lag = {row.stream: row.lag or 0 for row in session.execute(_LAG)}
+    return Figures(time.monotonic(), books, latency, lag)
+
+
+def render(before: Figures, now: Figures, sent: int, footer: str) -> Group:
+    """Return the live table: streams with rate and latency, topics with their messages."""
+    elapsed_s = max(now.at_s - before.at_s, 1e-3)
+    streams = Table(title="Streams", title_justify="left", expand=True)
+    for name in ("stream", "received", "alerts/s", "published", "gated", "duplicates"):
+        streams.add_column(name, justify="left" if name == "stream" else "right")
+    for name in ("dead letters", "waiting", "lag", "p50 ms", "p95 ms"):
+        streams.add_column(name, justify="right")
+    for stream, counts in _by_stream(now.books).items():
+        earlier = _by_stream(before.books).get(stream, [0])
+        p50, p95 = now.latency_ms.get(stream, (float("nan"), float("nan")))
+        streams.add_row(
+            stream,
+            str(counts[0]),
+            f"{(counts[0] - earlier[0]) / elapsed_s:.0f}",
+            *(str(count) for count in counts[1:]),
+            str(now.lag.get(stream, 0)),
+            *(f"{value:.0f}" if value == value else "–" for value in (p50, p95)),  # noqa: PLR0124 NaN
+        )
+    topics = Table(title="Topics", title_justify="left", expand=True)
+    topics.add_column("topic")
+    topics.add_column("messages", justify="right")
+    for topic, count in sorted(_by_topic(now.books).items()):
+        topics.add_row(topic, str(count))
+    return Group(streams, topics, Text(f"{sent} packets sent"), Text(footer))
+
+
+def _by_stream(books: ledger.Ledger) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for night in books.nights:
+        counts = [
+            night.received,
+            sum(night.published.values()),
+            sum(night.gated.values()),
+            night.duplicates,
+            sum(night.dead_letters.values()),
+            night.waiting,
+        ]
+        earlier = found.get(night.stream, [0] * len(counts))
+        found[night.stream] = [a + b for a, b in zip(earlier, counts, strict=True)]
+    return found
+
+
+def _by_topic(books: ledger.Ledger) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for night in books.nights:
+        for topic, count in (*night.published.items(), *night.second_copies.items()):
+            found[topic] = found.get(topic, 0) + count
+    return found
+
+
+def _messages(one: Sky) -> Iterator[Message]:
+    for packet in one.packets():
+        yield Message(packet.topic, packet.key, packet.value, [])
