@@ -43,8 +43,9 @@ class Ranges:
 
 @dataclass(frozen=True)
 class PgArray:
-    """A NumPy array as a parameter; psycopg would print a list number by number (five times the
-    time of the search itself, measured).
+    """A NumPy array as a parameter.
+
+    psycopg would print a list number by number: five times the time of the search (measured).
     """
 
     values: NDArray[Any]
@@ -64,10 +65,10 @@ class _Dumper(adapt.Dumper):
         rows["value"] = obj.values
         return header + rows.tobytes()
 
-    def get_key(self, obj: PgArray, format: adapt.PyFormat) -> Any:  # noqa: A002 psycopg's name
+    def get_key(self, obj: PgArray, format: adapt.PyFormat) -> Any:  # noqa: A002, ARG002 psycopg's own
         return (PgArray, obj.values.dtype.kind)
 
-    def upgrade(self, obj: PgArray, format: adapt.PyFormat) -> "_Dumper":  # noqa: A002
+    def upgrade(self, obj: PgArray, format: adapt.PyFormat) -> "_Dumper":  # noqa: A002, ARG002 as above
         return (_FloatDumper if obj.values.dtype.kind == "f" else _IntDumper)(PgArray)
 
 

@@ -23,12 +23,12 @@ from pipeline.catalogs.known import LSPSC
 from pipeline.catalogs.record import SCHEMA, Catalog, CatalogMissing, Column, ColumnType
 from pipeline.sky import separation_arcsec
 
-_PLANNER = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "jit")
+PLANNER = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "jit")
 """Off for a search: the planner cannot guess how few rows a range holds and would read the table;
 its cost estimate would then also start the just-in-time compiler."""
 
-_PLANNER_OFF = "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in _PLANNER)
-_PLANNER_BACK = "; ".join(f"SET LOCAL {name} TO DEFAULT" for name in _PLANNER)
+PLANNER_OFF = "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for name in PLANNER)
+PLANNER_BACK = "; ".join(f"SET LOCAL {name} TO DEFAULT" for name in PLANNER)
 
 _ARRAY_TYPES: dict[ColumnType, Any] = {
     "double": np.float64,
@@ -179,7 +179,7 @@ def archival_catalogs(session: Session) -> list[Catalog]:
     with cursor(session) as cur:
         loaded: set[str] = set()
         if _value(cur, f"SELECT to_regclass('{SCHEMA}.loaded') IS NOT NULL"):
-            cur.execute(f"SELECT name FROM {SCHEMA}.loaded")
+            cur.execute(f"SELECT name FROM {SCHEMA}.loaded")  # noqa: S608 a constant of ours
             loaded = {row[0] for row in cur}
     return [catalog for catalog in CATALOGS if catalog.is_archival and catalog.name in loaded]
 
@@ -232,10 +232,10 @@ def _search(
     if len(ra_deg):
         bound = {**parameters(ra_deg, dec_deg, radius_arcsec), **(more or {})}
         accept_arrays(cur)
-        cur.execute(_PLANNER_OFF)
+        cur.execute(PLANNER_OFF)
         cur.execute(statement(table, columns, tail), bound, binary=True)
         rows = cur.fetchall()
-        cur.execute(_PLANNER_BACK)
+        cur.execute(PLANNER_BACK)
     parts = list(zip(*rows, strict=True)) or [()] * (1 + len(columns))
     position = np.array(parts[0], np.int64)
     values = {

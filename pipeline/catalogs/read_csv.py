@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -46,11 +46,14 @@ class CsvSource:
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[Any, int]]:
         """Yield Arrow tables of ``columns`` in that order, and the bytes read after each."""
         at = [self.columns.index(name) for name in columns]
+        read = self._python_batches if self._is_padded else self._arrow_batches
         with self._opened() as opened:
-            read = self._python_batches if self._is_padded else self._arrow_batches
-            for table in read(opened, at):
-                raw = getattr(opened, "fileobj", None) or opened
-                yield table, min(raw.tell(), self.size)
+            raw = getattr(opened, "fileobj", None) or opened
+            try:
+                for table in read(opened, at):
+                    yield table, min(raw.tell(), self.size)
+            except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
+                raise LoadError(f"{self._path}: {error}") from None
 
     def _opened(self) -> Any:
         with self._path.open("rb") as probe:
@@ -72,32 +75,32 @@ class CsvSource:
     def _arrow_batches(self, opened: IO[bytes], at: list[int]) -> Iterator[Any]:
         names = [str(i) for i in range(len(self.columns))]
         wanted = list(dict.fromkeys(str(i) for i in at))
-        try:
-            reader = pacsv.open_csv(
-                pa.PythonFile(opened, "r"),
-                pacsv.ReadOptions(
-                    column_names=names,
-                    skip_rows=self._header_lines,
-                    block_size=_BLOCK_BYTES,
-                    encoding=self._encoding,
-                ),
-                pacsv.ParseOptions(delimiter=self._separator, newlines_in_values=True),
-                pacsv.ConvertOptions(
-                    include_columns=wanted,
-                    column_types=dict.fromkeys(wanted, pa.string()),
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-            for batch in reader:
-                yield pa.Table.from_batches([batch]).select([str(i) for i in at])
-        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            raise LoadError(f"{self._path}: {error}") from None
+        reader = pacsv.open_csv(
+            pa.PythonFile(opened, "r"),
+            pacsv.ReadOptions(
+                column_names=names,
+                skip_rows=self._header_lines,
+                block_size=_BLOCK_BYTES,
+                encoding=self._encoding,
+            ),
+            pacsv.ParseOptions(delimiter=self._separator, newlines_in_values=True),
+            pacsv.ConvertOptions(
+                include_columns=wanted,
+                column_types=dict.fromkeys(wanted, pa.string()),
+                quoted_strings_can_be_null=False,
+            ),
+        )
+        for batch in reader:
+            yield pa.Table.from_batches([batch]).select([str(i) for i in at])
 
     def _python_batches(self, opened: IO[bytes], at: list[int]) -> Iterator[Any]:
-        text = io.TextIOWrapper(opened, self._encoding, newline="")
+        with io.TextIOWrapper(opened, self._encoding, newline="") as text:
+            yield from self._padded_batches(text, at)
+
+    def _padded_batches(self, text: TextIO, at: list[int]) -> Iterator[Any]:
         rows = csv.reader(text, delimiter=self._separator, skipinitialspace=True)
         for _ in range(self._header_lines):
-            next(rows)
+            next(text)
         width = len(self.columns)
         filled = (row for row in rows if row)
         while chunk := list(islice(filled, BATCH_ROWS)):

@@ -20,30 +20,36 @@ class FitsSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._hdus = fits.open(path, memmap=True)
-        tables = [hdu for hdu in self._hdus if isinstance(hdu, fits.BinTableHDU)]
-        if not tables or not len(tables[0].columns):
-            raise LoadError(f"{path} holds no binary table")
-        self._table = tables[0]
-        self.columns = tuple(self._table.columns.names)
-        self.size = int(self._table.header["NAXIS2"])
+        with fits.open(path, memmap=True) as hdus:
+            self._at = _table_at(path, hdus)
+            self.columns = tuple(hdus[self._at].columns.names)
+            self.size = int(hdus[self._at].header["NAXIS2"])
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[Any, int]]:
         """Yield Arrow tables of ``columns`` in that order, and the rows read after each."""
-        raw = np.asarray(self._table.data).view(np.ndarray)
-        described = [self._described(name, raw) for name in columns]
-        for start in range(0, self.size, BATCH_ROWS):
-            part = raw[start : start + BATCH_ROWS]
-            arrays = [_arrow(part[column.name], column) for column in described]
-            names = [str(i) for i in range(len(arrays))]
-            yield pa.Table.from_arrays(arrays, names), min(start + BATCH_ROWS, self.size)
-        self._hdus.close()
+        with fits.open(self._path, memmap=True) as hdus:
+            table = hdus[self._at]
+            raw = np.asarray(table.data).view(np.ndarray)
+            described = [self._described(table.columns[name], raw) for name in columns]
+            names = [str(i) for i in range(len(columns))]
+            for start in range(0, self.size, BATCH_ROWS):
+                part = raw[start : start + BATCH_ROWS]
+                arrays = [_arrow(part[column.name], column) for column in described]
+                yield pa.Table.from_arrays(arrays, names), min(start + BATCH_ROWS, self.size)
 
-    def _described(self, name: str, raw: NDArray[Any]) -> Any:
-        column = self._table.columns[name]
-        if raw.dtype[name].shape or column.format.format in {"P", "Q"}:
-            raise LoadError(f"{self._path}: column {name} holds arrays, wanted: one value a row")
+    def _described(self, column: Any, raw: NDArray[Any]) -> Any:
+        if raw.dtype[column.name].shape or column.format.format in {"P", "Q"}:
+            raise LoadError(
+                f"{self._path}: column {column.name} holds arrays, wanted: one value a row"
+            )
         return column
+
+
+def _table_at(path: Path, hdus: Any) -> int:
+    for at, hdu in enumerate(hdus):
+        if isinstance(hdu, fits.BinTableHDU) and len(hdu.columns):
+            return at
+    raise LoadError(f"{path} holds no binary table")
 
 
 def _arrow(values: NDArray[Any], column: Any) -> Any:
