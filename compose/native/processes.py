@@ -138,8 +138,13 @@ def read_record(home: Home, name: str) -> Record | None:
     if not path.exists():
         return None
     values = json.loads(path.read_text())
+    if values["pid"] is None:  # a supervisor's note between two runs of its child
+        return None
     return Record(
-        values["pid"], values["started"], tuple(values["ports"]), tuple(values["command"])
+        values["pid"],
+        values["started"],
+        tuple(values.get("ports", ())),
+        tuple(values.get("command", ())),
     )
 
 
