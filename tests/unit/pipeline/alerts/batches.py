@@ -24,7 +24,7 @@ JD = 2460961.5
 _GOOD = {
     "ztf": {
         "jd": JD, "ra": 150.0, "dec": 30.0, "magpsf": 18.0, "sigmapsf": 0.1, "ranr": 150.0,
-        "decnr": 30.0, "psfFlux": 1e12, "psfFluxErr": 1e10, "programid": 1, "band": "r",
+        "decnr": 30.0, "psfFlux": 1e12, "psfFluxErr": 1e10, "programid": 1, "fid": 2, "band": "r",
     },
     "lsst": {
         "midpointMjdTai": 60961.0, "jd": JD, "ra": 150.0, "dec": 30.0, "magpsf": 23.0,
