@@ -17,16 +17,9 @@ from confluent_kafka import Producer as Client
 
 from broker.config import config
 from broker.errors import TransientError
+from broker.kafka_cluster import Cluster, Watermarks, topic_ids, watermarks
 from broker.kafka_connection import Connection, own_connection, stream_connection
-from broker.kafka_owner import (
-    Cluster,
-    Fenced,
-    Listeners,
-    PartitionOwner,
-    Watermarks,
-    topic_ids,
-    watermarks,
-)
+from broker.kafka_owner import Fenced, Listeners, PartitionOwner
 from broker.kafka_types import DeliveryError, Message, Packet, ReadResult
 
 __all__ = [
@@ -190,10 +183,16 @@ class Producer:
         """Write all messages and wait once; return None for each that was acknowledged."""
         client = self._ready()
         outcome: list[DeliveryError | None] = [_UNKNOWN] * len(messages)
-        for at, message in enumerate(messages):
-            outcome[at] = self._enqueue(client, message, partial(_note, outcome, at)) or outcome[at]
-        if client.flush(FLUSH_S):
-            self._give_up(client)
+        try:
+            for at, message in enumerate(messages):
+                refused = self._enqueue(client, message, partial(_note, outcome, at))
+                outcome[at] = refused or outcome[at]
+            if client.flush(FLUSH_S):
+                self._give_up(client)
+        except (KafkaException, SystemError) as error:
+            self._client = None
+            fatal = _fatal(error)
+            return [fatal if told is _UNKNOWN else told for told in outcome]
         return outcome
 
     def close(self) -> None:
@@ -202,7 +201,7 @@ class Producer:
 
     def _ready(self) -> Client:
         if self._client is None or self._pid != os.getpid():
-            self._client = Client({**self._settings, "error_cb": self._note_error})
+            self._client = Client(self._settings)
             self._pid = os.getpid()
         return self._client
 
@@ -222,14 +221,11 @@ class Producer:
                 if time.monotonic() > deadline:
                     return _UNKNOWN
             except KafkaException as error:
-                self._note_error(error.args[0])
+                if error.args[0].fatal():
+                    raise
                 return _delivery_error(error.args[0])
             else:
                 return None
-
-    def _note_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._client = None  # it refuses everything from now on: the next call makes a new one
 
     def _give_up(self, client: Client) -> None:
         """Drop a client that could not deliver in time; what it holds must not follow later."""
@@ -239,6 +235,18 @@ class Producer:
 
 
 _UNKNOWN = DeliveryError("_TIMED_OUT", is_too_large=False, text="not acknowledged in time")
+
+
+def _fatal(error: KafkaException | SystemError) -> DeliveryError:
+    """Return why a client refuses everything from now on.
+
+    The library raises a fatal error from whatever call serves its callbacks, and a callback that
+    runs after it turns it into a SystemError with the true one as its cause.
+    """
+    cause = error.__cause__ if isinstance(error, SystemError) else error
+    if not isinstance(cause, KafkaException):
+        raise error
+    return _delivery_error(cause.args[0])
 
 
 def _note(

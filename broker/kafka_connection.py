@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 
 Principal = Literal["pipeline", "admin", "feed"]
 Connection = Mapping[str, Any]
+Partition = tuple[str, int]
+"""Topic and number."""
 
 
 def own_connection(principal: Principal = "pipeline") -> dict[str, Any]:

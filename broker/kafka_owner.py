@@ -5,21 +5,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from confluent_kafka import (
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Message as Received
 
 from broker.errors import TransientError
-from broker.kafka_connection import REQUEST_S, Connection
-
-Partition = tuple[str, int]
-"""Topic and number."""
+from broker.kafka_connection import REQUEST_S, Connection, Partition
 
 _OWNER = {
     "enable.auto.commit": False,
@@ -49,13 +39,6 @@ _FENCED = frozenset(
 
 class Fenced(Exception):  # noqa: N818 says what happened
     """Another process took this one's member id; this one must end."""
-
-
-class Watermarks(NamedTuple):
-    """What a partition holds: offsets from ``low`` up to, not including, ``high``."""
-
-    low: int
-    high: int
 
 
 class Listeners(NamedTuple):
@@ -133,7 +116,7 @@ class PartitionOwner:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            received = self._consumer.poll(max(0.0, deadline - time.monotonic()))
+            received = self._serve(max(0.0, deadline - time.monotonic()))
             self._raise_fatal()
             if received is not None and (error := received.error()):
                 self._note_error(error)
@@ -141,6 +124,14 @@ class PartitionOwner:
                 raise TransientError(f"Kafka: {error.str()}")
             if time.monotonic() >= deadline:
                 return
+
+    def _serve(self, timeout_s: float) -> Received | None:
+        try:
+            return self._consumer.poll(timeout_s)
+        except KafkaException as error:  # how the library tells a fatal error
+            self._note_error(error.args[0])
+            self._raise_fatal()
+            raise TransientError(f"Kafka: {error.args[0].str()}") from error
 
     def commit(self, topic: str, partition: int, offset: int) -> bool:
         """Commit one offset; see ``commit_all``."""
@@ -214,78 +205,6 @@ class PartitionOwner:
         if error.code() in _NORMAL_IN_A_REBALANCE or error.retriable():
             return False
         raise TransientError(f"Kafka: {error.str()}")
-
-
-class Cluster:
-    """Questions about topics, over one connection that stays open.
-
-    Parameters
-    ----------
-    connection : mapping
-        As ``stream_connection`` returns it.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._admin = AdminClient(dict(connection))
-
-    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
-        """Return the offset after the last readable message of each partition; one request."""
-        return self._offsets(partitions, OffsetSpec.latest())
-
-    def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
-        """Return the oldest offset kept of each partition; one request."""
-        return self._offsets(partitions, OffsetSpec.earliest())
-
-    def watermarks(self, partitions: Collection[Partition]) -> dict[Partition, Watermarks]:
-        """Return both ends of each partition; two requests."""
-        low, high = self.beginnings(partitions), self.ends(partitions)
-        return {partition: Watermarks(low[partition], high[partition]) for partition in high}
-
-    def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
-        """Return the id of each topic that exists; a topic made anew has another."""
-        if not topics:
-            return {}
-        futures = self._admin.describe_topics(
-            TopicCollection(sorted(topics)), request_timeout=REQUEST_S
-        )
-        found = {}
-        for topic, future in futures.items():
-            try:
-                found[topic] = str(future.result(REQUEST_S).topic_id)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise TransientError(f"Kafka: {error.args[0].str()}") from error
-        return found
-
-    def _offsets(
-        self, partitions: Collection[Partition], which: OffsetSpec
-    ) -> dict[Partition, int]:
-        if not partitions:
-            return {}
-        futures = self._admin.list_offsets(
-            {TopicPartition(*partition): which for partition in partitions},
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=REQUEST_S,
-        )
-        try:
-            return {
-                (asked.topic, asked.partition): future.result(REQUEST_S).offset
-                for asked, future in futures.items()
-            }
-        except KafkaException as error:
-            raise TransientError(f"Kafka: {error.args[0].str()}") from error
-
-
-def watermarks(
-    connection: Connection, partitions: Collection[Partition]
-) -> dict[Partition, Watermarks]:
-    """Return both ends of each partition over a connection of its own."""
-    return Cluster(connection).watermarks(partitions)
-
-
-def topic_ids(connection: Connection, topics: Collection[str]) -> dict[str, str]:
-    """Return the id of each topic that exists, over a connection of its own."""
-    return Cluster(connection).topic_ids(topics)
 
 
 def _named(partitions: Sequence[TopicPartition]) -> list[Partition]:

@@ -1,0 +1,102 @@
+"""What a broker knows about topics and partitions, asked in bulk."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from broker.errors import TransientError
+from broker.kafka_connection import REQUEST_S, Connection, Partition
+
+
+class Watermarks(NamedTuple):
+    """What a partition holds: offsets from ``low`` up to, not including, ``high``."""
+
+    low: int
+    high: int
+
+
+class Cluster:
+    """Questions about topics, over one connection that stays open.
+
+    Parameters
+    ----------
+    connection : mapping
+        As ``stream_connection`` returns it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._admin = AdminClient(dict(connection))
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Return the offset after the last readable message of each partition; one request.
+
+        A partition that has no leader now, or was deleted, is left out: it must not stop others.
+        """
+        return self._offsets(partitions, OffsetSpec.latest())
+
+    def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Return the oldest offset kept of each partition; one request."""
+        return self._offsets(partitions, OffsetSpec.earliest())
+
+    def watermarks(self, partitions: Collection[Partition]) -> dict[Partition, Watermarks]:
+        """Return both ends of each partition; two requests."""
+        low, high = self.beginnings(partitions), self.ends(partitions)
+        known = low.keys() & high.keys()
+        return {partition: Watermarks(low[partition], high[partition]) for partition in known}
+
+    def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        """Return the id of each topic that exists; a topic made anew has another."""
+        if not topics:
+            return {}
+        futures = self._admin.describe_topics(
+            TopicCollection(sorted(topics)), request_timeout=REQUEST_S
+        )
+        found = {}
+        for topic, future in futures.items():
+            try:
+                found[topic] = str(future.result(REQUEST_S).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise TransientError(f"Kafka: {error.args[0].str()}") from error
+        return found
+
+    def _offsets(
+        self, partitions: Collection[Partition], which: OffsetSpec
+    ) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        futures = self._admin.list_offsets(
+            {TopicPartition(*partition): which for partition in partitions},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=REQUEST_S,
+        )
+        found: dict[Partition, int] = {}
+        trouble: Exception | None = None
+        for asked, future in futures.items():
+            try:
+                found[asked.topic, asked.partition] = future.result(REQUEST_S).offset
+            except (KafkaException, TimeoutError) as error:
+                trouble = error
+        if trouble is not None and not found:
+            raise TransientError(f"Kafka: {trouble}") from trouble
+        return found
+
+
+def watermarks(
+    connection: Connection, partitions: Collection[Partition]
+) -> dict[Partition, Watermarks]:
+    """Return both ends of each partition over a connection of its own."""
+    return Cluster(connection).watermarks(partitions)
+
+
+def topic_ids(connection: Connection, topics: Collection[str]) -> dict[str, str]:
+    """Return the id of each topic that exists, over a connection of its own."""
+    return Cluster(connection).topic_ids(topics)
