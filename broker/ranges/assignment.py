@@ -6,7 +6,7 @@ from typing import Literal
 import structlog
 
 from broker.db import transaction
-from broker.kafka_owner import Cluster, PartitionOwner
+from broker.kafka import Cluster, PartitionOwner
 from broker.ranges import bookkeeping
 from broker.ranges.holdings import OwnedPartition
 from broker.ranges.planning import Place, choose_start

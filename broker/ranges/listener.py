@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
-from broker.kafka_owner import Cluster, Fenced, Listeners, PartitionOwner
+from broker.kafka import Cluster, Fenced, Listeners, PartitionOwner
 from broker.ranges import bookkeeping
 from broker.ranges.assignment import Assigner
 from broker.ranges.brakes import Brakes
@@ -108,6 +108,7 @@ class Listener:
             settings.stream, settings.owner, settings.start, self._kafka, cluster
         )
         self._is_closing = False
+        self._tick_at = 0.0
         self._vanished: set[str] = set()
         self._due_at: dict[str, float] = {}
 
@@ -148,9 +149,10 @@ class Listener:
             time.sleep(self._settings.tick_s)  # a retry: whoever is away needs a moment
 
     def _serve_group(self) -> None:
-        self._kafka.poll(self._settings.tick_s)
+        self._kafka.poll(max(0.0, self._tick_at - time.monotonic()))
 
     def _work(self) -> None:
+        self._tick_at = time.monotonic() + self._settings.tick_s
         self._take_over()
         self._see_new_offsets()
         self._held.read_states(self._brakes.note)
