@@ -5,6 +5,7 @@ truth stays in Kafka (ranges) and in Postgres (rows), and a task is only a reaso
 Processes are started with ``REMAP_SIGTERM=SIGQUIT`` in their environment (soft shutdown).
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ import celery
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from broker import logs
 from broker.config import config
@@ -40,7 +41,12 @@ PRIORITY_REPLAY = 9
 TASK_MODULES = ("pipeline.alerts.tasks",)
 """Imported by every worker; a flow adds its line here."""
 
+_TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
+"""Loggers with two lines per task; our own say what a range did."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+QUEUE_OF: dict[str, str] = {}
+"""Queue of each registered task, by name."""
 log = structlog.get_logger(__name__)
 
 
@@ -51,6 +57,11 @@ class ArgumentCheckingTask(celery.Task):
         """Send the task; see ``broker.doorbell.check_arguments``."""
         check_arguments([list(args or ()), kwargs or {}])
         return super().apply_async(args, kwargs, **options)
+
+
+def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+    """Return the queue of a task, as Celery's router wants it."""
+    return {"queue": QUEUE_OF[name]} if name in QUEUE_OF else None
 
 
 app = celery.Celery("nightjar", task_cls=ArgumentCheckingTask)
@@ -72,9 +83,10 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
-    task_queues=[Queue(name) for name in LIMITS_S],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in LIMITS_S],
     task_create_missing_queues=False,
     task_default_queue="notify",
+    task_routes=(route,),
     task_default_priority=PRIORITY_LIVE,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT_S,  # identical everywhere: the shortest wins
@@ -104,9 +116,9 @@ def task(name: str, *, queue: str, **options: Any) -> Callable[[Function], Funct
         Passed to Celery, for example ``bind=True``.
     """
     soft_s, hard_s = LIMITS_S[queue]
+    QUEUE_OF[name] = queue
     policy: dict[str, Any] = {
         "name": name,
-        "queue": queue,
         "soft_time_limit": soft_s,
         "time_limit": hard_s,
     }
@@ -163,6 +175,8 @@ def worker_closing(function: Callable[[], None]) -> Callable[[], None]:
 @signals.setup_logging.connect
 def _configure_logs(**_: Any) -> None:
     logs.configure()
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @signals.worker_process_init.connect
@@ -193,7 +207,7 @@ def _free_range(
     """Free the range of a child that died or hit its hard limit; runs in the pool's parent."""
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
-    if getattr(sender, "queue", None) not in RANGE_QUEUES:
+    if QUEUE_OF.get(getattr(sender, "name", "")) not in RANGE_QUEUES:
         return
     log.error("worker.lost", task=sender.name, task_id=task_id, error=repr(exception))
     try:

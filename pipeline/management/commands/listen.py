@@ -15,8 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from broker import logs
 from broker.celery import doorbell, enqueue
 from broker.config import config, project_path
-from broker.kafka_connection import stream_connection
-from broker.kafka import Cluster, Fenced, PartitionOwner
+from broker.kafka import Cluster, Fenced, PartitionOwner, stream_connection
 from broker.migrate import require_migrated
 from broker.ranges.brakes import Brakes
 from broker.ranges.listener import Listener, ListenerSettings
