@@ -1,0 +1,70 @@
+"""What the Celery app promises about every task; a live worker is in the integration tests."""
+
+import pytest
+
+from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, VISIBILITY_TIMEOUT_S, app, task
+from broker.config import config
+from broker.errors import TransientError
+
+
+def body(packet=None):
+    """Do nothing."""
+
+
+@pytest.fixture
+def registered():
+    names = []
+
+    def register(name, **options):
+        names.append(name)
+        return task(name, **options)(body)
+
+    yield register
+    for name in names:
+        app.tasks.pop(name, None)
+        QUEUE_OF.pop(name)
+
+
+def test_only_json_crosses_redis_and_results_do_not():
+    assert set(app.conf.accept_content) == {"json"}
+    assert (app.conf.task_serializer, app.conf.result_serializer) == ("json", "json")
+    assert app.conf.task_ignore_result
+    assert app.conf.result_backend is None
+
+
+def test_a_task_is_acknowledged_late_but_never_loops():
+    assert app.conf.task_acks_late
+    assert not app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
+
+
+def test_redis_forgets_a_running_task_later_than_any_limit():
+    options = app.conf.broker_transport_options
+    assert options["visibility_timeout"] == VISIBILITY_TIMEOUT_S
+    assert max(hard for _, hard in LIMITS_S.values()) < VISIBILITY_TIMEOUT_S
+    assert options["unacked_restore_throttle"] == 1
+
+
+def test_a_holder_is_dead_before_its_lease_ends():
+    assert config().ranges.lease_s >= LIMITS_S["alerts"][1] + 30
+
+
+@pytest.mark.parametrize("queue", LIMITS_S)
+def test_every_queue_gives_its_limits(registered, queue):
+    made = registered(f"test.{queue}", queue=queue)
+    assert (made.soft_time_limit, made.time_limit) == LIMITS_S[queue]
+    assert app.amqp.router.route({}, made.name)["queue"].name == queue
+
+
+def test_range_tasks_are_never_retried_by_celery(registered):
+    assert not getattr(registered("test.range", queue="alerts"), "autoretry_for", ())
+    assert set(RANGE_QUEUES) == {"alerts"}
+    assert registered("test.row", queue="notify").autoretry_for == (TransientError,)
+
+
+def test_a_task_refuses_packets(registered):
+    made = registered("test.packets", queue="notify")
+    with pytest.raises(TypeError):
+        made.delay(b"packet")
+    with pytest.raises(ValueError, match="pass ids or offsets"):
+        made.apply_async(kwargs={"packet": "x" * 1000})
