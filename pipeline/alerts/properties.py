@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.alerts.batch import Batch, Column
+from pipeline.alerts.batch import BANDS, Batch, Column
 from pipeline.alerts.classify import Classes
 from pipeline.alerts.photstats import PhotStats
 from pipeline.alerts.schemas import SURVEYS, record_schema
@@ -15,6 +15,7 @@ from pipeline.alerts.wire import (
     Field,
     encode_fields,
     flat_fields,
+    join,
     varints,
 )
 
@@ -36,31 +37,33 @@ def property_blocks(
         "near_brightstar": classes.near_brightstar,
         "stationary": Column(own_stats.stationary, np.ones(size, np.bool_)),
     }
-    blocks = [encode_fields(_FLAGS[batch.survey], flags, size), _stats_block(own_stats)]
+    blocks = [encode_fields(_FLAGS[batch.survey], flags, size), *_stats_blocks(own_stats)]
     given = np.ones(size, np.bool_)
     if _MULTI_IS_NULLABLE[batch.survey]:
         blocks.append(_branch(given, given))
-    blocks.append(_stats_block(multi_stats))
+    blocks += _stats_blocks(multi_stats)
     if _SSO[batch.survey]:
         blocks.append(_branch(given, given))
         blocks.append(encode_fields(_SSO[batch.survey], _sso_columns(batch), size))
     return blocks
 
 
-def _stats_block(stats: PhotStats) -> Block:
-    """Return the bytes of PerBandProperties, [n, 9 × width]."""
-    bands = stats.bands
-    size = len(bands)
-    always = np.ones(bands.shape, np.bool_)
-    given = bands["is_given"]
-    blocks = [_branch(given, always), *_numbers(bands, _BAND_NUMBERS, given)]
+def _stats_blocks(stats: PhotStats) -> list[Block]:
+    """Return the bytes of PerBandProperties, band by band."""
+    return [_band_block(stats.bands[:, band]) for band in range(len(BANDS))]
+
+
+def _band_block(stats: NDArray[Any]) -> Block:
+    given = stats["is_given"]
+    always = np.ones(len(stats), np.bool_)
+    if not given.any():
+        return _branch(given, always)
+    blocks = [_branch(given, always), *_numbers(stats, _BAND_NUMBERS, given)]
     for name in ("rising", "fading"):
-        rates = bands[name]
+        rates = stats[name]
         is_fitted = given & rates["is_given"]
         blocks += (_branch(is_fitted, given), *_numbers(rates, _RATE_NUMBERS, is_fitted))
-    values = np.concatenate([block.values for block in blocks], axis=-1).reshape(size, -1)
-    used = np.concatenate([block.used for block in blocks], axis=-1).reshape(size, -1)
-    return Block(values, used)
+    return join(blocks)
 
 
 def _numbers(

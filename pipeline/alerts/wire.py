@@ -46,11 +46,18 @@ class Field(NamedTuple):
 
 def squeeze(blocks: Sequence[Block]) -> list[bytes]:
     """Return each row's bytes, the blocks one after the other."""
-    values = np.concatenate([block.values for block in blocks], axis=1)
-    used = np.concatenate([block.used for block in blocks], axis=1)
+    values, used = join(blocks)
     packed = values[used].tobytes()
     ends = np.cumsum(used.sum(axis=1)).tolist()
     return [packed[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def join(blocks: Sequence[Block]) -> Block:
+    """Return blocks of the same rows side by side, as one."""
+    return Block(
+        np.concatenate([block.values for block in blocks], axis=1),
+        np.concatenate([block.used for block in blocks], axis=1),
+    )
 
 
 def flat_fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
