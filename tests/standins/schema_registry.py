@@ -1,0 +1,72 @@
+"""A schema registry over real HTTP, which fails on request."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Answers ``GET /schemas/ids/{id}`` from ``server.schemas``; an id may name a fault."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        schema_id = int(self.path.rpartition("/")[2])
+        answer = self.server.schemas.get(schema_id)
+        if callable(answer):
+            answer(self)
+        elif answer is None:
+            self.reply(404, {"error_code": 40403, "message": "Schema not found"})
+        else:
+            self.reply(200, {"schema": json.dumps(answer)})
+
+    def reply(self, status: int, body: Any, **headers: str) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Stay silent."""
+
+
+def busy(handler: Any) -> None:
+    handler.reply(503, {"message": "busy"})
+
+
+def moved(handler: Any) -> None:
+    handler.reply(302, b"", Location="http://elsewhere.invalid/schemas/ids/1")
+
+
+def garbage(handler: Any) -> None:
+    handler.reply(200, b"<html>")
+
+
+def oversized(handler: Any) -> None:
+    handler.reply(200, b" " * (3 * 2**20))
+
+
+def hanging(_: Any) -> None:
+    time.sleep(1)
+
+
+@contextmanager
+def schema_registry(schemas: dict[int, Any]) -> Iterator[ThreadingHTTPServer]:
+    """Run a registry on a free port; ``asked`` lists the paths of its requests."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server.schemas, server.asked, server.daemon_threads = schemas, [], True
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
