@@ -118,7 +118,9 @@ class PartitionOwner:
         while True:
             received = self._serve(max(0.0, deadline - time.monotonic()))
             self._raise_fatal()
-            if received is not None and (error := received.error()):
+            error = received.error() if received is not None else None
+            # Before the first night a pattern matches nothing, and that is no trouble.
+            if error is not None and error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 self._note_error(error)
                 self._raise_fatal()
                 raise TransientError(f"Kafka: {error.str()}")

@@ -254,6 +254,16 @@ def test_a_doubled_slot_fences_the_first(make_topic, group):
     second.owner.close()
 
 
+def test_a_pattern_that_matches_nothing_yet_waits(group):
+    slot = _Slot(group, f"^nightjar-test-{group}-[0-9]+$")
+
+    for _ in range(20):
+        slot.owner.poll(0.05)
+    slot.owner.close()
+
+    assert slot.told == []
+
+
 def test_two_slots_share_the_partitions(make_topic, group):
     topic = make_topic(partitions=2)
     first, second = _Slot(group, topic, "slot-0"), _Slot(group, topic, "slot-1")

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from compose.native.home import ROOT, Home
-from compose.native.postgres import place_beside
+from compose.native.postgres import find_programs, place_beside
 from compose.native.processes import running, start_mark
 from tests.native import Native
 
@@ -228,6 +228,26 @@ def test_postgres_starts_below_a_folder_closed_to_its_account(native, tmp_path):
         assert (native.home.path / "postgres").resolve() == beside / "data"
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
         assert [parent.stat().st_mode for parent in tmp_path.parents] == before
+    finally:
+        native.run("down")
+        shutil.rmtree(beside)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends Postgres another account")
+def test_programs_in_a_closed_folder_are_copied_once(native, tmp_path):
+    programs = find_programs("", None)
+    closed = tmp_path / "closed"
+    shutil.copytree(programs.parent, closed / "pg", symlinks=True)
+    closed.chmod(0o700)
+    native.environment = {"NIGHTJAR_NATIVE__POSTGRES_BIN": str(closed / "pg" / "bin")}
+    beside = place_beside(native.home)
+
+    try:
+        native.must("up", "postgres", "--free-ports")
+
+        argv = running(native.home, "postgres").command
+        assert Path(argv[0]).parent.parent.parent == beside
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     finally:
         native.run("down")
         shutil.rmtree(beside)

@@ -1,0 +1,72 @@
+"""Which port each part listens on."""
+
+import os
+import socket
+
+import pytest
+
+from broker.config import build
+from compose.native import ports, profile
+from compose.native.home import Home, NativeError
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def test_the_settings_name_every_port():
+    settings = build(
+        {
+            "NIGHTJAR_NATIVE__POSTGRES_PORT": "1001",
+            "NIGHTJAR_NATIVE__REDIS_PORT": "1002",
+            "NIGHTJAR_NATIVE__KAFKA_PORT": "1003",
+            "NIGHTJAR_NATIVE__KAFKA_CONTROLLER_PORT": "1004",
+            "NIGHTJAR_KAFKA__SCRAM_PORTS": "1005,1006",
+            "NIGHTJAR_WEB__PORT": "1007",
+        }
+    )
+
+    assert ports.settled(settings) == ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), 1007)
+
+
+def test_drawn_ports_differ_and_are_free():
+    drawn = ports.drawn(scram_count=2)
+    numbers = [drawn.postgres, drawn.redis, drawn.kafka, drawn.kafka_controller, *drawn.scram]
+
+    assert len({*numbers, drawn.web}) == 7
+    assert all(ports.is_free(number) for number in numbers)
+
+
+def test_a_taken_port_is_named_with_holder_and_setting(taken):
+    with pytest.raises(NativeError) as refused:
+        ports.demand_free("scram", taken)
+
+    said = str(refused.value)
+    assert f"port {taken} (scram)" in said
+    assert f"pid {os.getpid()}" in said
+    assert "NIGHTJAR_KAFKA__SCRAM_PORTS" in said
+
+
+def test_every_purpose_has_a_setting_that_exists():
+    dump = build().model_dump()
+
+    for setting in ports.SETTINGS.values():
+        section, name = setting.split(".")
+        assert name in dump[section]
+
+
+def test_a_decision_is_remembered_until_it_is_forgotten(tmp_path):
+    home = Home(tmp_path)
+    home.make()
+    chosen = profile.choose(build(), is_free=True, is_throwaway=False)
+
+    profile.save(home, chosen)
+    remembered = profile.remembered(home)
+    profile.forget(home)
+
+    assert remembered == chosen
+    assert profile.remembered(home) is None
