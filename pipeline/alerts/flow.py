@@ -1,8 +1,10 @@
 """One range of packets through every step, from Kafka to Kafka."""
 
 import errno
+import time
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +16,8 @@ from sqlalchemy.orm import Session
 from broker import dead_letters
 from broker.archive import Slice
 from broker.config import Config
-from broker.dead_letters import Letter
 from broker.db import transaction
+from broker.dead_letters import Letter
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka_types import Packet, ReadResult
@@ -62,6 +64,18 @@ class RangeWork:
     settings: Config
     resources: Resources
     tally: Tally = field(default_factory=Tally)
+    stage_s: dict[str, float] = field(default_factory=dict)
+    """Wall seconds by step, for the log and the benchmark."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the enclosed lines to the step ``name``."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed_s = time.perf_counter() - began
+            self.stage_s[name] = self.stage_s.get(name, 0.0) + elapsed_s
 
 
 def carry(work: RangeWork) -> None:
@@ -75,9 +89,10 @@ def carry(work: RangeWork) -> None:
         If the lease went to another worker.
     """
     claim = work.claim
-    result = work.resources.reader(claim.stream).read(
-        claim.topic, claim.partition, claim.first, claim.last
-    )
+    with work.stage("read"):
+        result = work.resources.reader(claim.stream).read(
+            claim.topic, claim.partition, claim.first, claim.last
+        )
     failpoint("after_read")
     work.tally.read = len(result.packets)
     parts = list(split(result, claim.first, claim.last, work.settings.ranges.bytes_per_task))
@@ -113,8 +128,10 @@ def is_infrastructure(error: BaseException) -> bool:
 
 
 def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_last: bool) -> None:
-    batch, rejected = work.survey.decode(part.packets)
-    slices = _archive(work, part.packets)
+    with work.stage("decode"):
+        batch, rejected = work.survey.decode(part.packets)
+    with work.stage("archive"):
+        slices = _archive(work, part.packets)
     failpoint("after_archive")
     try:
         _store(work, batch, rejected, part.gaps, slices)
@@ -174,11 +191,11 @@ def _store(
     timeout_s = work.settings.postgres.worker_statement_timeout_s
     tally = Tally(read=work.tally.read)
     if len(batch):
-        with transaction(statement_timeout_s=timeout_s) as session:
+        with work.stage("catalogs"), transaction(statement_timeout_s=timeout_s) as session:
             classified = classify_batch(session, batch, work.settings, work.resources.footprint())
-        with transaction(statement_timeout_s=timeout_s) as session:
+        with work.stage("merge"), transaction(statement_timeout_s=timeout_s) as session:
             merged = merge(session, batch)
-        with transaction(statement_timeout_s=timeout_s) as session:
+        with work.stage("store"), transaction(statement_timeout_s=timeout_s) as session:
             _store_alerts(session, work, batch, classified, merged, slices, tally)
             _bury(session, work, rejected, slices)
             store.insert_gaps(session, work.source, gaps)
@@ -224,33 +241,41 @@ def _store_alerts(
 
 def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
     """Send what waits in [first, last], then mark it; transaction B ends the range."""
-    with transaction() as session:
+    with work.stage("pending"), transaction() as session:
         if not still_mine(session, work.claim):
             raise RangeLostError
         pending = publish.read_pending(session, work.survey.name, work.source, first, last)
-    outgoing = publish.build(pending)
-    delivered = publish.settle(
-        outgoing, work.resources.producer().send([sent.message for sent in outgoing])
-    )
+    with work.stage("encode"):
+        outgoing = publish.build(pending)
+    with work.stage("produce"):
+        outcomes = work.resources.producer().send([sent.message for sent in outgoing])
+    delivered = publish.settle(outgoing, outcomes)
     failpoint("after_ack")
     work.tally.published += delivered.published
-    with transaction() as session:
-        publish.mark(session, delivered.cleared)
-        dead_letters.bury(
-            session,
-            work.claim.stream,
-            work.claim.topic,
-            work.source.id,
-            [_too_large(work, sent) for sent in delivered.too_large],
-        )
-        failpoint("before_done")
-        if is_last and not delivered.failed:
-            finish(session, work.claim, work.tally.counts())
+    with work.stage("mark"), transaction() as session:
+        _settle(session, work, delivered, is_last=is_last)
     if delivered.failed:
         raise TransientError(
             f"{len(delivered.failed)} of {len(outgoing)} messages were not acknowledged, "
             f"first: {delivered.failed[0].text}"
         )
+
+
+def _settle(
+    session: Session, work: RangeWork, delivered: publish.Delivered, *, is_last: bool
+) -> None:
+    """Mark what Kafka has, bury what it never will, end the range: transaction B."""
+    publish.mark(session, delivered.cleared)
+    dead_letters.bury(
+        session,
+        work.claim.stream,
+        work.claim.topic,
+        work.source.id,
+        [_too_large(work, sent) for sent in delivered.too_large],
+    )
+    failpoint("before_done")
+    if is_last and not delivered.failed:
+        finish(session, work.claim, work.tally.counts())
 
 
 def _bury(

@@ -60,16 +60,18 @@ def work_on(held: Claim) -> None:
         )
         release(held, error, infrastructure=is_infrastructure)
     else:
-        log.info("range.done", **vars(work.tally))
+        log.info("range.done", **vars(work.tally), **_milliseconds(work))
 
 
 def _open(held: Claim) -> flow.RangeWork:
     with transaction() as session:
-        source = Source(
-            source_id(session, held.stream, held.topic, held.partition), held.partition
-        )
+        source = Source(source_id(session, held.stream, held.topic, held.partition), held.partition)
     survey = survey_named(topics.stream(held.stream).survey)
     return flow.RangeWork(held, source, survey, config(), resources())
+
+
+def _milliseconds(work: flow.RangeWork) -> dict[str, float]:
+    return {f"{name}_ms": round(1e3 * spent, 1) for name, spent in work.stage_s.items()}
 
 
 @worker_starting
