@@ -2,9 +2,10 @@
 
 In order of use: ``placing``, ``surroundings``, ``recipes`` and ``plan`` say what is in the sky and
 who sees it when; ``curves`` and ``histories`` how bright; ``scenes``, ``images`` and ``fits`` draw
-the cutouts; ``ztf`` and ``lsst`` write records and packets; ``expect`` and ``truth`` say what must
-become of them; ``night`` puts it together; ``catalogs`` writes the matching catalog rows;
-``scenario`` makes single packets for tests; ``feed`` sends.
+the cutouts; ``ztf``, ``lsst`` and ``avro`` write records and packets, ``alerts`` fills them from
+the plan; ``expect`` and ``truth`` say what must become of them; ``night`` puts it together;
+``catalogs`` writes the rows that agree; ``feed`` sends. ``single`` and ``scenario`` make packets
+for tests, ``folder`` reads real ones, ``demo`` plays a night live.
 """
 
 from collections.abc import Iterator

@@ -32,7 +32,8 @@ def lspsc_rows(seed: int, plan: Plan, background: int) -> Columns:
     ]
     covered = [field for field in plan.fields if field.is_in_footprint]
     ra, dec = background_positions(rng, covered, background)
-    score = np.where(rng.random(len(ra)) < 0.5, rng.beta(0.5, 4, len(ra)), rng.beta(4, 0.5, len(ra)))  # noqa: PLR2004 half of them stars
+    is_star = rng.integers(0, 2, len(ra)) == 1
+    score = np.where(is_star, rng.beta(4, 0.5, len(ra)), rng.beta(0.5, 4, len(ra)))
     far = np.column_stack([ra, dec, np.round(score, 6), rng.uniform(15, 23, len(ra))])
     rows = np.concatenate([np.array(near).reshape(-1, 4), far])
     rows = rows[np.lexsort((rows[:, 0], rows[:, 1]))]

@@ -42,7 +42,9 @@ def _expectation(source: Source, survey: str, *, is_matched: bool) -> Expectatio
     if survey == "ztf" and source.programid != 1:
         gate = "non_public"
     if gate is not None:
-        return Expectation(alert_class, gate, None, is_none=False, other_topic=None, other_is_none=False)
+        return Expectation(
+            alert_class, gate, None, is_none=False, other_topic=None, other_is_none=False
+        )
     stands_alone = (
         alert_class == "hostless"
         and not source.is_archival

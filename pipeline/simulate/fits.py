@@ -1,4 +1,4 @@
-"""Small FITS files, written by hand: a cutout costs microseconds instead of a library's millisecond."""
+"""Small FITS files, written by hand: microseconds a cutout instead of a library's millisecond."""
 
 import gzip
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ FWHM_PER_SIGMA = 2.3548
 MOFFAT_BETA = 3.5
 """Wings of atmospheric seeing; a Gaussian has too few."""
 
-MATCHING_ERROR = 0.015
+MATCHING_ERROR = 0.006
 """Share of a fixed source's light that the subtraction misplaces."""
 
 
@@ -32,7 +32,7 @@ class Star(NamedTuple):
 
 
 class Host(NamedTuple):
-    """A galaxy: offset [pixel], flux, half-light radius [pixel], axis ratio, angle, Sérsic index."""
+    """A galaxy: offset and half-light radius [pixel], flux, axis ratio, angle, Sérsic index."""
 
     x_px: float
     y_px: float
@@ -40,7 +40,7 @@ class Host(NamedTuple):
     radius_px: float
     axis_ratio: float
     angle_deg: float
-    index: float
+    sersic_index: float
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class Trio(NamedTuple):
 def render(scene: Scene, rng: np.random.Generator) -> Trio:
     """Return the images of ``scene`` with noise drawn from ``rng``."""
     fixed = _fixed_sources(scene)
-    transient = _transient(scene, fixed)
+    transient = _transient(scene)
+    # A source cannot fade below nothing: the light that is missing was in the template.
+    fixed += np.maximum(-transient - fixed, 0)
     draws = rng.standard_normal((2, *scene.shape), np.float32)
     light = np.maximum(fixed + transient, 0)
     noise_science = draws[0] * np.sqrt(scene.noise_science**2 + scene.gain * light)
@@ -118,25 +120,17 @@ def _fixed_sources(scene: Scene) -> Image:
     return fixed
 
 
-def _transient(scene: Scene, fixed: Image) -> Image:
+def _transient(scene: Scene) -> Image:
     if scene.is_artefact:
         return _ghost(scene)
-    if scene.trail_px:
-        steps = np.linspace(-0.5, 0.5, 9) * scene.trail_px
-        angle = np.radians(scene.trail_deg)
-        parts = [
-            point_source(scene.shape, scene.fwhm_px, step * np.sin(angle), step * np.cos(angle))
-            for step in steps
-        ]
-        spread: Image = np.mean(parts, axis=0)
-        return scene.transient_flux * spread
-    psf = point_source(scene.shape, scene.fwhm_px)
-    if scene.transient_flux >= 0:
-        return scene.transient_flux * psf
-    # A source cannot fade below nothing: the light that is missing was in the template.
-    missing = np.maximum(-scene.transient_flux * psf - fixed, 0)
-    fixed += missing
-    return scene.transient_flux * psf
+    if not scene.trail_px:
+        return np.float32(scene.transient_flux) * point_source(scene.shape, scene.fwhm_px)
+    steps = np.linspace(-0.5, 0.5, 9) * scene.trail_px
+    angle = np.radians(scene.trail_deg)
+    trail = np.zeros(scene.shape, np.float32)
+    for x, y in zip(steps * np.sin(angle), steps * np.cos(angle), strict=True):
+        trail += point_source(scene.shape, scene.fwhm_px, round(x, 2), round(y, 2)) / len(steps)
+    return np.float32(scene.transient_flux) * trail
 
 
 def _ghost(scene: Scene) -> Image:
@@ -144,13 +138,13 @@ def _ghost(scene: Scene) -> Image:
     shift = 0.6 * scene.fwhm_px
     plus = point_source(scene.shape, scene.fwhm_px, shift / 2, 0.0)
     minus = point_source(scene.shape, scene.fwhm_px, -shift / 2, 0.0)
-    return 2.5 * scene.transient_flux * (plus - 0.8 * minus)
+    return np.float32(2.5 * scene.transient_flux) * (plus - np.float32(0.8) * minus)
 
 
 def _residual(fixed: Image) -> Image:
     """Return the slope of the fixed light along the rows: a small error of registration."""
-    residual = np.zeros_like(fixed)
-    residual[:, 1:-1] = MATCHING_ERROR * (fixed[:, 2:] - fixed[:, :-2])
+    residual: Image = np.zeros_like(fixed)
+    residual[:, 1:-1] = np.float32(MATCHING_ERROR) * (fixed[:, 2:] - fixed[:, :-2])
     return residual
 
 
@@ -176,15 +170,17 @@ def _galaxy(shape: tuple[int, int], fwhm_px: float, host: Host) -> Image:
     across = (y - host.y_px) * np.cos(angle) - (x - host.x_px) * np.sin(angle)
     seeing = fwhm_px / FWHM_PER_SIGMA
     radius = np.sqrt(along**2 + (across / host.axis_ratio) ** 2 + seeing**2) / host.radius_px
-    b = 2 * host.index - 1 / 3  # Ciotti & Bertin 1999, first terms
-    profile = np.exp(-b * radius ** (1 / host.index))
-    return (host.flux * _sersic_norm(host, b) * profile).astype(np.float32)
+    b = 2 * host.sersic_index - 1 / 3  # Ciotti & Bertin 1999, first terms
+    profile = np.exp(-b * radius ** (1 / host.sersic_index))
+    galaxy: Image = (host.flux * _sersic_norm(host, b) * profile).astype(np.float32)
+    return galaxy
 
 
 def _sersic_norm(host: Host, b: float) -> float:
     """Return the central brightness of a profile with unit sum."""
-    area = 2 * math.pi * host.index * host.radius_px**2 * host.axis_ratio
-    return b ** (2 * host.index) / (area * math.gamma(2 * host.index))
+    area: float = 2 * math.pi * host.sersic_index * host.radius_px**2 * host.axis_ratio
+    norm: float = b ** (2 * host.sersic_index) / (area * math.gamma(2 * host.sersic_index))
+    return norm
 
 
 @lru_cache(maxsize=64)

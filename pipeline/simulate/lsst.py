@@ -1,33 +1,29 @@
 """LSST packets: the record of Rubin's own schemas, in Confluent wire format."""
 
-import io
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import fastavro
-import numpy as np
 
-from pipeline.simulate import fits
+from pipeline.simulate.avro import compiled
 from pipeline.simulate.curves import Epoch
 from pipeline.simulate.ids import packed_number, visit_number
-from pipeline.simulate.images import FWHM_PER_SIGMA, Image, Trio, point_source
+from pipeline.simulate.images import FWHM_PER_SIGMA, Trio
+from pipeline.simulate.lsst_cutouts import PIXEL_ARCSEC, PSF_SIDE_PX, cutouts
 from pipeline.simulate.times import mjd_tai
 
 Record = dict[str, Any]
 
 SCHEMA_ID = 1101
 OLDER_SCHEMA_ID = 1000
-PIXEL_ARCSEC = 0.2
-PSF_SIDE_PX = 41
 
 _PSF_PIXELS = PSF_SIDE_PX**2
 _PROCESSING_D = 0.0017
-_ROTATION_DEG = 46.5
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,7 @@ class Alert:
 
 def packet(record: Record, schema_id: int = SCHEMA_ID) -> bytes:
     """Return ``record`` in Confluent wire format: zero, big-endian schema id, schemaless Avro."""
-    body = io.BytesIO()
-    body.write(struct.pack(">bI", 0, schema_id))
-    fastavro.schemaless_writer(body, schema(schema_id), record)
-    return body.getvalue()
+    return struct.pack(">bI", 0, schema_id) + _encoder(schema_id)(record)
 
 
 @cache
@@ -88,10 +81,15 @@ def schema(schema_id: int) -> Any:
     return fastavro.schema.load_schema(str(path))
 
 
+@cache
+def _encoder(schema_id: int) -> Callable[[Record], bytes]:
+    return compiled(schema(schema_id))
+
+
 def record(alert: Alert, trio: Trio | None) -> Record:
     """Return the packet's record; without images the three cutouts are null."""
     found = [one for one in alert.history if one.is_detection]
-    cutouts = _cutouts(alert, trio) if trio else {}
+    images = cutouts(trio, alert.epoch, alert.fwhm_px) if trio else {}
     return {
         "diaSourceId": alert.epoch.alert_id,
         "observation_reason": "simulated",
@@ -102,13 +100,14 @@ def record(alert: Alert, trio: Trio | None) -> Record:
         "diaObject": _object(alert, found) if alert.dia_object_id else None,
         "ssSource": _ss_source(alert) if alert.designation else None,
         "mpc_orbits": _orbit(alert.designation) if alert.designation else None,
-        **cutouts,
+        **images,
     }
 
 
 def _source(alert: Alert, epoch: Epoch) -> Record:
     return {
-        **_UNFLAGGED,
+        **_unflagged(),
+        **_MEASURED,
         **_place(alert, epoch),
         **(_fluxes(alert, epoch) if alert.has_flux else {}),
         "diaSourceId": epoch.alert_id,
@@ -121,6 +120,14 @@ def _source(alert: Alert, epoch: Epoch) -> Record:
         "pixelFlags": alert.has_pixel_flags,
         "pixelFlags_edge": alert.has_pixel_flags,
     }
+
+
+@cache
+def _unflagged() -> Record:
+    """Return every flag of a diaSource, none of them raised."""
+    fields = {field["name"]: field["type"] for field in schema(SCHEMA_ID)["fields"]}
+    source = fields["diaSource"]["fields"]
+    return {field["name"]: False for field in source if "boolean" in field["type"]}
 
 
 def _place(alert: Alert, epoch: Epoch) -> Record:
@@ -256,100 +263,7 @@ def _orbit(designation: str) -> Record:
     }
 
 
-def _cutouts(alert: Alert, trio: Trio) -> Record:
-    wcs = _wcs(alert, trio.science.shape)
-    psf = np.array(point_source((PSF_SIDE_PX, PSF_SIDE_PX), alert.fwhm_px), np.float64)
-    last = fits.extension(psf / psf.sum(), "PSFIMAGE")
-    variance = float(np.nanmedian(np.abs(trio.difference)) * 1.4826) ** 2
-    return {
-        "cutoutDifference": _cutout(trio.difference, variance, wcs, last),
-        "cutoutScience": _cutout(trio.science, 0.8 * variance, wcs, last),
-        "cutoutTemplate": _cutout(trio.template, 0.2 * variance, wcs, last),
-    }
-
-
-def _cutout(image: Image, variance: float, wcs: tuple[fits.Card, ...], psf: bytes) -> bytes:
-    """Return a plain FITS file as Rubin's: image, variance, point-spread function."""
-    spread = np.full(image.shape, variance, np.float32)
-    spread += 0.01 * np.abs(np.nan_to_num(image))
-    uncertainty = fits.extension(spread, "UNCERT", (("UTYPE", "VarianceUncertainty"),))
-    return fits.primary(image, wcs, extend=True) + uncertainty + psf
-
-
-def _wcs(alert: Alert, shape: tuple[int, ...]) -> tuple[fits.Card, ...]:
-    """Return the tangent-plane coordinates: the alert in the middle, the field rotated."""
-    scale = PIXEL_ARCSEC / 3600
-    cosine = float(scale * np.cos(np.radians(_ROTATION_DEG)))
-    sine = float(scale * np.sin(np.radians(_ROTATION_DEG)))
-    return (
-        ("ROTPA", _ROTATION_DEG),
-        ("BUNIT", "nJy"),
-        ("WCSAXES", 2),
-        ("CRPIX1", shape[1] // 2 + 1.0),
-        ("CRPIX2", shape[0] // 2 + 1.0),
-        ("PC1_1", -cosine),
-        ("PC1_2", sine),
-        ("PC2_1", sine),
-        ("PC2_2", cosine),
-        ("CDELT1", 1.0),
-        ("CDELT2", 1.0),
-        ("CUNIT1", "deg"),
-        ("CUNIT2", "deg"),
-        ("CTYPE1", "RA---TAN"),
-        ("CTYPE2", "DEC--TAN"),
-        ("CRVAL1", alert.epoch.ra_deg),
-        ("CRVAL2", alert.epoch.dec_deg),
-        ("RADESYS", "ICRS"),
-    )
-
-
-_UNFLAGGED: Record = {
-    **dict.fromkeys(
-        (
-            "centroid_flag",
-            "apFlux_flag",
-            "apFlux_flag_apertureTruncated",
-            "isNegative",
-            "psfFlux_flag_edge",
-            "psfFlux_flag_noGoodPixels",
-            "trail_flag_edge",
-            "trail_flag",
-            "forced_PsfFlux_flag",
-            "forced_PsfFlux_flag_edge",
-            "forced_PsfFlux_flag_noGoodPixels",
-            "shape_flag",
-            "shape_flag_no_pixels",
-            "shape_flag_not_contained",
-            "shape_flag_parent_source",
-            "isDipole",
-            "dipoleFitAttempted",
-            "glint_trail",
-            *(
-                f"pixelFlags_{name}"
-                for name in (
-                    "bad",
-                    "cr",
-                    "crCenter",
-                    "nodata",
-                    "nodataCenter",
-                    "interpolated",
-                    "interpolatedCenter",
-                    "offimage",
-                    "saturated",
-                    "saturatedCenter",
-                    "suspect",
-                    "suspectCenter",
-                    "streak",
-                    "streakCenter",
-                    "injected",
-                    "injectedCenter",
-                    "injected_template",
-                    "injected_templateCenter",
-                )
-            ),
-        ),
-        False,
-    ),
+_MEASURED: Record = {
     "parentDiaSourceId": 0,
     "exposureTime": 30.0,
     "psfNdata": _PSF_PIXELS,

@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.simulate import ids, lsst, spoil, ztf
+from pipeline.simulate import lsst, spoil, ztf
+from pipeline.simulate.alerts import lsst_record, ztf_record
 from pipeline.simulate.catalogs import Columns, archival_rows, lspsc_rows
 from pipeline.simulate.curves import HISTORY_DAYS, Epoch
 from pipeline.simulate.expect import Expectation, expectations
 from pipeline.simulate.histories import history
-from pipeline.simulate.images import Trio, render
-from pipeline.simulate.plan import Request, Source, Visit, make_plan
-from pipeline.simulate.scenes import FWHM_PX, neighbours_of, scene
+from pipeline.simulate.plan import Request, Visit, make_plan
 from pipeline.simulate.times import unix_ms
 from pipeline.simulate.truth import SimulatedPacket, Truth
+from pipeline.simulate.ztf_rows import Record
 
 DEFAULT_START = date(2026, 8, 1)
 LSST_TOPIC = "lsst-alerts-v11"
@@ -26,7 +26,6 @@ PROCESSING_MS = 600_000
 """From the exposure to the packet's Kafka timestamp."""
 
 _DUPLICATE_DELAY = 40
-_FAR_ASTEROID_EVERY = 20
 
 
 class _Event(NamedTuple):
@@ -80,13 +79,17 @@ class Sky:
                 truth=truth,
             )
 
+    def topics(self) -> set[str]:
+        """Return every topic that the packets go to."""
+        return {self._topic(visit) for visit in self.plan.visits}
+
     def truths(self) -> Iterator[Truth]:
         """Yield the truth table without making the packets."""
         for number, event in enumerate(self._events()):
             yield self._truth(number, event)
 
     def catalogs(self, background: int = 2000) -> dict[str, Columns]:
-        """Return the catalogs consistent with the plan, by name.
+        """Return the catalogs consistent with the plan, by the name that ``load_catalog`` takes.
 
         Parameters
         ----------
@@ -95,7 +98,7 @@ class Sky:
         """
         return {
             "lspsc": lspsc_rows(self.request.seed, self.plan, background),
-            "gaia": archival_rows(self.request.seed, self.plan),
+            "gaia_dr3": archival_rows(self.request.seed, self.plan),
         }
 
     def _events(self) -> list[_Event]:
@@ -114,14 +117,21 @@ class Sky:
 
     def _value(self, event: _Event) -> bytes:
         visit = self.plan.visits[event.at]
-        epoch, earlier = self._epochs(visit)
-        make = self._ztf_record if visit.survey == "ztf" else self._lsst_record
-        record = make(visit, epoch, earlier, event.at)
+        record = self._record(visit, event.at)
         if event.spoiled is not None:
             return spoil.spoiled(visit.survey, event.spoiled, record)
         if visit.survey == "ztf":
             return ztf.packet(record)
         return lsst.packet(record, self._schema_id(event.at))
+
+    def _record(self, visit: Visit, at: int) -> Record:
+        epoch, earlier = self._epochs(visit)
+        if visit.survey == "ztf":
+            return ztf_record(self.request.seed, visit, epoch, earlier, at)
+        number = visit.source.number
+        is_rock = visit.source.category == "rock"
+        designation = self.plan.ids.designation(number) if is_rock else None
+        return lsst_record(self.request.seed, visit, epoch, earlier, at, designation)
 
     def _schema_id(self, at: int) -> int:
         return self._lsst_schemas[at % len(self._lsst_schemas)]
@@ -158,55 +168,6 @@ class Sky:
         own = next(epoch for epoch in epochs if epoch.alert_id == visit.alert_id)
         begin = own.jd_utc - HISTORY_DAYS
         return own, [epoch for epoch in epochs if begin <= epoch.jd_utc < own.jd_utc]
-
-    def _images(self, visit: Visit, epoch: Epoch, fwhm_px: float, at: int) -> Trio:
-        view = scene(visit.source, visit.survey, epoch, fwhm_px, at)
-        return render(view, np.random.default_rng([self.request.seed, 3, at]))
-
-    def _ztf_record(
-        self, visit: Visit, epoch: Epoch, earlier: list[Epoch], at: int
-    ) -> ztf.Record:
-        source = visit.source
-        draw = np.random.default_rng([self.request.seed, 4, at])
-        fwhm_px = _seeing(draw, "ztf")
-        is_low = source.category == "low_drb"
-        alert = ztf.Alert(
-            object_id=str(source.object_ids["ztf"]),
-            epoch=epoch,
-            history=earlier,
-            neighbours=neighbours_of(source, epoch),
-            rcid=ids.readout_channel(source.number),
-            field=source.field_number,
-            programid=source.programid,
-            drb=float(draw.uniform(0.01, 0.18) if is_low else draw.uniform(0.6, 1.0)),
-            rb=float(draw.uniform(0.1, 0.5) if is_low else draw.uniform(0.6, 0.95)),
-            asteroid=_asteroid(source, epoch, draw),
-            fwhm_px=fwhm_px,
-        )
-        return ztf.record(alert, self._images(visit, epoch, fwhm_px, at))
-
-    def _lsst_record(
-        self, visit: Visit, epoch: Epoch, earlier: list[Epoch], at: int
-    ) -> lsst.Record:
-        source = visit.source
-        draw = np.random.default_rng([self.request.seed, 4, at])
-        fwhm_px = _seeing(draw, "lsst")
-        is_rock = source.category == "rock"
-        object_id = source.object_ids["lsst"]
-        alert = lsst.Alert(
-            epoch=epoch,
-            history=earlier,
-            dia_object_id=0 if is_rock or object_id is None else int(object_id),
-            designation=self.plan.ids.designation(source.number) if is_rock else None,
-            detector=ids.detector(source.number),
-            reliability=_reliability(source, draw),
-            extendedness=float(draw.uniform(0.0, 0.3)),
-            has_pixel_flags=source.category == "pixel_flags",
-            has_flux=source.category != "no_flux",
-            static_flux_njy=_static_flux_njy(source),
-            fwhm_px=fwhm_px,
-        )
-        return lsst.record(alert, self._images(visit, epoch, fwhm_px, at))
 
 
 def sky(
@@ -286,36 +247,4 @@ def _bad_truth(number: int, topic: str, visit: Visit, kind: str) -> Truth:
         expected_class=None,
         is_bad=True,
         bad_reason=kind,
-    )
-
-
-def _seeing(draw: np.random.Generator, survey: str) -> float:
-    """Return the seeing [pixel] in steps, so that profiles are computed once."""
-    low, high = FWHM_PX[survey]
-    return round(low + (high - low) * float(draw.beta(2, 4)), 1)
-
-
-def _asteroid(source: Source, epoch: Epoch, draw: np.random.Generator) -> ztf.Asteroid | None:
-    if source.category == "rock":
-        return ztf.Asteroid(float(draw.uniform(0.1, 9.0)), epoch.abmag, str(20_000 + source.number))
-    if source.number % _FAR_ASTEROID_EVERY == 0:
-        # Near enough to be named, too far to be the alert.
-        return ztf.Asteroid(float(draw.uniform(14, 29)), 18.5, str(20_000 + source.number))
-    return None
-
-
-def _reliability(source: Source, draw: np.random.Generator) -> float | None:
-    if source.category != "low_reliability":
-        return float(draw.uniform(0.55, 1.0))
-    return None if source.number % 3 == 0 else float(draw.uniform(0.02, 0.3))
-
-
-def _static_flux_njy(source: Source) -> float:
-    """Return the light that is always there within an arcsecond [nJy]."""
-    return float(
-        sum(
-            10 ** (-0.4 * (star.r_abmag - 31.4))
-            for star in source.neighbours
-            if np.hypot(star.east_arcsec, star.north_arcsec) < 1
-        )
     )

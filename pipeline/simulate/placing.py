@@ -17,6 +17,7 @@ CELL_ARCSEC = 180.0
 JITTER_ARCSEC = 30.0
 CELLS_PER_SIDE = 40
 FIELD_STEP_DEG = 5.0
+SHARES = 5
 BORDER_JITTER_ARCSEC = 15.0
 FOOTPRINT_LATITUDE_DEG = 18.0
 """The approximate footprint of the point-source catalog; every region keeps 2° from its edge."""
@@ -66,14 +67,25 @@ class Place:
 
 
 class Placing:
-    """Hands out places; each field serves one region, each cell one source."""
+    """Hands out places; each field serves one region, each cell one source.
 
-    def __init__(self, rng: np.random.Generator, per_field: int) -> None:
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Chooses fields and cells.
+    per_field : int
+        Sources in a field before the next is opened.
+    share : int
+        Which of the SHARES parts of the lattice is used: runs whose seeds follow one another can be
+        played together, their sources are never near each other.
+    """
+
+    def __init__(self, rng: np.random.Generator, per_field: int, share: int = 0) -> None:
         self.fields: list[Field] = []
         self._rng = rng
         self._per_field = min(per_field, CELLS_PER_SIDE**2)
-        lattice = _lattice()
-        self._free = [lattice[i] for i in rng.permutation(len(lattice))]
+        lattice = _lattice()[share % SHARES :: SHARES]
+        self._free: list[Field] = [lattice[i] for i in rng.permutation(len(lattice))]
         self._streams: dict[str, Iterator[Place]] = {}
 
     def take(self, region: Region) -> Place:
@@ -85,7 +97,7 @@ class Placing:
             When every field of the region is full.
         """
         stream = self._streams.setdefault(region.name, self._places(region))
-        place = next(stream, None)
+        place: Place | None = next(stream, None)
         if place is None:
             raise ValueError(f"the sky has no room for more sources in region {region.name!r}")
         return place
@@ -99,7 +111,8 @@ class Placing:
         for at, field in enumerate(self._free):
             if _holds(region, field):
                 self.fields.append(field)
-                return self._free.pop(at)
+                del self._free[at]
+                return field
         return None
 
     def _place(self, field: Field, cell: int) -> Place:

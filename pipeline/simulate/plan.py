@@ -14,7 +14,6 @@ from pipeline.simulate.recipes import APPEARANCE, CATEGORIES, PAIRS, Category, P
 from pipeline.simulate.surroundings import Neighbour, Surroundings, pattern
 from pipeline.simulate.times import UNIX_EPOCH_JD_UTC
 
-UNIX_EPOCH_JD_UTC = 2440587.5
 ARCHIVAL_SHARE = 0.4
 """Share of sources without a star that nevertheless stand in the archival catalog."""
 
@@ -136,7 +135,7 @@ class Plan:
 
 
 def make_plan(request: Request) -> Plan:
-    """Return the plan that ``request`` and its seed decide."""
+    """Return the plan that ``request`` decides."""
     return _Planner(request).plan()
 
 
@@ -153,7 +152,8 @@ class _Planner:
         self._rng = np.random.default_rng([request.seed, 0])
         alerts = {survey: request.split(survey)[0] for survey in ("ztf", "lsst")}
         self._left = alerts
-        self._placing = Placing(self._rng, per_field=max(150, sum(alerts.values()) // 200))
+        per_field = max(150, sum(alerts.values()) // 40)
+        self._placing = Placing(self._rng, per_field, share=request.seed)
         self._ids = ids.Ids(request.seed, request.start.year)
         self._numbers = count()
         self._sources: list[Source] = []
@@ -213,12 +213,12 @@ class _Planner:
         return night_jd(self._request.start, night) + begin + share * (end - begin)
 
     def _fill(self, survey: str, category: Category, alerts: int) -> None:
-        made = 0
-        while alerts > 0:
+        for made in count():
+            if alerts <= 0:
+                return
             source = self._category_source(survey, category, made)
             times = self._times(survey, source, min(alerts, self._repeats(category, made)))
             alerts -= len(times)
-            made += 1
             self._visits.extend((source, survey, jd, band) for jd, band in times)
 
     @staticmethod
@@ -254,7 +254,11 @@ class _Planner:
     ) -> Source:
         number = next(self._numbers)
         place = self._placing.take(region)
-        is_star = surroundings.name.endswith("star") or surroundings.name == "star_and_galaxy"
+        neighbours = surroundings.draw(self._rng)
+        is_star = surroundings.lsst_class == "stellar" or surroundings.ztf_class == "stellar"
+        if curve.shape == "variable" and is_star:
+            # Part of the star's own light.
+            curve = curve._replace(abmag=neighbours[0].r_abmag + float(self._rng.uniform(0.7, 2)))
         source = Source(
             number=number,
             category=category,
@@ -263,7 +267,7 @@ class _Planner:
             ra_deg=place.ra_deg,
             dec_deg=place.dec_deg,
             surroundings=surroundings,
-            neighbours=surroundings.draw(self._rng),
+            neighbours=neighbours,
             curve=curve,
             object_ids={survey: self._ids.object(survey, number, category) for survey in surveys},
             ztf_east_arcsec=ztf_east_arcsec,

@@ -1,8 +1,8 @@
-"""From the plan to pictures: what the cutouts of an alert show, in each survey's pixels and units."""
+"""From the plan to pictures: what an alert's cutouts show, in its survey's pixels and units."""
 
 import numpy as np
 
-from pipeline.simulate import lsst, ztf
+from pipeline.simulate import lsst_cutouts, ztf_rows
 from pipeline.simulate.curves import DETECTION_SNR, NJY_ZERO_POINT_ABMAG, Epoch
 from pipeline.simulate.images import FWHM_PER_SIGMA, Host, Scene, Star
 from pipeline.simulate.placing import ARCSEC_PER_DEG
@@ -12,7 +12,7 @@ from pipeline.simulate.surroundings import Neighbour
 ZTF_SIDE_PX = 63
 LSST_SIDES_PX = (30, 30, 30, 30, 30, 30, 30, 31, 42, 54)
 FWHM_PX = {"ztf": (1.7, 3.0), "lsst": (3.2, 5.5)}
-_PIXEL_ARCSEC = {"ztf": ztf.PIXEL_ARCSEC, "lsst": lsst.PIXEL_ARCSEC}
+_PIXEL_ARCSEC = {"ztf": ztf_rows.PIXEL_ARCSEC, "lsst": lsst_cutouts.PIXEL_ARCSEC}
 _CROPPED_SHARE = 0.012
 _NAN_SHARE = {"ztf": 0.12, "lsst": 0.01}
 _STAR_SCORE = 0.5
@@ -52,7 +52,7 @@ def scene(source: Source, survey: str, epoch: Epoch, fwhm_px: float, stamp: int)
 
 def zero_point_abmag(survey: str, band: str) -> float:
     """Return the magnitude of one unit of the image."""
-    return ztf.ZERO_POINT_ABMAG[band] if survey == "ztf" else NJY_ZERO_POINT_ABMAG
+    return ztf_rows.ZERO_POINT_ABMAG[band] if survey == "ztf" else NJY_ZERO_POINT_ABMAG
 
 
 def neighbours_of(source: Source, epoch: Epoch) -> tuple[tuple[float, Neighbour], ...]:
@@ -103,7 +103,7 @@ def _host(number: int, abmag: float, x_px: float, y_px: float, flux: float, pixe
         radius_px=float(radius_arcsec * rng.uniform(0.8, 1.4) / pixel),
         axis_ratio=float(rng.uniform(0.35, 0.95)),
         angle_deg=float(rng.uniform(0, 180)),
-        index=float(rng.choice([1.0, 1.0, 1.5, 2.5])),
+        sersic_index=float(rng.choice([1.0, 1.0, 1.5, 2.5])),
     )
 
 
@@ -113,7 +113,7 @@ def _far_stars(source: Source, zero_point: float) -> tuple[Star, ...]:
     stars = []
     for _ in range(int(rng.integers(1, 4))):
         angle = rng.integers(4) * np.pi / 2 + np.pi / 4 + rng.uniform(-0.25, 0.25)
-        distance = rng.uniform(_BEYOND_CATALOG_ARCSEC, 42.0) / ztf.PIXEL_ARCSEC
+        distance = rng.uniform(_BEYOND_CATALOG_ARCSEC, 42.0) / ztf_rows.PIXEL_ARCSEC
         flux = _flux(float(rng.uniform(15.5, 20)), zero_point)
         x, y = distance * np.cos(angle), distance * np.sin(angle)
         stars.append(Star(round(float(x), 1), round(float(y), 1), flux))

@@ -68,7 +68,7 @@ class Surroundings:
         return tuple(_draw_one(ring, rng) for ring in self.rings)
 
 
-_STAR = Ring((0.05, 0.6), (0.9, 1.0), (14.5, 20.0))
+_STAR = Ring((0.02, 0.25), (0.9, 1.0), (14.5, 18.5))
 _GALAXY_AROUND = Ring((8.0, 26.0), (0.01, 0.35), (17.0, 21.0))
 _STARS_AROUND = (
     Ring((3.5, 6.0), (0.6, 1.0), (17.0, 20.5)),
@@ -80,7 +80,10 @@ PATTERNS = (
     Surroundings("star_and_galaxy", (_STAR, _GALAXY_AROUND), "stellar", "stellar"),
     # r − z above 3 makes a low score a star in ZTF; LSST needs only a score above one half.
     Surroundings(
-        "red_star", (Ring((0.1, 0.6), (0.55, 0.7), (19.0, 21.0), is_red=True),), "stellar", "stellar"
+        "red_star",
+        (Ring((0.1, 0.6), (0.55, 0.7), (19.0, 21.0), is_red=True),),
+        "stellar",
+        "stellar",
     ),
     # ZTF takes a star up to 2 arcsec, LSST up to 1.
     Surroundings("wide_star", (Ring((1.4, 1.7), (0.9, 1.0), (16.0, 19.0)),), "stellar", "hostless"),

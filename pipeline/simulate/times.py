@@ -1,4 +1,4 @@
-"""Times of packets; written apart from the pipeline's conversions, so that each can test the other."""
+"""Times of packets; apart from the pipeline's conversions, so that each can test the other."""
 
 TAI_MINUS_UTC_S = 37.0
 """Since 2017-01-01; nights before that are not simulated."""
