@@ -61,6 +61,7 @@ def fill(
     first, second = next(runs, None), next(runs, None)
     if second is None:
         if first is not None:
+            report(Step("copying", rows=tally.rows))
             with _long_transaction(connection):
                 _create(connection, catalog, "staging")
                 _copy(connection, catalog, "staging", first, freeze=True)
@@ -94,7 +95,7 @@ def _converted(
         tally.rows += part.table.num_rows
         tally.bad_rows += part.bad_rows
         tally.bad = (*tally.bad, *part.bad)[:SHOWN_BAD_POSITIONS]
-        report(Step("copying", done, source.size, tally.rows))
+        report(Step("reading", done, source.size, tally.rows))
         if part.table.num_rows:
             yield part.table
 
