@@ -1,7 +1,7 @@
 """The plan of a run: which sources exist, when each survey sees them, what must become of it."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import count
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from pipeline.simulate.curves import Curve
 from pipeline.simulate.placing import Field, Placing, Region, offset_deg
 from pipeline.simulate.recipes import APPEARANCE, CATEGORIES, PAIRS, Category, PairKind, shares
 from pipeline.simulate.surroundings import Neighbour, Surroundings, pattern
-from pipeline.simulate.times import UNIX_EPOCH_JD_UTC
+from pipeline.simulate.times import night_jd
 
 ARCHIVAL_SHARE = 0.4
 """Share of sources without a star that nevertheless stand in the archival catalog."""
@@ -137,11 +137,6 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Return the plan that ``request`` decides."""
     return _Planner(request).plan()
-
-
-def night_jd(start: date, night: int) -> float:
-    """Return 0h UTC of the starting date of a night (JD)."""
-    return UNIX_EPOCH_JD_UTC + (start + timedelta(days=night) - date(1970, 1, 1)).days
 
 
 class _Planner:

@@ -118,16 +118,19 @@ def _watched(total: int, truth: Path | None) -> Iterator[feed.Seen]:
         TextColumn("simulate"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:.0f}/s" if total else ""),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
     with progress:
-        bar = progress.add_task("", total=total)
+        bar = progress.add_task("", total=total, rate=0.0)
+        started = monotonic()
 
         def seen(portion: list[SimulatedPacket]) -> None:
             progress.advance(bar, len(portion))
+            done = progress.tasks[bar].completed
+            progress.update(bar, rate=done / max(monotonic() - started, 1e-9))
             if file is not None:
                 file.writelines(packet.truth.as_line() + "\n" for packet in portion)
 
