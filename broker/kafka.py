@@ -55,7 +55,7 @@ _READER = {
     "max.partition.fetch.bytes": FETCH_BYTES,
     "queued.max.messages.kbytes": FETCH_BYTES // 1000,
     "fetch.queue.backoff.ms": 1,
-    "fetch.wait.max.ms": 50,
+    "fetch.wait.max.ms": 5,  # what is asked for is there already
 }
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
@@ -90,6 +90,7 @@ class RangeReader:
             {**connection, **_READER, "group.id": f"{group_prefix}range-reader"}
         )
         self._stands_at: tuple[str, int, int] | None = None
+        self._known: set[str] = set()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -111,10 +112,25 @@ class RangeReader:
             self._stands_at = None
             raise
         self._stands_at = (topic, partition, position)
+        self._rest(topic, partition, position)
         return ReadResult(packets, _gaps(packets, first, last))
+
+    def _rest(self, topic: str, partition: int, position: int) -> None:
+        """Ask for nothing at the end of the log.
+
+        A request that waits there for new messages holds up the next range, wherever it lies, for
+        ``fetch.wait.max.ms``. Before the end, what is read ahead serves the range that follows.
+        """
+        _, high = self._consumer.get_watermark_offsets(
+            TopicPartition(topic, partition), cached=True
+        )
+        if position >= high:
+            self._consumer.unassign()
+            self._stands_at = None
 
     def _read(self, topic: str, partition: int, first: int, last: int) -> tuple[list[Packet], int]:
         if self._stands_at != (topic, partition, first):
+            self._meet(topic)
             self._consumer.assign([TopicPartition(topic, partition, first)])
         packets: list[Packet] = []
         position = first
@@ -129,6 +145,16 @@ class RangeReader:
                     f"{topic}[{partition}]: nothing for {READ_S:.0f} s at offset {position}"
                 )
         return packets, position
+
+    def _meet(self, topic: str) -> None:
+        """Learn who leads a new topic now; librdkafka would do so within a second (measured)."""
+        if topic in self._known:
+            return
+        try:
+            self._consumer.list_topics(topic, READ_S)
+        except KafkaException as error:
+            raise TransientError(f"{topic}: {error}") from error
+        self._known.add(topic)
 
     def _take(self, received: Received, packets: list[Packet], first: int, last: int) -> int:
         """Keep a message of the range; return the offset that comes next."""
