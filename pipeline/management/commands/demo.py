@@ -13,7 +13,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
 
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
@@ -102,7 +101,7 @@ def _prepare(
 
 def _start(console: Console, program: demo.Program) -> list[dict[str, str]]:
     console.print("[bold]Topics and two credentials[/bold]")
-    call_command("create_topics", input=sorted(program.topics))
+    call_command("create_topics", input=sorted(program.topics), stdout=StringIO())
     readers: list[dict[str, str]] = json.loads(call_command("demo_credentials", stdout=StringIO()))
     console.print("[bold]Processes[/bold]")
     subprocess.run([*NATIVE, "up", "processes"], check=True)  # noqa: S603 our own command
@@ -168,22 +167,20 @@ def _conclude(
 
 
 def _show_clients(console: Console, settings: Config, readers: list[dict[str, str]]) -> None:
+    """Print the two consumers as they can be pasted: no frame, no wrapping."""
     email, named = readers
     servers = settings.kafka.public_servers
-    console.print(
-        Panel(
-            SNIPPET.format(servers=servers, email=email["username"], password=email["password"]),
-            title="Paste into Python (pip install confluent-kafka)",
+    snippets = {
+        "Paste into Python (pip install confluent-kafka)": SNIPPET.format(
+            servers=servers, email=email["username"], password=email["password"]
         ),
-        highlight=False,
-    )
-    console.print(
-        Panel(
-            CLIENT.format(servers=servers, username=named["username"], password=named["password"]),
-            title="Or the babamul client, in a shell",
+        "Or the babamul client, in a shell": CLIENT.format(
+            servers=servers, username=named["username"], password=named["password"]
         ),
-        highlight=False,
-    )
+    }
+    for title, snippet in snippets.items():
+        console.rule(title, align="left")
+        console.print(snippet, markup=False, highlight=False, soft_wrap=True)
 
 
 def _only_first(program: demo.Program) -> demo.Program:
