@@ -81,9 +81,10 @@ def decide(
     matched = curves.load(session, other.name, matched_ids)
     own_at = merged.curves.find(merged.object_id)
     own_stats = photstats(batch.jd_utc, merged.curves, own_at, None, np.full(len(batch), -1))
-    both_stats = photstats(
-        batch.jd_utc, merged.curves, own_at, matched, matched.find(resolved.match_id)
-    )
+    both_stats = own_stats
+    if len(matched_ids):
+        matched_at = matched.find(resolved.match_id)
+        both_stats = photstats(batch.jd_utc, merged.curves, own_at, matched, matched_at)
     classes = classified.classes
     stationary = Column(own_stats.stationary, np.ones(len(batch), bool))
     outputs, topics = route(batch, classified, resolved.match_id)

@@ -1,4 +1,5 @@
-"""LSST, the Rubin Observatory's survey: packets of schema 3.0 to 11.1 in Confluent framing.
+"""LSST, the Rubin Observatory's survey: packets of schema 3.0 to 11.1 in Confluent framing,
+or of an allowed schema in containers.
 
 The schema is found by the id in front of the packet, never by the topic. Names that Rubin changed
 on the way to 5.0 are read as today's.
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.avro import read_confluent
+from broker.avro import CONTAINER_MAGIC, Containers, read_confluent
 from broker.avro_schema import SchemaCache, load_definition
 from broker.config import config, project_path
 from broker.kafka_types import Packet
@@ -22,6 +23,7 @@ from pipeline.alerts.batch import Batch, Column, Points, Rejected
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.photometry import abmag, abmag_error, limiting_abmag
 from pipeline.surveys import columns, points
+from pipeline.surveys.allowed import AllowList
 from pipeline.surveys.columns import Record
 from pipeline.surveys.packets import count_images, decode_packets, place_problems
 from pipeline.surveys.record import Survey
@@ -67,8 +69,17 @@ def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
 
 
 def _read(value: bytes) -> Record:
-    record: Record = read_confluent(_schemas(), value)
+    is_container = value.startswith(CONTAINER_MAGIC)
+    record: Record = (
+        _containers().read(value) if is_container else read_confluent(_schemas(), value)
+    )
     return _renamed(record) if _OLD_NAME in record["diaSource"] else record
+
+
+@cache
+def _containers() -> Containers:
+    """Return the reader of containers, as Rubin's first test alerts came in."""
+    return Containers(AllowList().__contains__)
 
 
 @cache
