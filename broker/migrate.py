@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError as AlembicError
+from alembic.script.revision import RevisionError
 from django.apps import apps
 from django.core.management import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -123,7 +123,7 @@ def pending_streams(dsn: str) -> list[str]:
     scripts = ScriptDirectory.from_config(alembic_config())
     try:
         missing = list(scripts.iterate_revisions("heads", current or "base"))
-    except AlembicError as error:
+    except RevisionError as error:
         raise PendingMigrationsError(
             f"newer code has migrated this database ({error}); install that code"
         ) from None

@@ -21,7 +21,8 @@ _postgres = config().postgres
 _is_https = _web.public_url.startswith("https://")
 
 
-def _database(url: str) -> dict[str, Any]:
+def database(url: str) -> dict[str, Any]:
+    """Return Django's settings of the database at ``url``."""
     parts = dict(conninfo_to_dict(url))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -81,7 +82,7 @@ TEMPLATES = [
 ROOT_URLCONF = "broker.urls"
 WSGI_APPLICATION = "broker.wsgi.application"
 
-DATABASES = {"default": _database(_postgres.url.get_secret_value())}
+DATABASES = {"default": database(_postgres.url.get_secret_value())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES = {"pipeline": None}  # mirrors only: Alembic owns the tables that streams write
 

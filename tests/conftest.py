@@ -16,6 +16,8 @@ from tests import native
 
 config.cache_clear()
 
+pytest_plugins = ["tests.database"]
+
 TOPIC_PREFIX = "nightjar-test-"
 NO_KAFKA = "no Kafka: "
 DAY_MS = 86_400_000

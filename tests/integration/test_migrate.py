@@ -1,0 +1,119 @@
+"""One command brings both owners' tables up to date, whoever else does the same."""
+
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from broker.config import ROOT
+from broker.migrate import LOCK_KEY
+from tests.database import environment, run_command, run_sql
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+NOWHERE = "postgresql://nobody@192.0.2.1:1/none"
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+
+
+def tables(url):
+    return {name for (name,) in run_sql(url, TABLES)}
+
+
+def start_migrate(url):
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "migrate"],
+        cwd=ROOT,
+        env=environment(url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_at_once_on_an_empty_database_both_succeed(empty_database):
+    running = [start_migrate(empty_database) for _ in range(2)]
+    texts = ["".join(process.communicate(timeout=120)) for process in running]
+
+    assert [process.returncode for process in running] == [0, 0], texts
+    assert {"alerts", "auth_user", "stream_ranges"} <= tables(empty_database)
+
+
+def test_a_migration_waits_for_the_lock_and_says_so(empty_database):
+    with psycopg.connect(empty_database, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+        waiting = start_migrate(empty_database)
+        said = waiting.stderr.readline()
+        made_meanwhile = tables(empty_database)
+    waiting.communicate(timeout=120)
+
+    assert "another migration is running" in said
+    assert made_meanwhile == set()
+    assert waiting.returncode == 0
+
+
+def test_what_is_pending_is_named_with_the_command(empty_database):
+    code = "from broker.migrate import require_migrated; require_migrated()"
+
+    done = run_command(empty_database, "manage.py", "shell", "-c", code)
+
+    assert done.returncode == 1
+    assert "auth.0001_initial" in done.stderr
+    assert "streams." in done.stderr
+    assert "run: python manage.py migrate" in done.stderr
+
+
+def test_a_check_fails_before_and_succeeds_after(empty_database):
+    before = run_command(empty_database, "manage.py", "migrate", "--check")
+    run_command(empty_database, "manage.py", "migrate")
+    after = run_command(empty_database, "manage.py", "migrate", "--check")
+
+    assert (before.returncode, after.returncode) == (1, 0)
+
+
+def test_alembic_alone_makes_and_removes_the_streams_tables(database):
+    people = {name for name in tables(database) if name.startswith(("auth_", "django_"))}
+
+    down = run_command(database, "-m", "alembic", "downgrade", "base")
+    left = tables(database)
+    up = run_command(database, "-m", "alembic", "upgrade", "head")
+
+    assert (down.returncode, up.returncode) == (0, 0), down.stderr + up.stderr
+    assert left == people | {"alembic_version"}
+    assert "alerts" in tables(database)
+
+
+def test_a_downgrade_keeps_loaded_catalogs(database):
+    run_sql(database, "CREATE TABLE catalogs.lspsc (id bigint)")
+
+    run_command(database, "-m", "alembic", "downgrade", "base")
+    run_command(database, "-m", "alembic", "upgrade", "head")
+
+    assert run_sql(database, "SELECT count(*) FROM catalogs.lspsc") == [(0,)]
+
+
+def test_the_sql_can_be_written_without_a_database():
+    done = run_command(NOWHERE, "-m", "alembic", "upgrade", "base:head", "--sql")
+
+    assert "SET LOCAL lock_timeout = '4s'" in done.stdout
+    assert "CREATE SEQUENCE stream_epochs" in done.stdout
+    assert "django_" not in done.stdout
+
+
+def test_newer_tables_than_the_code_are_told_apart(database):
+    run_sql(database, "UPDATE alembic_version SET version_num = 'from_the_future'")
+
+    done = run_command(database, "manage.py", "migrate")
+
+    assert done.returncode == 1
+    assert "newer code has migrated this database" in done.stderr
+
+
+def test_light_curves_are_stored_uncompressed(database):
+    found = run_sql(
+        database,
+        "SELECT attstorage::text FROM pg_attribute WHERE attrelid = 'light_curves'::regclass"
+        " AND attname = 'points'",
+    )
+
+    assert found == [("e",)]
