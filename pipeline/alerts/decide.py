@@ -48,7 +48,7 @@ def classify_batch(
         )
     classes = classify(batch, lspsc, footprint, settings.route)
     gate_reason = gate_reasons(batch, settings.gate)
-    passes = np.equal(gate_reason, None).astype(bool)
+    passes = _passes(gate_reason)
     lonely = passes & np.isin(classes.alert_class, _none_classes(settings))
     at = np.flatnonzero(lonely)
     if len(at):
@@ -115,7 +115,7 @@ def route(
     batch: Batch, classified: Classified, match_id: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     """Return each alert's output bits and class topic (0 and None where a gate is shut)."""
-    passes = np.equal(classified.gate_reason, None).astype(bool)
+    passes = _passes(classified.gate_reason)
     is_matched = match_id >= 0
     outputs = np.zeros(len(batch), np.int64)
     outputs[passes] |= OUTPUT_CLASS_TOPIC
@@ -126,6 +126,10 @@ def route(
             batch.survey, classified.classes.alert_class[at], is_matched=bool(is_matched[at])
         )
     return outputs, topics
+
+
+def _passes(gate_reason: NDArray[np.object_]) -> NDArray[np.bool_]:
+    return np.array([reason is None for reason in gate_reason.tolist()], bool)
 
 
 def _linkable(batch: Batch, object_id: NDArray[np.int64]) -> NDArray[np.bool_]:

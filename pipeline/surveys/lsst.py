@@ -1,8 +1,7 @@
-"""LSST, the Rubin Observatory's survey: packets of schema 3.0 to 11.1 in Confluent framing,
-or of an allowed schema in containers.
+"""LSST, the Rubin Observatory's survey: packets of schema 3.0 to 11.1 in Confluent framing.
 
-The schema is found by the id in front of the packet, never by the topic. Names that Rubin changed
-on the way to 5.0 are read as today's.
+The schema is found by the id in front of the packet, never by the topic; containers of an allowed
+schema are read too. Names that Rubin changed on the way to 5.0 are read as today's.
 """
 
 from collections.abc import Mapping, Sequence
