@@ -20,6 +20,7 @@ from broker.db import transaction
 from broker.dead_letters import Letter
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet, ReadResult
 from broker.ranges.claim import Claim, Counts, finish, still_mine
 from pipeline.alerts import publish, store
@@ -88,16 +89,45 @@ def carry(work: RangeWork) -> None:
     RangeLostError
         If the lease went to another worker.
     """
-    claim = work.claim
     with work.stage("read"):
-        result = work.resources.reader(claim.stream).read(
-            claim.topic, claim.partition, claim.first, claim.last
-        )
+        result, first = _read(work)
     failpoint("after_read")
     work.tally.read = len(result.packets)
-    parts = list(split(result, claim.first, claim.last, work.settings.ranges.bytes_per_task))
-    for at, (part, first, last) in enumerate(parts):
-        _carry_part(work, part, first, last, is_last=at == len(parts) - 1)
+    last = work.claim.last
+    parts = list(split(result, first, last, work.settings.ranges.bytes_per_task))
+    for at, (part, part_first, part_last) in enumerate(parts):
+        _carry_part(work, part, part_first, part_last, is_last=at == len(parts) - 1)
+
+
+def _read(work: RangeWork) -> tuple[ReadResult, int]:
+    """Read the range, but for offsets that Kafka has forgotten; return what is there and its first.
+
+    What has expired is buried as one interval, and the rest is worked as usual.
+    """
+    claim = work.claim
+    reader = work.resources.reader(claim.stream)
+    first = claim.first
+    while first <= claim.last:
+        try:
+            return reader.read(claim.topic, claim.partition, first, claim.last), first
+        except OffsetsExpired as expired:
+            end = min(expired.low - 1, claim.last)
+            _bury_expired(work, first, end)
+            first = end + 1
+    return ReadResult([], []), first
+
+
+def _bury_expired(work: RangeWork, first: int, last: int) -> None:
+    letter = Letter(
+        partition=work.source.partition,
+        offset=first,
+        last_offset=last,
+        reason="expired_offsets",
+        message=f"offsets {first} to {last}: Kafka forgot them before a worker could read them",
+    )
+    with transaction() as session:
+        dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, [letter])
+    work.tally.dead += last - first + 1
 
 
 def split(

@@ -50,6 +50,9 @@ def work_on(held: Claim) -> None:
         log.warning("range.lost", owner=held.owner)
     except SoftTimeLimitExceeded as error:
         release(held, error, infrastructure=False)
+    except SystemExit as error:
+        release(held, f"shutdown: {error}", infrastructure=True)
+        raise
     except Exception as error:
         is_infrastructure = flow.is_infrastructure(error)
         log.log(
