@@ -10,7 +10,7 @@ from broker.config import Config, RouteSettings
 from pipeline.alerts import curves, store, survey_match
 from pipeline.alerts.batch import Batch, Column
 from pipeline.alerts.classify import Classes, classify, rule_version
-from pipeline.alerts.crossmatch import has_archival_source, match_catalog
+from pipeline.alerts.crossmatch import has_archival_source, match_catalog, require_lspsc
 from pipeline.alerts.encode import encode_candidates, encode_properties
 from pipeline.alerts.gate import gate_reasons
 from pipeline.alerts.merge import Merged
@@ -43,6 +43,7 @@ def classify_batch(
     """Match the catalogs, gate and classify; reads only."""
     lspsc = None
     if batch.survey == "lsst":
+        require_lspsc(session)
         lspsc = match_catalog(
             session, catalog("lspsc"), batch.ra_deg, batch.dec_deg, LSPSC_RADIUS_ARCSEC
         )

@@ -1,82 +1,28 @@
 """One range of packets through every step, from Kafka to Kafka."""
 
-import errno
-import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
-import psycopg
-import sqlalchemy.exc
 import structlog
 from sqlalchemy.orm import Session
 
 from broker import dead_letters
 from broker.archive import Slice
-from broker.config import Config
 from broker.db import transaction
 from broker.dead_letters import Letter
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet, ReadResult
-from broker.ranges.claim import Claim, Counts, finish, still_mine
+from broker.ranges.claim import finish, still_mine
 from pipeline.alerts import publish, store
 from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
-from pipeline.alerts.resources import Resources
-from pipeline.alerts.store import Source
-from pipeline.surveys.record import Survey
+from pipeline.alerts.work import RangeLostError, RangeWork, Tally, is_infrastructure, split
 
 log = structlog.get_logger(__name__)
-
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
-
-
-class RangeLostError(Exception):
-    """Another worker holds the range now; this one stops without a trace."""
-
-
-@dataclass
-class Tally:
-    """What became of the packets of one range."""
-
-    read: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    dead: int = 0
-    published: int = 0
-
-    def counts(self) -> Counts:
-        """Return the tally as the range row keeps it."""
-        return Counts(self.read, self.stored, self.duplicates, self.dead, self.published)
-
-
-@dataclass
-class RangeWork:
-    """One claimed range and what it needs: settings, open clients, where it was read."""
-
-    claim: Claim
-    source: Source
-    survey: Survey
-    settings: Config
-    resources: Resources
-    tally: Tally = field(default_factory=Tally)
-    stage_s: dict[str, float] = field(default_factory=dict)
-    """Wall seconds by step, for the log and the benchmark."""
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time of the enclosed lines to the step ``name``."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            elapsed_s = time.perf_counter() - began
-            self.stage_s[name] = self.stage_s.get(name, 0.0) + elapsed_s
 
 
 def carry(work: RangeWork) -> None:
@@ -128,33 +74,6 @@ def _bury_expired(work: RangeWork, first: int, last: int) -> None:
     with transaction() as session:
         dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, [letter])
     work.tally.dead += last - first + 1
-
-
-def split(
-    result: ReadResult, first: int, last: int, largest_bytes: int
-) -> Iterator[tuple[ReadResult, int, int]]:
-    """Cut what was read into parts of at most ``largest_bytes``, each with its offsets.
-
-    The offsets of the parts join without a hole, so that every gap belongs to one part.
-    """
-    packets: list[Packet] = []
-    size_bytes = 0
-    for packet in result.packets:
-        if packets and size_bytes + len(packet.value) > largest_bytes:
-            yield _part(packets, result.gaps, first, packet.offset - 1), first, packet.offset - 1
-            first, packets, size_bytes = packet.offset, [], 0
-        packets.append(packet)
-        size_bytes += len(packet.value)
-    yield _part(packets, result.gaps, first, last), first, last
-
-
-def is_infrastructure(error: BaseException) -> bool:
-    """Return whether a server or the disk failed, rather than a packet or our code."""
-    if isinstance(error, TransientError | psycopg.OperationalError | psycopg.InterfaceError):
-        return True
-    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
-        return True
-    return isinstance(error, OSError) and error.errno in _DISK_ERRORS
 
 
 def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_last: bool) -> None:
@@ -339,9 +258,3 @@ def _too_large(work: RangeWork, sent: publish.Outgoing) -> Letter:
         message=f"its message to {sent.message.topic} has {len(sent.message.value)} bytes, "
         "more than kafka.message_max_bytes even without old photometry",
     )
-
-
-def _part(
-    packets: list[Packet], gaps: Sequence[tuple[int, int]], first: int, last: int
-) -> ReadResult:
-    return ReadResult(packets, [gap for gap in gaps if first <= gap[0] <= last])

@@ -16,6 +16,7 @@ from pipeline import topics
 from pipeline.alerts import flow
 from pipeline.alerts.resources import resources
 from pipeline.alerts.store import Source
+from pipeline.alerts.work import RangeLostError, RangeWork, is_infrastructure
 from pipeline.surveys import survey as survey_named
 
 log = structlog.get_logger(__name__)
@@ -46,7 +47,7 @@ def work_on(held: Claim) -> None:
     try:
         work = _open(held)
         flow.carry(work)
-    except flow.RangeLostError:
+    except RangeLostError:
         log.warning("range.lost", owner=held.owner)
     except SoftTimeLimitExceeded as error:
         release(held, error, infrastructure=False)
@@ -54,26 +55,26 @@ def work_on(held: Claim) -> None:
         release(held, f"shutdown: {error}", infrastructure=True)
         raise
     except Exception as error:
-        is_infrastructure = flow.is_infrastructure(error)
+        for_want = is_infrastructure(error)
         log.log(
-            logging.WARNING if is_infrastructure else logging.ERROR,
+            logging.WARNING if for_want else logging.ERROR,
             "range.failed",
-            exc_info=not is_infrastructure,
+            exc_info=not for_want,
             error=repr(error),
         )
-        release(held, error, infrastructure=is_infrastructure)
+        release(held, error, infrastructure=for_want)
     else:
         log.info("range.done", **vars(work.tally), **_milliseconds(work))
 
 
-def _open(held: Claim) -> flow.RangeWork:
+def _open(held: Claim) -> RangeWork:
     with transaction() as session:
         source = Source(source_id(session, held.stream, held.topic, held.partition), held.partition)
     survey = survey_named(topics.stream(held.stream).survey)
-    return flow.RangeWork(held, source, survey, config(), resources())
+    return RangeWork(held, source, survey, config(), resources())
 
 
-def _milliseconds(work: flow.RangeWork) -> dict[str, float]:
+def _milliseconds(work: RangeWork) -> dict[str, float]:
     return {f"{name}_ms": round(1e3 * spent, 1) for name, spent in work.stage_s.items()}
 
 

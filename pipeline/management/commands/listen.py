@@ -15,11 +15,14 @@ from django.core.management.base import BaseCommand, CommandError
 from broker import logs
 from broker.celery import doorbell, enqueue
 from broker.config import config, project_path
+from broker.db import transaction
 from broker.kafka import Cluster, Fenced, PartitionOwner, stream_connection
 from broker.migrate import require_migrated
 from broker.ranges.brakes import Brakes
 from broker.ranges.listener import Listener, ListenerSettings
 from pipeline import topics
+from pipeline.alerts.crossmatch import require_lspsc
+from pipeline.catalogs.record import CatalogMissing
 
 DRAIN_S = 2.0
 
@@ -40,6 +43,7 @@ class Command(BaseCommand):
     def handle(self, *, stream: str, slot: int, **_: Any) -> None:
         logs.configure()
         require_migrated()
+        _require_catalogs(topics.stream(stream).survey)
         stop = Stop()
         name = f"{stream}-{slot}"
         with structlog.contextvars.bound_contextvars(stream=stream, slot=slot):
@@ -51,6 +55,17 @@ class Command(BaseCommand):
                 raise CommandError(f"listener {name} was fenced: {error}") from None
             doorbell.drain(DRAIN_S)
             log.info("listener.ended")
+
+
+def _require_catalogs(survey: str) -> None:
+    """Refuse to listen to what could only be classified wrongly."""
+    if survey != "lsst":
+        return
+    try:
+        with transaction() as session:
+            require_lspsc(session)
+    except CatalogMissing as error:
+        raise CommandError(str(error)) from None
 
 
 class Stop:

@@ -1,0 +1,108 @@
+"""One claimed range: what it needs, what became of its packets, how it is cut into parts."""
+
+import errno
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+import sqlalchemy.exc
+
+from broker.config import Config
+from broker.errors import TransientError
+from broker.kafka_types import Packet, ReadResult
+from broker.ranges.claim import Claim, Counts
+from pipeline.alerts.resources import Resources
+from pipeline.alerts.store import Source
+from pipeline.catalogs.record import CatalogMissing
+from pipeline.surveys.record import Survey
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+
+_AWAY = (
+    TransientError,
+    CatalogMissing,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.InterfaceError,
+)
+
+
+class RangeLostError(Exception):
+    """Another worker holds the range now; this one stops without a trace."""
+
+
+@dataclass
+class Tally:
+    """What became of the packets of one range."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    published: int = 0
+
+    def counts(self) -> Counts:
+        """Return the tally as the range row keeps it."""
+        return Counts(self.read, self.stored, self.duplicates, self.dead, self.published)
+
+
+@dataclass
+class RangeWork:
+    """One claimed range and what it needs: settings, open clients, where it was read."""
+
+    claim: Claim
+    source: Source
+    survey: Survey
+    settings: Config
+    resources: Resources
+    tally: Tally = field(default_factory=Tally)
+    stage_s: dict[str, float] = field(default_factory=dict)
+    """Wall seconds by step, for the log and the benchmark."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the enclosed lines to the step ``name``."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed_s = time.perf_counter() - began
+            self.stage_s[name] = self.stage_s.get(name, 0.0) + elapsed_s
+
+
+def split(
+    result: ReadResult, first: int, last: int, largest_bytes: int
+) -> Iterator[tuple[ReadResult, int, int]]:
+    """Cut what was read into parts of at most ``largest_bytes``, each with its offsets.
+
+    The offsets of the parts join without a hole, so that every gap belongs to one part.
+    """
+    packets: list[Packet] = []
+    size_bytes = 0
+    for packet in result.packets:
+        if packets and size_bytes + len(packet.value) > largest_bytes:
+            yield _part(packets, result.gaps, first, packet.offset - 1), first, packet.offset - 1
+            first, packets, size_bytes = packet.offset, [], 0
+        packets.append(packet)
+        size_bytes += len(packet.value)
+    yield _part(packets, result.gaps, first, last), first, last
+
+
+def is_infrastructure(error: BaseException) -> bool:
+    """Return whether a server, a catalog or the disk is missing, rather than a packet at fault."""
+    if isinstance(
+        error, TransientError | CatalogMissing | psycopg.OperationalError | psycopg.InterfaceError
+    ):
+        return True
+    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+        return True
+    return isinstance(error, OSError) and error.errno in _DISK_ERRORS
+
+
+def _part(
+    packets: list[Packet], gaps: Sequence[tuple[int, int]], first: int, last: int
+) -> ReadResult:
+    return ReadResult(packets, [gap for gap in gaps if first <= gap[0] <= last])
