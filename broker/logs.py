@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from pydantic import BaseModel, SecretStr
@@ -63,8 +63,11 @@ class Redactor:
         return self._known.sub(REDACTED, text) if self._known else text
 
 
-def configure(settings: Config | None = None) -> None:
-    """Send everything that this process logs to standard error; may be called again."""
+def configure(settings: Config | None = None, stream: TextIO | None = None) -> None:
+    """Send everything that this process logs to ``stream``, by default standard error.
+
+    A second call replaces the first.
+    """
     settings = settings or config()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -84,7 +87,7 @@ def configure(settings: Config | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    output = logging.StreamHandler(sys.stderr)
+    output = logging.StreamHandler(stream or sys.stderr)
     output.setFormatter(_formatter(settings, shared))
     root = logging.getLogger()
     for previous in [h for h in root.handlers if getattr(h, "is_nightjars", False)]:

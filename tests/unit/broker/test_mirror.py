@@ -1,0 +1,85 @@
+import pytest
+from django.apps import apps
+from django.db import models
+from django.test.utils import isolate_apps
+from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Numeric, Text
+from sqlalchemy import Table as SqlTable
+from sqlalchemy.dialects.postgresql import JSONB
+
+from broker.mirror import MirrorError, mirror
+
+
+class Thing:
+    """A thing."""
+
+    __tablename__ = "things"
+    __table__ = SqlTable(
+        "things",
+        MetaData(),
+        Column("id", BigInteger, Identity(), primary_key=True),
+        Column("owner_id", BigInteger, nullable=True, comment="things.id"),
+        Column("colour", Text, nullable=False, comment="red | blue"),
+        Column("seen_at", DateTime(timezone=True), nullable=False),
+        Column("facts", JSONB, nullable=False),
+    )
+
+
+class Priced:
+    """A table with a type that no other has."""
+
+    __tablename__ = "priced"
+    __table__ = SqlTable("priced", MetaData(), Column("price", Numeric, primary_key=True))
+
+
+@pytest.fixture
+def thing():
+    with isolate_apps("pipeline"):
+        yield mirror(
+            Thing,
+            "Thing",
+            "pipeline.models",
+            verbose_name="thing",
+            links={"owner_id": "Thing"},
+            choices={"colour": [("red", "red"), ("blue", "blue")]},
+        )
+
+
+def test_each_column_becomes_the_field_of_its_type(thing):
+    assert {field.column: type(field) for field in thing._meta.fields} == {
+        "id": models.BigIntegerField,
+        "owner_id": models.ForeignKey,
+        "colour": models.TextField,
+        "seen_at": models.DateTimeField,
+        "facts": models.JSONField,
+    }
+
+
+def test_key_null_comment_and_choices_are_the_columns(thing):
+    assert thing._meta.pk.column == "id"
+    assert thing._meta.get_field("owner").null
+    assert not thing._meta.get_field("colour").null
+    assert thing._meta.get_field("colour").help_text == "red | blue"
+    assert dict(thing._meta.get_field("colour").choices) == {"red": "red", "blue": "blue"}
+
+
+def test_django_neither_makes_the_table_nor_hands_out_rights_to_write(thing):
+    assert not thing._meta.managed
+    assert thing._meta.default_permissions == ("view",)
+
+
+def test_a_link_keeps_the_columns_own_name(thing):
+    assert thing(owner_id=7).owner_id == 7
+
+
+def test_every_manager_refuses(thing):
+    with pytest.raises(MirrorError):
+        thing._base_manager.update(colour="blue")
+
+
+def test_a_type_without_a_field_is_named():
+    with isolate_apps("pipeline"), pytest.raises(MirrorError, match=r"price.*NUMERIC|Numeric"):
+        mirror(Priced, "Priced", "pipeline.models", verbose_name="priced")
+
+
+def test_an_isolated_mirror_leaves_no_trace(thing):
+    assert thing not in apps.get_app_config("pipeline").get_models()
