@@ -1,0 +1,264 @@
+"""The whole system on the parts of this test run: a database, our processes, what they publish."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import psycopg
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from broker.config import ROOT, config
+from broker.kafka import Producer, own_connection
+from broker.kafka_types import Message
+
+ACCOUNTED_WITHIN_S = 120.0
+STOP_WITHIN_S = 40.0
+CONSUME_S = 10.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """One message as a consumer sees it."""
+
+    topic: str
+    key: str
+    headers: dict[str, str]
+    value: bytes
+
+    @property
+    def alert(self) -> dict[str, Any]:
+        """Return the decoded alert."""
+        return next(fastavro.reader(io.BytesIO(self.value)))
+
+
+@dataclass
+class System:
+    """Listeners and a worker on a database of their own.
+
+    Attributes
+    ----------
+    environment : mapping
+        Settings of the processes beside those of the parts.
+    logs : Path
+        Folder for what they write.
+    """
+
+    environment: Mapping[str, str]
+    logs: Path
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    name: str = ""
+    _producer: Producer | None = None
+
+    def manage(self, *words: str) -> str:
+        """Run one management command to its end."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, name: str, *words: str, **environment: str) -> None:
+        """Start one of our processes under ``name``."""
+        log = (self.logs / f"{name}.log").open("ab")
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, **environment},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    def start_listeners(self, *streams: str) -> None:
+        """Listen to ``streams``."""
+        for stream in streams:
+            self.start(f"listen-{stream}", "manage.py", "listen", stream, "--slot", "0")
+
+    def start_worker(self, name: str = "worker", concurrency: int = 2, **environment: str) -> None:
+        """Start a Celery worker for the alert queue."""
+        self.start(
+            name,
+            *("-m", "celery", "-A", "broker.celery", "worker", "-Q", "alerts"),
+            *("--concurrency", str(concurrency), "--hostname", f"{name}@%h", "--loglevel", "INFO"),
+            *("--without-gossip", "--without-mingle"),
+            REMAP_SIGTERM="SIGQUIT",
+            **environment,
+        )
+
+    def stop(self, name: str) -> None:
+        """Stop one process as its supervisor would."""
+        process = self.processes.pop(name)
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def stop_all(self) -> None:
+        """Stop every process, listeners first."""
+        for name in sorted(self.processes):
+            self.stop(name)
+
+    def send(self, messages: Iterable[Message]) -> int:
+        """Produce input packets as the feed; return how many."""
+        self._producer = self._producer or Producer(own_connection("feed"))
+        batch = list(messages)
+        refused = [error for error in self._producer.send(batch) if error is not None]
+        assert refused == []
+        return len(batch)
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the books as ``manage.py ledger --json`` prints them, balanced or not."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "ledger", "--json"],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def wait_until_accounted(self, packets: int, within_s: float = ACCOUNTED_WITHIN_S) -> dict:
+        """Wait until ``packets`` are accounted for, nothing waits, and all is committed."""
+        give_up_at = time.monotonic() + within_s
+        while True:
+            if self._is_settled(packets):
+                books = self.ledger()
+                if books["balanced"] and received(books) == packets and not waiting(books):
+                    return books
+            assert time.monotonic() < give_up_at, self._why(packets)
+            time.sleep(0.3)
+
+    def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement."""
+        url = self.environment["NIGHTJAR_POSTGRES__URL"]
+        with psycopg.connect(url, autocommit=True) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def _is_settled(self, packets: int) -> bool:
+        lag, committed = self.sql(
+            "SELECT coalesce(sum(high_offset - coalesce(committed_offset, 0)), -1),"
+            " coalesce(sum(committed_offset), 0) FROM stream_partitions"
+        )[0]
+        return lag == 0 and committed >= packets
+
+    def _why(self, packets: int) -> str:
+        ranges = self.sql(
+            "SELECT state, count(*), max(attempts), max(error) FROM stream_ranges GROUP BY 1"
+        )
+        tails = [
+            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-15:])
+            for path in sorted(self.logs.glob("*.log"))
+        ]
+        return f"{packets} sent; ranges {ranges}; {self.ledger()}\n" + "\n".join(tails)
+
+
+def received(books: Mapping[str, Any]) -> int:
+    """Return the packets of all nights."""
+    return sum(night["received"] for night in books["nights"])
+
+
+def waiting(books: Mapping[str, Any]) -> int:
+    """Return the messages that Kafka has not acknowledged."""
+    return sum(night["waiting"] + night["second_copies_waiting"] for night in books["nights"])
+
+
+def totals(books: Mapping[str, Any], outcome: str) -> dict[str, int]:
+    """Return the counts of one outcome (published, gated, dead_letters …) over all nights."""
+    found: defaultdict[str, int] = defaultdict(int)
+    for night in books["nights"]:
+        for name, count in night[outcome].items():
+            found[name] += count
+    return dict(found)
+
+
+def consume(topics: Iterable[str], starts: Mapping[tuple[str, int], int]) -> list[Published]:
+    """Return every message of ``topics`` from ``starts`` (by topic and partition) to the end."""
+    consumer = Consumer(
+        {
+            **own_connection("admin"),
+            "group.id": "nightjar-e2e",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        return list(_consumed(consumer, set(topics), starts))
+    finally:
+        consumer.close()
+
+
+def ends(topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    """Return where each partition ends now, to consume only what comes after."""
+    consumer = Consumer({**own_connection("admin"), "group.id": "nightjar-e2e"})
+    try:
+        return {
+            (topic, partition): consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), CONSUME_S
+            )[1]
+            for topic in topics
+            for partition in consumer.list_topics(topic, CONSUME_S).topics[topic].partitions
+        }
+    finally:
+        consumer.close()
+
+
+def _consumed(
+    consumer: Consumer, topics: set[str], starts: Mapping[tuple[str, int], int]
+) -> Iterator[Published]:
+    places = [
+        TopicPartition(topic, partition, starts.get((topic, partition), 0))
+        for topic in topics
+        for partition in consumer.list_topics(topic, CONSUME_S).topics[topic].partitions
+    ]
+    consumer.assign(places)
+    open_places = {(place.topic, place.partition) for place in places}
+    while open_places:
+        message = consumer.poll(CONSUME_S)
+        assert message is not None, f"nothing for {CONSUME_S} s; open: {open_places}"
+        if message.error() is None:
+            yield Published(
+                message.topic(),
+                message.key().decode(),
+                {name: text.decode() for name, text in message.headers() or ()},
+                message.value(),
+            )
+        else:
+            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            open_places.discard((message.topic(), message.partition()))
+
+
+@contextmanager
+def running(environment: Mapping[str, str], logs: Path) -> Iterator[System]:
+    """Yield a system and stop its processes at the end."""
+    system = System(environment, logs)
+    try:
+        yield system
+    finally:
+        system.stop_all()
+
+
+def lsst_topic() -> str:
+    """Return the topic that LSST packets come on."""
+    return config().streams.lsst.topic
