@@ -1,0 +1,115 @@
+"""``/health`` on the real parts."""
+
+import pytest
+from django.test import Client
+
+from broker import health, health_parts
+from broker.health import Probe
+from tests.database import run_sql
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def parts_found(kafka, database, monkeypatch):
+    """Point the checks at this test's database; return a function that looks at every part."""
+    monkeypatch.setattr(health_parts, "conninfo", lambda: database)
+    monkeypatch.setattr(health_parts, "pending_migrations", list)
+
+    def look():
+        return {finding.name: finding for finding in Probe(deadline_s=30).report().findings}
+
+    return look
+
+
+def test_postgres_redis_and_kafka_answer(parts_found):
+    found = parts_found()
+
+    assert {found[name].state for name in ("postgres", "redis", "kafka", "migrations")} == {"ok"}
+    assert found["kafka"].facts == {"brokers": 1}
+
+
+def test_without_a_worker_the_queue_is_named(parts_found):
+    assert parts_found()["workers"].text == "no worker serves the queue alerts"
+
+
+def test_a_stream_that_was_never_read_is_off(parts_found):
+    assert parts_found()["listener_ztf"].state == "off"
+
+
+@pytest.mark.parametrize(
+    ("age", "state"), [("1 second", "ok"), ("2 minutes", "down")], ids=["fresh", "silent"]
+)
+def test_a_listener_is_told_by_its_partitions(parts_found, database, age, state):
+    run_sql(
+        database,
+        "INSERT INTO stream_partitions (stream, topic, partition, epoch, owner, committed_offset,"
+        f" high_offset, updated_at) SELECT 'ztf', 't', n, 1, 'me', 10, 15, now() - interval '{age}'"
+        " FROM generate_series(0, 3) AS n",
+    )
+
+    finding = parts_found()["listener_ztf"]
+
+    assert finding.state == state
+    assert (finding.facts["lag"], finding.facts["partitions"]) == (20, 4)
+
+
+def test_a_stopped_stream_says_why_and_how_to_go_on(parts_found, database):
+    run_sql(
+        database,
+        "INSERT INTO stream_partitions (stream, topic, partition, epoch) VALUES ('ztf', 't', 0, 1)",
+    )
+    run_sql(
+        database,
+        "INSERT INTO streams (name, stopped_at, reason) VALUES ('ztf', now(), 'unknown schema')",
+    )
+
+    finding = parts_found()["listener_ztf"]
+
+    assert finding.state == "down"
+    assert finding.text == "stopped: unknown schema; run: python manage.py resume ztf"
+
+
+def test_open_dead_letters_are_counted_by_stream(parts_found, database):
+    run_sql(
+        database,
+        "INSERT INTO dead_letters (stream, topic, source_partition, source_offset, last_offset,"
+        " reason, message, state) SELECT 'lsst', 't', 0, n, n, 'empty', 'no bytes',"
+        " CASE n WHEN 3 THEN 'ignored' ELSE 'open' END FROM generate_series(1, 3) AS n",
+    )
+
+    finding = parts_found()["dead_letters"]
+
+    assert (finding.state, finding.facts) == ("warning", {"open": {"lsst": 2}})
+
+
+def test_pending_migrations_are_named(parts_found, monkeypatch):
+    monkeypatch.setattr(health_parts, "pending_migrations", lambda: ["streams.abc (Add a table)"])
+
+    found = parts_found()
+
+    assert found["migrations"].state == "down"
+    assert found["migrations"].facts == {"pending": ["streams.abc (Add a table)"]}
+    assert found["listeners"].state == "unknown"
+
+
+def test_a_database_that_is_gone_does_not_hide_the_rest(parts_found, monkeypatch):
+    monkeypatch.setattr(
+        health_parts, "conninfo", lambda: "postgresql://nobody:secret@127.0.0.1:1/none"
+    )
+
+    found = parts_found()
+
+    assert (found["postgres"].state, found["listeners"].state) == ("down", "unknown")
+    assert (found["redis"].state, found["kafka"].state) == ("ok", "ok")
+    assert "127.0.0.1" not in found["postgres"].text
+
+
+@pytest.mark.django_db
+def test_the_page_needs_no_login(parts_found, monkeypatch):
+    monkeypatch.setattr(health, "_probe", lambda: Probe(deadline_s=30))
+
+    answer = Client(headers={"host": "localhost"}).get("/health")
+
+    assert answer.status_code == 503  # there is no worker
+    assert answer.json()["parts"]["postgres"]["state"] == "ok"
