@@ -64,7 +64,7 @@ class System:
         done = subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
-            env={**os.environ, **self.environment},
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=120,
@@ -75,15 +75,15 @@ class System:
 
     def start(self, name: str, *words: str, **environment: str) -> None:
         """Start one of our processes under ``name``."""
-        log = (self.logs / f"{name}.log").open("ab")
-        self.processes[name] = subprocess.Popen(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env={**os.environ, **self.environment, **environment},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, *words],
+                cwd=ROOT,
+                env=self._environment() | environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def start_listeners(self, *streams: str) -> None:
         """Listen to ``streams``."""
@@ -129,7 +129,7 @@ class System:
         done = subprocess.run(
             [sys.executable, "manage.py", "ledger", "--json"],
             cwd=ROOT,
-            env={**os.environ, **self.environment},
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=60,
@@ -154,6 +154,9 @@ class System:
         url = self.environment["NIGHTJAR_POSTGRES__URL"]
         with psycopg.connect(url, autocommit=True) as connection:
             return connection.execute(statement, parameters).fetchall()
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}  # noqa: TID251 handed on to our processes
 
     def _is_settled(self, packets: int) -> bool:
         lag, committed = self.sql(
