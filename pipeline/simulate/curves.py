@@ -145,7 +145,7 @@ def earlier_visits(
 ) -> tuple[Floats, list[str]]:
     """Return times and bands of the visits in the month before ``first_jd_utc``."""
     nights = np.arange(1, int(HISTORY_DAYS))
-    seen = nights[rng.random(len(nights)) < (0.45 if survey == "ztf" else 0.2)]
+    seen = nights[rng.random(len(nights)) < (0.33 if survey == "ztf" else 0.2)]
     jd = np.repeat(first_jd_utc - seen[::-1].astype(float), 2)
     jd[1::2] += 0.025
     jd += rng.uniform(-0.06, 0.0, len(jd))  # never later than the first alert

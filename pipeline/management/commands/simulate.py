@@ -14,8 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from broker import kafka_admin
 from broker.config import config
-from broker.kafka import Producer
-from broker.kafka_connection import own_connection
+from broker.kafka import Producer, own_connection
 from pipeline import bootstrap, simulate
 from pipeline.simulate import feed
 from pipeline.simulate.catalogs import write_catalog
