@@ -5,7 +5,6 @@ from pathlib import Path
 
 import hpgeom
 import numpy as np
-from mocpy import MOC
 from numpy.typing import ArrayLike, NDArray
 
 from broker.config import project_path
@@ -166,6 +165,8 @@ def _cells(ra_deg: ArrayLike, dec_deg: ArrayLike, order: int) -> Ints:
 
 
 def _read_edges(path: Path) -> Ints:
+    from mocpy import MOC  # noqa: PLC0415 half of a worker's start, and only a file needs it
+
     try:
         moc = MOC.load(path, format="fits")
         if moc.max_order > FOOTPRINT_ORDER:
