@@ -214,9 +214,7 @@ def read_slice(root: Path, piece: Slice) -> bytes:
             file.seek(piece.start)
             packet = file.read(piece.length)
     except FileNotFoundError:
-        raise ArchiveError(
-            f"archive segment {path} is not on this machine or has expired"
-        ) from None
+        raise ArchiveError(f"{path}: not on this machine, or expired") from None
     if len(packet) < piece.length:
         raise ArchiveError(f"{path}: ends before byte {piece.start + piece.length}")
     if zlib.crc32(packet) != piece.crc32:

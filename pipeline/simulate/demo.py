@@ -69,7 +69,7 @@ def simulated(seed: int, ztf: int, lsst: int, lsst_topic: str) -> Program:
     for one in skies:
         for name, columns in one.catalogs().items():
             catalogs.setdefault(name, []).append(columns)
-    topics = {truth.input_topic for one in skies for truth in one.truths()}
+    topics = {topic for one in skies for topic in one.topics()}
     return Program(catalogs, topics, list(_messages(skies[0])), _messages(skies[1]))
 
 

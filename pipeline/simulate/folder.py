@@ -28,7 +28,7 @@ class FolderPacket(NamedTuple):
 def packets(folder: Path) -> Iterator[FolderPacket]:
     """Yield every alert packet below ``folder``, in the order of file names.
 
-    Reads Avro containers, alone or in tar files. A container of one record is a message as it is;
+    Reads Avro containers, alone or in tar files, and what ``simulate --to DIR`` wrote. A container of one record is a message as it is;
     one of many is cut into messages: ZTF records become containers of their own, Rubin records
     get the Confluent prefix with the id of their schema version.
 
@@ -43,12 +43,16 @@ def packets(folder: Path) -> Iterator[FolderPacket]:
             found = True
             yield packet
     if not found:
-        raise FileNotFoundError(f"{folder} holds no ZTF or Rubin packet (*.avro, *.tar)")
+        raise FileNotFoundError(
+            f"{folder} holds no ZTF or Rubin packet (*.avro, *.tar, *.confluent)"
+        )
 
 
 def _in_file(path: Path) -> Iterator[FolderPacket]:
     if path.suffix == ".avro":
         yield from _in_container(path.read_bytes())
+    elif path.suffix == ".confluent":
+        yield FolderPacket("lsst", _lsst_topic(), None, path.read_bytes())
     elif path.suffix == ".tar":
         with tarfile.open(path) as archive:
             for member in archive:
