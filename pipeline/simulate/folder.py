@@ -28,9 +28,9 @@ class FolderPacket(NamedTuple):
 def packets(folder: Path) -> Iterator[FolderPacket]:
     """Yield every alert packet below ``folder``, in the order of file names.
 
-    Reads Avro containers, alone or in tar files, and what ``simulate --to DIR`` wrote. A container of one record is a message as it is;
-    one of many is cut into messages: ZTF records become containers of their own, Rubin records
-    get the Confluent prefix with the id of their schema version.
+    Reads Avro containers, alone or in tar files, and what ``simulate --to DIR`` wrote. A container
+    of one record is a message as it is; one of many is cut into messages: ZTF records become
+    containers of their own, Rubin records get the Confluent prefix with the id of their version.
 
     Raises
     ------
