@@ -208,6 +208,29 @@ def read(session: Session) -> Ledger:
     return Ledger(nights, list(_partitions(session)))
 
 
+def by_stream(books: Ledger) -> dict[str, dict[str, int]]:
+    """Return the outcomes of each stream over all nights."""
+    found: dict[str, dict[str, int]] = {}
+    for night in books.nights:
+        counts = found.setdefault(night.stream, defaultdict(int))
+        counts["received"] += night.received
+        counts["published"] += sum(night.published.values())
+        counts["gated"] += sum(night.gated.values())
+        counts["duplicates"] += night.duplicates
+        counts["dead_letters"] += sum(night.dead_letters.values())
+        counts["waiting"] += night.waiting
+    return {stream: dict(counts) for stream, counts in found.items()}
+
+
+def by_topic(books: Ledger) -> dict[str, int]:
+    """Return the messages of each topic over all nights, second copies too."""
+    found: dict[str, int] = defaultdict(int)
+    for night in books.nights:
+        for topic, count in (*night.published.items(), *night.second_copies.items()):
+            found[topic] += count
+    return dict(found)
+
+
 def _add_alerts(night: NightBooks, row: Any) -> None:
     if row.gate_reason is not None:
         night.gated[row.gate_reason] += row.n

@@ -177,47 +177,24 @@ def render(before: Figures, now: Figures, sent: int, footer: str) -> Group:
         streams.add_column(name, justify="left" if name == "stream" else "right")
     for name in ("dead letters", "waiting", "lag", "p50 ms", "p95 ms"):
         streams.add_column(name, justify="right")
-    for stream, counts in _by_stream(now.books).items():
-        earlier = _by_stream(before.books).get(stream, [0])
+    earlier = ledger.by_stream(before.books)
+    for stream, counts in ledger.by_stream(now.books).items():
+        fresh = counts["received"] - earlier.get(stream, {"received": 0})["received"]
         p50, p95 = now.latency_ms.get(stream, (float("nan"), float("nan")))
         streams.add_row(
             stream,
-            str(counts[0]),
-            f"{(counts[0] - earlier[0]) / elapsed_s:.0f}",
-            *(str(count) for count in counts[1:]),
+            str(counts["received"]),
+            f"{fresh / elapsed_s:.0f}",
+            *(str(count) for outcome, count in counts.items() if outcome != "received"),
             str(now.lag.get(stream, 0)),
             *(f"{value:.0f}" if value == value else "–" for value in (p50, p95)),  # noqa: PLR0124 NaN
         )
     topics = Table(title="Topics", title_justify="left", expand=True)
     topics.add_column("topic")
     topics.add_column("messages", justify="right")
-    for topic, count in sorted(_by_topic(now.books).items()):
+    for topic, count in sorted(ledger.by_topic(now.books).items()):
         topics.add_row(topic, str(count))
     return Group(streams, topics, Text(f"{sent} packets sent"), Text(footer))
-
-
-def _by_stream(books: ledger.Ledger) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for night in books.nights:
-        counts = [
-            night.received,
-            sum(night.published.values()),
-            sum(night.gated.values()),
-            night.duplicates,
-            sum(night.dead_letters.values()),
-            night.waiting,
-        ]
-        earlier = found.get(night.stream, [0] * len(counts))
-        found[night.stream] = [a + b for a, b in zip(earlier, counts, strict=True)]
-    return found
-
-
-def _by_topic(books: ledger.Ledger) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for night in books.nights:
-        for topic, count in (*night.published.items(), *night.second_copies.items()):
-            found[topic] = found.get(topic, 0) + count
-    return found
 
 
 def _messages(one: Sky) -> Iterator[Message]:
