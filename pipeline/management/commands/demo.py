@@ -67,8 +67,8 @@ class Command(BaseCommand):
         seed = options["seed"] if options["seed"] is not None else int(time.time())
         try:
             program = _prepare(console, settings, seed, options)
-            readers = _start(console, program)
-            is_complete = _play(console, settings, program, readers, once=options["once"])
+            logins = _start(console, program)
+            is_complete = _play(console, settings, program, logins, once=options["once"])
         except KeyboardInterrupt:
             is_complete = True
             console.print("\nStopping …")
@@ -99,29 +99,29 @@ def _prepare(
     return program
 
 
-def _start(console: Console, program: demo.Program) -> list[dict[str, str]]:
-    console.print("[bold]Topics and two credentials[/bold]")
+def _start(console: Console, program: demo.Program) -> dict[str, Any]:
+    console.print("[bold]Topics, two Kafka credentials, one administrator[/bold]")
     call_command("create_topics", input=sorted(program.topics), stdout=StringIO())
-    readers: list[dict[str, str]] = json.loads(call_command("demo_credentials", stdout=StringIO()))
+    logins: dict[str, Any] = json.loads(call_command("demo_credentials", stdout=StringIO()))
     console.print("[bold]Processes[/bold]")
     subprocess.run([*NATIVE, "up", "processes"], check=True)  # noqa: S603 our own command
-    return readers
+    return logins
 
 
 def _play(
     console: Console,
     settings: Config,
     program: demo.Program,
-    readers: list[dict[str, str]],
+    logins: dict[str, Any],
     *,
     once: bool,
 ) -> bool:
     """Feed and watch; return whether everything was accounted for (always without ``once``)."""
     start = demo.look()
     feed = demo.Feed(program if not once else _only_first(program))
-    footer = f"{settings.web.public_url} · admin, /health · Ctrl-C stops everything"
+    footer = f"{settings.web.public_url} · Ctrl-C stops everything"
     if not once:
-        _show_clients(console, settings, readers)
+        _show_clients(console, settings, logins)
     began = time.monotonic()
     feed.start()
     figures = [start]
@@ -144,14 +144,14 @@ def _play(
                 )
                 return False
     elapsed_s = time.monotonic() - began
-    _conclude(console, settings, readers, figures[-1], received, elapsed_s)
+    _conclude(console, settings, logins, figures[-1], received, elapsed_s)
     return True
 
 
 def _conclude(
     console: Console,
     settings: Config,
-    readers: list[dict[str, str]],
+    logins: dict[str, Any],
     figures: demo.Figures,
     received: int,
     elapsed_s: float,
@@ -159,16 +159,16 @@ def _conclude(
     show(figures.books, console)
     for stream, (p50, p95) in figures.latency_ms.items():
         console.print(f"{stream}: Kafka to Kafka p50 {p50:.0f} ms, p95 {p95:.0f} ms (a burst)")
-    _show_clients(console, settings, readers)
+    _show_clients(console, settings, logins)
     console.print(
         f"[green]Every one of {received} packets is accounted for, {elapsed_s:.1f} s after the"
         " first was sent."
     )
 
 
-def _show_clients(console: Console, settings: Config, readers: list[dict[str, str]]) -> None:
+def _show_clients(console: Console, settings: Config, logins: dict[str, Any]) -> None:
     """Print the two consumers as they can be pasted: no frame, no wrapping."""
-    email, named = readers
+    email, named = logins["readers"]
     servers = settings.kafka.public_servers
     snippets = {
         "Paste into Python (pip install confluent-kafka)": SNIPPET.format(
@@ -178,6 +178,11 @@ def _show_clients(console: Console, settings: Config, readers: list[dict[str, st
             servers=servers, username=named["username"], password=named["password"]
         ),
     }
+    url = settings.web.public_url
+    console.rule("In a browser", align="left")
+    console.print(
+        f"{url}/ · {url}/admin/ as {logins['staff']}, password {logins['staff_password']}"
+    )
     for title, snippet in snippets.items():
         console.rule(title, align="left")
         console.print(snippet, markup=False, highlight=False, soft_wrap=True)
