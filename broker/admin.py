@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -51,6 +51,11 @@ class MirrorAdmin(_ModelAdmin):
     ordering = ("-pk",)
     sortable_by = ("pk",)
     search_fields = ("pk",)  # shows the box; ``find`` searches
+
+    class Media:
+        """What its pages load."""
+
+        css: ClassVar = {"all": ("broker/mirror.css",)}
 
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 """A table that a stream writes, shown to Django as a model that cannot write."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 from sqlalchemy import types
@@ -51,6 +51,7 @@ class ReadOnlyQuerySet(models.QuerySet[Any]):
 class Mirror(models.Model):
     """Base of every mirror."""
 
+    title_column: ClassVar[str]
     objects = ReadOnlyQuerySet.as_manager()
     save_base = _refuse
     delete = _refuse
@@ -59,6 +60,10 @@ class Mirror(models.Model):
         """Django's options."""
 
         abstract = True
+
+    def __str__(self) -> str:
+        name = self._meta.verbose_name or ""
+        return f"{name} {getattr(self, self.title_column)}"
 
 
 def all_of(model: type[Mirror]) -> "models.QuerySet[Any]":
@@ -72,6 +77,7 @@ def mirror(
     module: str,
     *,
     verbose_name: str,
+    title: str = "pk",
     links: Mapping[str, str] | None = None,
     choices: Mapping[str, Sequence[tuple[Any, str]]] | None = None,
 ) -> type[Mirror]:
@@ -85,6 +91,8 @@ def mirror(
         Of the model; ``module`` is the caller's ``__name__``.
     verbose_name : str
         One row, in words; its plural has an s.
+    title : str, optional
+        Column that names a row on its page.
     links : mapping of str to str, optional
         Column ending in ``_id`` to the name of the mirror whose key it holds: the field is a
         foreign key without the end.
@@ -93,7 +101,11 @@ def mirror(
     """
     links = links or {}
     choices = choices or {}
-    attributes: dict[str, Any] = {"__module__": module, "__doc__": table.__doc__}
+    attributes: dict[str, Any] = {
+        "__module__": module,
+        "__doc__": table.__doc__,
+        "title_column": title,
+    }
     for column in table.__table__.columns:
         if target := links.get(column.name):
             attributes[column.name.removesuffix("_id")] = _link(column, target)

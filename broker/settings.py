@@ -100,8 +100,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATE_FORMAT = "Y-m-d"
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "broker.formats"
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # files are served from the packages; there is no ``collectstatic``

@@ -19,13 +19,16 @@ def _same(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((word, word.replace("_", " ")) for word in words)
 
 
-Source: type[Mirror] = mirror(ranges.Source, "Source", __name__, verbose_name="source")
+Source: type[Mirror] = mirror(
+    ranges.Source, "Source", __name__, verbose_name="source", title="topic"
+)
 
 ArchiveSegment: type[Mirror] = mirror(
     ArchiveSegmentTable,
     "ArchiveSegment",
     __name__,
     verbose_name="archive segment",
+    title="path",
     choices={"survey": _SURVEYS},
 )
 
@@ -34,6 +37,7 @@ SkyObject: type[Mirror] = mirror(
     "SkyObject",
     __name__,
     verbose_name="object",
+    title="object_id",
     links={"survey_match_id": "SkyObject"},
     choices={"survey": _SURVEYS},
 )
@@ -43,6 +47,7 @@ Alert: type[Mirror] = mirror(
     "Alert",
     __name__,
     verbose_name="alert",
+    title="candid",
     links={
         "source_id": "Source",
         "object_id": "SkyObject",
@@ -90,7 +95,9 @@ DeadLetter: type[Mirror] = mirror(
     },
 )
 
-Stream: type[Mirror] = mirror(ranges.Stream, "Stream", __name__, verbose_name="stopped stream")
+Stream: type[Mirror] = mirror(
+    ranges.Stream, "Stream", __name__, verbose_name="stopped stream", title="name"
+)
 
 StreamPartition: type[Mirror] = mirror(
     ranges.StreamPartition,

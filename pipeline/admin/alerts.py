@@ -25,9 +25,8 @@ class AlertAdmin(MirrorAdmin):
     """One packet that became an alert."""
 
     list_display = (
-        "pk",
-        "survey",
         "candid",
+        "survey",
         "object_link",
         "time",
         "band",

@@ -15,7 +15,6 @@ class StreamPartitionAdmin(MirrorAdmin):
 
     list_display = (
         "pk",
-        "stream",
         "topic",
         "partition",
         "committed_offset",
@@ -39,20 +38,22 @@ class StreamRangeAdmin(MirrorAdmin):
 
     list_display = (
         "pk",
-        "stream",
         "topic",
         "partition",
-        "first_offset",
-        "last_offset",
+        "offsets",
         "state",
         "attempts",
         "stored_count",
         "published_count",
         "dead_count",
-        "done_at",
         "error",
     )
     list_filter = ("stream", "state")
+
+    @admin.display(description="offsets")
+    def offsets(self, row: Any) -> str:
+        """Return the first and the last offset."""
+        return f"{row.first_offset} to {row.last_offset}"
 
 
 @admin.register(models.ArchiveSegment)

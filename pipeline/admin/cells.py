@@ -16,8 +16,10 @@ SURVEYS = tuple(stream.survey for stream in STREAMS)
 
 
 def time(jd_utc: float | None) -> str:
-    """Return date and time (UTC) of a Julian date, to the second."""
-    return "–" if jd_utc is None else f"{utc(jd_utc):%Y-%m-%d %H:%M:%S}"
+    """Return date and time (UTC) of a Julian date, to the second, on one line."""
+    if jd_utc is None:
+        return "–"
+    return format_html('<span class="nowrap">{}</span>', f"{utc(jd_utc):%Y-%m-%d %H:%M:%S}")
 
 
 def position(row: Any) -> str:
@@ -31,10 +33,10 @@ def abmag(value: float | None) -> str:
 
 
 def outcome(alert: Any) -> str:
-    """Return what stopped an alert, or where it goes."""
+    """Return what stopped an alert, or whether Kafka has it."""
     if alert.gate_reason:
         return f"stopped: {alert.gate_reason}"
-    return f"{'waiting for' if alert.pending else 'on'} {alert.output_topic}"
+    return "waiting" if alert.pending else "published"
 
 
 def archive_position(row: Any) -> str:
@@ -51,4 +53,7 @@ def record_table(survey: str, part: str, encoded: bytes | None) -> SafeString | 
     if encoded is None:
         return "–"
     record: Any = schemaless_reader(io.BytesIO(bytes(encoded)), record_schema(survey, part))
-    return html_table(("field", "value"), record.items())
+    return html_table(
+        ("field", "value"),
+        ((name, "–" if value is None else value) for name, value in record.items()),
+    )

@@ -1,5 +1,6 @@
 """Pages of objects, with their light curves."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,15 +26,13 @@ class SkyObjectAdmin(MirrorAdmin):
     """One object: its match, its alerts, its light curve."""
 
     list_display = (
-        "pk",
-        "survey",
         "object_id",
+        "survey",
         "position",
         "alert_count",
         "last_time",
         "match_link",
     )
-    list_display_links = ("pk", "object_id")
     list_filter = ("survey",)
     list_select_related = ("survey_match",)
     search_help_text = "the whole name of an object"
@@ -114,10 +113,11 @@ class SkyObjectAdmin(MirrorAdmin):
                 alert.band or "–",
                 cells.abmag(alert.magpsf_abmag),
                 cells.outcome(alert),
+                alert.output_topic or "–",
             )
             for alert in found.order_by("-jd_utc")[:SHOWN_ALERTS]
         ]
-        table = html_table(("candid", "time (UTC)", "band", "AB mag", "outcome"), rows)
+        table = html_table(("candid", "time (UTC)", "band", "AB mag", "outcome", "topic"), rows)
         return format_html(
             "{}{}", table, list_link(models.Alert, "in the list of alerts", q=row.object_id)
         )
@@ -130,8 +130,14 @@ def _curves(row: Any) -> list[Photometry]:
 
 def _point_rows(curve: Photometry) -> Iterator[tuple[str, ...]]:
     name = models.SERIES_NAMES[curve.series]
+    columns = (
+        (curve.abmag, ".3f"),
+        (curve.abmag_err, ".3f"),
+        (curve.flux_njy, ".1f"),
+        (curve.flux_err_njy, ".1f"),
+    )
     for at, band in enumerate(curve.band):
-        numbers = (curve.abmag, curve.abmag_err, curve.flux_njy, curve.flux_err_njy)
-        shown = [f"{column[at]:.3f}" for column in numbers]
-        time = cells.time(float(curve.jd_utc[at]))
-        yield (time, name, band, *("–" if text in {"nan", "inf"} else text for text in shown))
+        numbers = [
+            f"{values[at]:{form}}" if math.isfinite(values[at]) else "–" for values, form in columns
+        ]
+        yield (cells.time(float(curve.jd_utc[at])), name, band, *numbers)

@@ -83,3 +83,14 @@ def test_a_type_without_a_field_is_named():
 
 def test_an_isolated_mirror_leaves_no_trace(thing):
     assert thing not in apps.get_app_config("pipeline").get_models()
+
+
+def test_a_row_is_called_by_the_column_that_names_it():
+    with isolate_apps("pipeline"):
+        named = mirror(Thing, "Thing", "pipeline.models", verbose_name="thing", title="colour")
+
+        assert str(named(id=3, colour="red")) == "thing red"
+
+
+def test_a_row_without_a_name_is_called_by_its_key(thing):
+    assert str(thing(id=3)) == "thing 3"

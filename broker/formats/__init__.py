@@ -1,0 +1,1 @@
+"""How Django writes dates and times: as astronomers do, in every language."""
