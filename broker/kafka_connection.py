@@ -15,6 +15,9 @@ REQUEST_S = 10
 ANSWER_S = 15
 """Longest that we wait for its answer."""
 
+LIBRARY_LOG_LEVEL = 3
+"""Errors only: librdkafka writes past our logs, and says as a warning what it mends by itself."""
+
 _T = TypeVar("_T")
 
 Principal = Literal["pipeline", "admin", "feed"]
@@ -60,10 +63,10 @@ def _login(kafka: KafkaSettings, principal: Principal) -> tuple[str, str]:
 
 
 def _security(protocol: str, mechanism: str, username: str, password: str) -> dict[str, Any]:
+    common = {"security.protocol": protocol, "log_level": LIBRARY_LOG_LEVEL}
     if not protocol.startswith("SASL"):
-        return {"security.protocol": protocol}
-    return {
-        "security.protocol": protocol,
+        return common
+    return common | {
         "sasl.mechanism": mechanism,
         "sasl.username": username,
         "sasl.password": password,

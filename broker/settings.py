@@ -14,7 +14,7 @@ from typing import Any
 from django.core.management.utils import get_random_secret_key
 from psycopg.conninfo import conninfo_to_dict
 
-from broker.config import config
+from broker.config import ROOT, config
 
 _web = config().web
 _postgres = config().postgres
@@ -69,6 +69,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / app / "web" / "templates" for app in ("accounts", "pipeline")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
