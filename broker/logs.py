@@ -23,7 +23,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _LOGIN_IN_URL = re.compile(r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)")
-_TALKATIVE = ("alembic.runtime.plugins",)
+_TALKATIVE = ("alembic.runtime.plugins", "alembic.runtime.migration")
 """Loggers of libraries that say at each start what nobody asks."""
 _SHORTEST_SECRET = 6
 """Characters; a shorter value would blot out innocent text."""

@@ -3,6 +3,7 @@
 Tables of Django are never seen, nor the schema ``catalogs``, whose tables ``load_catalog`` makes.
 """
 
+import logging
 import os
 from contextlib import nullcontext
 
@@ -20,6 +21,8 @@ import broker.ranges.tables
 import pipeline.alerts.tables  # noqa: F401
 from broker.db import Table
 from broker.migrate import conninfo, django_tables, migration_engine, migration_lock
+
+logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)  # names what it runs
 
 OPTIONS = {
     "target_metadata": Table.metadata,
