@@ -7,6 +7,7 @@ does by default is wrong for us wherever a value is set here.
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -216,13 +217,15 @@ class Producer:
             if client.flush(FLUSH_S):
                 self._give_up(client)
         except (KafkaException, SystemError) as error:
-            self._client = None
             fatal = _fatal(error)
+            self._give_up(client)
             return [fatal if told is _UNKNOWN else told for told in outcome]
         return outcome
 
     def close(self) -> None:
-        """Forget the connection; everything was flushed."""
+        """Give the connection back; everything was flushed."""
+        if self._client is not None and self._pid == os.getpid():
+            self._client.close()
         self._client = None
 
     def _ready(self) -> Client:
@@ -254,10 +257,13 @@ class Producer:
                 return None
 
     def _give_up(self, client: Client) -> None:
-        """Drop a client that could not deliver in time; what it holds must not follow later."""
-        client.purge(in_queue=True, in_flight=True, blocking=False)
-        client.poll(0)
+        """Drop a client that failed; what it holds must not follow later."""
         self._client = None
+        with suppress(KafkaException, SystemError):  # it says again what it said before
+            client.purge(in_queue=True, in_flight=True, blocking=False)
+            client.poll(0)
+        with suppress(KafkaException, SystemError):
+            client.close()  # a client that failed for good is never freed by itself (measured)
 
 
 _UNKNOWN = DeliveryError("_TIMED_OUT", is_too_large=False, text="not acknowledged in time")

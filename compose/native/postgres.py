@@ -242,12 +242,19 @@ def place_beside(home: Home) -> Path:
 
 
 def copied(programs: Path, place: Path) -> Path:
-    """Copy the programs with their libraries to ``place`` once, and return where they are."""
+    """Copy the programs with their libraries to ``place`` once, and return where they are.
+
+    The wheel's programs look for some libraries in a folder beside their package, three levels up;
+    the copy keeps that shape.
+    """
     target = place / f"programs-{version(programs)}"
+    beside = programs.parents[2] / f"{WHEEL}.libs"
     if not target.exists():
         draft = target.with_name(target.name + ".new")
         shutil.rmtree(draft, ignore_errors=True)
         print(f"copying PostgreSQL's programs to {target}: its user cannot reach {programs}")
-        shutil.copytree(programs.parent, draft, symlinks=True)
+        shutil.copytree(programs.parent, draft / WHEEL / programs.parent.name, symlinks=True)
+        if beside.exists():
+            shutil.copytree(beside, draft / beside.name, symlinks=True)
         draft.rename(target)
-    return target / "bin"
+    return target / WHEEL / programs.parent.name / "bin"

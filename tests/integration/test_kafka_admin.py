@@ -3,6 +3,7 @@
 import time
 import uuid
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -136,10 +137,12 @@ def test_a_person_may_not_write(kafka, person, public_topic):
         }
     )
 
+    before = psutil.Process().num_threads()
     errors = [producer.send([Message(public_topic, None, b"forged", [])]) for _ in range(2)]
 
     # An idempotent producer is refused its id before it may try a topic; each call starts anew.
     assert [error.code for (error,) in errors] == ["CLUSTER_AUTHORIZATION_FAILED"] * 2
+    assert psutil.Process().num_threads() <= before
 
 
 def test_a_wrong_secret_is_refused(kafka, person):
