@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,21 +43,28 @@ def output_ends(topics_made: native.Parts) -> dict[tuple[str, int], int]:
 
 @pytest.fixture
 def system(topics_made: native.Parts, database: str, tmp_path: Path) -> Iterator[systems.System]:
-    """Return a system whose input topics, consumer groups, database and archive are its own.
+    """Return a system whose input topics, consumer groups, database and archive are its own."""
+    with fresh_system(database, tmp_path) as running:
+        yield running
 
-    The group prefix and the input topics carry a name of this test's, so that no listener finds
-    what another test left.
+
+@contextmanager
+def fresh_system(database: str, folder: Path) -> Iterator[systems.System]:
+    """Yield a system on ``database`` that writes into ``folder``; settings point at it meanwhile.
+
+    The group prefix and the input topics carry a name of its own, so that no listener finds what
+    another test left.
     """
-    name = tmp_path.name.replace("_", "-")[-24:] + f"-{os.getpid()}"
+    name = folder.name.replace("_", "-")[-24:] + f"-{os.getpid()}"
     environment = {
         "NIGHTJAR_POSTGRES__URL": database,
-        "NIGHTJAR_ARCHIVE__PATH": str(tmp_path / "archive"),
+        "NIGHTJAR_ARCHIVE__PATH": str(folder / "archive"),
         "NIGHTJAR_STREAMS__ZTF__TOPIC": f"^ztf_[0-9]{{8}}_programid[123]_{name}$",
         "NIGHTJAR_STREAMS__LSST__TOPIC": f"lsst-alerts-{name}",
         "NIGHTJAR_STREAMS__ZTF__GROUP_PREFIX": f"nightjar-{name}-",
         "NIGHTJAR_STREAMS__LSST__GROUP_PREFIX": f"nightjar-{name}-",
     }
-    logs = tmp_path / "logs"
+    logs = folder / "logs"
     logs.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for setting, text in environment.items():
@@ -72,20 +81,27 @@ def system(topics_made: native.Parts, database: str, tmp_path: Path) -> Iterator
 @pytest.fixture
 def make_input(system: systems.System) -> Callable[..., str]:
     """Return a function that makes one of this system's input topics and returns its name."""
+    return partial(make_input_topic, system)
 
-    def make(stream: str, night: str = "20260801", programid: int = 1, partitions: int = 2) -> str:
-        name = (
-            f"ztf_{night}_programid{programid}_{system.name}"
-            if stream == "ztf"
-            else systems.lsst_topic()
-        )
-        spec = bootstrap.input_topic(config(), name)
-        kafka_admin.ensure_topics(
-            [kafka_admin.TopicSpec(name, partitions, spec.retention_ms, spec.config)]
-        )
-        return name
 
-    return make
+def make_input_topic(
+    system: systems.System,
+    stream: str,
+    night: str = "20260801",
+    programid: int = 1,
+    partitions: int = 2,
+) -> str:
+    """Make one of the system's input topics and return its name."""
+    name = (
+        f"ztf_{night}_programid{programid}_{system.name}"
+        if stream == "ztf"
+        else systems.lsst_topic()
+    )
+    spec = bootstrap.input_topic(config(), name)
+    kafka_admin.ensure_topics(
+        [kafka_admin.TopicSpec(name, partitions, spec.retention_ms, spec.config)]
+    )
+    return name
 
 
 @pytest.fixture

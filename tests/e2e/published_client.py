@@ -1,0 +1,94 @@
+"""The published ``babamul`` client, unmodified, in an environment of its own."""
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from accounts.principals import Reader
+from broker.config import ROOT
+
+HOME = ROOT / ".nightjar" / "clients" / "babamul-0.2.0"
+LOCK = ROOT / "tests" / "clients" / "babamul.lock"
+PROGRAM = ROOT / "tests" / "clients" / "consume.py"
+INSTALL_LIMIT_S = 600
+CONSUME_LIMIT_S = 300
+
+
+def installed() -> Path:
+    """Return the Python of the client's environment, made at most once per lock file."""
+    HOME.parent.mkdir(parents=True, exist_ok=True)
+    with (HOME.parent / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # several test runs may want it at once
+        if not _is_ready():
+            _install()
+    return _python()
+
+
+def consume(reader: Reader, server: str, count: int, topics: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the client's models made of ``count`` alerts from the topics' beginning."""
+    done = subprocess.run(
+        [str(_python()), str(PROGRAM), str(count), *topics],
+        env=_environment() | _login(reader) | ({"BABAMUL_KAFKA_SERVER": server} if server else {}),
+        capture_output=True,
+        text=True,
+        timeout=CONSUME_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _login(reader: Reader) -> dict[str, str]:
+    return {
+        "BABAMUL_ENV": "local",
+        "BABAMUL_NO_VERSION_CHECK": "1",
+        "BABAMUL_KAFKA_USERNAME": reader.username,
+        "BABAMUL_KAFKA_PASSWORD": reader.password,
+    }
+
+
+def _environment() -> dict[str, str]:
+    """Return ours without what would let our packages, or a person's account, in."""
+    foreign = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
+    inherited = os.environ.items()  # noqa: TID251 handed on
+    return {name: text for name, text in inherited if not name.startswith(foreign)}
+
+
+def _install() -> None:
+    _run(sys.executable, "-m", "venv", "--clear", str(HOME))
+    _run(str(_python()), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(LOCK))
+    _mark().write_text(_wanted())
+
+
+def _run(*words: str) -> None:
+    done = subprocess.run(
+        words,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _is_ready() -> bool:
+    return _mark().exists() and _mark().read_text() == _wanted()
+
+
+def _mark() -> Path:
+    return HOME / "ready"
+
+
+def _wanted() -> str:
+    return f"{sys.version} {hashlib.sha256(LOCK.read_bytes()).hexdigest()}"
+
+
+def _python() -> Path:
+    return HOME / "bin" / "python"
