@@ -30,7 +30,11 @@ class Breaker:
         self._dead = 0
 
     def note(self, read: int, dead: int) -> None:
-        """Count one finished range; whole ranges that the sample no longer needs are forgotten."""
+        """Count one finished range; whole ranges that the sample no longer needs are forgotten.
+
+        Offsets that expired were never read: they are dead letters, but no bad packets.
+        """
+        dead = min(dead, read)
         self._ranges.append((read, dead))
         self._read += read
         self._dead += dead

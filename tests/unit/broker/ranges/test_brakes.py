@@ -40,6 +40,10 @@ def test_empty_ranges_do_not_count():
     assert noted((0, 0), (0, 0)).reason() is None
 
 
+def test_offsets_that_expired_are_no_bad_packets():
+    assert noted((0, 5000), (100, 0)).reason() is None
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.floats(0, 1)), max_size=60))
 def test_the_breaker_judges_the_shortest_tail_of_at_least_a_hundred(shares):
     ranges = [(read, round(read * share)) for read, share in shares]
