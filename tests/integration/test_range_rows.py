@@ -309,7 +309,7 @@ def test_an_expired_interval_is_done_and_buried_in_one_transaction():
     holdings.owned[PLACE].low = 60
     holdings.cut(4, 250, 30)
     assert rows() == [(0, 59, "done", 0), (60, 99, "queued", 0)]
-    holdings.read_states(lambda read, dead: None)
+    holdings.read_states(lambda *_: None)
     assert holdings.owned[PLACE].cursor == 60
     with transaction() as session:
         letters = session.execute(
