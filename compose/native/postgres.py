@@ -77,7 +77,7 @@ class Postgres:
         """Its data folder; beside the home when its account cannot reach the home."""
         if self.account is None or can_reach(self.link, self.account):
             return self.link
-        return place_beside(self.home) / "data"
+        return beside(self.home) / "data"
 
     def ports(self) -> dict[str, tuple[int, ...]]:
         """Return its port."""
@@ -91,6 +91,7 @@ class Postgres:
         """Find the programs and make the cluster."""
         programs = self.programs()
         if self.data != self.link:
+            place_beside(self.home)
             self._link()
         if not (self.data / "PG_VERSION").exists():
             self._initialise(programs)
@@ -231,10 +232,15 @@ def version(folder: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def place_beside(home: Home) -> Path:
-    """Return our folder outside the home: root's own, open to pass through."""
+def beside(home: Home) -> Path:
+    """Return where our folder outside the home is, or would be."""
     name = hashlib.sha256(str(home.path).encode()).hexdigest()[:12]
-    place = PLACE_BESIDE / f"nightjar-{name}"
+    return PLACE_BESIDE / f"nightjar-{name}"
+
+
+def place_beside(home: Home) -> Path:
+    """Make our folder outside the home: root's own, open to pass through."""
+    place = beside(home)
     place.mkdir(mode=0o755, exist_ok=True)
     if place.is_symlink() or place.stat().st_uid != os.geteuid():
         raise NativeError(f"{place} belongs to somebody else; remove it")
@@ -248,13 +254,13 @@ def copied(programs: Path, place: Path) -> Path:
     the copy keeps that shape.
     """
     target = place / f"programs-{version(programs)}"
-    beside = programs.parents[2] / f"{WHEEL}.libs"
+    libraries = programs.parents[2] / f"{WHEEL}.libs"
     if not target.exists():
         draft = target.with_name(target.name + ".new")
         shutil.rmtree(draft, ignore_errors=True)
         print(f"copying PostgreSQL's programs to {target}: its user cannot reach {programs}")
         shutil.copytree(programs.parent, draft / WHEEL / programs.parent.name, symlinks=True)
-        if beside.exists():
-            shutil.copytree(beside, draft / beside.name, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         draft.rename(target)
     return target / WHEEL / programs.parent.name / "bin"

@@ -24,7 +24,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from compose.native.home import ROOT, Home
-from compose.native.postgres import find_programs, place_beside
+from compose.native.postgres import beside, find_programs
 from compose.native.processes import running, start_mark
 from tests.native import Native
 
@@ -218,19 +218,19 @@ def test_down_leaves_no_process_and_no_port(native):
 def test_postgres_starts_below_a_folder_closed_to_its_account(native, tmp_path):
     tmp_path.chmod(0o700)
     before = [parent.stat().st_mode for parent in tmp_path.parents]
-    beside = place_beside(native.home)
+    place = beside(native.home)
 
     try:
         native.must("up", "postgres", "--free-ports")
 
         with psycopg.connect(native.settings()["NIGHTJAR_POSTGRES__URL"]) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert (native.home.path / "postgres").resolve() == beside / "data"
+        assert (native.home.path / "postgres").resolve() == place / "data"
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
         assert [parent.stat().st_mode for parent in tmp_path.parents] == before
     finally:
         native.run("down")
-        shutil.rmtree(beside)
+        shutil.rmtree(place)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root lends Postgres another account")
@@ -243,17 +243,17 @@ def test_programs_in_a_closed_folder_are_copied_once(native, tmp_path):
     closed.chmod(0o700)
     programs = closed / "wheel" / package.name / "bin"
     native.environment = {"NIGHTJAR_NATIVE__POSTGRES_BIN": str(programs)}
-    beside = place_beside(native.home)
+    place = beside(native.home)
 
     try:
         native.must("up", "postgres", "--free-ports")
 
         argv = running(native.home, "postgres").command
-        assert beside in Path(argv[0]).parents
+        assert place in Path(argv[0]).parents
         assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     finally:
         native.run("down")
-        shutil.rmtree(beside)
+        shutil.rmtree(place)
 
 
 def test_parts_end_when_their_only_user_is_killed(native):
