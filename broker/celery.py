@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import celery
+import sqlalchemy.exc
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
@@ -21,6 +22,7 @@ from broker.config import config
 from broker.doorbell import Doorbell, Ring, check_arguments
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.migrate import PendingMigrationsError, require_streams_migrated
 from broker.ranges.claim import free_lost
 from broker.soft_stop import SoftStoppingWorker
 
@@ -177,6 +179,17 @@ def _configure_logs(**_: Any) -> None:
     logs.configure()
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@signals.worker_init.connect
+def _require_tables(**_: Any) -> None:
+    """Refuse to work on a database that does not fit this code; one that is away is waited for."""
+    try:
+        require_streams_migrated(config().postgres.url.get_secret_value())
+    except PendingMigrationsError as error:
+        raise SystemExit(f"worker: {error}") from None
+    except sqlalchemy.exc.OperationalError as error:
+        log.warning("worker.no_database", error=repr(error))
 
 
 @signals.worker_process_init.connect

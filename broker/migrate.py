@@ -1,7 +1,7 @@
 """Migrations of both owners under one lock, and the check that none is pending."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -138,7 +138,22 @@ def require_migrated(database: str = DEFAULT_DB_ALIAS) -> None:
     PendingMigrationsError
         Naming what is missing and the command that mends it.
     """
-    if missing := pending_migrations(database):
+    _refuse(pending_migrations(database))
+
+
+def require_streams_migrated(dsn: str) -> None:
+    """Return if the stream side of the database fits this code; for processes without Django.
+
+    Raises
+    ------
+    PendingMigrationsError
+        Naming what is missing and the command that mends it.
+    """
+    _refuse(pending_streams(dsn))
+
+
+def _refuse(missing: Sequence[str]) -> None:
+    if missing:
         raise PendingMigrationsError(
             f"{len(missing)} migrations are pending: {', '.join(missing)}; run: {COMMAND}"
         )
