@@ -79,6 +79,7 @@ _CLASSES = {
     "lsst": ("stellar", "hosted", "hostless", "unknown"),
 }
 _OTHER = {"ztf": "lsst", "lsst": "ztf"}
+_COUNTERPART = {"ztf": "an LSST", "lsst": "a ZTF"}
 
 
 def class_topic(survey: str, alert_class: str, *, is_matched: bool) -> str:
@@ -96,11 +97,11 @@ def _class_topics() -> Iterator[OutputTopic]:
     for survey, classes in _CLASSES.items():
         for is_matched in (False, True):
             for alert_class in classes:
-                other = _OTHER[survey].upper()
+                other = _COUNTERPART[survey]
                 yield OutputTopic(
                     class_topic(survey, alert_class, is_matched=is_matched),
                     survey,
-                    f"{survey.upper()} alerts {'with' if is_matched else 'without'} an {other} "
+                    f"{survey.upper()} alerts {'with' if is_matched else 'without'} {other} "
                     f"counterpart that {_CLASS_TEXT[alert_class]}.",
                 )
 

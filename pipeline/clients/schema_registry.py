@@ -57,7 +57,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Refuses to be sent elsewhere: the address comes from settings, never from a reply."""
 
     def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, *_: Any) -> NoReturn:
-        raise urllib.error.HTTPError(req.full_url, code, f"redirect refused: {msg}", req.headers, fp)
+        why = f"redirect refused: {msg}"
+        raise urllib.error.HTTPError(req.full_url, code, why, req.headers, fp)
 
 
 def _definition(url: str, body: bytes) -> Any:

@@ -22,7 +22,9 @@ from pipeline.simulate import folder
 from pipeline.simulate.catalogs import Columns, write_catalog
 from pipeline.simulate.night import Sky, sky
 
-BATCH_PACKETS = 50
+BATCH_PACKETS = 20
+BATCH_PAUSE_S = 0.15
+"""Between batches: as a telescope would send them, so that pairs of two surveys come in turn."""
 TRICKLE_PER_S = 2.0
 NIGHTS = 8
 _LATENCY = text("""
@@ -100,14 +102,13 @@ def write_catalogs(catalogs: dict[str, list[Columns]], target: Path) -> dict[str
 
 @dataclass
 class Feed:
-    """Sends the program in a thread of its own: the first part at once, the rest as a trickle.
+    """Sends the program in a thread of its own: the first part briskly, the rest as a trickle.
 
     A broker that is away is waited for; what was not acknowledged is sent again.
     """
 
     program: Program
     sent: int = 0
-    first_sent_s: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -120,10 +121,10 @@ class Feed:
 
     def _run(self) -> None:
         producer = Producer(own_connection("feed"))
-        began = time.monotonic()
         for at in range(0, len(self.program.first), BATCH_PACKETS):
             self._send(producer, self.program.first[at : at + BATCH_PACKETS])
-        self.first_sent_s = time.monotonic() - began
+            if self._stop.wait(BATCH_PAUSE_S):
+                return
         for message in self.program.later:
             if self._stop.wait(1 / TRICKLE_PER_S):
                 return

@@ -1,6 +1,7 @@
 """Start everything, play a night, and show it flow. ``make demo`` starts the servers first."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +64,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         console = Console()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops us, all ends
         settings = config()
         seed = options["seed"] if options["seed"] is not None else int(time.time())
         try:
