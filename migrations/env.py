@@ -22,7 +22,11 @@ import pipeline.alerts.tables  # noqa: F401
 from broker.db import Table
 from broker.migrate import conninfo, django_tables, migration_engine, migration_lock
 
-logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)  # names what it runs
+# A command of Alembic names what it runs; ``manage.py migrate`` has done so itself.
+is_manage = context.config.attributes.get("lock_is_held", False)
+logging.getLogger("alembic.runtime.migration").setLevel(
+    logging.WARNING if is_manage else logging.INFO
+)
 
 OPTIONS = {
     "target_metadata": Table.metadata,
