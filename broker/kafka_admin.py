@@ -74,7 +74,8 @@ class Acl:
 def ensure_acls(bindings: Iterable[Acl]) -> list[str]:
     """Grant what is not granted yet; return a line for each right that is new."""
     admin = admin_client()
-    wanted = [binding for acl in bindings for binding in _bindings(acl)]
+    every = [binding for acl in bindings for binding in _bindings(acl)]
+    wanted = list({_key(binding): binding for binding in every}.values())  # twice is refused
     present = {
         _key(binding)
         for principal in sorted({binding.principal for binding in wanted})

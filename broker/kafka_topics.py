@@ -59,9 +59,10 @@ def ensure_topics(specs: Iterable[TopicSpec]) -> list[str]:
     """Make missing topics, alter settings that differ; return a line for everything that differed.
 
     A topic with another number of partitions is reported and left alone: to change it would change
-    which partition holds an object.
+    which partition holds an object. A topic named twice counts once: the same name twice in one
+    request ends the process (confluent-kafka 2.16 reads an answer that is not there).
     """
-    wanted = list(specs)
+    wanted = list({spec.name: spec for spec in specs}.values())
     admin = admin_client()
     existing = answer_of(lambda: admin.list_topics(timeout=REQUEST_S)).topics
     missing = [spec for spec in wanted if spec.name not in existing]

@@ -177,6 +177,15 @@ def test_a_revoked_person_loses_a_live_session_and_the_login(kafka, person, publ
     assert try_login(*person, kafka.public_servers[0]) is LoginOutcome.REFUSED
 
 
+def test_a_topic_and_a_right_named_twice_are_made_once(kafka):
+    name = f"nightjar-test-{uuid.uuid4().hex[:12]}"
+    spec = TopicSpec(name, 2, DAY_MS)
+    right = Acl("pipeline", "topic", name, is_prefix=False, operations=("READ",))
+
+    assert ensure_topics([spec, spec]) == [f"made {name} with 2 partitions"]
+    assert len(ensure_acls([right, right])) == 1
+
+
 def test_revoking_twice_is_harmless(person):
     revoke(person[0])
     revoke(person[0])
