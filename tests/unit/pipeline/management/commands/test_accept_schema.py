@@ -40,7 +40,7 @@ def test_a_schema_is_allowed_with_a_note(file, allowed, capsys):
     assert fingerprint in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("file", [PACKET], indirect=True)
+@pytest.mark.parametrize("file", [PACKET], indirect=True, ids=["packet"])
 def test_a_second_run_changes_nothing_and_says_so(file, allowed, capsys):
     call_command("accept_schema", file, "--list", allowed)
     once = allowed.read_bytes()
