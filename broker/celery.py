@@ -85,6 +85,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # Redis may be away all night
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in LIMITS_S],
     task_create_missing_queues=False,
     task_default_queue="notify",

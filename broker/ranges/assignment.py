@@ -97,4 +97,5 @@ class Assigner:
             cursor=cursor,
             high=high,
         )
-        return OwnedPartition(place, taken.epoch, topic_id, cursor, low, high)
+        guard = bookkeeping.Guard(taken.epoch, taken.server_start)
+        return OwnedPartition(place, guard, topic_id, cursor, low, high)

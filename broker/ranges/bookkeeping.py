@@ -4,6 +4,7 @@ Arrays go in as parameters and are unnested, so that one statement serves all pa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -21,9 +22,21 @@ class Taken(NamedTuple):
     """A partition's row as its new owner finds it."""
 
     epoch: int
+    server_start: datetime
     topic_id: str | None
     committed_offset: int | None
     high_offset: int | None
+
+
+class Guard(NamedTuple):
+    """What must still be so for a write of a partition's owner to count.
+
+    A Postgres that has restarted may be an older one: after a crash without synchronous commits, a
+    failover, a restored copy. What was read from it before may not be in it now.
+    """
+
+    epoch: int
+    server_start: datetime
 
 
 class Due(NamedTuple):
@@ -39,12 +52,17 @@ _TAKE = text("""
     VALUES (:stream, :topic, :partition, nextval('stream_epochs'), :owner)
     ON CONFLICT (stream, topic, partition) DO UPDATE
         SET epoch = nextval('stream_epochs'), owner = :owner, updated_at = now()
-    RETURNING epoch, topic_id, committed_offset, high_offset
+    RETURNING epoch, pg_postmaster_start_time(), topic_id, committed_offset, high_offset
 """)
 _BEGIN = text("""
     UPDATE stream_partitions SET topic_id = :topic_id, committed_offset = :cursor,
         high_offset = :high, updated_at = now()
     WHERE stream = :stream AND topic = :topic AND partition = :partition AND epoch = :epoch
+""")
+_RING_ALL = text("""
+    UPDATE stream_ranges SET ring_at = now() WHERE stream = :stream AND topic = :topic
+        AND partition = :partition AND replay_id = 0 AND state = 'queued' AND ring_at > now()
+        AND first_offset >= :cursor - :longest
 """)
 _FORGET = text("""
     DELETE FROM stream_ranges WHERE stream = :stream AND topic = :topic
@@ -71,10 +89,12 @@ _INSERT = text("""
         CASE WHEN cut.is_expired THEN 'done' ELSE 'queued' END,
         now() + make_interval(secs => :ring_after_s), CASE WHEN cut.is_expired THEN now() END
     FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS bigint[]), CAST(:epochs AS bigint[]),
-        CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]), CAST(:expired AS boolean[]))
-        AS cut (topic, partition, epoch, first_offset, last_offset, is_expired)
+        CAST(:starts AS timestamptz[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]),
+        CAST(:expired AS boolean[]))
+        AS cut (topic, partition, epoch, server_start, first_offset, last_offset, is_expired)
     JOIN stream_partitions AS p ON p.stream = :stream AND p.topic = cut.topic
         AND p.partition = cut.partition AND p.epoch = cut.epoch
+        AND cut.server_start = pg_postmaster_start_time()
     FOR SHARE OF p
     ON CONFLICT DO NOTHING
     RETURNING topic, partition, first_offset
@@ -103,10 +123,10 @@ _COMMIT = text("""
     UPDATE stream_partitions AS p SET committed_offset = owned.cursor, high_offset = owned.high,
         updated_at = now()
     FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS bigint[]), CAST(:epochs AS bigint[]),
-        CAST(:cursors AS bigint[]), CAST(:highs AS bigint[]))
-        AS owned (topic, partition, epoch, cursor, high)
+        CAST(:starts AS timestamptz[]), CAST(:cursors AS bigint[]), CAST(:highs AS bigint[]))
+        AS owned (topic, partition, epoch, server_start, cursor, high)
     WHERE p.stream = :stream AND p.topic = owned.topic AND p.partition = owned.partition
-        AND p.epoch = owned.epoch
+        AND p.epoch = owned.epoch AND owned.server_start = pg_postmaster_start_time()
     RETURNING p.topic, p.partition
 """)
 _DELETE_DONE = text("""
@@ -117,23 +137,12 @@ _DELETE_DONE = text("""
         AND r.done_at < now() - make_interval(secs => :keep_s)
 """)
 _EPOCHS = text("""
-    SELECT topic, partition, epoch FROM stream_partitions WHERE stream = :stream
+    SELECT topic, partition, epoch, pg_postmaster_start_time() FROM stream_partitions
+    WHERE stream = :stream
 """)
 _OTHER_TOPIC = text("""
     SELECT EXISTS (SELECT 1 FROM stream_partitions WHERE stream = :stream
         AND NOT topic = ANY(:topics) AND committed_offset IS NOT NULL)
-""")
-_UNFINISHED_TOPICS = text("""
-    SELECT DISTINCT topic FROM stream_partitions
-    WHERE stream = :stream AND (committed_offset IS NULL OR committed_offset < high_offset)
-""")
-_LOCK_TOPIC = text("""
-    SELECT partition, topic_id, committed_offset, high_offset FROM stream_partitions
-    WHERE stream = :stream AND topic = :topic FOR UPDATE
-""")
-_RETIRE = text("""
-    UPDATE stream_partitions SET owner = NULL, committed_offset = high_offset, updated_at = now()
-    WHERE stream = :stream AND topic = :topic
 """)
 
 
@@ -145,9 +154,14 @@ def take(session: Session, stream: str, place: Place, owner: str) -> Taken:
 def begin(
     session: Session, stream: str, place: Place, taken: Taken, topic_id: str, cursor: int, high: int
 ) -> None:
-    """Record where the new owner begins, so that a later one does not decide anew."""
+    """Record where the new owner begins, so that a later one does not decide anew.
+
+    What it adopts is rung at once: nobody knows whether the bells of an owner that died, or those
+    that workers heard while Postgres was away, led to anything.
+    """
     values = {"epoch": taken.epoch, "topic_id": topic_id, "cursor": cursor, "high": high}
     session.execute(_BEGIN, _at(stream, place) | values)
+    session.execute(_RING_ALL, _at(stream, place) | {"cursor": cursor, "longest": LONGEST_RANGE})
 
 
 def forget(session: Session, stream: str, place: Place, taken: Taken, why: str | None) -> None:
@@ -185,11 +199,11 @@ def read_rows(
 def insert_cuts(
     session: Session,
     stream: str,
-    cuts: Sequence[tuple[Cut, int]],
+    cuts: Sequence[tuple[Cut, Guard]],
     topic_ids: Mapping[Place, str],
     ring_after_s: float,
 ) -> list[Cut]:
-    """Insert new ranges, each under its partition's epoch; return those that went in.
+    """Insert new ranges, each under its partition's guard; return those that went in.
 
     The partition's row is locked FOR SHARE: without it a new owner, who has already raised the
     epoch, could not see a zombie's uncommitted ranges. Expired intervals are done at once, and
@@ -199,7 +213,8 @@ def insert_cuts(
         _INSERT,
         _places(stream, [cut.place for cut, _ in cuts])
         | {
-            "epochs": [epoch for _, epoch in cuts],
+            "epochs": [guard.epoch for _, guard in cuts],
+            "starts": [guard.server_start for _, guard in cuts],
             "firsts": [cut.first for cut, _ in cuts],
             "lasts": [cut.last for cut, _ in cuts],
             "expired": [cut.is_expired for cut, _ in cuts],
@@ -241,15 +256,16 @@ def take_due(
 
 
 def commit(
-    session: Session, stream: str, owned: Mapping[Place, tuple[int, int, int]]
+    session: Session, stream: str, owned: Mapping[Place, tuple[Guard, int, int]]
 ) -> set[Place]:
-    """Write epoch-guarded (epoch, cursor, high) of partitions; return those still owned."""
+    """Write (guard, cursor, high) of partitions; return those whose guard still held."""
     values = [*owned.values()]
     rows = session.execute(
         _COMMIT,
         _places(stream, owned)
         | {
-            "epochs": [epoch for epoch, _, _ in values],
+            "epochs": [guard.epoch for guard, _, _ in values],
+            "starts": [guard.server_start for guard, _, _ in values],
             "cursors": [cursor for _, cursor, _ in values],
             "highs": [high for _, _, high in values],
         },
@@ -262,22 +278,10 @@ def delete_done(session: Session, stream: str) -> None:
     session.execute(_DELETE_DONE, {"stream": stream, "keep_s": KEEP_DONE_S})
 
 
-def epochs(session: Session, stream: str) -> dict[Place, int]:
-    """Return the epoch of every partition that the stream has a row for."""
+def guards(session: Session, stream: str) -> dict[Place, Guard]:
+    """Return what holds now for every partition that the stream has a row for."""
     rows = session.execute(_EPOCHS, {"stream": stream})
-    return {(topic, partition): epoch for topic, partition, epoch in rows}
-
-
-def unfinished_topics(session: Session, stream: str) -> list[str]:
-    """Return the topics that have offsets which are not committed."""
-    return list(session.scalars(_UNFINISHED_TOPICS, {"stream": stream}))
-
-
-def retire_topic(session: Session, stream: str, topic: str) -> None:
-    """Bury what was unfinished of a topic that no longer exists."""
-    for partition, *row in session.execute(_LOCK_TOPIC, {"stream": stream, "topic": topic}).all():
-        forget(session, stream, (topic, partition), Taken(0, *row), "the topic was deleted")
-    session.execute(_RETIRE, {"stream": stream, "topic": topic})
+    return {(topic, partition): Guard(epoch, start) for topic, partition, epoch, start in rows}
 
 
 def _at(stream: str, place: Place) -> dict[str, Any]:

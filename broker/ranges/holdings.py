@@ -32,7 +32,7 @@ class OwnedPartition:
     """
 
     place: Place
-    epoch: int
+    guard: bookkeeping.Guard
     topic_id: str
     cursor: int
     low: int
@@ -54,7 +54,7 @@ class OwnedPartition:
 
 
 class Holdings:
-    """All partitions of one listener; every write to Postgres carries their epochs.
+    """All partitions of one listener; every write to Postgres carries their guards.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Holdings:
             inserted = bookkeeping.insert_cuts(
                 session,
                 self._stream,
-                [(cut, self.owned[cut.place].epoch) for cut in cuts],
+                [(cut, self.owned[cut.place].guard) for cut in cuts],
                 {place: each.topic_id for place, each in self.owned.items()},
                 ring_after_s,
             )
@@ -144,9 +144,9 @@ class Holdings:
             self.owned[place].kafka_committed = offsets[place]
 
     def write_committed(self) -> None:
-        """Write what Kafka was told, and the watermarks, under our epochs."""
+        """Write what Kafka was told, and the watermarks, under our guards."""
         told = {
-            place: (each.epoch, each.kafka_committed, each.high)
+            place: (each.guard, each.kafka_committed, each.high)
             for place, each in self.owned.items()
             if each.kafka_committed is not None
         }
@@ -164,15 +164,16 @@ class Holdings:
     def _challenge(self, places: Iterable[Place]) -> None:
         """Find out why Postgres refused us.
 
-        A higher epoch belongs to a successor: we are a zombie. No row, or a lower epoch, means that
-        the bookkeeping was emptied or an older Postgres restored: the partition is taken anew.
+        A higher epoch belongs to a successor: we are a zombie. No row, a lower epoch or a server
+        that was started since mean that the bookkeeping was emptied, or may be an older one than we
+        have read: the partition is taken anew.
         """
         with transaction(statement_timeout_s=STATEMENT_S) as session:
-            epochs = bookkeeping.epochs(session, self._stream)
+            guards = bookkeeping.guards(session, self._stream)
         for place in places:
-            mine, found = self.owned[place].epoch, epochs.get(place)
-            if found is not None and found > mine:
-                raise Fenced(f"{place[0]}[{place[1]}]: epoch {mine} was followed by {found}")
+            mine, found = self.owned[place].guard, guards.get(place)
+            if found is not None and found.epoch > mine.epoch:
+                raise Fenced(f"{place}: epoch {mine.epoch} was followed by {found.epoch}")
             if found != mine:
-                log.warning("listener.bookkeeping_gone", topic=place[0], partition=place[1])
+                log.warning("listener.taking_anew", topic=place[0], partition=place[1])
                 self.take_anew(place)

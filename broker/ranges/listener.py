@@ -20,7 +20,7 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, Fenced, Listeners, PartitionOwner
-from broker.ranges import bookkeeping
+from broker.ranges import bookkeeping, vanished
 from broker.ranges.assignment import Assigner
 from broker.ranges.brakes import Brakes
 from broker.ranges.holdings import Holdings
@@ -237,7 +237,7 @@ class Listener:
         """Look for topics that were made anew or are gone; gone means twice in a row."""
         stream, held = self._settings.stream, self._held
         with transaction(statement_timeout_s=STATEMENT_S) as session:
-            unfinished = set(bookkeeping.unfinished_topics(session, stream))
+            unfinished = set(vanished.unfinished_topics(session, stream))
         topics = unfinished | {topic for topic, _ in held.owned}
         found = self._cluster.topic_ids(topics)
         for place, partition in list(held.owned.items()):
@@ -248,7 +248,7 @@ class Listener:
             log.error("listener.topic_gone", topic=topic)
             held.drop([place for place in held.owned if place[0] == topic])
             with transaction() as session:
-                bookkeeping.retire_topic(session, stream, topic)
+                vanished.retire_topic(session, stream, topic)
         self._vanished = gone
 
     def _is_time(self, what: str, every_s: float) -> bool:

@@ -1,13 +1,14 @@
 """The rows of the range protocol in a real Postgres: claims, releases, epochs."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from broker.db import transaction
 from broker.kafka import Fenced
-from broker.ranges import bookkeeping, stops
+from broker.ranges import bookkeeping, stops, vanished
 from broker.ranges.claim import (
     Counts,
     claim,
@@ -29,13 +30,13 @@ def take(owner="listener"):
     with transaction() as session:
         taken = bookkeeping.take(session, STREAM, PLACE, owner)
         bookkeeping.begin(session, STREAM, PLACE, taken, "id-1", 0, 0)
-    return taken.epoch
+    return bookkeeping.Guard(taken.epoch, taken.server_start)
 
 
-def cut(epoch, *cuts, ring_after_s=30.0):
+def cut(guard, *cuts, ring_after_s=30.0):
     with transaction() as session:
         return bookkeeping.insert_cuts(
-            session, STREAM, [(c, epoch) for c in cuts], {PLACE: "id-1"}, ring_after_s
+            session, STREAM, [(c, guard) for c in cuts], {PLACE: "id-1"}, ring_after_s
         )
 
 
@@ -194,6 +195,13 @@ def test_what_was_queued_is_not_rung_twice_in_a_tick():
     assert due() == []
 
 
+def test_a_new_owner_rings_at_once_for_what_it_adopts():
+    inserted(0, 9)
+    assert due() == []
+    take("successor")
+    assert due() == [(0, 9)]
+
+
 def test_a_lease_that_is_over_frees_the_range_and_counts():
     inserted(0, 9)
     claimed()
@@ -271,9 +279,9 @@ def test_a_zombie_that_waits_for_its_successor_is_refused():
     assert rows() == []
 
 
-def held_by(epoch, *, cursor=0, high=10):
+def held_by(guard, *, cursor=0, high=10):
     holdings = Holdings(STREAM)
-    holdings.owned[PLACE] = OwnedPartition(PLACE, epoch, "id-1", cursor, 0, high)
+    holdings.owned[PLACE] = OwnedPartition(PLACE, guard, "id-1", cursor, 0, high)
     return holdings
 
 
@@ -304,6 +312,19 @@ def test_an_older_postgres_makes_the_owner_begin_anew():
     assert holdings.to_take == {PLACE}
 
 
+def test_a_postgres_that_restarted_makes_the_owner_begin_anew_and_changes_nothing_before():
+    guard = take()
+    earlier = guard._replace(server_start=guard.server_start - timedelta(seconds=9))
+    for act in (lambda held: held.cut(4, 250, 30), Holdings.write_committed):
+        holdings = held_by(earlier)
+        holdings.note_committed({PLACE: 5})
+        act(holdings)
+        assert holdings.to_take == {PLACE}
+    assert rows() == []
+    with transaction() as session:
+        assert session.scalar(text("SELECT committed_offset FROM stream_partitions")) == 0
+
+
 def test_an_expired_interval_is_done_and_buried_in_one_transaction():
     holdings = held_by(take(), high=100)
     holdings.owned[PLACE].low = 60
@@ -319,11 +340,11 @@ def test_an_expired_interval_is_done_and_buried_in_one_transaction():
 
 
 def test_a_topic_made_anew_buries_what_was_unfinished_of_the_old_one():
-    epoch = take()
-    cut(epoch, Cut(PLACE, 0, 9), Cut(PLACE, 10, 19), Cut(PLACE, 20, 29))
+    guard = take()
+    cut(guard, Cut(PLACE, 0, 9), Cut(PLACE, 10, 19), Cut(PLACE, 20, 29))
     with transaction() as session:
         finish(session, claimed(10), Counts())
-        bookkeeping.commit(session, STREAM, {PLACE: (epoch, 0, 40)})
+        bookkeeping.commit(session, STREAM, {PLACE: (guard, 0, 40)})
     with transaction() as session:
         taken = bookkeeping.take(session, STREAM, PLACE, "listener")
         bookkeeping.forget(session, STREAM, PLACE, taken, "the topic was made anew")
@@ -336,15 +357,15 @@ def test_a_topic_made_anew_buries_what_was_unfinished_of_the_old_one():
 
 
 def test_done_ranges_are_dropped_below_the_committed_offset_only():
-    epoch = take()
-    cut(epoch, Cut(PLACE, 0, 9), Cut(PLACE, 10, 19), Cut(PLACE, 20, 29))
+    guard = take()
+    cut(guard, Cut(PLACE, 0, 9), Cut(PLACE, 10, 19), Cut(PLACE, 20, 29))
     for first in (0, 10):
         held = claimed(first)
         with transaction() as session:
             finish(session, held, Counts())
     change("done_at = done_at - interval '2 days'")
     with transaction() as session:
-        bookkeeping.commit(session, STREAM, {PLACE: (epoch, 10, 30)})
+        bookkeeping.commit(session, STREAM, {PLACE: (guard, 10, 30)})
         bookkeeping.delete_done(session, STREAM)
     assert [first for first, *_ in rows()] == [10, 20]
 
@@ -360,3 +381,16 @@ def test_a_stream_is_stopped_with_its_first_reason_and_resumed():
         assert stops.stop_reason(session, STREAM) is None
         stops.stop(session, STREAM, "again")
         assert stops.stop_reason(session, STREAM) == "again"
+
+
+def test_a_deleted_topic_is_buried_once():
+    guard = take()
+    cut(guard, Cut(PLACE, 0, 9))
+    with transaction() as session:
+        bookkeeping.commit(session, STREAM, {PLACE: (guard, 0, 25)})
+        assert vanished.unfinished_topics(session, STREAM) == [PLACE[0]]
+        vanished.retire_topic(session, STREAM, PLACE[0])
+        assert vanished.unfinished_topics(session, STREAM) == []
+        letters = session.execute(text("SELECT source_offset, last_offset FROM dead_letters")).all()
+    assert letters == [(0, 24)]
+    assert rows() == []
