@@ -133,7 +133,7 @@ class ArchiveWriter:
         records["crc32"] = [zlib.crc32(packet.value) for packet in packets]
         try:
             segment.append(b"".join(packet.value for packet in packets), records)
-        except OSError:
+        except BaseException:  # also a time limit or a stop: the file may be longer than we count
             del self._open[survey, night]
             segment.close_files()
             raise

@@ -20,7 +20,7 @@ from pipeline.alerts import publish, store
 from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
-from pipeline.alerts.work import RangeLostError, RangeWork, Tally, is_infrastructure, split
+from pipeline.alerts.work import RangeLostError, RangeWork, Tally, is_packets_fault, split
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,9 @@ def carry(work: RangeWork) -> None:
     last = work.claim.last
     parts = list(split(result, first, last, work.settings.ranges.bytes_per_task))
     for at, (part, part_first, part_last) in enumerate(parts):
-        _carry_part(work, part, part_first, part_last, is_last=at == len(parts) - 1)
+        # What has expired may have been stored by an earlier attempt, and waits to be published.
+        publish_first = part_first if at else work.claim.first
+        _carry_part(work, part, publish_first, part_last, is_last=at == len(parts) - 1)
 
 
 def _read(work: RangeWork) -> tuple[ReadResult, int]:
@@ -85,7 +87,7 @@ def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_
     try:
         _store(work, batch, rejected, part.gaps, slices)
     except Exception as error:
-        if is_infrastructure(error):
+        if not is_packets_fault(error):
             raise
         log.warning("range.isolating", error=repr(error), packets=len(batch))
         _store_one_by_one(work, batch, rejected, part.gaps, slices)
@@ -94,13 +96,23 @@ def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_
 
 
 def _archive(work: RangeWork, packets: Sequence[Packet]) -> dict[int, Slice]:
-    """Write the packets to the archive; return where each offset lies."""
+    """Write the packets to the archive; return where each offset lies.
+
+    Raises
+    ------
+    TransientError
+        Whatever the disk says: a full one, a file limit, a lost mount or right is never a packet's
+        fault, and to count it as an attempt would bury good packets within seconds.
+    """
     if not packets:
         return {}
     night = work.survey.night(store.utc_from_ms(packets[0].timestamp_ms))
-    slices = work.resources.archive().append(
-        work.survey.name, night, work.source.id, work.source.partition, packets
-    )
+    try:
+        slices = work.resources.archive().append(
+            work.survey.name, night, work.source.id, work.source.partition, packets
+        )
+    except OSError as error:
+        raise TransientError(f"the archive cannot be written: {error}") from error
     return {packet.offset: piece for packet, piece in zip(packets, slices, strict=True)}
 
 
@@ -119,7 +131,7 @@ def _store_one_by_one(
         try:
             _store(work, single, (), (), slices)
         except Exception as error:
-            if is_infrastructure(error):
+            if not is_packets_fault(error):
                 raise
             buried = Rejected(batch.packets[at], "unexpected", repr(error), traceback.format_exc())
             _store(work, empty, [buried], (), slices)

@@ -48,6 +48,8 @@ ALERT_COLUMNS = {
 }
 FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary")
 FLAG_NULL, FLAG_FALSE, FLAG_TRUE = 0, 1, 2
+LAST_TIMESTAMP_MS = 4_102_444_800_000
+"""2100-01-01; a later time on a message is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -258,8 +260,11 @@ def _alert_rows(
 
 
 def utc_from_ms(timestamp_ms: int) -> datetime:
-    """Return a Kafka timestamp [ms since 1970] as an aware time."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    """Return a Kafka timestamp [ms since 1970] as an aware time, from 1970 to 2100.
+
+    A producer may write any 64-bit number there, and none of them may stop a range.
+    """
+    return datetime.fromtimestamp(min(max(timestamp_ms, 0), LAST_TIMESTAMP_MS) / 1000, UTC)
 
 
 def _positive_or_none(ids: NDArray[np.int64]) -> list[int | None]:

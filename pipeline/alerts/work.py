@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import sqlalchemy.exc
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from broker.config import Config
 from broker.errors import TransientError
@@ -19,15 +20,6 @@ from pipeline.catalogs.record import CatalogMissing
 from pipeline.surveys.record import Survey
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
-
-_AWAY = (
-    TransientError,
-    CatalogMissing,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    sqlalchemy.exc.OperationalError,
-    sqlalchemy.exc.InterfaceError,
-)
 
 
 class RangeLostError(Exception):
@@ -100,6 +92,15 @@ def is_infrastructure(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
         return True
     return isinstance(error, OSError) and error.errno in _DISK_ERRORS
+
+
+def is_packets_fault(error: BaseException) -> bool:
+    """Return whether a packet may have caused the error, so that isolating packets can help.
+
+    The soft time limit strikes wherever the work happens to be: burying the packet at hand would
+    bury an innocent one.
+    """
+    return not isinstance(error, SoftTimeLimitExceeded) and not is_infrastructure(error)
 
 
 def _part(

@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -48,7 +49,7 @@ class SchemaRegistry:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
             raise TransientError(f"registry: GET {url}: {error.code}") from error
-        except OSError as error:
+        except (OSError, HTTPException) as error:  # the latter: a reply that is no HTTP, or is cut
             raise TransientError(f"registry: GET {url}: {error!r}") from error
         return _definition(url, body)
 

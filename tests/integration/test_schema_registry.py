@@ -7,6 +7,7 @@ from broker.errors import TransientError
 from pipeline.clients.schema_registry import SchemaRegistry
 from tests.standins.schema_registry import (
     busy,
+    cut,
     garbage,
     hanging,
     moved,
@@ -19,7 +20,7 @@ ALERT = {"type": "record", "name": "Alert", "fields": [{"name": "id", "type": "l
 
 @pytest.fixture
 def registry():
-    faults = {2: busy, 3: moved, 4: garbage, 5: oversized, 6: hanging}
+    faults = {2: busy, 3: moved, 4: garbage, 5: oversized, 6: hanging, 8: cut}
     with schema_registry({1101: ALERT} | faults) as server:
         yield server
 
@@ -35,8 +36,15 @@ def test_an_unknown_id_is_none(registry):
 
 @pytest.mark.parametrize(
     ("schema_id", "cause"),
-    [(2, "503"), (3, "302"), (4, "no schema"), (5, "more than"), (6, "timed out")],
-    ids=["busy", "redirect", "garbage", "oversized", "hanging"],
+    [
+        (2, "503"),
+        (3, "302"),
+        (4, "no schema"),
+        (5, "more than"),
+        (6, "timed out"),
+        (8, "Incomplete"),
+    ],
+    ids=["busy", "redirect", "garbage", "oversized", "hanging", "cut"],
 )
 def test_trouble_is_transient_and_named(registry, schema_id, cause):
     with pytest.raises(TransientError, match=cause):

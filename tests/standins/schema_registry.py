@@ -52,6 +52,14 @@ def oversized(handler: Any) -> None:
     handler.reply(200, b" " * (3 * 2**20))
 
 
+def cut(handler: Any) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.wfile.write(b"{")
+    handler.close_connection = True
+
+
 def hanging(_: Any) -> None:
     time.sleep(1)
 
