@@ -42,7 +42,7 @@ def test_an_unknown_id_is_none(registry):
         (4, "no schema"),
         (5, "more than"),
         (6, "timed out"),
-        (8, "Incomplete"),
+        (8, "no schema"),
     ],
     ids=["busy", "redirect", "garbage", "oversized", "hanging", "cut"],
 )
