@@ -129,7 +129,8 @@ def _store_one_by_one(
     for at in range(len(batch)):
         single = batch.take(np.array([at]))
         try:
-            _store(work, single, (), (), slices)
+            with structlog.contextvars.bound_contextvars(candid=int(batch.candid[at])):
+                _store(work, single, (), (), slices)
         except Exception as error:
             if not is_packets_fault(error):
                 raise
@@ -244,6 +245,7 @@ def _bury(
 ) -> None:
     letters = []
     for bad in rejected:
+        log.warning("packet.buried", offset=bad.packet.offset, reason=bad.reason, why=bad.message)
         at = store.utc_from_ms(bad.packet.timestamp_ms)
         piece = slices[bad.packet.offset]
         letters.append(
