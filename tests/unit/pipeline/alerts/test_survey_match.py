@@ -1,8 +1,8 @@
 """A survey match once found is kept; a nearer object replaces it."""
 
 import numpy as np
-from pipeline.alerts.crossmatch import ObjectMatches
 
+from pipeline.alerts.crossmatch import ObjectMatches
 from pipeline.alerts.survey_match import Known, resolve
 
 
