@@ -111,6 +111,12 @@ class System:
             process.kill()
             process.wait()
 
+    def kill(self, name: str) -> None:
+        """Kill one process, not its children, as if its plug were pulled."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
     def stop_all(self) -> None:
         """Stop every process, listeners first."""
         for name in sorted(self.processes):
