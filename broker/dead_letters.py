@@ -160,5 +160,9 @@ def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[
 
 
 def _clean(text: str, length: int) -> str:
-    """Shorten, and write out NUL: Postgres refuses it, and hostile packets have it in names."""
-    return text.replace("\x00", "\\0")[:length]
+    """Shorten, and write out what Postgres refuses and hostile packets have in names.
+
+    That is NUL, and halves of surrogate pairs, which JSON can spell and UTF-8 cannot.
+    """
+    spelled = text.encode(errors="backslashreplace").decode()
+    return spelled.replace("\x00", "\\0")[:length]

@@ -138,6 +138,11 @@ class RangeReader:
         deadline = time.monotonic() + READ_S
         while position <= last:
             for received in self._consumer.consume(last - position + 1, CONSUME_S):
+                if received.topic() is not None and (received.topic(), received.partition()) != (
+                    topic,
+                    partition,
+                ):
+                    continue  # of an assignment before: an end there would make a gap of this range
                 reached = self._take(received, packets, first, last)
                 if reached > position:
                     position, deadline = reached, time.monotonic() + READ_S

@@ -73,7 +73,7 @@ def _bury_expired(work: RangeWork, first: int, last: int) -> None:
         reason="expired_offsets",
         message=f"offsets {first} to {last}: Kafka forgot them before a worker could read them",
     )
-    with transaction() as session:
+    with transaction(statement_timeout_s=_timeout_s(work)) as session:
         dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, [letter])
     work.tally.dead += last - first + 1
 
@@ -150,7 +150,7 @@ def _store(
     Two transactions, because two simultaneous alerts of one object in two surveys must see each
     other: each commits its own object before it looks for the other's.
     """
-    timeout_s = work.settings.postgres.worker_statement_timeout_s
+    timeout_s = _timeout_s(work)
     tally = Tally(read=work.tally.read)
     if len(batch):
         with work.stage("catalogs"), transaction(statement_timeout_s=timeout_s) as session:
@@ -203,7 +203,7 @@ def _store_alerts(
 
 def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
     """Send what waits in [first, last], then mark it; transaction B ends the range."""
-    with work.stage("pending"), transaction() as session:
+    with work.stage("pending"), transaction(statement_timeout_s=_timeout_s(work)) as session:
         if not still_mine(session, work.claim):
             raise RangeLostError
         pending = publish.read_pending(session, work.survey.name, work.source, first, last)
@@ -214,7 +214,7 @@ def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
     delivered = publish.settle(outgoing, outcomes)
     failpoint("after_ack")
     work.tally.published += delivered.published
-    with work.stage("mark"), transaction() as session:
+    with work.stage("mark"), transaction(statement_timeout_s=_timeout_s(work)) as session:
         _settle(session, work, delivered, is_last=is_last)
     if delivered.failed:
         raise TransientError(
@@ -262,6 +262,11 @@ def _bury(
             )
         )
     dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, letters)
+
+
+def _timeout_s(work: RangeWork) -> int:
+    """Return the longest statement of this worker [s]: all waits together end before its limit."""
+    return work.settings.postgres.worker_statement_timeout_s
 
 
 def _too_large(work: RangeWork, sent: publish.Outgoing) -> Letter:

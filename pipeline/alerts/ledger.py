@@ -39,47 +39,57 @@ _DUPLICATES = text("""
     GROUP BY 1, 2
 """)
 _DEAD_LETTERS = text("""
-    SELECT l.stream, l.night, l.reason, sum(l.last_offset - l.source_offset + 1)::bigint AS n
+    SELECT l.stream, l.night, l.reason, sum(
+        l.last_offset - l.source_offset + 1 - CASE WHEN l.reason = 'too_large' THEN 0 ELSE (
+            SELECT count(*) FROM (
+                SELECT a.source_offset FROM alerts AS a
+                WHERE a.source_id = l.source_id AND a.source_partition = l.source_partition
+                    AND a.source_offset BETWEEN l.source_offset AND l.last_offset
+                UNION
+                SELECT d.source_offset FROM alert_duplicates AS d
+                WHERE d.source_id = l.source_id AND d.source_partition = l.source_partition
+                    AND d.source_offset BETWEEN l.source_offset AND l.last_offset
+            ) AS living
+        ) END)::bigint AS n
     FROM dead_letters AS l
     WHERE l.state <> 'resolved'
     GROUP BY 1, 2, 3
 """)
+"""A letter counts what did not live after all: an interval may hold alerts that were stored before
+Kafka forgot them, and a worker may die after it has stored its packet."""
+
 _COORDINATES = text("""
-    WITH accounted AS (
-        SELECT source_id, source_partition AS partition, source_offset AS first_offset,
-               source_offset AS last_offset, false AS is_gap
+    WITH places AS (
+        SELECT source_id, source_partition AS partition,
+               int8range(source_offset, source_offset + 1) AS span
         FROM alerts
         UNION ALL
-        SELECT source_id, source_partition, source_offset, source_offset, false
+        SELECT source_id, source_partition, int8range(source_offset, source_offset + 1)
         FROM alert_duplicates
         UNION ALL
-        SELECT l.source_id, l.source_partition, l.source_offset, l.last_offset, false
-        FROM dead_letters AS l
-        WHERE l.state <> 'resolved' AND NOT EXISTS (
-            SELECT 1 FROM alerts AS a WHERE a.source_id = l.source_id
-            AND a.source_partition = l.source_partition AND a.source_offset = l.source_offset)
+        SELECT source_id, source_partition, int8range(source_offset, last_offset + 1)
+        FROM dead_letters
+        WHERE state <> 'resolved'
         UNION ALL
-        SELECT source_id, source_partition, first_offset, last_offset, true
+        SELECT source_id, source_partition, int8range(first_offset, last_offset + 1)
         FROM stream_gaps
-    ), bounded AS (
-        SELECT a.*, s.stream, s.topic, p.committed_offset
-        FROM accounted AS a
-        JOIN sources AS s ON s.id = a.source_id
-        LEFT JOIN stream_partitions AS p ON p.stream = s.stream AND p.topic = s.topic
-            AND p.partition = a.partition AND p.topic_id = s.topic_id
+    ), covered AS (
+        SELECT source_id, partition, range_agg(span) AS spans
+        FROM places
+        GROUP BY 1, 2
     )
-    SELECT stream, topic, partition, min(first_offset) AS first_offset, committed_offset,
-           max(last_offset) + 1 AS seen_offset,
-           sum(last_offset - first_offset + 1) FILTER (
-               WHERE NOT is_gap AND (committed_offset IS NULL OR last_offset < committed_offset)
-           )::bigint AS accounted,
-           sum(last_offset - first_offset + 1) FILTER (
-               WHERE is_gap AND (committed_offset IS NULL OR last_offset < committed_offset)
-           )::bigint AS gaps
-    FROM bounded
-    GROUP BY stream, topic, partition, source_id, committed_offset
-    ORDER BY stream, topic, partition
+    SELECT s.stream, s.topic, c.partition, lower(c.spans) AS first_offset,
+           coalesce(p.committed_offset, upper(c.spans)) AS end_offset, (
+               SELECT sum(upper(span) - lower(span))
+               FROM unnest(c.spans * int8multirange(int8range(NULL, p.committed_offset))) AS span
+           )::bigint AS covered
+    FROM covered AS c
+    JOIN sources AS s ON s.id = c.source_id
+    LEFT JOIN stream_partitions AS p ON p.stream = s.stream AND p.topic = s.topic
+        AND p.partition = c.partition AND p.topic_id = s.topic_id
+    ORDER BY 1, 2, 3
 """)
+"""A union of intervals: an offset that stands in two tables, or in two overlapping gaps, is one."""
 
 
 @dataclass
@@ -118,13 +128,13 @@ class PartitionBooks:
     first_offset: int
     end_offset: int
     """Committed; where no listener has reported yet, the last offset seen plus one."""
-    accounted: int
-    gaps: int
+    covered: int
+    """Offsets below the end that are an alert, a duplicate, a dead letter, or hold no message."""
 
     @property
     def unaccounted(self) -> int:
         """Return the offsets that are nowhere: 0, or something was lost."""
-        return self.end_offset - self.first_offset - self.accounted - self.gaps
+        return self.end_offset - self.first_offset - self.covered
 
 
 @dataclass(frozen=True)
@@ -250,7 +260,6 @@ def _partitions(session: Session) -> Iterator[PartitionBooks]:
             row.topic,
             row.partition,
             row.first_offset,
-            row.seen_offset if row.committed_offset is None else row.committed_offset,
-            row.accounted or 0,
-            row.gaps or 0,
+            max(row.end_offset, row.first_offset),
+            row.covered or 0,
         )

@@ -43,7 +43,7 @@ def merge(session: Session, batch: Batch) -> Merged:
     old = curves.load(session, batch.survey, ids)
     new = _merged(batch, object_id, old)
     _write(session, curves.changes(ids, old, new))
-    _mark_public(session, ids, new)
+    _mark_public(session, batch, object_id, new)
     return Merged(object_id, new)
 
 
@@ -144,11 +144,34 @@ def _columns(changed: Sequence[CurveChange]) -> tuple[list[Any], ...]:
     )
 
 
-def _mark_public(session: Session, ids: NDArray[np.int64], merged: LightCurves) -> None:
-    """Let objects with a public detection exist for everybody, and be survey matches."""
-    public = ids[np.diff(merged.starts[0]) > 0]
+def _mark_public(
+    session: Session, batch: Batch, object_id: NDArray[np.int64], merged: LightCurves
+) -> None:
+    """Let objects with a public detection exist for everybody, and be survey matches.
+
+    An object that was known from non-public alerts alone takes the position of its first public
+    alert, or of its first public detection: a position that was never public must not leave.
+    """
+    public = np.flatnonzero(np.diff(merged.starts[0]) > 0)
+    first = merged.rows[0][merged.starts[0][public]]
+    ids, ra_deg, dec_deg = merged.object_ids[public], first["ra_deg"], first["dec_deg"]
+    seen = np.flatnonzero(batch.is_public & (object_id >= 0))
+    known, at = np.unique(object_id[seen], return_index=True)
+    of = np.searchsorted(known, ids).clip(max=max(len(known) - 1, 0))
+    if len(known):
+        is_seen = known[of] == ids
+        ra_deg = np.where(is_seen, batch.ra_deg[seen[at[of]]], ra_deg)
+        dec_deg = np.where(is_seen, batch.dec_deg[seen[at[of]]], dec_deg)
     with cursor(session) as cur:
         cur.execute(
-            "UPDATE objects SET is_public = true WHERE id = ANY(%s) AND NOT is_public",
-            (public.tolist(),),
+            "UPDATE objects AS o SET is_public = true, ra_deg = u.ra_deg, dec_deg = u.dec_deg,"
+            " hpx29 = u.hpx29"
+            " FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::bigint[])"
+            " AS u (id, ra_deg, dec_deg, hpx29) WHERE o.id = u.id AND NOT o.is_public",
+            (
+                ids.tolist(),
+                ra_deg.tolist(),
+                dec_deg.tolist(),
+                hpx29(ra_deg, dec_deg).tolist(),
+            ),
         )

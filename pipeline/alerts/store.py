@@ -93,12 +93,11 @@ class Decided:
         )
 
 
-@dataclass(frozen=True)
-class Stored:
-    """What A2 did: alerts that are new, and packets that were duplicates."""
+class PlaceTakenError(Exception):
+    """The coordinates of a packet belong to another alert: the log was cut short and written anew.
 
-    inserted: int
-    duplicates: int
+    The packet is neither stored nor a copy; it becomes a dead letter rather than nothing.
+    """
 
 
 def pack_flags(columns: Iterable[Column]) -> NDArray[np.int64]:
@@ -156,6 +155,11 @@ def insert_duplicates(
     ----------
     packets : sequence of (candid, offset)
         Packets for which no alert was inserted.
+
+    Raises
+    ------
+    PlaceTakenError
+        If one is no copy of a stored alert: what hindered it were its coordinates.
     """
     if not packets:
         return 0
@@ -167,10 +171,13 @@ def insert_duplicates(
             binary=True,
         )
         owners = {row[0]: row[1:] for row in cur}
+        for candid, offset in packets:
+            if candid not in owners:
+                raise PlaceTakenError(f"{candid} at offset {offset}: another alert came from there")
         copies = [
             (offset, owners[candid][0])
             for candid, offset in packets
-            if candid in owners and owners[candid][1:] != (source.id, source.partition, offset)
+            if owners[candid][1:] != (source.id, source.partition, offset)
         ]
         cur.execute(
             "INSERT INTO alert_duplicates (source_id, source_partition, source_offset, alert_id)"

@@ -92,8 +92,8 @@ def resolve(
 
     Notes
     -----
-    The nearest object near this alert wins; with none near, the stored match stays, however far
-    the alert lies now. The other side takes this object when it has no match or a farther one.
+    A match once found stays, however far the object's later alerts lie; only an object nearer than
+    it was then takes its place. The same holds for the other side.
     """
     nearest: dict[int, tuple[int, float]] = {}
     for alert, candidate, separation in zip(
@@ -107,7 +107,7 @@ def resolve(
     for alert, own in enumerate(object_id.tolist()):
         if own < 0:
             continue
-        if alert in nearest:
+        if alert in nearest and _is_nearer(resolved.links, known, own, nearest[alert][1]):
             resolved.match_id[alert] = nearest[alert][0]
             if linkable[alert]:
                 _link(resolved.links, known, own, nearest[alert])
@@ -138,9 +138,18 @@ def _link(
 ) -> None:
     other, separation = nearest
     links[own] = nearest
-    has, at = _stored(links, known, other), _stored_arcsec(links, known, other)
-    if has < 0 or has == own or separation < at:
+    if _is_nearer(links, known, other, separation):
         links[other] = (own, separation)
+
+
+def _is_nearer(
+    links: Mapping[int, tuple[int, float]],
+    known: Mapping[int, Known],
+    own: int,
+    separation_arcsec: float,
+) -> bool:
+    """Return whether an object at this distance is nearer than the match that ``own`` has."""
+    return _stored(links, known, own) < 0 or separation_arcsec < _stored_arcsec(links, known, own)
 
 
 def _stored(links: Mapping[int, tuple[int, float]], known: Mapping[int, Known], own: int) -> int:

@@ -68,7 +68,8 @@ def work_on(held: Claim) -> None:
 
 
 def _open(held: Claim) -> RangeWork:
-    with transaction() as session:
+    timeout_s = config().postgres.worker_statement_timeout_s
+    with transaction(statement_timeout_s=timeout_s) as session:
         source = Source(source_id(session, held.stream, held.topic, held.partition), held.partition)
     survey = survey_named(topics.stream(held.stream).survey)
     return RangeWork(held, source, survey, config(), resources())

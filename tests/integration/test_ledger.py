@@ -165,3 +165,32 @@ def test_the_command_says_what_to_do_when_there_is_nothing(session, capsys):
     call_command("ledger")
 
     assert "make demo" in capsys.readouterr().out
+
+
+def test_an_interval_that_holds_alerts_stored_before_it_expired_counts_the_rest(
+    session, source, make_alert, commit
+):
+    make_alert(20)
+    make_alert(22)
+    letter = Letter(3, 20, "expired_offsets", "gone", last_offset=29)
+    bury(session, source.stream, source.topic, source.id, [letter])
+    commit(30)
+
+    books = ledger.read(session)
+
+    assert books.is_balanced
+    assert books.received == 10
+
+
+def test_overlapping_gaps_cover_an_offset_once(session, source, make_alert, commit):
+    make_alert(14)
+    for first, last in ((15, 19), (18, 24)):
+        session.add(
+            StreamGap(source_id=source.id, source_partition=3, first_offset=first, last_offset=last)
+        )
+    session.flush()
+    commit(26)
+
+    (partition,) = ledger.read(session).partitions
+
+    assert partition.unaccounted == 1

@@ -37,6 +37,20 @@ def test_a_nearer_object_replaces_the_stored_match():
     assert resolved.links[1] == (21, 0.3)
 
 
+def test_a_farther_object_does_not_replace_the_stored_match():
+    resolved = resolve_one([(21, 1.9)], {1: Known(20, 0.5), 20: Known(1, 0.5)})
+
+    assert resolved.match_id.tolist() == [20]
+    assert resolved.links == {}
+
+
+def test_a_match_seen_again_is_written_no_more():
+    resolved = resolve_one([(20, 0.7)], {1: Known(20, 0.5), 20: Known(1, 0.5)})
+
+    assert resolved.match_id.tolist() == [20]
+    assert resolved.links == {}
+
+
 def test_the_other_side_keeps_a_nearer_match_of_its_own():
     resolved = resolve_one([(20, 1.5)], {20: Known(9, 0.2)})
 
