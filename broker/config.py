@@ -21,7 +21,6 @@ PREFIX = "NIGHTJAR_"
 ROOT = Path(__file__).resolve().parent.parent
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -158,7 +157,7 @@ class RangesSettings(Section):
         int, Field(ge=5, le=5000, description="how often new offsets are asked for [ms]")
     ] = 50
     lease_s: Annotated[
-        int, Field(gt=0, description="a worker's hold on a range, above its hard limit [s]")
+        int, Field(gt=0, description="a worker's hold on a range; hard limit (60) plus 30 [s]")
     ] = 90
     ring_after_s: Annotated[
         int, Field(gt=0, description="a queued range is rung again after this time [s]")

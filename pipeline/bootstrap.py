@@ -6,10 +6,9 @@ Everything is derived from the topic registry; nothing names a topic twice.
 from collections.abc import Iterator
 
 from broker.config import Config
-from broker.kafka_admin import Acl, TopicSpec
+from broker.kafka_admin import PUBLIC_PREFIX, Acl, TopicSpec
 from pipeline import topics
 
-PUBLIC_PREFIX = "babamul."
 INPUT_RETENTION_DAYS = 7
 
 

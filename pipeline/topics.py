@@ -1,7 +1,8 @@
 """Every topic that is read or written; nothing else names one.
 
 Adding a topic is one record here: ``create_topics`` makes it, the broker's rights are derived from
-it, and the contract tests pick it up.
+it, and the tests loop over it. A second copy of an alert also needs its output bit (``tables.py``)
+and its line in ``publish.build``.
 """
 
 from collections.abc import Iterator

@@ -41,7 +41,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
     web = settings.web
     gunicorn = (PYTHON, "-m", "gunicorn", "broker.wsgi", "--bind", f"{web.host}:{web.port}")
     return (
-        Process("web", (*gunicorn, "--workers", "2", "--graceful-timeout", "30"), port=web.port),
+        Process("web", (*gunicorn, "--workers", "2"), port=web.port),
         _worker("alerts", settings.ranges.worker_processes),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),

@@ -1,7 +1,8 @@
 """The alert flow, top to bottom.
 
-``batch`` (the shared arrays) · ``decode`` · ``crossmatch`` · ``gate`` · ``classify`` · ``curves``
-and ``merge`` (light curves, transaction A1) · ``survey_match`` · ``photstats`` · ``encode`` ·
-``store`` (transaction A2) · ``publish`` (Kafka, then transaction B) · ``work`` and ``flow``
-(one range through all of them) · ``tasks`` · ``ledger`` (the books).
+``batch`` (the shared arrays, which the surveys decode into) · ``crossmatch`` · ``gate`` ·
+``classify`` · ``curves`` and ``merge`` (light curves, transaction A1) · ``survey_match`` ·
+``photstats`` · ``encode`` · ``decide`` · ``store`` (transaction A2) · ``publish`` (Kafka, then
+transaction B) · ``work`` and ``flow`` (one range through all of them) · ``tasks`` · ``ledger``
+(the books).
 """

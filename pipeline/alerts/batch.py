@@ -5,7 +5,6 @@ point. Photometry is kept in the very bytes that Postgres stores and the output 
 that a light curve is never re-encoded.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,8 +223,3 @@ class CatalogMatches:
     alert: NDArray[np.int64]
     separation_arcsec: NDArray[np.float64]
     columns: dict[str, NDArray[Any]]
-
-
-def join_rows(parts: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Concatenate packed points; an empty sequence gives an empty array of ``dtype``."""
-    return np.concatenate(parts) if parts else np.empty(0, dtype)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from broker.config import Config, RouteSettings
 from pipeline.alerts import curves, store, survey_match
 from pipeline.alerts.batch import Batch, Column
-from pipeline.alerts.classify import Classes, classify, rule_version
+from pipeline.alerts.classify import LSST_SEARCH_ARCSEC, Classes, classify, rule_version
 from pipeline.alerts.crossmatch import has_archival_source, match_catalog, require_lspsc
 from pipeline.alerts.encode import encode_candidates, encode_properties
 from pipeline.alerts.gate import gate_reasons
@@ -22,9 +22,6 @@ from pipeline.sky import Footprint, hpx29
 from pipeline.surveys import survey as survey_named
 from pipeline.surveys.record import Survey
 from pipeline.topics import class_topic, other_survey
-
-LSPSC_RADIUS_ARCSEC = 30.0
-"""Rows of the point-source catalog that the LSST flowchart looks at."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def classify_batch(
     if batch.survey == "lsst":
         require_lspsc(session)
         lspsc = match_catalog(
-            session, catalog("lspsc"), batch.ra_deg, batch.dec_deg, LSPSC_RADIUS_ARCSEC
+            session, catalog("lspsc"), batch.ra_deg, batch.dec_deg, LSST_SEARCH_ARCSEC
         )
     classes = classify(batch, lspsc, footprint, settings.route)
     gate_reason = gate_reasons(batch, settings.gate)

@@ -20,7 +20,6 @@ from pipeline.simulate.times import mjd_tai
 Record = dict[str, Any]
 
 SCHEMA_ID = 1101
-OLDER_SCHEMA_ID = 1000
 
 _PSF_PIXELS = PSF_SIDE_PX**2
 _PROCESSING_D = 0.0017

@@ -15,11 +15,6 @@ def mjd_tai(jd_utc: float) -> float:
     return jd_utc - MJD_ZERO_JD + TAI_MINUS_UTC_S / SECONDS_PER_DAY
 
 
-def jd_utc_of(mjd_tai_value: float) -> float:
-    """Return the JD (UTC) of an MJD (TAI)."""
-    return mjd_tai_value + MJD_ZERO_JD - TAI_MINUS_UTC_S / SECONDS_PER_DAY
-
-
 def unix_ms(jd_utc: float) -> int:
     """Return milliseconds since 1970 of a JD (UTC)."""
     return round((jd_utc - UNIX_EPOCH_JD_UTC) * SECONDS_PER_DAY * 1000)

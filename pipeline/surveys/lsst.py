@@ -227,7 +227,6 @@ def _forced(forced: Sequence[Sequence[Record]]) -> Points:
 
 SURVEY = Survey(
     name="lsst",
-    classes=("stellar", "hosted", "hostless", "unknown"),
     output_schema=OUTPUT_SCHEMA,
     decode=decode,
     dec_range_deg=(-90.0, 33.5),

@@ -19,8 +19,6 @@ class Survey:
     ----------
     name : str
         As in topic names, lower case.
-    classes : tuple of str
-        Last words of its topics.
     output_schema : str
         File in ``pipeline/schemas`` that its messages are written with.
     decode : callable
@@ -36,7 +34,6 @@ class Survey:
     """
 
     name: str
-    classes: tuple[str, ...]
     output_schema: str
     decode: Callable[[Sequence[Packet]], tuple[Batch, list[Rejected]]]
     dec_range_deg: tuple[float, float]

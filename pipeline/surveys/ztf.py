@@ -203,7 +203,6 @@ def _forced_points(forced: Sequence[Sequence[Record]]) -> Points:
 
 SURVEY = Survey(
     name="ztf",
-    classes=("stellar", "hosted", "hostless"),
     output_schema=OUTPUT_SCHEMA,
     decode=decode,
     dec_range_deg=(-30.0, 90.0),

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         allowed = AllowList(options["allow_list"])
         if allowed.add(schema.fingerprint, note):
             self.stdout.write(f"Allowed {schema.name} {schema.fingerprint}: {note}")
+            self.stdout.write("If its stream was stopped meanwhile: manage.py resume STREAM")
         else:
             known = allowed.notes()[schema.fingerprint]
             self.stdout.write(f"{schema.name} {schema.fingerprint} is allowed already: {known}")

@@ -8,8 +8,8 @@ import pytest
 
 from broker.avro_schema import SchemaCache
 from broker.kafka_types import Packet
+from pipeline import surveys
 from pipeline.alerts.batch import SERIES
-from pipeline.alerts.decode import decode
 from pipeline.surveys import lsst
 from tests import decode_oracle, samples
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.samples
 
 def read(survey, found):
     packets = [Packet(offset, 0, one.value) for offset, one in enumerate(found)]
-    batch, rejected = decode(survey, packets)
+    batch, rejected = surveys.survey(survey).decode(packets)
     assert rejected == []
     assert batch.packets == packets
     return batch
@@ -222,7 +222,9 @@ def test_cut_and_changed_real_packets_are_named_and_disturb_nobody(survey, load)
         bad.append(bytes(changed))
     mixed = [value, *bad, value]
 
-    batch, rejected = decode(survey, [Packet(i, 0, one) for i, one in enumerate(mixed)])
+    batch, rejected = surveys.survey(survey).decode(
+        [Packet(i, 0, one) for i, one in enumerate(mixed)]
+    )
 
     assert len(batch) + len(rejected) == len(mixed)
     assert (batch.packets[0].offset, batch.packets[-1].offset) == (0, len(mixed) - 1)
