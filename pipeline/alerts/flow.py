@@ -179,6 +179,8 @@ def _store_alerts(
     slices: dict[int, Slice],
     tally: Tally,
 ) -> None:
+    if bad_images := int(batch.bad_images.sum()):
+        log.warning("packet.bad_images", count=bad_images)
     decided = decide(session, work.survey, work.settings.route, batch, classified, merged)
     _, first = np.unique(batch.candid, return_index=True)
     first.sort()

@@ -54,10 +54,10 @@ class Resources:
 
     def close(self) -> None:
         """Close what is open; the archive's segments get their checksums."""
-        for reader in self._readers.values():
-            reader.close()
         if self._archive is not None:
             self._archive.close()
+        for reader in self._readers.values():
+            reader.close()
 
 
 @cache

@@ -230,7 +230,6 @@ def _alert_rows(
     """Yield the values of ALERT_COLUMNS, row by row."""
     size = len(batch)
     bands = [BANDS[band] if band >= 0 else None for band in batch.band.tolist()]
-    programid = batch.candidate.get("programid")
     return zip(
         [batch.survey] * size,
         batch.candid.tolist(),
@@ -245,7 +244,7 @@ def _alert_rows(
         batch.dec_deg.tolist(),
         decided.hpx29.tolist(),
         bands,
-        [None] * size if programid is None else programid.values.tolist(),
+        _programid(batch),
         _finite_or_none(batch.candidate["magpsf"].values),
         _finite_or_none(batch.score),
         decided.flags.tolist(),
@@ -272,6 +271,18 @@ def utc_from_ms(timestamp_ms: int) -> datetime:
     A producer may write any 64-bit number there, and none of them may stop a range.
     """
     return datetime.fromtimestamp(min(max(timestamp_ms, 0), LAST_TIMESTAMP_MS) / 1000, UTC)
+
+
+def _programid(batch: Batch) -> list[int | None]:
+    """Return ZTF's programid where the packet has one that fits its column."""
+    column = batch.candidate.get("programid")
+    if column is None:
+        return [None] * len(batch)
+    fits = column.valid & (np.abs(column.values) <= np.iinfo(np.int16).max)
+    return [
+        value if ok else None
+        for value, ok in zip(column.values.tolist(), fits.tolist(), strict=True)
+    ]
 
 
 def _positive_or_none(ids: NDArray[np.int64]) -> list[int | None]:
