@@ -16,6 +16,7 @@ class Batch(list):
     """As much of a batch as isolation looks at."""
 
     packets = PACKETS
+    candid = (1, 2)
 
     def take(self, index):
         return Batch(self[int(i)] for i in index)
