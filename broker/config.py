@@ -356,7 +356,8 @@ def build(
         return Config.model_validate(values)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            f"{'.'.join(str(part) for part in problem['loc'])}: "
+            + ("no such setting" if problem["type"] == "extra_forbidden" else problem["msg"])
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("wrong settings: " + "; ".join(lines)) from None

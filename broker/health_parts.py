@@ -118,7 +118,9 @@ def workers() -> list[Finding]:
     """Return which Celery workers answer, and the queues that they serve."""
     from broker.celery import app  # noqa: PLC0415 web pages without it start faster
 
-    replies = app.control.inspect(timeout=WORKER_TIMEOUT_S).active_queues() or {}
+    with app.connection(config().redis.url.get_secret_value()) as connection:
+        inspect = app.control.inspect(timeout=WORKER_TIMEOUT_S, connection=connection)
+        replies = inspect.active_queues() or {}
     queues = sorted({queue["name"] for served in replies.values() for queue in served})
     facts = {"count": len(replies), "queues": queues}
     if "alerts" not in queues:

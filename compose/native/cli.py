@@ -21,10 +21,12 @@ def main(arguments: Sequence[str]) -> int:
     home = Home.named(os.environ.get("NIGHTJAR_HOME", ".nightjar"))
     if arguments[:1] == ["supervise"]:
         return _supervise(home, arguments[1], arguments[3:])
+    from broker.config import ConfigError  # noqa: PLC0415 the supervisor must stay small
+
     options = _parser().parse_args(arguments)
     try:
         return _VERBS[options.verb](home, options)
-    except NativeError as error:
+    except (NativeError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from broker import health, health_parts
+from broker.config import config
 from broker.health import Probe
 from tests.database import run_sql
 
@@ -14,6 +15,9 @@ pytestmark = pytest.mark.integration
 def parts_found(kafka, database, monkeypatch):
     """Point the checks at this test's database; return a function that looks at every part."""
     monkeypatch.setattr(health_parts, "conninfo", lambda: database)
+    # A Redis database without the workers of whatever test runs beside this one.
+    monkeypatch.setenv("NIGHTJAR_REDIS__URL", kafka.redis_url.rpartition("/")[0] + "/9")
+    config.cache_clear()
     monkeypatch.setattr(health_parts, "pending_migrations", list)
 
     def look():
