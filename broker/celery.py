@@ -24,6 +24,7 @@ from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.migrate import PendingMigrationsError, require_streams_migrated
 from broker.ranges.claim import free_lost
+from broker.redis_transport import TRANSPORT_OPTIONS
 from broker.soft_stop import SoftStoppingWorker
 
 LIMITS_S = {
@@ -37,7 +38,6 @@ LIMITS_S = {
 """Queues with the soft and hard time limit of their tasks [s]."""
 RANGE_QUEUES = frozenset({"alerts"})
 """Their tasks work on ranges: the table is the only retry."""
-VISIBILITY_TIMEOUT_S = 7200
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
 TASK_MODULES = ("pipeline.alerts.tasks",)
@@ -91,16 +91,7 @@ app.conf.update(
     task_default_queue="notify",
     task_routes=(route,),
     task_default_priority=PRIORITY_LIVE,
-    broker_transport_options={
-        "visibility_timeout": VISIBILITY_TIMEOUT_S,  # identical everywhere: the shortest wins
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 1,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 2,
-        "socket_keepalive": True,
-        "queue_order_strategy": "priority",
-        "priority_steps": [0, 3, 6, 9],
-    },
+    broker_transport_options=TRANSPORT_OPTIONS,
     include=TASK_MODULES,
 )
 app.Worker = app.subclass_with_self(SoftStoppingWorker)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import celery
 import psycopg
 import redis as redis_client
 from django.db import connections
@@ -15,6 +16,7 @@ from redis.retry import Retry
 from broker.config import StreamsSettings, config
 from broker.kafka_health import count_brokers
 from broker.migrate import COMMAND, conninfo, pending_migrations
+from broker.redis_transport import TRANSPORT_OPTIONS
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_MS = 1000
@@ -116,11 +118,11 @@ def redis() -> list[Finding]:
 
 def workers() -> list[Finding]:
     """Return which Celery workers answer, and the queues that they serve."""
-    from broker.celery import app  # noqa: PLC0415 web pages without it start faster
-
-    with app.connection(config().redis.url.get_secret_value()) as connection:
-        inspect = app.control.inspect(timeout=WORKER_TIMEOUT_S, connection=connection)
-        replies = inspect.active_queues() or {}
+    with celery.Celery(
+        broker=config().redis.url.get_secret_value(), set_as_current=False
+    ) as asker:  # an app of its own: ours would load every task into the web process
+        asker.conf.broker_transport_options = TRANSPORT_OPTIONS
+        replies = asker.control.inspect(timeout=WORKER_TIMEOUT_S).active_queues() or {}
     queues = sorted({queue["name"] for served in replies.values() for queue in served})
     facts = {"count": len(replies), "queues": queues}
     if "alerts" not in queues:

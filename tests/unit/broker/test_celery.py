@@ -2,9 +2,10 @@
 
 import pytest
 
-from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, VISIBILITY_TIMEOUT_S, app, task
+from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, app, task
 from broker.config import config
 from broker.errors import TransientError
+from broker.redis_transport import VISIBILITY_TIMEOUT_S
 
 
 def body(packet=None):
