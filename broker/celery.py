@@ -34,6 +34,7 @@ LIMITS_S = {
     "accounts": (80, 90),
     "sinks": (320, 330),
     "plans": (350, 360),
+    "upkeep": (80, 90),
 }
 """Queues with the soft and hard time limit of their tasks [s]."""
 RANGE_QUEUES = frozenset({"alerts"})
@@ -92,12 +93,16 @@ app.conf.update(
     task_routes=(route,),
     task_default_priority=PRIORITY_LIVE,
     broker_transport_options=TRANSPORT_OPTIONS,
+    beat_schedule={},
+    beat_scheduler="celery.beat:Scheduler",  # no file: what was missed is not made up for
     include=TASK_MODULES,
 )
 app.Worker = app.subclass_with_self(SoftStoppingWorker)
 
 
-def task(name: str, *, queue: str, **options: Any) -> Callable[[Function], Function]:
+def task(
+    name: str, *, queue: str, every_s: int | None = None, **options: Any
+) -> Callable[[Function], Function]:
     """Register a function as a task; the only policy there is.
 
     Parameters
@@ -106,6 +111,9 @@ def task(name: str, *, queue: str, **options: Any) -> Callable[[Function], Funct
         ``flow.verb``; a wire contract, keep an old name as an alias for one release.
     queue : str
         Decides the time limits. Tasks of range queues are never retried by Celery.
+    every_s : int, optional
+        Beat rings for the task, without arguments, at this interval [s]. Such a task is never
+        retried, the next ring comes anyway; it must be safe beside a second copy of itself.
     options : dict
         Passed to Celery, for example ``bind=True``.
     """
@@ -116,7 +124,14 @@ def task(name: str, *, queue: str, **options: Any) -> Callable[[Function], Funct
         "soft_time_limit": soft_s,
         "time_limit": hard_s,
     }
-    if queue not in RANGE_QUEUES:
+    if every_s is not None:
+        # A ring that nobody answered is worthless once the next one comes.
+        app.conf.beat_schedule[name] = {
+            "task": name,
+            "schedule": every_s,
+            "options": {"expires": every_s, "ignore_result": True},
+        }
+    elif queue not in RANGE_QUEUES:
         policy |= {
             "autoretry_for": (TransientError,),
             "retry_backoff": True,

@@ -9,7 +9,7 @@ from compose.native.home import ROOT
 
 PYTHON = sys.executable
 MANAGE = (PYTHON, str(ROOT / "manage.py"))
-CELERY = (PYTHON, "-m", "celery", "-A", "broker.celery", "worker", "--loglevel", "WARNING")
+CELERY = (PYTHON, "-m", "celery", "-A", "broker.celery")
 SOFT_STOP = {"REMAP_SIGTERM": "SIGQUIT"}
 """SIGTERM then means: finish or put back what is at hand (Celery's soft shutdown)."""
 
@@ -43,12 +43,24 @@ def processes(settings: Config) -> tuple[Process, ...]:
     return (
         Process("web", (*gunicorn, "--workers", "2"), port=web.port),
         _worker("alerts", settings.ranges.worker_processes),
+        _worker("upkeep", 1),
+        Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),
     )
 
 
 def _worker(queue: str, concurrency: int) -> Process:
-    options = ("-Q", queue, "--concurrency", str(concurrency), "--pool", "prefork")
+    options = (
+        "worker",
+        "--loglevel",
+        "WARNING",
+        "-Q",
+        queue,
+        "--concurrency",
+        str(concurrency),
+        "--pool",
+        "prefork",
+    )
     names = ("--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle")
     return Process(f"worker-{queue}", (*CELERY, *options, *names), SOFT_STOP)

@@ -24,6 +24,7 @@ def registered():
     for name in names:
         app.tasks.pop(name, None)
         QUEUE_OF.pop(name)
+        app.conf.beat_schedule.pop(name, None)
 
 
 def test_only_json_crosses_redis_and_results_do_not():
@@ -61,6 +62,13 @@ def test_range_tasks_are_never_retried_by_celery(registered):
     assert not getattr(registered("test.range", queue="alerts"), "autoretry_for", ())
     assert set(RANGE_QUEUES) == {"alerts"}
     assert registered("test.row", queue="notify").autoretry_for == (TransientError,)
+
+
+def test_beat_rings_for_a_periodic_task_and_nobody_hears_an_old_ring(registered):
+    made = registered("test.upkeep", queue="upkeep", every_s=10)
+    rung = app.conf.beat_schedule["test.upkeep"]
+    assert (rung["task"], rung["schedule"], rung["options"]["expires"]) == (made.name, 10, 10)
+    assert not getattr(made, "autoretry_for", ())
 
 
 def test_a_task_refuses_packets(registered):
