@@ -1,6 +1,7 @@
 """The alert flow's Celery tasks."""
 
 import logging
+import time
 
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -33,17 +34,21 @@ def process(
     replay_id: int = 0,
 ) -> None:
     """Carry one range of packets from Kafka to their topics; safe to repeat: the table decides."""
+    began_cpu_s = time.thread_time()
     held = claim(stream, topic, partition, first, replay_id, owner=self.request.id)
     if held is None:
         return
     failpoint("after_claim")
     name = f"{topic}[{partition}] {first}-{last}"
     with structlog.contextvars.bound_contextvars(stream=stream, range=name):
-        work_on(held)
+        work_on(held, began_cpu_s)
 
 
-def work_on(held: Claim) -> None:
-    """Work on a claimed range and say in its row what became of it."""
+def work_on(held: Claim, began_cpu_s: float) -> None:
+    """Work on a claimed range and say in its row what became of it.
+
+    ``began_cpu_s`` is this thread's CPU time when the task began [s], for its line in the log.
+    """
     try:
         work = _open(held)
         flow.carry(work)
@@ -64,7 +69,8 @@ def work_on(held: Claim) -> None:
         )
         release(held, error, infrastructure=for_want)
     else:
-        log.info("range.done", **vars(work.tally), **_milliseconds(work))
+        task_cpu_ms = round(1e3 * (time.thread_time() - began_cpu_s), 2)
+        log.info("range.done", **vars(work.tally), **_milliseconds(work), task_cpu_ms=task_cpu_ms)
 
 
 def _open(held: Claim) -> RangeWork:
@@ -76,7 +82,8 @@ def _open(held: Claim) -> RangeWork:
 
 
 def _milliseconds(work: RangeWork) -> dict[str, float]:
-    return {f"{name}_ms": round(1e3 * spent, 1) for name, spent in work.stage_s.items()}
+    wall = {f"{name}_ms": round(1e3 * spent, 1) for name, spent in work.stage_s.items()}
+    return wall | {f"{name}_cpu_ms": round(1e3 * s, 2) for name, s in work.stage_cpu_s.items()}
 
 
 @worker_starting

@@ -53,16 +53,21 @@ class RangeWork:
     tally: Tally = field(default_factory=Tally)
     stage_s: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, for the log and the benchmark."""
+    stage_cpu_s: dict[str, float] = field(default_factory=dict)
+    """This thread's CPU seconds by step; servers and clients' own threads are not in it."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time of the enclosed lines to the step ``name``."""
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
-            elapsed_s = time.perf_counter() - began
-            self.stage_s[name] = self.stage_s.get(name, 0.0) + elapsed_s
+            for spent, took_s in (
+                (self.stage_s, time.perf_counter() - began),
+                (self.stage_cpu_s, time.thread_time() - began_cpu),
+            ):
+                spent[name] = spent.get(name, 0.0) + took_s
 
 
 def split(
