@@ -306,6 +306,18 @@ class TestingSettings(Section):
     failpoint: Annotated[
         str, Field(description="name[:n]: kill this process at its n-th pass of that point")
     ] = ""
+    poison: Annotated[
+        str,
+        Field(
+            description="way:candid,…: packets that kill, hang or stick (hang in C) their worker"
+        ),
+    ] = ""
+    soft_limit_s: Annotated[
+        int, Field(ge=0, description="of tasks that work on ranges; 0: that of their queue [s]")
+    ] = 0
+    hard_limit_s: Annotated[
+        int, Field(ge=0, description="of tasks that work on ranges; 0: that of their queue [s]")
+    ] = 0
     samples: Annotated[str, Field(description="folder of real sample packets for the tests")] = (
         "../shared/data"
     )

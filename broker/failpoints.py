@@ -1,8 +1,10 @@
-"""Named places where a fault test makes a process die as if its plug were pulled."""
+"""Named places and packets at which a fault test makes a process die or hang."""
 
 import os
 import signal
+import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from broker.config import config
@@ -31,7 +33,7 @@ def failpoint(name: str) -> None:
         return
     _passes[name] += 1
     if _passes[name] == wanted[1]:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _kill()
 
 
 def parse(text: str) -> tuple[str, int] | None:
@@ -51,6 +53,56 @@ def parse(text: str) -> tuple[str, int] | None:
     if nth < 1:
         raise ValueError(f"testing.failpoint: pass {nth} of {name} never comes")
     return name, nth
+
+
+def strike(candids: Iterable[int]) -> None:
+    """Suffer what the setting ``testing.poison`` wants of the first of these packets it names."""
+    poison = _poison()
+    if not poison:
+        return
+    for candid in candids:
+        if candid in poison:
+            _STRIKES[poison[candid]]()
+
+
+def parse_poison(text: str) -> dict[int, str]:
+    """Return the candids of ``way:candid,way:candid…`` with the way in which each strikes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way, or a candid is no number.
+    """
+    found = {}
+    for part in filter(None, text.split(",")):
+        way, _, candid = part.partition(":")
+        if way not in _STRIKES:
+            raise ValueError(f"testing.poison: no way {way!r}; known: {', '.join(_STRIKES)}")
+        found[int(candid)] = way
+    return found
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _hang() -> None:
+    while True:
+        time.sleep(1.0)  # a wait that a soft time limit ends
+
+
+def _stick() -> None:
+    """Hang like compiled code that never returns: no signal handler runs, so no soft limit."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    _hang()
+
+
+_STRIKES: Mapping[str, Callable[[], None]] = {"kill": _kill, "hang": _hang, "stick": _stick}
+
+
+@cache
+def _poison() -> dict[int, str]:
+    return parse_poison(config().testing.poison)
 
 
 @cache

@@ -12,7 +12,7 @@ from broker.archive import Slice
 from broker.db import transaction
 from broker.dead_letters import Letter
 from broker.errors import TransientError
-from broker.failpoints import failpoint
+from broker.failpoints import failpoint, strike
 from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet, ReadResult
 from broker.ranges.claim import finish, still_mine
@@ -81,6 +81,7 @@ def _bury_expired(work: RangeWork, first: int, last: int) -> None:
 def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_last: bool) -> None:
     with work.stage("decode"):
         batch, rejected = work.survey.decode(part.packets)
+    strike(batch.candid)
     with work.stage("archive"):
         slices = _archive(work, part.packets)
     failpoint("after_archive")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, app, task
-from broker.config import config
+from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, app, limits_s, task
+from broker.config import Config, config
 from broker.errors import TransientError
 from broker.redis_transport import VISIBILITY_TIMEOUT_S
 
@@ -56,6 +56,13 @@ def test_every_queue_gives_its_limits(registered, queue):
     made = registered(f"test.{queue}", queue=queue)
     assert (made.soft_time_limit, made.time_limit) == LIMITS_S[queue]
     assert app.amqp.router.route({}, made.name)["queue"].name == queue
+
+
+def test_a_fault_test_shortens_the_limits_of_range_tasks_alone(monkeypatch):
+    short = Config.model_validate({"testing": {"soft_limit_s": 3, "hard_limit_s": 5}})
+    monkeypatch.setattr("broker.celery.config", lambda: short)
+    assert limits_s("alerts") == (3, 5)
+    assert limits_s("plans") == LIMITS_S["plans"]
 
 
 def test_range_tasks_are_never_retried_by_celery(registered):

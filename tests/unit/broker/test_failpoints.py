@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from broker.failpoints import FAILPOINTS, parse
+from broker.failpoints import FAILPOINTS, parse, parse_poison
 
 PASSES = """
 from broker.failpoints import failpoint
@@ -49,3 +49,66 @@ def test_names_and_passes_are_read():
 def test_a_point_that_never_comes_is_an_error(text):
     with pytest.raises(ValueError):
         parse(text)
+
+
+STRUCK = """
+import signal
+from broker.failpoints import strike
+def interrupt(*_):
+    raise TimeoutError
+signal.signal(signal.SIGALRM, interrupt)
+print("ready", flush=True)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+try:
+    strike([11, 12, 13])
+    print("unharmed", flush=True)
+except TimeoutError:
+    print("interrupted", flush=True)
+"""
+
+
+def struck(poison):
+    return subprocess.Popen(
+        [sys.executable, "-c", STRUCK],
+        env={"NIGHTJAR_TESTING__POISON": poison, "PYTHONPATH": "."},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_deadly_packet_kills_its_process():
+    process = struck("kill:12")
+    assert process.communicate()[0] == "ready\n"
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_hanging_packet_hangs_until_a_signal_interrupts_it():
+    assert struck("hang:13").communicate()[0] == "ready\ninterrupted\n"
+
+
+@pytest.mark.slow
+def test_a_packet_that_sticks_is_not_interrupted_by_any_signal():
+    process = struck("stick:11")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(3.0)
+    process.kill()
+    assert process.communicate()[0] == "ready\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("poison", ["", "kill:14,hang:15"])
+def test_other_packets_do_no_harm(poison):
+    assert struck(poison).communicate()[0] == "ready\nunharmed\n"
+
+
+def test_poison_is_read():
+    assert parse_poison("") == {}
+    assert parse_poison("kill:3100,stick:-7") == {3100: "kill", -7: "stick"}
+
+
+@pytest.mark.parametrize("text", ["drown:1", "kill", "kill:x"])
+def test_poison_that_cannot_be_is_an_error(text):
+    with pytest.raises(ValueError):
+        parse_poison(text)
