@@ -1,5 +1,6 @@
 """The stream side of Postgres: engine, declarative base, transactions, bulk COPY."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -7,11 +8,18 @@ from functools import cache
 from typing import Any, ClassVar
 
 import psycopg
-from sqlalchemy import BigInteger, DateTime, Engine, MetaData, Text, create_engine
+from sqlalchemy import BigInteger, DateTime, Engine, MetaData, Text, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from broker.config import config
+
+PING_AFTER_S = 1.0
+"""A connection that rested longer is tried before it is used; sooner, the try would be one of four
+round trips of a short transaction, and a range has seven of them."""
+_RESTED_SINCE = "nightjar.rested_since"
+_TIMEOUT_S = "nightjar.statement_timeout_s"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,9 +51,8 @@ def sqlalchemy_url(url: str) -> str:
 def engine() -> Engine:
     """Return this process's engine; make it after the fork, never before."""
     settings = config().postgres
-    return create_engine(
+    made = create_engine(
         sqlalchemy_url(settings.url.get_secret_value()),
-        pool_pre_ping=True,
         pool_size=1,
         max_overflow=4,
         connect_args={
@@ -54,6 +61,25 @@ def engine() -> Engine:
             "options": f"-c statement_timeout={settings.statement_timeout_s * 1000} -c jit=off",
         },
     )
+    event.listen(made, "checkin", _note_rest)
+    event.listen(made, "checkout", _try_rested)
+    return made
+
+
+def _note_rest(_: Any, record: Any) -> None:
+    record.info[_RESTED_SINCE] = time.monotonic()
+
+
+def _try_rested(connection: Any, record: Any, _: Any) -> None:
+    """Make the pool replace a connection whose server went away while it rested."""
+    rested_since = record.info.get(_RESTED_SINCE)
+    if rested_since is None or time.monotonic() - rested_since < PING_AFTER_S:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error
 
 
 @cache
@@ -70,12 +96,22 @@ def transaction(*, statement_timeout_s: int | None = None) -> Iterator[Session]:
     statement_timeout_s : int, optional
         Longest statement in this transaction [s]; the process's default when not given.
     """
-    with _sessions().begin() as session:
-        if statement_timeout_s is not None:
-            session.connection().exec_driver_sql(
-                f"SET LOCAL statement_timeout = {int(statement_timeout_s) * 1000}"
-            )
-        yield session
+    default_s = config().postgres.statement_timeout_s
+    wanted_s = statement_timeout_s or default_s
+    known: dict[Any, Any] = {}
+    try:
+        with _sessions().begin() as session:
+            known = session.connection().connection.info
+            if known.get(_TIMEOUT_S, default_s) != wanted_s:
+                # The connection keeps it: all of a worker's transactions want the same.
+                session.connection().exec_driver_sql(
+                    f"SET statement_timeout = {int(wanted_s) * 1000}"
+                )
+                known[_TIMEOUT_S] = wanted_s
+            yield session
+    except BaseException:
+        known[_TIMEOUT_S] = None  # a rollback takes the setting back too
+        raise
 
 
 def cursor(session: Session) -> psycopg.Cursor[tuple[Any, ...]]:

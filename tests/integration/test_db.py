@@ -1,0 +1,63 @@
+"""Transactions of the stream side: their statement limit, and connections that died at rest."""
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from broker import db
+from broker.db import transaction
+from tests.database import run_sql
+
+DEFAULT_S = 60
+
+
+def limit_s(**options: int) -> int:
+    with transaction(**options) as session:
+        return int(
+            session.scalar(
+                text("SELECT setting::int / 1000 FROM pg_settings WHERE name = 'statement_timeout'")
+            )
+        )
+
+
+def backend() -> int:
+    with transaction() as session:
+        return int(session.scalar(text("SELECT pg_backend_pid()")))
+
+
+def test_each_transaction_has_the_limit_that_it_asked_for(database: str):
+    assert [limit_s(), limit_s(statement_timeout_s=7), limit_s(statement_timeout_s=7)] == [
+        DEFAULT_S,
+        7,
+        7,
+    ]
+    assert [limit_s(), limit_s(statement_timeout_s=3)] == [DEFAULT_S, 3]
+
+
+def test_a_limit_that_was_rolled_back_is_set_again(database: str):
+    with pytest.raises(ZeroDivisionError), transaction(statement_timeout_s=7):
+        raise ZeroDivisionError
+    assert limit_s(statement_timeout_s=7) == 7
+
+    with pytest.raises(ZeroDivisionError), transaction():
+        raise ZeroDivisionError
+    assert limit_s() == DEFAULT_S
+
+
+def test_a_connection_that_died_at_rest_is_replaced(database: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(db, "PING_AFTER_S", 0.0)
+    first = backend()
+    run_sql(database, f"SELECT pg_terminate_backend({first})")
+
+    assert backend() != first
+
+
+def test_a_connection_that_dies_in_use_says_so_and_the_next_is_new(database: str):
+    first = backend()
+    run_sql(database, f"SELECT pg_terminate_backend({first})")
+
+    with pytest.raises(Exception, match="terminat") as raised:
+        backend()
+
+    assert isinstance(raised.value.__cause__, psycopg.OperationalError)
+    assert backend() != first
