@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from broker.archive import Slice
 from broker.db import copy_rows, cursor
+from pipeline.alerts import moves
 from pipeline.alerts.batch import BANDS, Batch, Column
 from pipeline.surveys.record import Survey
 
@@ -151,6 +152,8 @@ def insert_duplicates(
 ) -> int:
     """Record packets whose alert came under other coordinates; return how many there are.
 
+    An alert that still waits in a topic that was made anew moves here, and its packet is none.
+
     Parameters
     ----------
     packets : sequence of (candid, offset)
@@ -165,20 +168,25 @@ def insert_duplicates(
         return 0
     with cursor(session) as cur:
         cur.execute(
-            "SELECT candid, id, source_id, source_partition, source_offset FROM alerts"
+            "SELECT candid, id, source_id, source_partition, source_offset, pending FROM alerts"
             " WHERE survey = %s AND candid = ANY(%s)",
             (survey, [candid for candid, _ in packets]),
             binary=True,
         )
         owners = {row[0]: row[1:] for row in cur}
-        for candid, offset in packets:
+        copies: list[tuple[int, int]] = []
+        strayed: dict[int, int] = {}
+        for candid, offset in sorted(packets, key=lambda packet: packet[1]):
             if candid not in owners:
                 raise PlaceTakenError(f"{candid} at offset {offset}: another alert came from there")
-        copies = [
-            (offset, owners[candid][0])
-            for candid, offset in packets
-            if owners[candid][1:] != (source.id, source.partition, offset)
-        ]
+            alert_id, *place, pending = owners[candid]
+            if place != [source.id, source.partition, offset]:
+                copies.append((offset, alert_id))
+                if pending and place[0] != source.id:
+                    strayed.setdefault(alert_id, offset)
+        if strayed:
+            moved = moves.follow(cur, source.id, source.partition, strayed)
+            copies = [c for c in copies if c[1] not in moved or c[0] != strayed[c[1]]]
         cur.execute(
             "INSERT INTO alert_duplicates (source_id, source_partition, source_offset, alert_id)"
             " SELECT %s, %s, * FROM unnest(%s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING",

@@ -33,14 +33,14 @@ def answer(monkeypatch):
 
 
 def test_a_copy_under_other_coordinates_is_recorded(answer):
-    cursor = answer((77, 5, 3, 0, 10))
+    cursor = answer((77, 5, 3, 0, 10, 0))
 
     assert store.insert_duplicates(None, "ztf", HERE, [(77, 12)]) == 1
     assert cursor.written == [(3, 0, [12], [5])]
 
 
 def test_the_packet_of_the_alert_itself_is_no_duplicate(answer):
-    answer((77, 5, 3, 0, 10))
+    answer((77, 5, 3, 0, 10, 0))
 
     assert store.insert_duplicates(None, "ztf", HERE, [(77, 10)]) == 0
 
