@@ -11,11 +11,21 @@ from typing import Any, NamedTuple
 
 import fastavro
 
-from broker.avro_schema import SchemaCache, SchemaError, WriterSchema, writer_schema_of_text
+from broker.avro_arrays import MalformedError, TooManyItemsError
+from broker.avro_schema import (
+    MAX_SCHEMA_BYTES,
+    SchemaCache,
+    SchemaError,
+    WriterSchema,
+    writer_schema_of_text,
+)
 
 MAX_VALUE_BYTES = 8 * 2**20
 MAX_INFLATED_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = MAX_SCHEMA_BYTES + 2**16
 MAX_KNOWN_HEADERS = 64
+MAX_KNOWN_HEADER_BYTES = 2**17
+"""Longer headers are not remembered; ZTF's have 20 kB."""
 
 CONTAINER_MAGIC = b"Obj\x01"
 CONFLUENT_PREFIX = struct.Struct(">bI")
@@ -55,8 +65,10 @@ def read_datum(schema: WriterSchema, value: bytes, first: int, last: int) -> Any
     ------
     UnreadableError
         ``truncated`` when the bytes end before the datum, ``bad_value`` when they do not fit the
-        schema or the datum ends before the bytes.
+        schema or the datum ends before the bytes, ``array_too_long`` before any of it is decoded.
     """
+    if last - first > schema.harmless_bytes:
+        _refuse_long_arrays(schema, value, first, last)
     stream = io.BytesIO(value)
     stream.seek(first)
     try:
@@ -72,6 +84,15 @@ def read_datum(schema: WriterSchema, value: bytes, first: int, last: int) -> Any
     if stream.tell() < last:
         raise UnreadableError("bad_value", f"{last - stream.tell()} bytes follow the record")
     return datum
+
+
+def _refuse_long_arrays(schema: WriterSchema, value: bytes, first: int, last: int) -> None:
+    try:
+        schema.arrays.check(value, first, last)
+    except TooManyItemsError as error:
+        raise UnreadableError("array_too_long", str(error)) from error
+    except MalformedError as error:
+        raise UnreadableError("bad_value", f"the bytes do not fit the schema: {error}") from error
 
 
 def read_confluent(schemas: SchemaCache, value: bytes) -> Any:
@@ -104,7 +125,8 @@ class Containers:
 
     Everything before the 16-byte sync marker is the same in all packets of one writer, and parsing
     it costs more than the record. ``is_allowed`` takes a fingerprint; it is asked each time, so
-    that an operator's new entry in the allow-list takes effect at once.
+    that an operator's new entry in the allow-list takes effect at once. Only allowed headers are
+    remembered: strangers could fill the memory with theirs.
     """
 
     def __init__(self, is_allowed: Callable[[str], bool]) -> None:
@@ -121,12 +143,6 @@ class Containers:
             ``too_large`` or ``bad_value``.
         """
         (schema, codec), start = self._header(value)
-        if not self._is_allowed(schema.fingerprint):
-            raise UnreadableError(
-                "schema_not_allowed",
-                f"schema {schema.name}, fingerprint {schema.fingerprint}, is not on the "
-                "allow-list; manage.py accept_schema FILE adds it",
-            )
         first, last = _only_block(value, start)
         if codec == "null":
             return read_datum(schema, value, first, last)
@@ -136,12 +152,23 @@ class Containers:
     def _header(self, value: bytes) -> tuple[_Header, int]:
         for known, header in self._known.items():
             if value.startswith(known):
+                self._require_allowed(header.schema)
                 return header, len(known) + _SYNC_BYTES
         header, start = _parse_header(value)
-        if len(self._known) >= MAX_KNOWN_HEADERS:
-            self._known.pop(next(iter(self._known)))
-        self._known[value[: start - _SYNC_BYTES]] = header
+        self._require_allowed(header.schema)
+        if start <= MAX_KNOWN_HEADER_BYTES:
+            if len(self._known) >= MAX_KNOWN_HEADERS:
+                self._known.pop(next(iter(self._known)))
+            self._known[value[: start - _SYNC_BYTES]] = header
         return header, start
+
+    def _require_allowed(self, schema: WriterSchema) -> None:
+        if not self._is_allowed(schema.fingerprint):
+            raise UnreadableError(
+                "schema_not_allowed",
+                f"schema {schema.name}, fingerprint {schema.fingerprint}, is not on the "
+                "allow-list; manage.py accept_schema FILE adds it",
+            )
 
 
 def container_schema(value: bytes) -> WriterSchema:
@@ -154,10 +181,13 @@ def _parse_header(value: bytes) -> tuple[_Header, int]:
     if not value.startswith(CONTAINER_MAGIC):
         reason = "truncated" if CONTAINER_MAGIC.startswith(value) else "bad_value"
         raise UnreadableError(reason, f"{value[:4]!r} does not begin an Avro container")
-    stream = io.BytesIO(value)
+    stream = io.BytesIO(value[:MAX_HEADER_BYTES])
     try:
         meta = fastavro.schemaless_reader(stream, _HEADER, None)["meta"]
     except EOFError as error:
+        if len(value) > MAX_HEADER_BYTES:
+            message = f"the container's header has more than {MAX_HEADER_BYTES} bytes"
+            raise UnreadableError("too_large", message) from error
         raise UnreadableError("truncated", "the bytes end inside the container's header") from error
     except _MISFITS as error:
         raise UnreadableError("bad_value", f"the container's header: {error!r}") from error

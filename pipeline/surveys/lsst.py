@@ -67,9 +67,9 @@ def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     return decode_packets(packets, _read, _to_batch)
 
 
-def _read(value: bytes) -> Record:
+def _read(value: bytes) -> dict[str, Any]:
     is_container = value.startswith(CONTAINER_MAGIC)
-    record: Record = (
+    record: dict[str, Any] = (
         _containers().read(value) if is_container else read_confluent(_schemas(), value)
     )
     return _renamed(record) if _OLD_NAME in record["diaSource"] else record
@@ -110,7 +110,7 @@ def directory_schema(folder: str, schema_id: int) -> Any:
     return load_definition(project_path(folder) / f"{schema_id}.avsc")
 
 
-def _renamed(record: Record) -> Record:
+def _renamed(record: Record) -> dict[str, Any]:
     found = dict(record)
     found["diaSource"] = _modern(record["diaSource"])
     for name in ("prvDiaSources", "prvDiaForcedSources"):

@@ -1,9 +1,7 @@
 """Containers and Confluent framing: one record, all of it, nothing more, within limits."""
 
 import struct
-import zlib
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from broker.avro import Containers, UnreadableError, container_schema, read_confluent, read_datum
 from broker.avro_schema import SchemaCache, writer_schema
 from broker.dead_letters import REASONS
+from tests.hostile import deflate, snappy, zigzag
 from tests.samples import container
 
 ALERT = {
@@ -29,13 +28,6 @@ SYNC = VALUE[-16:]
 HEADER = VALUE[: VALUE.index(SYNC)]
 
 
-def zigzag(number):
-    number, out = (number << 1) ^ (number >> 63), b""
-    while number > 0x7F:
-        number, out = number >> 7, out + bytes([number & 0x7F | 0x80])
-    return out + bytes([number])
-
-
 def block(body, count=1, sync=SYNC, size=None):
     size = len(body) if size is None else size
     return zigzag(count) + zigzag(size) + body + sync
@@ -48,15 +40,6 @@ def with_codec(codec, body):
 
 def body_of(value):
     return value[len(HEADER) + 16 + 3 : -16]
-
-
-def snappy(body):
-    packed = pa.Codec("snappy").compress(body, asbytes=True)
-    return packed + zlib.crc32(body).to_bytes(4, "big")
-
-
-def deflate(body):
-    return zlib.compress(body)[2:-4]
 
 
 def read(value, allowed=lambda _: True):
@@ -87,6 +70,19 @@ def test_a_header_seen_before_gives_the_same_record_under_another_marker():
     found = [containers.read(VALUE), containers.read(container(ALERT, other))]
 
     assert found == [RECORD, other]
+
+
+def test_only_short_headers_of_allowed_schemas_are_remembered():
+    allowed = {container_schema(VALUE).fingerprint}
+    containers = Containers(allowed.__contains__)
+    other = {**ALERT, "name": "Other"}
+    for i in range(5):
+        with pytest.raises(UnreadableError):
+            containers.read(container({**other, "doc": str(i)}, RECORD))
+    assert containers.read(container({**ALERT, "doc": "x" * 2**17}, RECORD)) == RECORD
+    assert containers.read(VALUE) == RECORD
+
+    assert list(containers._known) == [HEADER]
 
 
 def test_more_headers_than_are_remembered_are_still_read():
@@ -141,6 +137,8 @@ def test_a_container_cut_anywhere_is_truncated(length):
         (b'{"a": 1}', "bad_value"),
         (with_codec(b"zstandard", body_of(VALUE)), "bad_value"),
         (VALUE.replace(b'"long"', b'"lung"'), "schema_not_allowed"),
+        (b"Obj\x01" + zigzag(2**21) + b"\x02k\0" * 2**21, "too_large"),
+        (container({**ALERT, "doc": "x" * 2**21}, RECORD), "too_large"),
         (with_codec(b"deflate", deflate(bytes(17 * 2**20))), "too_large"),
         (with_codec(b"deflate", deflate(body_of(VALUE))[:-3]), "truncated"),
         (with_codec(b"deflate", b"\xff" * 30), "bad_value"),
@@ -153,6 +151,7 @@ def test_a_container_cut_anywhere_is_truncated(length):
         *("two records", "two blocks", "a byte behind", "no block", "count 0", "count -1"),
         *("size -1", "huge size", "foreign marker", "longer than its record", "shorter"),
         *("endless number", "other version", "JSON", "other codec", "broken schema"),
+        *("endless header", "huge schema"),
         *("deflate bomb", "cut deflate", "no deflate", "snappy bomb", "wrong checksum"),
         *("no snappy", "empty snappy"),
     ],

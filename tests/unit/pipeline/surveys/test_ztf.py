@@ -186,7 +186,7 @@ def test_ten_thousand_rows_pass_and_one_more_does_not():
     assert len(only(alert(prv_candidates=[row(diffmaglim=20.0)] * 10_000)).limits.rows) == 10_000
     reason, message = why(alert(prv_candidates=[row()] * 10_001))
 
-    assert (reason, message) == ("array_too_long", "prv_candidates: 10001 rows")
+    assert (reason, message) == ("array_too_long", "prv_candidates: 10001 rows; at most 10000")
 
 
 @pytest.mark.parametrize(
