@@ -71,29 +71,42 @@ class Acl:
     operations: tuple[str, ...]
 
 
-def ensure_acls(bindings: Iterable[Acl]) -> list[str]:
-    """Grant what is not granted yet; return a line for each right that is new."""
+def ensure_acls(rights: Iterable[Acl], *, is_exact: bool = False) -> list[str]:
+    """Grant what is not granted yet; return a line for each right that changed.
+
+    Parameters
+    ----------
+    rights : iterable of Acl
+        What the principals in them may do.
+    is_exact : bool
+        Also take every other right, and every denial, of these principals: whoever gave it did so
+        behind our back.
+    """
     admin = admin_client()
-    every = [binding for acl in bindings for binding in _bindings(acl)]
-    wanted = list({_key(binding): binding for binding in every}.values())  # twice is refused
+    every = [binding for acl in rights for binding in _bindings(acl)]
+    wanted = {_key(binding): binding for binding in every}  # twice is refused
     present = {
-        _key(binding)
-        for principal in sorted({binding.principal for binding in wanted})
+        _key(binding): binding
+        for principal in sorted({binding.principal for binding in every})
         for binding in answer(admin.describe_acls(_all_of(principal), request_timeout=REQUEST_S))
     }
-    new = [binding for binding in wanted if _key(binding) not in present]
-    if new:
-        for future in admin.create_acls(new, request_timeout=REQUEST_S).values():
+    missing = [binding for key, binding in wanted.items() if key not in present]
+    if missing:
+        for future in admin.create_acls(missing, request_timeout=REQUEST_S).values():
+            answer(future)
+    extra = [binding for key, binding in present.items() if key not in wanted] if is_exact else []
+    if extra:
+        filters = [_only(binding) for binding in extra]
+        for future in admin.delete_acls(filters, request_timeout=REQUEST_S).values():
             answer(future)
     return [
-        f"{binding.principal} may {binding.operation.name} {binding.restype.name.lower()} "
-        f"{binding.name}{'*' if binding.resource_pattern_type.name == 'PREFIXED' else ''}"
-        for binding in new
+        *(f"{binding.principal} may {_told(binding)}" for binding in missing),
+        *(f"taken from {binding.principal}: {_told(binding)}" for binding in extra),
     ]
 
 
 def grant_reader(principal: str, password: str, group_prefix: str) -> None:
-    """Let a person read the public topics with consumer groups of their own prefix.
+    """Let a person read the public topics with consumer groups of their own prefix; no more.
 
     Parameters
     ----------
@@ -112,7 +125,8 @@ def grant_reader(principal: str, password: str, group_prefix: str) -> None:
         [
             Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=("READ", "DESCRIBE")),
             Acl(principal, "group", group_prefix, is_prefix=True, operations=("READ",)),
-        ]
+        ],
+        is_exact=True,
     )
 
 
@@ -167,12 +181,34 @@ def _all_of(principal: str) -> AclBindingFilter:
     )
 
 
+def _only(binding: AclBinding) -> AclBindingFilter:
+    """Return the filter that this binding alone matches."""
+    return AclBindingFilter(
+        binding.restype,
+        binding.name,
+        binding.resource_pattern_type,
+        binding.principal,
+        binding.host,
+        binding.operation,
+        binding.permission_type,
+    )
+
+
+def _told(binding: AclBinding) -> str:
+    denied = "not " if binding.permission_type is AclPermissionType.DENY else ""
+    star = "*" if binding.resource_pattern_type is ResourcePatternType.PREFIXED else ""
+    where = "" if binding.host == "*" else f" from {binding.host}"
+    kind = binding.restype.name.lower()
+    return f"{denied}{binding.operation.name} {kind} {binding.name}{star}{where}"
+
+
 def _key(binding: AclBinding) -> tuple[Any, ...]:
     return (
         binding.restype,
         binding.name,
         binding.resource_pattern_type,
         binding.principal,
+        binding.host,
         binding.operation,
         binding.permission_type,
     )

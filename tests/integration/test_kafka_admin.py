@@ -250,6 +250,55 @@ def test_a_second_bootstrap_changes_nothing(kafka):
     assert (ensure_topics(specs), ensure_acls(rights)) == ([], [])
 
 
+def _bind(principal, name, *, host="*", denied=False):
+    """Give or deny a right behind the back of ``ensure_acls``."""
+    permission = AclPermissionType.DENY if denied else AclPermissionType.ALLOW
+    binding = AclBinding(
+        ResourceType.TOPIC,
+        name,
+        ResourcePatternType.LITERAL,
+        f"User:{principal}",
+        host,
+        AclOperation.READ,
+        permission,
+    )
+    admin = AdminClient(wire.own_connection("admin"))  # what it was asked dies with it
+    admin.create_acls([binding])[binding].result(PATIENCE_S)
+
+
+def test_exact_rights_take_what_was_given_and_denied_behind_our_back(kafka):
+    name, stranger = (f"nightjar-test-{uuid.uuid4().hex[:8]}" for _ in range(2))
+    rights = [Acl(name, "topic", "babamul.x", is_prefix=False, operations=("READ",))]
+    _bind(stranger, "babamul.x")
+    _bind(name, "babamul.x", host="127.0.0.9")
+    _bind(name, "babamul.secret")
+    _bind(name, "babamul.x", denied=True)
+
+    lines = ensure_acls(rights, is_exact=True)
+
+    assert lines[0] == f"User:{name} may READ topic babamul.x"
+    assert set(lines[1:]) == {
+        f"taken from User:{name}: READ topic babamul.x from 127.0.0.9",
+        f"taken from User:{name}: READ topic babamul.secret",
+        f"taken from User:{name}: not READ topic babamul.x",
+    }
+    assert ensure_acls(rights, is_exact=True) == []
+    assert (
+        ensure_acls([Acl(stranger, "topic", "babamul.x", is_prefix=False, operations=("READ",))])
+        == []
+    )  # nothing was missing: a stranger's right was left alone
+
+
+def test_rights_that_are_not_exact_leave_others_in_place(kafka):
+    name = f"nightjar-test-{uuid.uuid4().hex[:8]}"
+    _bind(name, "babamul.secret")
+
+    ensure_acls([Acl(name, "topic", "babamul.x", is_prefix=False, operations=("READ",))])
+
+    secret = [Acl(name, "topic", "babamul.secret", is_prefix=False, operations=("READ",))]
+    assert ensure_acls(secret) == []
+
+
 def test_a_changed_retention_is_applied(kafka):
     name = f"nightjar-test-{uuid.uuid4().hex[:8]}"
     ensure_topics([TopicSpec(name, 1, DAY_MS)])

@@ -21,6 +21,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--input", nargs="*", default=[], metavar="TOPIC", help="input topics to make as well"
         )
+        parser.add_argument(
+            "--exact",
+            action="store_true",
+            help="also take every other right, and every denial, of our principals",
+        )
 
     def handle(self, **options: Any) -> None:
         settings = config()
@@ -29,7 +34,10 @@ class Command(BaseCommand):
             *bootstrap.fixed_input_topics(settings),
             *(bootstrap.input_topic(settings, name) for name in options["input"]),
         ]
-        for line in kafka_admin.ensure_topics(specs):
+        rights = bootstrap.service_acls(settings)
+        for line in (
+            *kafka_admin.ensure_topics(specs),
+            *kafka_admin.ensure_acls(rights, is_exact=options["exact"]),
+        ):
             self.stdout.write(line)
-        kafka_admin.ensure_acls(bootstrap.service_acls(settings))
         self.stdout.write(f"{len(specs)} topics and the rights of our principals are in place.")
