@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -13,6 +14,8 @@ from sqlalchemy import (
     SmallInteger,
     UniqueConstraint,
     func,
+    select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +25,7 @@ from broker.db import Table
 
 MESSAGE_CHARACTERS = 500
 TRACEBACK_CHARACTERS = 8192
+NOTE_CHARACTERS = 2000
 
 REASONS = (
     "empty",
@@ -56,6 +60,18 @@ class DeadLetter(Table):
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint(f"reason IN {REASONS}", name="reason"),
         Index(None, "stream", "night"),
+        Index(None, "state", "stream", "reason", "id"),
+        Index(None, "reason", "state", "id"),
+        Index(None, "first_seen_at"),
+        Index(None, "source_offset"),
+        Index(
+            "ix_dead_letters_intervals",
+            "source_offset",
+            "last_offset",
+            postgresql_where=text("last_offset > source_offset"),
+        ),
+        Index(None, "candid", postgresql_where=text("candid IS NOT NULL")),
+        Index(None, "object_id", postgresql_where=text("object_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -70,6 +86,8 @@ class DeadLetter(Table):
     reason: Mapped[str]
     message: Mapped[str] = mapped_column(comment="at most 500 characters")
     traceback: Mapped[str | None] = mapped_column(comment="at most 8 kB")
+    candid: Mapped[int | None] = mapped_column(comment="where the packet decodes that far")
+    object_id: Mapped[str | None] = mapped_column(comment="where the packet decodes that far")
     sha256: Mapped[bytes | None] = mapped_column(LargeBinary, comment="of the packet")
     archive_segment_id: Mapped[int | None]
     archive_start: Mapped[int | None] = mapped_column(comment="[bytes]")
@@ -77,6 +95,7 @@ class DeadLetter(Table):
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     state: Mapped[str] = mapped_column(server_default="open")
     resolved_by: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(comment="why it was ignored; at most 2000 characters")
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -96,6 +115,8 @@ class Letter:
     packet: bytes | None = None
     archive: tuple[int, int, int] | None = None
     """Segment id, start and length [bytes]."""
+    candid: int | None = None
+    object_id: str | None = None
 
 
 def bury(
@@ -103,44 +124,59 @@ def bury(
 ) -> None:
     """Record dead letters; the same packet at the same place is recorded once.
 
-    A letter that was sent again by an operator and failed again is open again.
+    A letter that was sent again by an operator and failed again is open again, whatever it failed
+    for: a packet that killed its process may be unreadable the next time.
     """
     for letter in letters:
-        segment_id, start, length = letter.archive or (None, None, None)
-        values = {
-            "stream": stream,
-            "topic": topic,
-            "source_id": source_id,
-            "source_partition": letter.partition,
-            "source_offset": letter.offset,
-            "last_offset": letter.offset if letter.last_offset is None else letter.last_offset,
-            "kafka_timestamp": letter.kafka_timestamp,
-            "night": letter.night,
-            "reason": letter.reason,
-            "message": _clean(letter.message, MESSAGE_CHARACTERS),
-            "traceback": letter.traceback and _clean(letter.traceback, TRACEBACK_CHARACTERS),
-            "sha256": None if letter.packet is None else hashlib.sha256(letter.packet).digest(),
-            "archive_segment_id": segment_id,
-            "archive_start": start,
-            "archive_length": length,
-        }
-        again = {
-            "state": "open",
-            "attempts": DeadLetter.attempts + 1,
-            "reason": letter.reason,
-            "message": values["message"],
-            "traceback": values["traceback"],
-            "updated_at": func.now(),
-        }
+        values = _columns(letter) | {"stream": stream, "topic": topic, "source_id": source_id}
+        if letter.last_offset is None and _open_again(session, values):
+            continue
         session.execute(
             insert(DeadLetter)
             .values(values)
             .on_conflict_do_update(
                 index_elements=["source_id", "source_partition", "source_offset", "sha256"],
-                set_=again,
+                set_=_failed_again(values),
                 where=DeadLetter.state == "retried",
             )
         )
+
+
+def ignore(session: Session, ids: Sequence[int], by: str, why: str) -> list[int]:
+    """Close letters that nobody will send again; they stay in the books as accounted for.
+
+    Parameters
+    ----------
+    session : Session
+        Of an open transaction.
+    ids : sequence of int
+        ``dead_letters.id``; those that are resolved or ignored already are passed over.
+    by : str
+        Who decided.
+    why : str
+        For whoever looks at the books later; must not be blank.
+
+    Returns
+    -------
+    list of int
+        The letters that are ignored now and were not before.
+
+    Raises
+    ------
+    ValueError
+        Without a reason.
+    """
+    note = _clean(why.strip(), NOTE_CHARACTERS)
+    if not note:
+        raise ValueError("a dead letter is ignored for a reason: say which")
+    return list(
+        session.scalars(
+            update(DeadLetter)
+            .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(("open", "retried")))
+            .values(state="ignored", resolved_by=by, note=note, updated_at=func.now())
+            .returning(DeadLetter.id)
+        )
+    )
 
 
 def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[int]) -> None:
@@ -153,10 +189,68 @@ def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[
             DeadLetter.source_offset.in_(offsets),
             DeadLetter.last_offset == DeadLetter.source_offset,
             DeadLetter.reason != "too_large",  # of its message, which is still undeliverable
-            DeadLetter.state.in_(("open", "retried")),
+            DeadLetter.state != "resolved",
         )
         .values(state="resolved", resolved_by="the packet became an alert", updated_at=func.now())
     )
+
+
+def _columns(letter: Letter) -> dict[str, Any]:
+    segment_id, start, length = letter.archive or (None, None, None)
+    return {
+        "source_partition": letter.partition,
+        "source_offset": letter.offset,
+        "last_offset": letter.offset if letter.last_offset is None else letter.last_offset,
+        "kafka_timestamp": letter.kafka_timestamp,
+        "night": letter.night,
+        "reason": letter.reason,
+        "message": _clean(letter.message, MESSAGE_CHARACTERS),
+        "traceback": letter.traceback and _clean(letter.traceback, TRACEBACK_CHARACTERS),
+        "candid": letter.candid,
+        "object_id": letter.object_id and _clean(letter.object_id, MESSAGE_CHARACTERS),
+        "sha256": None if letter.packet is None else hashlib.sha256(letter.packet).digest(),
+        "archive_segment_id": segment_id,
+        "archive_start": start,
+        "archive_length": length,
+    }
+
+
+def _open_again(session: Session, values: dict[str, Any]) -> bool:
+    """Open the letter of these coordinates that was sent again; return whether there is one."""
+    retried = (
+        select(DeadLetter.id)
+        .where(
+            DeadLetter.source_id.is_not_distinct_from(values["source_id"]),
+            DeadLetter.source_partition == values["source_partition"],
+            DeadLetter.source_offset == values["source_offset"],
+            DeadLetter.last_offset == DeadLetter.source_offset,
+            DeadLetter.state == "retried",
+        )
+        .order_by(DeadLetter.id)
+        .limit(1)
+    )
+    known = {
+        name: func.coalesce(values[name], getattr(DeadLetter, name))
+        for name in ("kafka_timestamp", "night", "candid", "object_id")
+    }
+    if values["archive_segment_id"] is not None:
+        known |= {name: value for name, value in values.items() if name.startswith("archive_")}
+    done = session.execute(
+        update(DeadLetter)
+        .where(DeadLetter.id == retried.scalar_subquery())
+        .values(**_failed_again(values), **known)
+        .returning(DeadLetter.id)
+    )
+    return done.one_or_none() is not None
+
+
+def _failed_again(values: dict[str, Any]) -> dict[str, Any]:
+    again = {name: values[name] for name in ("reason", "message", "traceback")}
+    return again | {
+        "state": "open",
+        "attempts": DeadLetter.attempts + 1,
+        "updated_at": func.now(),
+    }
 
 
 def _clean(text: str, length: int) -> str:

@@ -32,6 +32,7 @@ class Stream(Table):
     name: Mapped[str] = mapped_column(unique=True)
     stopped_at: Mapped[datetime | None] = mapped_column(comment="null: running")
     reason: Mapped[str | None]
+    stopped_by: Mapped[str | None] = mapped_column(comment="breaker, or an operator's name")
 
 
 class StreamPartition(Table):
