@@ -3,6 +3,7 @@
 from broker import dead_letters
 from broker.archive import ArchiveSegment as ArchiveSegmentTable
 from broker.mirror import Mirror, mirror
+from broker.ranges import replay_tables as replays
 from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
 from pipeline.topics import STREAMS
@@ -113,4 +114,25 @@ StreamRange: type[Mirror] = mirror(
     __name__,
     verbose_name="range",
     choices={"stream": _STREAMS, "state": _same(ranges.RANGE_STATES)},
+)
+
+Replay: type[Mirror] = mirror(
+    replays.Replay,
+    "Replay",
+    __name__,
+    verbose_name="replay",
+    choices={"stream": _STREAMS, "state": _same(replays.REPLAY_STATES)},
+)
+
+ReplayPlace: type[Mirror] = mirror(
+    replays.ReplayPlace,
+    "ReplayPlace",
+    __name__,
+    verbose_name="replay's partition",
+    links={
+        "replay_id": "Replay",
+        "source_id": "Source",
+        "letter_id": "DeadLetter",
+        "archive_segment_id": "ArchiveSegment",
+    },
 )

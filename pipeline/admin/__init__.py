@@ -1,8 +1,8 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
-alerts, objects, dead_letters, bookkeeping: a page each · filters, cells: what they share.
+alerts, objects, dead_letters, replays, bookkeeping: a page each · filters, cells: what they share.
 """
 
-from pipeline.admin import alerts, bookkeeping, dead_letters, objects
+from pipeline.admin import alerts, bookkeeping, dead_letters, objects, replays
 
-__all__ = ["alerts", "bookkeeping", "dead_letters", "objects"]
+__all__ = ["alerts", "bookkeeping", "dead_letters", "objects", "replays"]

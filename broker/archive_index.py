@@ -1,0 +1,181 @@
+"""Find packets in the archive's segments by their coordinates, without the database's rows.
+
+The sidecar ``.idx`` of a segment is read once per process, sorted and kept; a segment that still
+grows is read again when its index has become longer.
+"""
+
+import socket
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from broker.archive import INDEX_RECORD, ArchiveSegment, Slice
+from broker.errors import TransientError
+from broker.kafka_types import Packet
+
+KEPT_INDEXES = 256
+"""Of segments, per process; a million packets take 44 MB."""
+_ONE_NIGHT = timedelta(days=1)
+_ORDER = ["source_id", "partition", "offset"]
+
+
+class Segment(NamedTuple):
+    """One row of ``archive_segments``, as far as reading needs it."""
+
+    id: int
+    host: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the archive has of a range: packets by offset, and where each lies."""
+
+    packets: list[Packet]
+    slices: dict[int, Slice]
+
+
+def segments_of_nights(session: Session, survey: str, first: date, last: date) -> list[Segment]:
+    """Return the segments that may hold packets of these nights, oldest first.
+
+    A segment is named by its first packet's night, and one range may reach into the next one.
+    """
+    return _segments(
+        session,
+        ArchiveSegment.survey == survey,
+        ArchiveSegment.night.between(first - _ONE_NIGHT, last + _ONE_NIGHT),
+    )
+
+
+def segments_open_between(session: Session, begin: datetime, end: datetime) -> list[Segment]:
+    """Return the segments that were written to between two times, oldest first."""
+    return _segments(
+        session,
+        ArchiveSegment.created_at <= end,
+        or_(ArchiveSegment.closed_at.is_(None), ArchiveSegment.closed_at >= begin),
+    )
+
+
+def segments_named(session: Session, ids: Iterable[int]) -> list[Segment]:
+    """Return the segments with these ids, oldest first."""
+    return _segments(session, ArchiveSegment.id.in_(set(ids)))
+
+
+def _segments(session: Session, *conditions: Any) -> list[Segment]:
+    rows = session.execute(
+        select(ArchiveSegment.id, ArchiveSegment.host, ArchiveSegment.path)
+        .where(*conditions)
+        .order_by(ArchiveSegment.id)
+    )
+    return [Segment(*row) for row in rows]
+
+
+class ArchiveReader:
+    """Reads packets by source, partition and offset; one per process.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the archive.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._host = socket.gethostname()
+        self._indexes: OrderedDict[str, tuple[int, NDArray[Any]]] = OrderedDict()
+
+    def read(
+        self, segments: Sequence[Segment], source_id: int, partition: int, first: int, last: int
+    ) -> Found:
+        """Return what the segments hold of a range, each offset once.
+
+        Of several copies the first whose checksum is right counts; an offset without a right one is
+        left out, and so is one whose segment is gone.
+
+        Raises
+        ------
+        TransientError
+            If a segment was written on another machine and is not on this one.
+        """
+        packets: dict[int, Packet] = {}
+        slices: dict[int, Slice] = {}
+        for segment in segments:
+            records = self._within(segment, source_id, partition, first, last)
+            if len(records):
+                self._cut(segment, records.tolist(), packets, slices)
+        return Found([packets[offset] for offset in sorted(packets)], slices)
+
+    def records(self, segment: Segment) -> NDArray[Any]:
+        """Return a segment's index, sorted by coordinates; empty where the segment is gone."""
+        data = self._root / segment.path
+        file = data.with_suffix(".idx")
+        if not (data.exists() and file.exists()):
+            if segment.host != self._host:
+                raise TransientError(
+                    f"archive segment {segment.path} was written on {segment.host} "
+                    "and is not on this machine"
+                )
+            return np.zeros(0, INDEX_RECORD)
+        size_bytes = file.stat().st_size
+        known = self._indexes.get(segment.path)
+        if known is not None and known[0] == size_bytes:
+            self._indexes.move_to_end(segment.path)
+            return known[1]
+        found = _sorted_index(file)
+        self._indexes[segment.path] = (size_bytes, found)
+        while len(self._indexes) > KEPT_INDEXES:
+            self._indexes.popitem(last=False)
+        return found
+
+    def _within(
+        self, segment: Segment, source_id: int, partition: int, first: int, last: int
+    ) -> NDArray[Any]:
+        records = self.records(segment)
+        low, high = 0, len(records)
+        for name, least, greatest in (
+            ("source_id", source_id, source_id),
+            ("partition", partition, partition),
+            ("offset", first, last),
+        ):
+            column = records[name][low:high]
+            low, high = (
+                low + int(np.searchsorted(column, least, "left")),
+                low + int(np.searchsorted(column, greatest, "right")),
+            )
+        return records[low:high]
+
+    def _cut(
+        self,
+        segment: Segment,
+        records: Sequence[tuple[Any, ...]],
+        packets: dict[int, Packet],
+        slices: dict[int, Slice],
+    ) -> None:
+        with suppress(FileNotFoundError), (self._root / segment.path).open("rb") as data:
+            for _source_id, _partition, offset, timestamp_ms, start, length, crc in records:
+                if offset in packets:
+                    continue
+                data.seek(start)
+                value = data.read(length)
+                if len(value) == length and zlib.crc32(value) == crc:
+                    packets[offset] = Packet(offset, timestamp_ms, value)
+                    slices[offset] = Slice(segment.id, start, length, crc)
+
+
+def _sorted_index(file: Path) -> NDArray[Any]:
+    """Return the whole records of an index by coordinates; copies stay in the order of writing."""
+    raw = np.fromfile(file, np.uint8)
+    whole = len(raw) // INDEX_RECORD.itemsize * INDEX_RECORD.itemsize
+    records = raw[:whole].view(INDEX_RECORD)
+    order = np.lexsort([records[name] for name in reversed(_ORDER)])
+    return records[order]

@@ -1,0 +1,148 @@
+"""Find out where the packet of a dead letter can still be read: in Kafka or in the archive."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broker.archive_index import ArchiveReader, segments_named, segments_open_between
+from broker.config import config, project_path
+from broker.dead_letters import DeadLetter
+from broker.kafka import Cluster, Watermarks, stream_connection
+from broker.ranges.expired import known_source
+from broker.ranges.planning import Place
+from broker.ranges.tables import Source
+
+ATTEMPTS_TAKE = timedelta(days=1)
+"""A packet whose worker died was archived at most so long before it was buried."""
+
+ReadFrom = Literal["kafka", "archive"]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Offsets of one partition that a replay shall work; ``first`` and ``last`` are inclusive.
+
+    Attributes
+    ----------
+    place : tuple
+        Topic and partition.
+    source_id : int
+        ``sources.id`` that the packets stand under.
+    read_from : str
+        Whether Kafka or the archive still has them.
+    letter_id, segment_id : int, optional
+        The dead letter that is tried again, and the archive segment that holds its packet.
+    """
+
+    place: Place
+    source_id: int
+    read_from: ReadFrom
+    first: int
+    last: int
+    letter_id: int | None = None
+    segment_id: int | None = None
+
+    @property
+    def offsets(self) -> int:
+        """Return how many offsets these are."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class _Broker:
+    """What a stream's Kafka holds now of some topics."""
+
+    topic_ids: Mapping[str, str]
+    watermarks: Mapping[Place, Watermarks]
+
+
+def locate(session: Session, letters: Sequence[DeadLetter]) -> dict[int, Stretch | str]:
+    """Return where each letter's packet is, or why it is nowhere, by the letter's id.
+
+    Raises
+    ------
+    TransientError
+        If Kafka does not answer, or a segment lies on another machine.
+    """
+    by_stream: defaultdict[str, list[DeadLetter]] = defaultdict(list)
+    for letter in letters:
+        by_stream[letter.stream].append(letter)
+    reader = ArchiveReader(project_path(config().archive.path))
+    found: dict[int, Stretch | str] = {}
+    for stream, listed in by_stream.items():
+        broker = _ask_broker(stream, listed)
+        for letter in listed:
+            found[letter.id] = _locate(session, reader, broker, letter)
+    return found
+
+
+def _ask_broker(stream: str, letters: Sequence[DeadLetter]) -> _Broker:
+    cluster = Cluster(stream_connection(stream))
+    topic_ids = cluster.topic_ids({letter.topic for letter in letters})
+    places = {(letter.topic, letter.source_partition) for letter in letters}
+    known = [place for place in sorted(places) if place[0] in topic_ids]
+    return _Broker(topic_ids, cluster.watermarks(known))
+
+
+def _locate(
+    session: Session, reader: ArchiveReader, broker: _Broker, letter: DeadLetter
+) -> Stretch | str:
+    place = (letter.topic, letter.source_partition)
+    first, last = letter.source_offset, letter.last_offset
+    topic_id = broker.topic_ids.get(letter.topic)
+    source = _source(session, letter, topic_id)
+    if source is None:
+        return f"topic {letter.topic} is not in Kafka and was never read"
+    stretch = partial(Stretch, place, source.id, first=first, last=last, letter_id=letter.id)
+    ends = broker.watermarks.get(place) if source.topic_id == topic_id else None
+    if ends is not None and ends.low <= first and last < ends.high:
+        return stretch("kafka")
+    segment_id = _find_segment(session, reader, letter, source.id)
+    if segment_id is not None:
+        return stretch("archive", segment_id=segment_id)
+    named = f"offset {first}" if first == last else f"offsets {first} to {last}"
+    if ends is not None:
+        why = f"Kafka's oldest offset there is {ends.low}"
+    elif topic_id is not None and source.topic_id != topic_id:
+        why = "the topic was made anew"
+    else:
+        why = "Kafka no longer has that partition"
+    return f"{named} of {place[0]}[{place[1]}]: {why}, and the archive does not have it"
+
+
+def _source(session: Session, letter: DeadLetter, topic_id: str | None) -> Source | None:
+    """Return where a letter came from; one buried before anybody knew came from today's topic."""
+    if letter.source_id is not None:
+        return session.get(Source, letter.source_id)
+    if topic_id is not None:
+        return session.get(Source, known_source(session, letter.stream, letter.topic, topic_id))
+    newest = select(Source).where(Source.stream == letter.stream, Source.topic == letter.topic)
+    return session.scalars(newest.order_by(Source.id.desc()).limit(1)).one_or_none()
+
+
+def _find_segment(
+    session: Session, reader: ArchiveReader, letter: DeadLetter, source_id: int
+) -> int | None:
+    """Return the segment that holds a letter's packet whole.
+
+    What was buried after it was archived names its segment. A packet that killed its worker may
+    have been archived before, in a segment that was open then.
+    """
+    if letter.archive_segment_id is not None:
+        segments = segments_named(session, [letter.archive_segment_id])
+    else:
+        begin = letter.first_seen_at - ATTEMPTS_TAKE
+        segments = segments_open_between(session, begin, letter.first_seen_at)
+    for segment in segments:
+        found = reader.read(
+            [segment], source_id, letter.source_partition, letter.source_offset, letter.last_offset
+        )
+        if found.packets:
+            return segment.id
+    return None
