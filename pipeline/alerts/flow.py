@@ -79,8 +79,15 @@ def _bury_expired(work: RangeWork, first: int, last: int) -> None:
 
 
 def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_last: bool) -> None:
-    with work.stage("decode"):
-        batch, rejected = work.survey.decode(part.packets)
+    decoded = _decode(work, part.packets)
+    if decoded is None:
+        log.warning("range.isolating", error="MemoryError", packets=len(part.packets))
+        singles = list(split(part, first, last, 1))
+        for at, (single, its_first, its_last) in enumerate(singles):
+            single_is_last = is_last and at == len(singles) - 1
+            _carry_part(work, single, its_first, its_last, is_last=single_is_last)
+        return
+    batch, rejected = decoded
     strike(batch.candid)
     with work.stage("archive"):
         slices = _archive(work, part.packets)
@@ -94,6 +101,23 @@ def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_
         _store_one_by_one(work, batch, rejected, part.gaps, slices)
     failpoint("after_store")
     _publish(work, first, last, is_last=is_last)
+
+
+def _decode(work: RangeWork, packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]] | None:
+    """Decode packets; None if several need more memory together than the process may have.
+
+    Which of several ate it is not to be seen: the one at which it ended may be innocent. What the
+    error's traceback holds is let go when this returns.
+    """
+    with work.stage("decode"):
+        try:
+            return work.survey.decode(packets)
+        except MemoryError as error:
+            if len(packets) > 1:
+                return None
+            message = f"needs more memory than ranges.worker_memory_bytes leaves: {error!r}"
+        empty, _ = work.survey.decode([])
+        return empty, [Rejected(packets[0], "too_large", message)]
 
 
 def _archive(work: RangeWork, packets: Sequence[Packet]) -> dict[int, Slice]:

@@ -30,6 +30,8 @@ def decode_packets(
 ) -> tuple[Batch, list[Rejected]]:
     """Decode packets; a bad one never disturbs its neighbours.
 
+    Only MemoryError passes: nobody can tell here whose fault it is.
+
     Parameters
     ----------
     packets : sequence of Packet
@@ -74,7 +76,7 @@ def _read_all(
             record = _read_one(packet.value, read)
         except UnreadableError as error:
             rejected.append(Rejected(packet, error.reason, str(error)))
-        except (*_WRONG_VALUES, RecursionError, MemoryError) as error:
+        except (*_WRONG_VALUES, RecursionError) as error:
             rejected.append(_unexpected(packet, error))
         else:
             kept.append(packet)

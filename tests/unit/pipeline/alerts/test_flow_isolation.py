@@ -1,4 +1,4 @@
-"""The time limit is no packet's fault: it never isolates and never buries."""
+"""What isolates packets: want of memory does, the time limit never; neighbours go on."""
 
 from types import SimpleNamespace
 
@@ -54,3 +54,43 @@ def test_time_that_ends_in_isolation_buries_nobody(work, monkeypatch):
         flow._store_one_by_one(work, Batch(PACKETS), [], [], {})
 
     assert buried == []
+
+
+class Eater:
+    """A survey whose packet ``two`` eats all memory, and every other much of it."""
+
+    def __init__(self, most_at_once):
+        self.most_at_once = most_at_once
+
+    def decode(self, packets):
+        if len(packets) > self.most_at_once or any(p.value == b"two" for p in packets):
+            raise MemoryError
+        return Batch(packets), []
+
+
+@pytest.mark.parametrize("most_at_once", [1, 100], ids=["all are hungry", "one is hungry"])
+def test_a_packet_that_eats_the_memory_is_buried_alone(work, monkeypatch, most_at_once):
+    packets = [Packet(offset, 0, value) for offset, value in enumerate([b"one", b"two", b"six"])]
+    stored, published = [], []
+
+    def store(_work, batch, rejected, gaps, _slices):
+        stored.append((list(batch), [(bad.packet, bad.reason) for bad in rejected], gaps))
+
+    def publish(_work, first, last, *, is_last):
+        published.append((first, last, is_last))
+
+    work.survey = Eater(most_at_once)
+    monkeypatch.setattr(flow, "strike", lambda _: None)
+    monkeypatch.setattr(flow, "_archive", lambda *_: {})
+    monkeypatch.setattr(flow, "_store", store)
+    monkeypatch.setattr(flow, "_publish", publish)
+
+    flow._carry_part(work, ReadResult(packets, [(3, 3)]), 0, 4, is_last=True)
+
+    one, two, six = packets
+    assert stored == [
+        ([one], [], []),
+        ([], [(two, "too_large")], []),
+        ([six], [], [(3, 3)]),
+    ]
+    assert published == [(0, 0, False), (1, 1, False), (2, 4, True)]
