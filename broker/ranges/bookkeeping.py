@@ -68,10 +68,9 @@ _FORGET = text("""
     DELETE FROM stream_ranges WHERE stream = :stream AND topic = :topic
         AND partition = :partition AND replay_id = 0
 """)
-_DONE_ABOVE = text("""
-    SELECT first_offset, last_offset FROM stream_ranges WHERE stream = :stream
-        AND topic = :topic AND partition = :partition AND replay_id = 0 AND state = 'done'
-        AND last_offset >= :cursor
+_ABOVE = text("""
+    SELECT first_offset, last_offset, state = 'done' FROM stream_ranges WHERE stream = :stream
+        AND topic = :topic AND partition = :partition AND replay_id = 0 AND last_offset >= :cursor
 """)
 _ROWS = text("""
     SELECT r.topic, r.partition, r.first_offset, r.last_offset, r.state = 'done',
@@ -167,12 +166,15 @@ def begin(
 def forget(session: Session, stream: str, place: Place, taken: Taken, why: str | None) -> None:
     """Drop a partition's ranges: their offsets no longer name the same messages.
 
-    With ``why``, what was unfinished up to the last high watermark is buried.
+    With ``why``, what was unfinished is buried, up to the last high watermark or the end of the
+    last range: the watermark is written every few seconds only, and ranges may lie above it.
     """
     if why is not None and taken.committed_offset is not None and taken.high_offset is not None:
-        rows = session.execute(_DONE_ABOVE, _at(stream, place) | {"cursor": taken.committed_offset})
-        done = [RangeRow(row[0], row[1], is_done=True) for row in rows]
-        for first, last in holes(taken.committed_offset, taken.high_offset, done):
+        found = session.execute(_ABOVE, _at(stream, place) | {"cursor": taken.committed_offset})
+        rows = [RangeRow(*row) for row in found]
+        high = max([taken.high_offset, *(row.last + 1 for row in rows)])
+        done = [row for row in rows if row.is_done]
+        for first, last in holes(taken.committed_offset, high, done):
             bury_interval(session, stream, place[0], taken.topic_id, place[1], first, last, why)
     session.execute(_FORGET, _at(stream, place))
 

@@ -260,7 +260,7 @@ def _settle(
         work.claim.stream,
         work.claim.topic,
         work.source.id,
-        [_too_large(work, sent) for sent in delivered.too_large],
+        publish.too_large_letters(delivered, work.source.partition),
     )
     failpoint("before_done")
     if is_last and not delivered.failed:
@@ -294,13 +294,3 @@ def _bury(
 def _timeout_s(work: RangeWork) -> int:
     """Return the longest statement of this worker [s]: all waits together end before its limit."""
     return work.settings.postgres.worker_statement_timeout_s
-
-
-def _too_large(work: RangeWork, sent: publish.Outgoing) -> Letter:
-    return Letter(
-        partition=work.source.partition,
-        offset=sent.offset,
-        reason="too_large",
-        message=f"its message to {sent.message.topic} has {len(sent.message.value)} bytes, "
-        "more than kafka.message_max_bytes even without old photometry",
-    )

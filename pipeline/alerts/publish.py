@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from broker.config import config
 from broker.db import cursor
+from broker.dead_letters import Letter
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts import curves, encode
 from pipeline.alerts.batch import LightCurves
@@ -63,14 +64,27 @@ def delivery_id(survey: str, candid: int, topic: str) -> str:
 
 def read_pending(session: Session, survey: str, source: Source, first: int, last: int) -> Pending:
     """Read the alerts stored under these coordinates whose messages still wait."""
+    return _read(
+        session,
+        survey,
+        "a.source_id = %s AND a.source_partition = %s AND a.source_offset BETWEEN %s AND %s",
+        (source.id, source.partition, first, last),
+    )
+
+
+def read_alerts(session: Session, survey: str, ids: Sequence[int]) -> Pending:
+    """Read those of the alerts with these ids whose messages still wait."""
+    return _read(session, survey, "a.id = ANY(%s)", (list(ids),))
+
+
+def _read(session: Session, survey: str, condition: str, values: tuple[Any, ...]) -> Pending:
     with cursor(session) as cur:
         cur.execute(
-            "SELECT a.id, a.candid, a.source_offset, a.pending, a.output_topic, a.rule_version,"
+            "SELECT a.id, a.candid, a.source_offset, a.pending, a.output_topic, a.rule_version,"  # noqa: S608 conditions of this module
             " a.candidate, a.properties, a.object_id, o.object_id AS name, a.survey_match_id"
             " FROM alerts AS a JOIN objects AS o ON o.id = a.object_id"
-            " WHERE a.source_id = %s AND a.source_partition = %s"
-            " AND a.source_offset BETWEEN %s AND %s AND a.pending <> 0 ORDER BY a.source_offset",
-            (source.id, source.partition, first, last),
+            f" WHERE {condition} AND a.pending <> 0 ORDER BY a.source_offset",
+            values,
             binary=True,
         )
         names = [column.name for column in cur.description or ()]
@@ -135,6 +149,20 @@ def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None
         if error is not None:
             too_large.append(sent)
     return Delivered(cleared, too_large, failed, len(cleared) - len(too_large))
+
+
+def too_large_letters(delivered: Delivered, partition: int) -> list[Letter]:
+    """Return a dead letter for each message that no broker of ours will take."""
+    return [
+        Letter(
+            partition=partition,
+            offset=sent.offset,
+            reason="too_large",
+            message=f"its message to {sent.message.topic} has {len(sent.message.value)} bytes, "
+            "more than kafka.message_max_bytes even without old photometry",
+        )
+        for sent in delivered.too_large
+    ]
 
 
 def mark(session: Session, cleared: Sequence[tuple[int, int]]) -> None:

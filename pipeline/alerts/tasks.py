@@ -14,7 +14,7 @@ from broker.failpoints import failpoint
 from broker.ranges.claim import Claim, claim, release
 from broker.ranges.sources import source_id
 from pipeline import topics
-from pipeline.alerts import flow
+from pipeline.alerts import flow, stranded
 from pipeline.alerts.resources import resources
 from pipeline.alerts.store import Source
 from pipeline.alerts.work import RangeLostError, RangeWork, is_infrastructure
@@ -84,6 +84,12 @@ def _open(held: Claim) -> RangeWork:
 def _milliseconds(work: RangeWork) -> dict[str, float]:
     wall = {f"{name}_ms": round(1e3 * spent, 1) for name, spent in work.stage_s.items()}
     return wall | {f"{name}_cpu_ms": round(1e3 * s, 2) for name, s in work.stage_cpu_s.items()}
+
+
+@task("alerts.publish_stranded", queue="upkeep", every_s=60)
+def publish_stranded() -> None:
+    """Publish what waits in offsets that no range will work again; see ADR 13."""
+    stranded.publish_stranded(resources().producer())
 
 
 @worker_starting
