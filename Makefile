@@ -9,7 +9,7 @@ NATIVE := $(BIN)/python compose/native
 READY := $(VENV)/ready
 SERVERS := postgres redis kafka
 
-.PHONY: help demo up down status test lint types bench doctor lock
+.PHONY: help demo up down status test lint types drill bench doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(READY) ## ruff, import contracts, spelling
 
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy
+
+drill: $(READY) ## pull every plug under load and count what was lost
+	@$(BIN)/python -m tests.drill $(DRILL_OPTIONS)
 
 bench: $(READY) ## measure the alert flow end to end (comes with a later issue)
 	@$(BIN)/python -m tests.bench

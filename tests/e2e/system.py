@@ -15,11 +15,14 @@ from typing import Any
 
 import fastavro
 import psycopg
+import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from broker import db, kafka_admin
 from broker.config import ROOT, config
 from broker.kafka import Producer, own_connection
 from broker.kafka_types import Message
+from pipeline import bootstrap
 
 ACCOUNTED_WITHIN_S = 120.0
 STOP_WITHIN_S = 40.0
@@ -34,6 +37,9 @@ class Published:
     key: str
     headers: dict[str, str]
     value: bytes
+    timestamp_ms: int = 0
+    partition: int = 0
+    offset: int = 0
 
     @property
     def alert(self) -> dict[str, Any]:
@@ -252,6 +258,9 @@ def _consumed(
                 message.key().decode(),
                 {name: text.decode() for name, text in message.headers() or ()},
                 message.value(),
+                message.timestamp()[1],
+                message.partition(),
+                message.offset(),
             )
         else:
             assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
@@ -271,3 +280,49 @@ def running(environment: Mapping[str, str], logs: Path) -> Iterator[System]:
 def lsst_topic() -> str:
     """Return the topic that LSST packets come on."""
     return config().streams.lsst.topic
+
+
+@contextmanager
+def fresh_system(database: str, folder: Path) -> Iterator[System]:
+    """Yield a system on ``database`` that writes into ``folder``; settings point at it meanwhile.
+
+    The group prefix and the input topics carry a name of its own, so that no listener finds what
+    another test left.
+    """
+    name = folder.name.replace("_", "-")[-24:] + f"-{os.getpid()}"
+    environment = {
+        "NIGHTJAR_POSTGRES__URL": database,
+        "NIGHTJAR_ARCHIVE__PATH": str(folder / "archive"),
+        "NIGHTJAR_STREAMS__ZTF__TOPIC": f"^ztf_[0-9]{{8}}_programid[123]_{name}$",
+        "NIGHTJAR_STREAMS__LSST__TOPIC": f"lsst-alerts-{name}",
+        "NIGHTJAR_STREAMS__ZTF__GROUP_PREFIX": f"nightjar-{name}-",
+        "NIGHTJAR_STREAMS__LSST__GROUP_PREFIX": f"nightjar-{name}-",
+    }
+    logs = folder / "logs"
+    logs.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for setting, text in environment.items():
+            patch.setenv(setting, text)
+        config.cache_clear()
+        kafka_admin.ensure_acls(bootstrap.service_acls(config()))
+        with running(environment, logs) as system:
+            system.name = name
+            yield system
+    config.cache_clear()
+    db.engine.cache_clear()
+
+
+def make_input_topic(
+    system: System,
+    stream: str,
+    night: str = "20260801",
+    programid: int = 1,
+    partitions: int = 2,
+) -> str:
+    """Make one of the system's input topics and return its name."""
+    name = f"ztf_{night}_programid{programid}_{system.name}" if stream == "ztf" else lsst_topic()
+    spec = bootstrap.input_topic(config(), name)
+    kafka_admin.ensure_topics(
+        [kafka_admin.TopicSpec(name, partitions, spec.retention_ms, spec.config)]
+    )
+    return name

@@ -1,0 +1,55 @@
+"""``python -m tests.drill``: play every fault on servers of the drill's own, and say what was lost."""
+
+import os
+
+HOME = ".nightjar/drill"
+
+# Before anything reads a setting: a drill never sees a developer's parts or thresholds.
+os.environ["NIGHTJAR_HOME"] = HOME  # noqa: TID251 for this drill and its children
+os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this drill and its children
+
+import argparse  # noqa: E402 the settings had to be turned away first
+import json  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from compose.native.home import ROOT  # noqa: E402
+from tests.drill import ground, report  # noqa: E402
+from tests.drill.faults import FAULTS  # noqa: E402
+from tests.drill.record import Outcome  # noqa: E402
+from tests.drill.stage import Stage  # noqa: E402
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play the faults that were asked for; return 1 when anything was lost or a case failed."""
+    options = _parser().parse_args(arguments)
+    wanted = [fault for fault in FAULTS if fault.number in (options.only or [fault.number])]
+    outcomes: list[Outcome] = []
+    with ground.own(ROOT / HOME) as own:
+        for number, fault in enumerate(wanted):
+            with Stage(own, fault, number, is_short=options.short, say=_say) as stage:
+                fault.run(stage)
+            outcomes += stage.outcomes
+    if options.json:
+        options.json.write_text(json.dumps(report.as_json(outcomes, {}), indent=2) + "\n")
+    return 0 if all(outcome.survived or outcome.skipped for outcome in outcomes) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a case or two of each kind")
+    parser.add_argument(
+        "--only", type=lambda text: text.split(","), metavar="F1,F3", help="these faults alone"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as a page")
+    return parser
+
+
+def _say(outcome: Outcome) -> None:
+    print(report.line(outcome), flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

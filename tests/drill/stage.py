@@ -1,0 +1,218 @@
+"""One fault's world: a database, topics and processes of its own, and the cases played on it."""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Self
+
+from redis import Redis
+
+from broker.config import config
+from tests.drill import crew as crews
+from tests.drill import load as loads
+from tests.drill.books import Books
+from tests.drill.case import ALERTS_PER_TASK, RATE_PER_S, RECOVERED_WITHIN_S, Case
+from tests.drill.crew import Crew
+from tests.drill.ground import Ground
+from tests.drill.load import Load, Parcel
+from tests.drill.record import Fault, Outcome, Skipped
+from tests.drill.servers import PARTS, Servers
+from tests.e2e.system import System, fresh_system, make_input_topic
+
+REDIS_DATABASE = 8
+SEED = 496
+STREAMS = ("ztf", "lsst")
+TAIL_LINES = 15
+QUICK = {
+    "NIGHTJAR_RANGES__ALERTS_PER_TASK": str(ALERTS_PER_TASK),
+    "NIGHTJAR_RANGES__LEASE_S": "15",
+    "NIGHTJAR_RANGES__RING_AFTER_S": "3",
+    "NIGHTJAR_RANGES__SESSION_TIMEOUT_MS": "6000",
+}
+"""Seconds to notice what otherwise takes a minute and a half."""
+
+
+class Stage:
+    """Everything that the cases of one fault share; use it as a context.
+
+    Parameters
+    ----------
+    ground : Ground
+        The servers.
+    fault : Fault
+        Whose cases are played.
+    number : int
+        Tells its packets from those of other stages.
+    is_short : bool
+        A case or two of each kind are enough.
+    say : callable
+        Hears of each outcome.
+
+    Attributes
+    ----------
+    system, crew, load, books : System, Crew, Load, Books
+        Made anew after a case that failed, so that it cannot spoil the next one.
+    settings : dict
+        Settings of our processes; what is put here holds for those that start from then on.
+    outcomes : list of Outcome
+        One per case so far.
+    """
+
+    system: System
+    crew: Crew
+    load: Load
+    books: Books
+
+    def __init__(
+        self,
+        ground: Ground,
+        fault: Fault,
+        number: int,
+        *,
+        is_short: bool,
+        say: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        self.ground = ground
+        self.fault = fault
+        self.is_short = is_short
+        self.settings = dict(QUICK)
+        self.outcomes: list[Outcome] = []
+        self._number = number
+        self._say = say
+        self._builds = 0
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Build the world; nothing runs in it yet."""
+        self._build()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _at: TracebackType | None,
+    ) -> None:
+        """Stop every process of ours."""
+        self._held.close()
+
+    @property
+    def servers(self) -> Servers:
+        """Return what may be done to the servers.
+
+        Raises
+        ------
+        Skipped
+            If they are shared with others.
+        """
+        if self.ground.servers is None:
+            raise Skipped("the servers are shared with other tests")
+        return self.ground.servers
+
+    def skip(self, case: str, why: str) -> None:
+        """Note that a case was not tried, and why."""
+        self._note(Outcome(self.fault.number, case, skipped=why))
+
+    @contextmanager
+    def case(
+        self,
+        name: str,
+        *,
+        at_most_repeated: int = 0,
+        at_least_repeated: int = 0,
+        make: Callable[[int], Parcel] = loads.good,
+        rate_per_s: float = RATE_PER_S,
+        may_be: Sequence[str] = (),
+        keeps_rows: bool = True,
+        within_s: float = RECOVERED_WITHIN_S,
+    ) -> Iterator["Case"]:
+        """Play one case: load flows before, during and after, then the books are checked.
+
+        The body strikes (``Case.fault`` or ``Case.strike``) and checks what is its own. What it
+        raises makes the case fail; it is noted in the outcome, and the next case gets a new world.
+
+        Parameters
+        ----------
+        name : str
+            Of the case.
+        at_most_repeated, at_least_repeated : int
+            Messages that may come again, 0 where the design allows none; and that must, where
+            otherwise the fault did not do what it should.
+        make : callable
+            Returns the parcel of a number.
+        rate_per_s : float
+            Parcels per second.
+        may_be : sequence of str
+            Reasons for which a good packet may be buried.
+        keeps_rows : bool
+            The bookkeeping is left alone, so that repeated messages must lie in ranges whose rows
+            say that a worker was lost.
+        within_s : float
+            Longest time to recover [s].
+        """
+        repeats = (at_least_repeated, at_most_repeated)
+        case = Case(self, name, repeats, may_be, within_s, keeps_rows=keeps_rows)
+        try:
+            self.man()
+            case.begin(rate_per_s, make)
+            yield case
+            case.end()
+        except Skipped as why:
+            case.outcome.skipped = str(why)
+            self.load.pause()
+        except Exception as error:  # noqa: BLE001 a case that fails must not hide the others
+            case.outcome.error = f"{type(error).__name__}: {error}"
+            case.outcome.error += "\n" + self.told()
+            self._build()
+        self._note(case.outcome)
+
+    def told(self) -> str:
+        """Return what the ranges' rows and the ends of the logs say."""
+        tails = [
+            f"--- {path.name}\n"
+            + "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+            for path in sorted(self.system.logs.glob("*.log"))
+        ]
+        return "\n".join(tails)
+
+    def _note(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._say(outcome)
+
+    def _build(self) -> None:
+        self._held.close()
+        self._held = ExitStack()
+        self._mend_servers()
+        self._builds += 1
+        folder = self.ground.folder / f"{self.fault.number}-{self._number}-{self._builds}"
+        folder.mkdir()
+        database = self.ground.make_database()
+        self.system = self._held.enter_context(fresh_system(database, folder))
+        redis_url = f"{config().redis.url.get_secret_value().rpartition('/')[0]}/{REDIS_DATABASE}"
+        with Redis.from_url(redis_url) as redis:
+            redis.flushdb()
+        self.settings.setdefault("NIGHTJAR_REDIS__URL", redis_url)
+        self.system.environment = ChainMap(self.settings, dict(self.system.environment))
+        topics = {stream: make_input_topic(self.system, stream) for stream in STREAMS}
+        first = (100 * self._number + self._builds) * loads.PER_STAGE
+        self.load = Load(topics, first)
+        self._held.callback(self.load.abandon)
+        self.books = Books(self.system, topics)
+        self.crew = Crew(self.system, SEED)
+        self.crew.open()
+        self._held.callback(self.crew.close)
+
+    def _mend_servers(self) -> None:
+        if self.ground.servers is not None:
+            for part in PARTS:
+                self.ground.servers.thaw(part)
+                self.ground.servers.start(part)
+
+    def man(self) -> None:
+        """Start whom every case needs, if they are not there."""
+        for stream in STREAMS:
+            if not self.crew.names(f"listen-{stream}"):
+                self.crew.want(f"listen-{stream}", crews.listener(stream))
+        if not self.crew.names("worker"):
+            self.crew.want("worker", crews.worker("worker"))
