@@ -146,7 +146,7 @@ class Containers:
         first, last = _only_block(value, start)
         if codec == "null":
             return read_datum(schema, value, first, last)
-        body = _inflate(codec, value[first:last])
+        body = inflate(codec, value[first:last])
         return read_datum(schema, body, 0, len(body))
 
     def _header(self, value: bytes) -> tuple[_Header, int]:
@@ -243,7 +243,8 @@ def _unsigned(value: bytes, start: int) -> tuple[int, int]:
     raise UnreadableError("bad_value", "a number of more than ten bytes")
 
 
-def _inflate(codec: str, body: bytes) -> bytes:
+def inflate(codec: str, body: bytes) -> bytes:
+    """Return the body of a compressed block; UnreadableError beyond 16 MiB, or when it is torn."""
     inflated = _inflate_deflate(body) if codec == "deflate" else _inflate_snappy(body)
     if len(inflated) > MAX_INFLATED_BYTES:
         raise UnreadableError("too_large", f"inflates beyond {MAX_INFLATED_BYTES} bytes")

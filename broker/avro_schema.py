@@ -40,7 +40,7 @@ _SMALLEST_BYTES = {
     "string": 1,
 }
 _NO_ARRAY = 2**31
-_NOT_AVRO = (
+NOT_AVRO = (
     SchemaParseException,
     UnknownType,
     RecursionError,
@@ -101,7 +101,7 @@ def writer_schema(definition: Any) -> WriterSchema:
         canonical = to_parsing_canonical_form(parsed)
     except SchemaError:
         raise
-    except _NOT_AVRO as error:
+    except NOT_AVRO as error:
         raise SchemaError(f"not an Avro schema: {error!r}") from error
     return WriterSchema(parsed, hashlib.sha256(canonical.encode()).hexdigest(), harmless_bytes)
 
@@ -123,7 +123,7 @@ def load_definition(path: Path) -> Any:
         return None
     try:
         return load_schema(path)
-    except (*_NOT_AVRO, SchemaRepositoryError, OSError) as error:
+    except (*NOT_AVRO, SchemaRepositoryError, OSError) as error:
         raise SchemaError(f"{path}: {error!r}") from error
 
 
