@@ -2,7 +2,7 @@
 
 import os
 
-HOME = ".nightjar/drill"
+HOME = os.environ.get("DRILL_HOME", ".nightjar/drill")  # noqa: TID251 as below
 
 # Before anything reads a setting: a drill never sees a developer's parts or thresholds.
 os.environ["NIGHTJAR_HOME"] = HOME  # noqa: TID251 for this drill and its children
@@ -28,9 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     outcomes: list[Outcome] = []
     with ground.own(ROOT / HOME) as own:
         for number, fault in enumerate(wanted):
-            with Stage(own, fault, number, is_short=options.short, say=_say) as stage:
-                fault.run(stage)
-            outcomes += stage.outcomes
+            with Stage(own, number, is_short=options.short, say=_say) as stage:
+                outcomes += stage.play(fault)
     if options.json:
         options.json.write_text(json.dumps(report.as_json(outcomes, {}), indent=2) + "\n")
     return 0 if all(outcome.survived or outcome.skipped for outcome in outcomes) else 1

@@ -9,6 +9,7 @@ from tests.drill import books as booking
 from tests.drill.books import Accounts
 from tests.drill.load import Coordinate, Parcel, Sent
 from tests.drill.record import Outcome
+from tests.e2e.system import Published
 
 if TYPE_CHECKING:
     from tests.drill.stage import Stage
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 ALERTS_PER_TASK = 20
 MESSAGES_PER_ALERT = 2
 RATE_PER_S = 60.0
-BEFORE_S = 3.0
-AFTER_S = 3.0
 BEGUN_WITHIN_S = 60.0
+CAUGHT_UP_WITHIN_S = 20.0
 RECOVERED_WITHIN_S = 120.0
 POLL_S = 0.25
 SHORTEST_WINDOW_S = 1.0
@@ -32,6 +32,8 @@ class Case:
     ----------
     outcome : Outcome
         Filled as it goes.
+    least_repeated, most_repeated : int
+        Messages that must, and that may come again.
     """
 
     def __init__(
@@ -44,12 +46,13 @@ class Case:
         *,
         keeps_rows: bool,
     ) -> None:
-        self.outcome = Outcome(stage.fault.number, name)
-        self._repeats = repeats
+        self.outcome = Outcome(stage.fault, name)
+        self.least_repeated, self.most_repeated = repeats
         self._stage = stage
         self._may_be = may_be
         self._within_s = within_s
         self._keeps_rows = keeps_rows
+        self._marked: list[tuple[set[tuple[str, str]], float]] = []
         self._sent_earlier: set[Coordinate] = set()
         self._repeated_earlier = 0
         self._messages_earlier = 0
@@ -64,8 +67,11 @@ class Case:
         self._killed_earlier = stage.crew.killed.total()
         stage.load.start(rate_per_s, make)
         stage.crew.wait(self._flows, "the first alert", BEGUN_WITHIN_S)
+        give_up_at = time.monotonic() + CAUGHT_UP_WITHIN_S
+        while self._behind() > rate_per_s and time.monotonic() < give_up_at:
+            time.sleep(POLL_S)
         self._began_at_s = time.time()
-        time.sleep(BEFORE_S)
+        time.sleep(stage.calm_s)
 
     @contextmanager
     def fault(self) -> Iterator[None]:
@@ -80,6 +86,10 @@ class Case:
         """Mark the moment of a fault that lasts no time, as a death does."""
         self._struck_at_s = self._over_at_s = time.time()
 
+    def must_not_come_again(self, alerts: set[tuple[str, str]], moment_s: float) -> None:
+        """Demand that no message of alerts (survey, candid) follows a moment (Unix time)."""
+        self._marked.append((alerts, moment_s))
+
     def end(self) -> None:
         """Wait for recovery under load, then for the rest; check the books; fill the outcome.
 
@@ -92,7 +102,7 @@ class Case:
         stage = self._stage
         before = {at for at, one in stage.load.sent().items() if one.at_s <= self._over_at_s}
         self._wait(lambda: not self._accounts().missing(before), "recovery", before)
-        time.sleep(AFTER_S)
+        time.sleep(stage.calm_s)
         stage.load.stop()
         sent = stage.load.sent()
         try:
@@ -137,9 +147,11 @@ class Case:
         self.outcome.repeated = repeated - self._repeated_earlier
         published = books.published()
         wrong += booking.delivery_mistakes(published, books.decided())
-        least, most = self._repeats
-        if not least <= self.outcome.repeated <= most:
-            wrong.append(f"{self.outcome.repeated} messages repeated, not {least} to {most}")
+        if not self.least_repeated <= self.outcome.repeated <= self.most_repeated:
+            allowed = f"{self.least_repeated} to {self.most_repeated}"
+            wrong.append(f"{self.outcome.repeated} messages repeated, not {allowed}")
+        if late := self._came_again(published):
+            wrong.append(f"{late} messages that were marked as published came again")
         if self._keeps_rows:
             wrong += booking.unexplained(published, books)
         if slices := books.wrong_slices():
@@ -154,9 +166,21 @@ class Case:
         published = self._stage.books.published()
         return len(published), len(published) - len({booking.sending(one) for one in published})
 
+    def _came_again(self, published: Sequence[Published]) -> int:
+        return sum(
+            message.timestamp_ms / 1e3 > moment_s
+            and (message.headers["survey"], message.headers["candid"]) in alerts
+            for alerts, moment_s in self._marked
+            for message in published
+        )
+
     def _flows(self) -> bool:
         mine = self._stage.load.sent().keys() - self._sent_earlier
         return bool(mine - self._accounts().missing(mine))
+
+    def _behind(self) -> int:
+        """Return how many packets wait."""
+        return len(self._accounts().missing(self._stage.load.sent()))
 
     def _accounts(self) -> Accounts:
         return self._stage.books.accounts()

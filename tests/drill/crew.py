@@ -113,6 +113,10 @@ class Crew:
         """Return the processes that are wanted."""
         return sorted(name for name in self._wanted if name.startswith(prefix))
 
+    def member(self, name: str) -> Member | None:
+        """Return how a process that is wanted is started; None: it is not wanted."""
+        return self._wanted.get(name)
+
     def process(self, name: str) -> psutil.Process:
         """Return the process that runs under ``name`` now."""
         with self._lock:

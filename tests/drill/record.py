@@ -54,6 +54,8 @@ class Outcome:
         Processes that were killed in this case.
     memory_mb : float
         Largest resident memory of one worker process.
+    note : str
+        What else was seen.
     skipped, error : str
         Why it was not tried; what went wrong.
     """
@@ -73,6 +75,7 @@ class Outcome:
     recovery_s: float | None = None
     kills: int = 0
     memory_mb: float = 0.0
+    note: str = ""
     skipped: str = ""
     error: str = ""
 

@@ -17,7 +17,8 @@ def line(outcome: Outcome) -> str:
         f"{outcome.sent} sent, lost {outcome.lost}, repeated {outcome.repeated} of"
         f" {outcome.messages}, recovered in {_number(outcome.recovery_s)} s; alerts/s {_load(outcome)}"
     )
-    return f"{name} {verdict}: {counts}" + (f"\n{outcome.error}" if outcome.error else "")
+    said = "".join(f"; {note}" for note in [outcome.note] if note)
+    return f"{name} {verdict}: {counts}{said}" + (f"\n{outcome.error}" if outcome.error else "")
 
 
 def as_json(outcomes: Iterable[Outcome], about: Mapping[str, str]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""One fault's world: a database, topics and processes of its own, and the cases played on it."""
+"""The world of a fault: a database, topics and processes of its own, and the cases played on it."""
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,7 @@ from tests.drill import crew as crews
 from tests.drill import load as loads
 from tests.drill.books import Books
 from tests.drill.case import ALERTS_PER_TASK, RATE_PER_S, RECOVERED_WITHIN_S, Case
-from tests.drill.crew import Crew
+from tests.drill.crew import Crew, Member
 from tests.drill.ground import Ground
 from tests.drill.load import Load, Parcel
 from tests.drill.record import Fault, Outcome, Skipped
@@ -22,6 +23,8 @@ from tests.e2e.system import System, fresh_system, make_input_topic
 
 REDIS_DATABASE = 8
 SEED = 496
+CALM_S = 3.0
+SHORT_CALM_S = 0.5
 STREAMS = ("ztf", "lsst")
 TAIL_LINES = 15
 QUICK = {
@@ -34,14 +37,12 @@ QUICK = {
 
 
 class Stage:
-    """Everything that the cases of one fault share; use it as a context.
+    """Everything that the cases of a fault share; use it as a context.
 
     Parameters
     ----------
     ground : Ground
         The servers.
-    fault : Fault
-        Whose cases are played.
     number : int
         Tells its packets from those of other stages.
     is_short : bool
@@ -53,6 +54,10 @@ class Stage:
     ----------
     system, crew, load, books : System, Crew, Load, Books
         Made anew after a case that failed, so that it cannot spoil the next one.
+    calm_s : float
+        How long load flows undisturbed before and after [s].
+    cast : dict
+        Who runs at the beginning of each case, by name; a fault may change it.
     settings : dict
         Settings of our processes; what is put here holds for those that start from then on.
     outcomes : list of Outcome
@@ -67,20 +72,23 @@ class Stage:
     def __init__(
         self,
         ground: Ground,
-        fault: Fault,
         number: int,
         *,
         is_short: bool,
         say: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self.ground = ground
-        self.fault = fault
+        self.fault = ""
         self.is_short = is_short
-        self.settings = dict(QUICK)
+        self.calm_s = SHORT_CALM_S if is_short else CALM_S
+        self.settings: dict[str, str] = {}
+        self.cast: dict[str, Member] = {}
         self.outcomes: list[Outcome] = []
         self._number = number
         self._say = say
         self._builds = 0
+        self._manned: dict[str, dict[str, str]] = {}
+        """Settings that each process was started with."""
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -97,6 +105,16 @@ class Stage:
         """Stop every process of ours."""
         self._held.close()
 
+    def play(self, fault: Fault) -> list[Outcome]:
+        """Play a fault with the usual cast; return what became of each of its cases."""
+        before = len(self.outcomes)
+        self.fault = fault.number
+        self._reset_settings()
+        self.cast = {f"listen-{stream}": crews.listener(stream) for stream in STREAMS}
+        self.cast["worker"] = crews.worker("worker")
+        fault.run(self)
+        return self.outcomes[before:]
+
     @property
     def servers(self) -> Servers:
         """Return what may be done to the servers.
@@ -112,7 +130,7 @@ class Stage:
 
     def skip(self, case: str, why: str) -> None:
         """Note that a case was not tried, and why."""
-        self._note(Outcome(self.fault.number, case, skipped=why))
+        self._note(Outcome(self.fault, case, skipped=why))
 
     @contextmanager
     def case(
@@ -185,14 +203,13 @@ class Stage:
         self._held = ExitStack()
         self._mend_servers()
         self._builds += 1
-        folder = self.ground.folder / f"{self.fault.number}-{self._number}-{self._builds}"
+        self._manned.clear()
+        folder = self.ground.folder / f"stage-{self._number}-{self._builds}"
         folder.mkdir()
         database = self.ground.make_database()
         self.system = self._held.enter_context(fresh_system(database, folder))
-        redis_url = f"{config().redis.url.get_secret_value().rpartition('/')[0]}/{REDIS_DATABASE}"
-        with Redis.from_url(redis_url) as redis:
+        with Redis.from_url(self._redis_url()) as redis:
             redis.flushdb()
-        self.settings.setdefault("NIGHTJAR_REDIS__URL", redis_url)
         self.system.environment = ChainMap(self.settings, dict(self.system.environment))
         topics = {stream: make_input_topic(self.system, stream) for stream in STREAMS}
         first = (100 * self._number + self._builds) * loads.PER_STAGE
@@ -203,6 +220,14 @@ class Stage:
         self.crew.open()
         self._held.callback(self.crew.close)
 
+    def _reset_settings(self) -> None:
+        self.settings.clear()  # in place: our processes read this very dictionary
+        self.settings |= QUICK | {"NIGHTJAR_REDIS__URL": self._redis_url()}
+
+    def _redis_url(self) -> str:
+        server = config().redis.url.get_secret_value().rpartition("/")[0]
+        return f"{server}/{REDIS_DATABASE}"
+
     def _mend_servers(self) -> None:
         if self.ground.servers is not None:
             for part in PARTS:
@@ -210,9 +235,12 @@ class Stage:
                 self.ground.servers.start(part)
 
     def man(self) -> None:
-        """Start whom every case needs, if they are not there."""
-        for stream in STREAMS:
-            if not self.crew.names(f"listen-{stream}"):
-                self.crew.want(f"listen-{stream}", crews.listener(stream))
-        if not self.crew.names("worker"):
-            self.crew.want("worker", crews.worker("worker"))
+        """Let exactly the cast run, with the settings of now."""
+        for name in self.crew.names():
+            if name not in self.cast:
+                self.crew.stop(name)
+        for name, member in self.cast.items():
+            wanted = (member, dict(self.settings))
+            if (self.crew.member(name), self._manned.get(name)) != wanted:
+                self.crew.want(name, replace(member))
+                self._manned[name] = dict(self.settings)

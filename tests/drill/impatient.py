@@ -1,0 +1,43 @@
+"""The Celery app on a Redis that takes every task back after a second, with ranges that take five.
+
+Started with ``-A tests.drill.impatient``. Each copy of a task says in the log what it found.
+"""
+
+import time
+from typing import Any
+
+import structlog
+
+from broker.celery import app
+from broker.redis_transport import TRANSPORT_OPTIONS
+from pipeline.alerts import flow, tasks
+from pipeline.alerts.work import RangeWork
+
+__all__ = ["app"]
+
+RANGE_S = 5.0
+COPY = "drill.copy"
+
+app.conf.broker_transport_options = {
+    **TRANSPORT_OPTIONS,
+    "visibility_timeout": 1,
+    "unacked_restore_interval": 1,
+}
+
+log = structlog.get_logger(__name__)
+_claim, _carry = tasks.claim, flow.carry
+
+
+def _told_claim(*args: Any, **kwargs: Any) -> Any:
+    held = _claim(*args, **kwargs)
+    log.info(COPY, is_dropped=held is None)
+    return held
+
+
+def _slow_carry(work: RangeWork) -> None:
+    time.sleep(RANGE_S)
+    _carry(work)
+
+
+tasks.claim = _told_claim
+flow.carry = _slow_carry

@@ -1,0 +1,88 @@
+"""The web process, asked again and again while something else is broken."""
+
+import threading
+import time
+import urllib.error
+import urllib.request
+from types import TracebackType
+from typing import Self
+
+from compose.native import ports
+from tests.drill.crew import Member
+
+PAGES = ("/", "/health")
+EVERY_S = 0.25
+PATIENCE_S = 10.0
+ANSWERED = (200, 503)
+"""A health page that says that something is down has answered."""
+
+
+def member() -> Member:
+    """Return a web process on a port that is free now."""
+    port = ports.drawn(0).web
+    words = ("-m", "gunicorn", "broker.wsgi", "--workers", "2")
+    return Member((*words, "--bind", f"127.0.0.1:{port}"), {"NIGHTJAR_WEB__PORT": str(port)})
+
+
+class Visitor:
+    """Asks for pages from a thread and remembers the slowest answer; use it as a context.
+
+    Parameters
+    ----------
+    member : Member
+        The web process.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self._site = f"http://127.0.0.1:{member.environment['NIGHTJAR_WEB__PORT']}"
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="visitor", daemon=True)
+        self.asked = 0
+        self.slowest_s = dict.fromkeys(PAGES, 0.0)
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Wait for the first answers, then begin."""
+        give_up_at = time.monotonic() + 60.0
+        while self._ask("/") is None:
+            assert time.monotonic() < give_up_at, "the web process never answered"
+            time.sleep(EVERY_S)
+        for page in PAGES:
+            self._ask(page)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _at: TracebackType | None,
+    ) -> None:
+        """Stop asking."""
+        self._is_ending.set()
+        self._thread.join()
+
+    def __str__(self) -> str:
+        """Say how long the slowest answers took."""
+        slowest = ", ".join(f"{page} {took_s:.2f} s" for page, took_s in self.slowest_s.items())
+        return f"{self.asked} pages, slowest: {slowest}"
+
+    def _run(self) -> None:
+        while not self._is_ending.wait(EVERY_S):
+            for page in PAGES:
+                began = time.monotonic()
+                code = self._ask(page)
+                self.slowest_s[page] = max(self.slowest_s[page], time.monotonic() - began)
+                self.asked += 1
+                if code not in ANSWERED:
+                    self.failures.append(f"{page}: {code}")
+
+    def _ask(self, page: str) -> int | None:
+        try:
+            with urllib.request.urlopen(self._site + page, timeout=PATIENCE_S) as answer:
+                code: int = answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+        return code
