@@ -1,1 +1,1 @@
-"""Measures the alert flow end to end."""
+"""``make bench``: the alert flow measured end to end, on real servers, against its own books."""

@@ -1,0 +1,115 @@
+"""How much one run of the benchmark does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SEED = 20261121
+HOME = ".nightjar/bench"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Alerts of one survey by what they are for; every one is sent to the flow but the naive's."""
+
+    warm: int
+    timed: int
+    idle: int
+    open_loop: int
+    singles: int
+    naive: int
+
+    @property
+    def flow(self) -> int:
+        """Alerts that go through the flow."""
+        return self.warm + self.timed + self.idle + self.open_loop + self.singles
+
+    @property
+    def total(self) -> int:
+        return self.flow + self.naive
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes of one form of the benchmark.
+
+    Attributes
+    ----------
+    ztf, lsst : Load
+        Alerts.
+    segments : int
+        Timed segments of each survey.
+    d_s : float
+        Length of one measurement of D [s].
+    idle_rate_hz : float
+        Mean rate of the Poisson stream that the idle latency is measured at.
+    open_loop_s : float
+        Longest open loop [s].
+    catalog_a_rows, catalog_b_rows : int
+        Rows of the point-source catalog and of the archival one.
+    curve : tuple of int
+        Values of ``ranges.alerts_per_task`` tried beside the default.
+    free_bytes : int
+        Disk that must be free before the run.
+    """
+
+    name: str
+    ztf: Load
+    lsst: Load
+    segments: int
+    d_s: float
+    idle_rate_hz: float
+    open_loop_s: float
+    catalog_a_rows: int
+    catalog_b_rows: int
+    curve: tuple[int, ...]
+    free_bytes: int
+
+
+PROFILES = {
+    "smoke": Profile(
+        "smoke",
+        ztf=Load(warm=60, timed=400, idle=20, open_loop=60, singles=40, naive=40),
+        lsst=Load(warm=60, timed=150, idle=10, open_loop=30, singles=20, naive=20),
+        segments=5,
+        d_s=0.2,
+        idle_rate_hz=10.0,
+        open_loop_s=3.0,
+        catalog_a_rows=30_000,
+        catalog_b_rows=10_000,
+        curve=(1,),
+        free_bytes=6 * 10**9,
+    ),
+    "default": Profile(
+        "default",
+        ztf=Load(warm=1000, timed=20_000, idle=300, open_loop=6000, singles=1000, naive=500),
+        lsst=Load(warm=500, timed=5000, idle=100, open_loop=1500, singles=500, naive=500),
+        segments=5,
+        d_s=1.5,
+        idle_rate_hz=1.0,
+        open_loop_s=30.0,
+        catalog_a_rows=5_000_000,
+        catalog_b_rows=1_000_000,
+        curve=(1,),
+        free_bytes=20 * 10**9,
+    ),
+    "full": Profile(
+        "full",
+        ztf=Load(warm=1000, timed=40_000, idle=600, open_loop=12_000, singles=2000, naive=1000),
+        lsst=Load(warm=500, timed=10_000, idle=300, open_loop=3000, singles=1000, naive=500),
+        segments=10,
+        d_s=2.0,
+        idle_rate_hz=1.0,
+        open_loop_s=60.0,
+        catalog_a_rows=5_000_000,
+        catalog_b_rows=1_000_000,
+        curve=(1, 20, 100),
+        free_bytes=40 * 10**9,
+    ),
+}
+
+
+def home_path(home: str = HOME) -> Path:
+    """Return the bench's home as an absolute path."""
+    from broker.config import project_path
+
+    return project_path(home)
