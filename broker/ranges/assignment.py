@@ -1,17 +1,31 @@
 """Become the owner of partitions: epoch, topic id, and where to begin."""
 
-from collections.abc import Collection
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Literal, NamedTuple
 
 import structlog
+from sqlalchemy.orm import Session
 
 from broker.db import transaction
 from broker.kafka import Cluster, PartitionOwner
 from broker.ranges import bookkeeping
 from broker.ranges.holdings import OwnedPartition
 from broker.ranges.planning import Place, choose_start
+from broker.ranges.sources import known_resets
+
+SURE_AFTER_S = 2.0
+"""A log is believed to be shorter when it still is after this time: a new leader may not know for a
+moment how far its followers have come."""
 
 log = structlog.get_logger(__name__)
+
+
+class _Log(NamedTuple):
+    """A partition as Kafka has it: its topic's id, and both ends."""
+
+    topic_id: str
+    low: int
+    high: int
 
 
 class Assigner:
@@ -40,9 +54,24 @@ class Assigner:
         self._policy = policy
         self._kafka = kafka
         self._cluster = cluster
+        self._doubted_since: dict[Place, float] = {}
 
-    def take(self, places: Collection[Place]) -> dict[Place, OwnedPartition]:
-        """Take partitions over; those whose leader is not known yet are left out.
+    def take(
+        self, places: Collection[Place], reached: Mapping[Place, int], now_s: float
+    ) -> dict[Place, OwnedPartition]:
+        """Take partitions over; those that are not to be had yet are left out.
+
+        That is, those whose leader is not known, or whose log is shorter than it was, until that is
+        sure.
+
+        Parameters
+        ----------
+        places : collection of (topic, partition)
+            Which ones.
+        reached : mapping
+            Where the logs of some of them ended when we owned them.
+        now_s : float
+            Of a clock that only goes forward.
 
         ``latest`` holds for the first start only: a topic that appears later (the next night's) is
         read from its beginning, or its first packets would be lost.
@@ -59,43 +88,77 @@ class Assigner:
                 session, self._stream, [topic for topic, _ in known]
             )
         policy = "earliest" if is_later_topic else self._policy
-        return {
-            place: self._take(
-                place, topic_ids[place[0]], lows[place], highs[place], committed[place], policy
-            )
-            for place in known
-        }
+        found = {}
+        for place in known:
+            found_log = _Log(topic_ids[place[0]], lows[place], highs[place])
+            start = (committed[place], policy, reached.get(place, 0))
+            taken = self._take(place, found_log, *start, now_s)
+            if taken is not None:
+                found[place] = taken
+        return found
 
     def _take(
         self,
         place: Place,
-        topic_id: str,
-        low: int,
-        high: int,
+        found: _Log,
         committed: int | None,
         policy: Literal["earliest", "latest"],
-    ) -> OwnedPartition:
+        reached: int,
+        now_s: float,
+    ) -> OwnedPartition | None:
+        topic, partition = place
         with transaction() as session:
             taken = bookkeeping.take(session, self._stream, place, self._owner)
-            if taken.topic_id not in {None, topic_id}:
+            if taken.topic_id == found.topic_id:
+                resets = taken.resets
+            else:
+                resets = known_resets(session, self._stream, topic, found.topic_id)
+            if taken.topic_id not in {None, found.topic_id}:
                 why = "the topic was made anew"
                 bookkeeping.forget(session, self._stream, place, taken, why)
-                log.error("listener.topic_made_anew", topic=place[0], partition=place[1])
-                cursor = low
+                log.error("listener.topic_made_anew", topic=topic, partition=partition)
+                cursor = found.low
             else:
-                start = choose_start(committed, taken.committed_offset, low, high, policy)
+                start = choose_start(
+                    committed, taken.committed_offset, found.low, found.high, policy
+                )
                 cursor = start.cursor
-                if start.is_reset:
-                    bookkeeping.forget(session, self._stream, place, taken, None)
-                    log.error("listener.offsets_reset", topic=place[0], partition=place[1], low=low)
-            bookkeeping.begin(session, self._stream, place, taken, topic_id, cursor, high)
+                reached = max(reached, bookkeeping.reached(session, self._stream, place, taken))
+                if start.is_reset or found.high < reached:
+                    if not self._is_sure(place, now_s):
+                        return None
+                    resets += 1
+                    self._reset(session, place, taken, reached)
+                    log.error(
+                        "listener.offsets_reset", was=reached, **found._asdict(), cursor=cursor
+                    )
+            self._doubted_since.pop(place, None)
+            bookkeeping.begin(
+                session, self._stream, place, taken, found.topic_id, cursor, found.high, resets
+            )
         log.info(
             "listener.took",
-            topic=place[0],
-            partition=place[1],
+            topic=topic,
+            partition=partition,
             epoch=taken.epoch,
             cursor=cursor,
-            high=high,
+            high=found.high,
         )
         guard = bookkeeping.Guard(taken.epoch, taken.server_start)
-        return OwnedPartition(place, guard, topic_id, cursor, low, high)
+        return OwnedPartition(place, guard, found.topic_id, cursor, found.low, found.high)
+
+    def _is_sure(self, place: Place, now_s: float) -> bool:
+        """Whether a log was found shorter before, and long enough ago."""
+        return now_s - self._doubted_since.setdefault(place, now_s) >= SURE_AFTER_S
+
+    def _reset(
+        self, session: Session, place: Place, taken: bookkeeping.Taken, reached: int
+    ) -> None:
+        """Forget a log that became shorter: its end is lost, and other packets come in its place.
+
+        Kafka cannot say where the two logs part. What lies below both the cursor and the new end is
+        taken to be the same; what was unfinished is buried, and whatever of it is there is read
+        again under another source, so that no new packet meets the coordinates of an old one.
+        """
+        known = taken._replace(high_offset=reached)
+        bookkeeping.forget(session, self._stream, place, known, "the log became shorter")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from broker.ranges.expired import bury_interval
 from broker.ranges.planning import Cut, Place, RangeRow, holes
+from broker.ranges.sources import known_source, source_id
 
 LONGEST_RANGE = 5000
 """Upper bound of the setting ``ranges.alerts_per_task``."""
@@ -26,6 +27,7 @@ class Taken(NamedTuple):
     topic_id: str | None
     committed_offset: int | None
     high_offset: int | None
+    resets: int
 
 
 class Guard(NamedTuple):
@@ -52,10 +54,10 @@ _TAKE = text("""
     VALUES (:stream, :topic, :partition, nextval('stream_epochs'), :owner)
     ON CONFLICT (stream, topic, partition) DO UPDATE
         SET epoch = nextval('stream_epochs'), owner = :owner, updated_at = now()
-    RETURNING epoch, pg_postmaster_start_time(), topic_id, committed_offset, high_offset
+    RETURNING epoch, pg_postmaster_start_time(), topic_id, committed_offset, high_offset, resets
 """)
 _BEGIN = text("""
-    UPDATE stream_partitions SET topic_id = :topic_id, committed_offset = :cursor,
+    UPDATE stream_partitions SET topic_id = :topic_id, resets = :resets, committed_offset = :cursor,
         high_offset = :high, updated_at = now()
     WHERE stream = :stream AND topic = :topic AND partition = :partition AND epoch = :epoch
 """)
@@ -68,9 +70,14 @@ _FORGET = text("""
     DELETE FROM stream_ranges WHERE stream = :stream AND topic = :topic
         AND partition = :partition AND replay_id = 0
 """)
-_ABOVE = text("""
-    SELECT first_offset, last_offset, state = 'done' FROM stream_ranges WHERE stream = :stream
-        AND topic = :topic AND partition = :partition AND replay_id = 0 AND last_offset >= :cursor
+_LAST = text("""
+    SELECT max(last_offset) + 1 FROM stream_ranges WHERE stream = :stream AND topic = :topic
+        AND partition = :partition AND replay_id = 0
+""")
+_DONE_ABOVE = text("""
+    SELECT first_offset, last_offset FROM stream_ranges WHERE stream = :stream
+        AND topic = :topic AND partition = :partition AND replay_id = 0 AND state = 'done'
+        AND last_offset >= :cursor
 """)
 _ROWS = text("""
     SELECT r.topic, r.partition, r.first_offset, r.last_offset, r.state = 'done',
@@ -151,7 +158,14 @@ def take(session: Session, stream: str, place: Place, owner: str) -> Taken:
 
 
 def begin(
-    session: Session, stream: str, place: Place, taken: Taken, topic_id: str, cursor: int, high: int
+    session: Session,
+    stream: str,
+    place: Place,
+    taken: Taken,
+    topic_id: str,
+    cursor: int,
+    high: int,
+    resets: int = 0,
 ) -> None:
     """Record where the new owner begins, so that a later one does not decide anew.
 
@@ -159,23 +173,29 @@ def begin(
     that workers heard while Postgres was away, led to anything.
     """
     values = {"epoch": taken.epoch, "topic_id": topic_id, "cursor": cursor, "high": high}
-    session.execute(_BEGIN, _at(stream, place) | values)
+    session.execute(_BEGIN, _at(stream, place) | values | {"resets": resets})
+    known_source(session, stream, place[0], topic_id, resets)
     session.execute(_RING_ALL, _at(stream, place) | {"cursor": cursor, "longest": LONGEST_RANGE})
 
 
-def forget(session: Session, stream: str, place: Place, taken: Taken, why: str | None) -> None:
+def reached(session: Session, stream: str, place: Place, taken: Taken) -> int:
+    """Return the end of a partition's log as far as anybody ever saw it; 0 for an unknown one."""
+    return max(taken.high_offset or 0, session.scalar(_LAST, _at(stream, place)) or 0)
+
+
+def forget(session: Session, stream: str, place: Place, taken: Taken, why: str) -> None:
     """Drop a partition's ranges: their offsets no longer name the same messages.
 
-    With ``why``, what was unfinished is buried, up to the last high watermark or the end of the
-    last range: the watermark is written every few seconds only, and ranges may lie above it.
+    What was unfinished is buried, up to the last high watermark or the end of the last range: the
+    watermark is written every few seconds only, and ranges may lie above it.
     """
-    if why is not None and taken.committed_offset is not None and taken.high_offset is not None:
-        found = session.execute(_ABOVE, _at(stream, place) | {"cursor": taken.committed_offset})
-        rows = [RangeRow(*row) for row in found]
-        high = max([taken.high_offset, *(row.last + 1 for row in rows)])
-        done = [row for row in rows if row.is_done]
-        for first, last in holes(taken.committed_offset, high, done):
-            bury_interval(session, stream, place[0], taken.topic_id, place[1], first, last, why)
+    cursor = taken.committed_offset
+    if cursor is not None and taken.topic_id is not None:
+        source = known_source(session, stream, place[0], taken.topic_id, taken.resets)
+        rows = session.execute(_DONE_ABOVE, _at(stream, place) | {"cursor": cursor})
+        done = [RangeRow(row[0], row[1], is_done=True) for row in rows]
+        for first, last in holes(cursor, reached(session, stream, place, taken), done):
+            bury_interval(session, stream, place[0], source, place[1], first, last, why)
     session.execute(_FORGET, _at(stream, place))
 
 
@@ -202,7 +222,6 @@ def insert_cuts(
     session: Session,
     stream: str,
     cuts: Sequence[tuple[Cut, Guard]],
-    topic_ids: Mapping[Place, str],
     ring_after_s: float,
 ) -> list[Cut]:
     """Insert new ranges, each under its partition's guard; return those that went in.
@@ -232,7 +251,7 @@ def insert_cuts(
                 session,
                 stream,
                 topic,
-                topic_ids[cut.place],
+                source_id(session, stream, topic, partition),
                 partition,
                 cut.first,
                 cut.last,

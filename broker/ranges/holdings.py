@@ -67,6 +67,8 @@ class Holdings:
         self._served_last: Place | None = None
         self.owned: dict[Place, OwnedPartition] = {}
         self.to_take: set[Place] = set()
+        self.reached: dict[Place, int] = {}
+        """Ends that the logs of given-up partitions had when we last saw them."""
         self.is_stale = True
 
     def in_flight(self) -> int:
@@ -77,12 +79,29 @@ class Holdings:
         """Forget partitions; their ranges live on for the next owner."""
         for place in places:
             self.to_take.discard(place)
+            self.reached.pop(place, None)
             self.owned.pop(place, None)
 
     def take_anew(self, place: Place) -> None:
         """Give a partition up and take it again, with a new epoch and a new beginning."""
-        del self.owned[place]
+        self.reached[place] = self.owned.pop(place).high
         self.to_take.add(place)
+
+    def adopt(self, taken: Mapping[Place, OwnedPartition]) -> None:
+        """Own partitions that were taken."""
+        for place in taken:
+            self.to_take.discard(place)
+            self.reached.pop(place, None)
+        self.owned |= taken
+        self.is_stale = True
+
+    def see_end(self, place: Place, high: int) -> None:
+        """Note where a log ends now; one that is shorter than it was must be taken anew."""
+        if high < self.owned[place].high:
+            log.warning("listener.log_is_shorter", topic=place[0], partition=place[1], high=high)
+            self.take_anew(place)
+        else:
+            self.owned[place].high = high
 
     def read_states(self, note: Callable[[int, int], None]) -> None:
         """Read our ranges and move the cursors; ``note`` hears (read, dead) of finished ones.
@@ -112,7 +131,6 @@ class Holdings:
                 session,
                 self._stream,
                 [(cut, self.owned[cut.place].guard) for cut in cuts],
-                {place: each.topic_id for place, each in self.owned.items()},
                 ring_after_s,
             )
         self._served_last = cuts[-1].place

@@ -30,6 +30,7 @@ COMMIT_EVERY_S = 1.0
 RING_EVERY_S = 0.2
 BRAKES_EVERY_S = 1.0
 LOW_EVERY_S = 10.0
+TAKE_EVERY_S = 0.5
 TOUCH_EVERY_S = 10.0
 TOPICS_EVERY_S = 30.0
 CLEAN_EVERY_S = 300.0
@@ -107,6 +108,7 @@ class Listener:
         self._assigner = Assigner(
             settings.stream, settings.owner, settings.start, self._kafka, cluster
         )
+        self._has_come = False
         self._is_closing = False
         self._tick_at = 0.0
         self._vanished: set[str] = set()
@@ -153,6 +155,8 @@ class Listener:
 
     def _work(self) -> None:
         self._tick_at = time.monotonic() + self._settings.tick_s
+        if self._is_time("topics", TOPICS_EVERY_S):  # before whatever a missing topic breaks
+            self._check_topics()
         self._take_over()
         self._see_new_offsets()
         self._held.read_states(self._brakes.note)
@@ -162,14 +166,13 @@ class Listener:
         if self._held.in_flight() and self._is_time("ring", RING_EVERY_S):
             for due in self._held.take_due(self._settings.ring_after_s):
                 self._ring(*due)
-        if self._is_time("topics", TOPICS_EVERY_S):
-            self._check_topics()
         if self._held.owned and self._is_time("clean", CLEAN_EVERY_S):
             with transaction() as session:
                 bookkeeping.delete_done(session, self._settings.stream)
 
     def _came(self, places: list[Place]) -> None:
         self._held.to_take.update(places)
+        self._has_come = True
 
     def _went(self, places: list[Place]) -> None:
         """Commit what is finished while a partition is still ours; the rest is adopted."""
@@ -185,17 +188,17 @@ class Listener:
         self._held.drop(places)
 
     def _take_over(self) -> None:
-        if not self._held.to_take:
+        """Take what came; what cannot be taken yet is asked for again, though not in every tick."""
+        held = self._held
+        if not held.to_take or not (self._has_come or self._is_time("take", TAKE_EVERY_S)):
             return
-        taken = self._assigner.take(sorted(self._held.to_take))
-        self._held.owned |= taken
-        self._held.to_take.difference_update(taken)
-        self._held.is_stale = True
+        self._has_come = False
+        held.adopt(self._assigner.take(sorted(held.to_take), held.reached, time.monotonic()))
 
     def _see_new_offsets(self) -> None:
         owned = self._held.owned
         for place, high in self._cluster.ends(owned).items():
-            owned[place].high = high
+            self._held.see_end(place, high)
         if owned and self._is_time("low", LOW_EVERY_S):
             for place, low in self._cluster.beginnings(owned).items():
                 owned[place].low = low
@@ -234,7 +237,11 @@ class Listener:
         self._enqueue(settings.task, settings.queue, settings.stream, *place, first, last, 0)
 
     def _check_topics(self) -> None:
-        """Look for topics that were made anew or are gone; gone means twice in a row."""
+        """Look for topics that were made anew or are gone; gone means twice in a row.
+
+        The partitions of a topic that is gone are taken again as soon as there is one of its name:
+        the group gives them to us anew only if its members have noticed in between.
+        """
         stream, held = self._settings.stream, self._held
         with transaction(statement_timeout_s=STATEMENT_S) as session:
             unfinished = set(vanished.unfinished_topics(session, stream))
@@ -246,7 +253,8 @@ class Listener:
         gone = topics - found.keys()
         for topic in gone & self._vanished & unfinished:
             log.error("listener.topic_gone", topic=topic)
-            held.drop([place for place in held.owned if place[0] == topic])
+            for place in [place for place in held.owned if place[0] == topic]:
+                held.take_anew(place)
             with transaction() as session:
                 vanished.retire_topic(session, stream, topic)
         self._vanished = gone

@@ -1,6 +1,6 @@
 """Which row of ``sources`` stands for a topic as it is now."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -9,7 +9,7 @@ from broker.ranges.tables import Source, StreamPartition
 
 
 def source_id(session: Session, stream: str, topic: str, partition: int) -> int:
-    """Return ``sources.id`` of a topic under the Kafka id that its listener last saw.
+    """Return ``sources.id`` of a topic's log as its listener last saw it.
 
     When the bookkeeping was emptied, the newest known source of that name stands in until the
     listener is back.
@@ -19,23 +19,43 @@ def source_id(session: Session, stream: str, topic: str, partition: int) -> int:
     TransientError
         If no listener has seen the topic yet.
     """
-    topic_id = session.scalar(
-        select(StreamPartition.topic_id).where(
+    seen = session.execute(
+        select(StreamPartition.topic_id, StreamPartition.resets).where(
             StreamPartition.stream == stream,
             StreamPartition.topic == topic,
             StreamPartition.partition == partition,
         )
-    )
-    if topic_id is not None:
-        session.execute(
-            insert(Source)
-            .values(stream=stream, topic=topic, topic_id=topic_id)
-            .on_conflict_do_nothing()
-        )
-    known = select(Source.id).where(Source.stream == stream, Source.topic == topic)
-    if topic_id is not None:
-        known = known.where(Source.topic_id == topic_id)
-    found = session.scalar(known.order_by(Source.id.desc()).limit(1))
+    ).one_or_none()
+    if seen is not None and seen.topic_id is not None:
+        return known_source(session, stream, topic, seen.topic_id, seen.resets)
+    newest = select(func.max(Source.id)).where(Source.stream == stream, Source.topic == topic)
+    found = session.scalar(newest)
     if found is None:
         raise TransientError(f"{topic}[{partition}] of {stream}: no listener has seen it yet")
     return found
+
+
+def known_source(session: Session, stream: str, topic: str, topic_id: str, resets: int = 0) -> int:
+    """Return ``sources.id`` of one log of a topic, made when missing.
+
+    Looked for first: an INSERT that comes to nothing uses up a number, and there is one per range.
+    """
+    wanted = {"stream": stream, "topic": topic, "topic_id": topic_id, "resets": resets}
+    known = select(Source.id).filter_by(**wanted)
+    found = session.scalar(known)
+    if found is None:
+        session.execute(insert(Source).values(wanted).on_conflict_do_nothing())
+        found = session.scalars(known).one()
+    return found
+
+
+def known_resets(session: Session, stream: str, topic: str, topic_id: str) -> int:
+    """Return how often a log of this topic became shorter, as far as ``sources`` knows.
+
+    For a partition whose bookkeeping was emptied: it may be another partition's number, which is
+    higher than its own, and never one under which its offsets were other packets.
+    """
+    seen = select(func.max(Source.resets)).where(
+        Source.stream == stream, Source.topic == topic, Source.topic_id == topic_id
+    )
+    return session.scalar(seen) or 0

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Identity, SmallInteger, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, Identity, Integer, SmallInteger, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table
@@ -11,15 +11,22 @@ RANGE_STATES = ("queued", "running", "done")
 
 
 class Source(Table):
-    """A topic that packets came from; a topic made anew under an old name is another source."""
+    """A topic that packets came from.
+
+    A topic made anew under an old name is another source, and so is one whose log became shorter:
+    the same offsets hold other packets then.
+    """
 
     __tablename__ = "sources"
-    __table_args__ = (UniqueConstraint("stream", "topic", "topic_id"),)
+    __table_args__ = (UniqueConstraint("stream", "topic", "topic_id", "resets"),)
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     stream: Mapped[str] = mapped_column(comment="name in the topic registry")
     topic: Mapped[str]
     topic_id: Mapped[str] = mapped_column(comment="Kafka's own id of the topic")
+    resets: Mapped[int] = mapped_column(
+        Integer, server_default="0", comment="times that a partition's log became shorter before"
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -46,6 +53,9 @@ class StreamPartition(Table):
     topic: Mapped[str]
     partition: Mapped[int]
     topic_id: Mapped[str | None] = mapped_column(comment="Kafka's id of the topic when last seen")
+    resets: Mapped[int] = mapped_column(
+        Integer, server_default="0", comment="times that its log became shorter under this id"
+    )
     epoch: Mapped[int] = mapped_column(comment="fencing token, from a sequence")
     owner: Mapped[str | None] = mapped_column(comment="listener slot and process")
     committed_offset: Mapped[int | None] = mapped_column(comment="next offset not yet finished")

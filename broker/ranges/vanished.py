@@ -10,7 +10,8 @@ _UNFINISHED_TOPICS = text("""
     WHERE stream = :stream AND (committed_offset IS NULL OR committed_offset < high_offset)
 """)
 _LOCK_TOPIC = text("""
-    SELECT partition, epoch, pg_postmaster_start_time(), topic_id, committed_offset, high_offset
+    SELECT partition, epoch, pg_postmaster_start_time(), topic_id, committed_offset, high_offset,
+        resets
     FROM stream_partitions
     WHERE stream = :stream AND topic = :topic FOR UPDATE
 """)

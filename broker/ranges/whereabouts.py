@@ -14,8 +14,8 @@ from broker.archive_index import ArchiveReader, segments_named, segments_open_be
 from broker.config import config, project_path
 from broker.dead_letters import DeadLetter
 from broker.kafka import Cluster, Watermarks, stream_connection
-from broker.ranges.expired import known_source
 from broker.ranges.planning import Place
+from broker.ranges.sources import known_resets, known_source
 from broker.ranges.tables import Source
 
 ATTEMPTS_TAKE = timedelta(days=1)
@@ -100,7 +100,8 @@ def _locate(
     if source is None:
         return f"topic {letter.topic} is not in Kafka and was never read"
     stretch = partial(Stretch, place, source.id, first=first, last=last, letter_id=letter.id)
-    ends = broker.watermarks.get(place) if source.topic_id == topic_id else None
+    is_todays = topic_id is not None and _is_newest(session, source, topic_id)
+    ends = broker.watermarks.get(place) if is_todays else None
     if ends is not None and ends.low <= first and last < ends.high:
         return stretch("kafka")
     segment_id = _find_segment(session, reader, letter, source.id)
@@ -109,8 +110,8 @@ def _locate(
     named = f"offset {first}" if first == last else f"offsets {first} to {last}"
     if ends is not None:
         why = f"Kafka's oldest offset there is {ends.low}"
-    elif topic_id is not None and source.topic_id != topic_id:
-        why = "the topic was made anew"
+    elif topic_id is not None and not is_todays:
+        why = "the topic was made anew, or its log became shorter"
     else:
         why = "Kafka no longer has that partition"
     return f"{named} of {place[0]}[{place[1]}]: {why}, and the archive does not have it"
@@ -124,6 +125,12 @@ def _source(session: Session, letter: DeadLetter, topic_id: str | None) -> Sourc
         return session.get(Source, known_source(session, letter.stream, letter.topic, topic_id))
     newest = select(Source).where(Source.stream == letter.stream, Source.topic == letter.topic)
     return session.scalars(newest.order_by(Source.id.desc()).limit(1)).one_or_none()
+
+
+def _is_newest(session: Session, source: Source, topic_id: str) -> bool:
+    """Whether a source's offsets still name the packets that Kafka has under them."""
+    resets = known_resets(session, source.stream, source.topic, topic_id)
+    return (source.topic_id, source.resets) == (topic_id, resets)
 
 
 def _find_segment(

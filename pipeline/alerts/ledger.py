@@ -87,6 +87,7 @@ _COORDINATES = text("""
     JOIN sources AS s ON s.id = c.source_id
     LEFT JOIN stream_partitions AS p ON p.stream = s.stream AND p.topic = s.topic
         AND p.partition = c.partition AND p.topic_id = s.topic_id
+        AND p.resets = s.resets
     ORDER BY 1, 2, 3
 """)
 """A union of intervals: an offset that stands in two tables, or in two overlapping gaps, is one."""

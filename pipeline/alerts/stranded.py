@@ -64,6 +64,7 @@ _FIND = text("""
                     SELECT FROM stream_partitions AS p
                     WHERE p.stream = s.stream AND p.topic = s.topic
                         AND p.partition = a.source_partition AND p.topic_id = s.topic_id
+                        AND p.resets = s.resets
                 ))
         )
     ORDER BY a.source_id, a.source_partition, a.id LIMIT :most

@@ -35,9 +35,7 @@ def take(owner="listener"):
 
 def cut(guard, *cuts, ring_after_s=30.0):
     with transaction() as session:
-        return bookkeeping.insert_cuts(
-            session, STREAM, [(c, guard) for c in cuts], {PLACE: "id-1"}, ring_after_s
-        )
+        return bookkeeping.insert_cuts(session, STREAM, [(c, guard) for c in cuts], ring_after_s)
 
 
 def inserted(first, last):
@@ -253,7 +251,7 @@ def test_a_zombie_cannot_cut():
 def test_a_new_owner_waits_for_a_zombie_in_mid_cut_and_sees_its_range():
     old, taken = take(), []
     with transaction() as session:
-        bookkeeping.insert_cuts(session, STREAM, [(Cut(PLACE, 0, 9), old)], {PLACE: "id-1"}, 30)
+        bookkeeping.insert_cuts(session, STREAM, [(Cut(PLACE, 0, 9), old)], 30)
         successor = threading.Thread(target=lambda: taken.append(take("successor")))
         successor.start()
         successor.join(0.3)

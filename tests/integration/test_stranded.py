@@ -233,7 +233,7 @@ def test_a_range_beyond_the_last_known_watermark_is_buried_too():
         taken = bookkeeping.take(session, "ztf", place, "listener")
         bookkeeping.begin(session, "ztf", place, taken, "id-1", 0, 5)
         guard = bookkeeping.Guard(taken.epoch, taken.server_start)
-        bookkeeping.insert_cuts(session, "ztf", [(Cut(place, 0, 29), guard)], {place: "id-1"}, 30)
+        bookkeeping.insert_cuts(session, "ztf", [(Cut(place, 0, 29), guard)], 30)
     with transaction() as session:
         taken = bookkeeping.take(session, "ztf", place, "listener")
         bookkeeping.forget(session, "ztf", place, taken, "the topic was made anew")
