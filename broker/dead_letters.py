@@ -12,14 +12,15 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     SmallInteger,
-    UniqueConstraint,
+    exists,
     func,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from broker.db import Table
 
@@ -44,17 +45,32 @@ REASONS = (
 )
 STATES = ("open", "retried", "resolved", "ignored")
 
+_PLACE = ("source_id", "source_partition", "source_offset")
+_PACKET_KEY = (*_PLACE, "sha256")
+_PLACE_KEY = (*_PLACE, "reason")
+"""Letters without a packet: an interval, a dead worker's offset and a message that never fits may
+begin at one place, and none of them is another."""
+_HAS_PACKET = "sha256 IS NOT NULL"
+_HAS_NO_PACKET = "sha256 IS NULL"
+
 
 class DeadLetter(Table):
     """One packet, or an interval of offsets, that was buried."""
 
     __tablename__ = "dead_letters"
     __table_args__ = (
-        UniqueConstraint(
-            "source_id",
-            "source_partition",
-            "source_offset",
-            "sha256",
+        Index(
+            "uq_dead_letters_packet",
+            *_PACKET_KEY,
+            unique=True,
+            postgresql_where=text(_HAS_PACKET),
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(
+            "uq_dead_letters_place",
+            *_PLACE_KEY,
+            unique=True,
+            postgresql_where=text(_HAS_NO_PACKET),
             postgresql_nulls_not_distinct=True,
         ),
         CheckConstraint(f"state IN {STATES}", name="state"),
@@ -125,19 +141,23 @@ def bury(
     """Record dead letters; the same packet at the same place is recorded once.
 
     A letter that was sent again by an operator and failed again is open again, whatever it failed
-    for: a packet that killed its process may be unreadable the next time.
+    for: a packet that killed its process may be unreadable the next time. An interval that has
+    grown is recorded in its whole length.
     """
     for letter in letters:
         values = _columns(letter) | {"stream": stream, "topic": topic, "source_id": source_id}
         if letter.last_offset is None and _open_again(session, values):
             continue
+        has_packet = values["sha256"] is not None
+        is_longer = DeadLetter.last_offset < values["last_offset"]
         session.execute(
             insert(DeadLetter)
             .values(values)
             .on_conflict_do_update(
-                index_elements=["source_id", "source_partition", "source_offset", "sha256"],
-                set_=_failed_again(values),
-                where=DeadLetter.state == "retried",
+                index_elements=_PACKET_KEY if has_packet else _PLACE_KEY,
+                index_where=text(_HAS_PACKET if has_packet else _HAS_NO_PACKET),
+                set_=_failed_again(values) | {"last_offset": values["last_offset"]},
+                where=or_(DeadLetter.state == "retried", is_longer),
             )
         )
 
@@ -188,7 +208,8 @@ def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[
             DeadLetter.source_partition == partition,
             DeadLetter.source_offset.in_(offsets),
             DeadLetter.last_offset == DeadLetter.source_offset,
-            DeadLetter.reason != "too_large",  # of its message, which is still undeliverable
+            # Without a packet it is the letter of a message, which is still undeliverable.
+            or_(DeadLetter.reason != "too_large", DeadLetter.sha256.is_not(None)),
             DeadLetter.state != "resolved",
         )
         .values(state="resolved", resolved_by="the packet became an alert", updated_at=func.now())
@@ -217,6 +238,16 @@ def _columns(letter: Letter) -> dict[str, Any]:
 
 def _open_again(session: Session, values: dict[str, Any]) -> bool:
     """Open the letter of these coordinates that was sent again; return whether there is one."""
+    other = aliased(DeadLetter)
+    has_namesake = exists().where(  # who already says the same of this place
+        other.id != DeadLetter.id,
+        other.source_id.is_not_distinct_from(DeadLetter.source_id),
+        other.source_partition == DeadLetter.source_partition,
+        other.source_offset == DeadLetter.source_offset,
+        other.reason == values["reason"],
+        other.sha256.is_(None),
+        DeadLetter.sha256.is_(None),
+    )
     retried = (
         select(DeadLetter.id)
         .where(
@@ -225,6 +256,7 @@ def _open_again(session: Session, values: dict[str, Any]) -> bool:
             DeadLetter.source_offset == values["source_offset"],
             DeadLetter.last_offset == DeadLetter.source_offset,
             DeadLetter.state == "retried",
+            ~has_namesake,
         )
         .order_by(DeadLetter.id)
         .limit(1)

@@ -110,3 +110,41 @@ def test_a_packet_that_became_an_alert_closes_its_letter(session, source, state)
 
     session.refresh(letter)
     assert letter.state == "resolved"
+
+
+def test_letters_without_a_packet_stand_beside_each_other_by_reason(session, bury_one):
+    bury_one(Letter(3, 10, "expired_offsets", "gone", last_offset=19))
+    bury_one(Letter(3, 10, "worker_died", "killed"))
+    for _ in range(2):
+        bury_one(Letter(3, 10, "too_large", "its message has 9 MB"))
+
+    assert [row.reason for row in letters(session)] == [
+        "expired_offsets", "worker_died", "too_large",
+    ]  # fmt: skip
+
+
+def test_an_interval_that_grew_is_buried_whole(session, bury_one):
+    for last in (19, 59, 39):
+        bury_one(Letter(3, 10, "expired_offsets", f"10 to {last}", last_offset=last))
+
+    (letter,) = letters(session)
+    assert (letter.last_offset, letter.message) == (59, "10 to 59")
+
+
+def test_a_packet_that_is_no_longer_too_large_closes_its_letter_but_not_its_messages(
+    session, source, bury_one
+):
+    bury_one(Letter(3, 10, "too_large", "the packet has 9 MB", packet=b"abc"))
+    bury_one(Letter(3, 10, "too_large", "its message has 9 MB"))
+
+    resolve(session, source.id, 3, [10])
+    session.expire_all()
+
+    assert [row.state for row in letters(session)] == ["resolved", "open"]
+
+
+def test_a_letter_without_a_topic_is_buried_once(session):
+    for _ in range(2):
+        bury(session, "ztf", "ztf_20260101_programid1", None, [Letter(3, 10, "worker_died", "x")])
+
+    assert len(letters(session)) == 1
