@@ -22,6 +22,7 @@ from broker.config import config
 from broker.doorbell import Doorbell, Ring, check_arguments
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.memory import limit_memory
 from broker.migrate import PendingMigrationsError, require_streams_migrated
 from broker.ranges.claim import free_lost
 from broker.redis_transport import TRANSPORT_OPTIONS
@@ -90,6 +91,8 @@ app.conf.update(
     task_reject_on_worker_lost=False,  # true: a task that kills its child loops for ever (measured)
     worker_prefetch_multiplier=1,
     worker_max_tasks_per_child=5000,
+    # What once ate half of its memory [kB] ends after its task: the next one finds room.
+    worker_max_memory_per_child=config().ranges.worker_memory_bytes // 2 // 1024,
     worker_proc_alive_timeout=60.0,  # a child warms up before it takes tasks
     worker_soft_shutdown_timeout=30.0,
     worker_hijack_root_logger=False,
@@ -212,6 +215,7 @@ def _require_tables(**_: Any) -> None:
 def _start_process(**_: Any) -> None:
     """Warm up; a part that is away now is met again, with its own error, by the first task."""
     began = time.monotonic()
+    limit_memory(config().ranges.worker_memory_bytes)
     for function in _starting:
         try:
             function()

@@ -153,6 +153,9 @@ class RangesSettings(Section):
         int, Field(ge=0, description="ranges in flight per listener; 0 = 2 per worker process")
     ] = 0
     worker_processes: Annotated[int, Field(gt=0, description="alert worker processes")] = 2
+    worker_memory_bytes: Annotated[
+        int, Field(ge=2**30, description="address space of a worker process (RLIMIT_AS) [bytes]")
+    ] = 4_294_967_296
     poll_interval_ms: Annotated[
         int, Field(ge=5, le=5000, description="how often new offsets are asked for [ms]")
     ] = 50
