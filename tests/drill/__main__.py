@@ -10,8 +10,10 @@ os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this drill and its 
 
 import argparse  # noqa: E402 the settings had to be turned away first
 import json  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
+from datetime import UTC, datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from compose.native.home import ROOT  # noqa: E402
@@ -24,14 +26,22 @@ from tests.drill.stage import Stage  # noqa: E402
 def main(arguments: Sequence[str]) -> int:
     """Play the faults that were asked for; return 1 when anything was lost or a case failed."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # our processes must not outlive us
     wanted = [fault for fault in FAULTS if fault.number in (options.only or [fault.number])]
+    began = datetime.now(UTC)
     outcomes: list[Outcome] = []
     with ground.own(ROOT / HOME) as own:
         for number, fault in enumerate(wanted):
-            with Stage(own, number, is_short=options.short, say=_say) as stage:
+            with Stage(
+                own, number, is_short=options.short, patience=options.patience, say=_say
+            ) as stage:
                 outcomes += stage.play(fault)
+    about = report.about(began)
+    print(f"\n{report.fault_table(wanted, outcomes)}\n\n{report.sums(outcomes)}")
     if options.json:
-        options.json.write_text(json.dumps(report.as_json(outcomes, {}), indent=2) + "\n")
+        options.json.write_text(json.dumps(report.as_json(outcomes, about), indent=2) + "\n")
+    if options.out:
+        options.out.write_text(report.page(wanted, outcomes, about))
     return 0 if all(outcome.survived or outcome.skipped for outcome in outcomes) else 1
 
 
@@ -40,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--short", action="store_true", help="a case or two of each kind")
     parser.add_argument(
         "--only", type=lambda text: text.split(","), metavar="F1,F3", help="these faults alone"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="wait N times as long: a busy machine",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as a page")

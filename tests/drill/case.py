@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 ALERTS_PER_TASK = 20
 MESSAGES_PER_ALERT = 2
-RATE_PER_S = 60.0
+RATE_PER_S = 40.0
 BEGUN_WITHIN_S = 60.0
-CAUGHT_UP_WITHIN_S = 20.0
+PROBES = 8
 RECOVERED_WITHIN_S = 120.0
 POLL_S = 0.25
 SHORTEST_WINDOW_S = 1.0
@@ -50,7 +50,7 @@ class Case:
         self.least_repeated, self.most_repeated = repeats
         self._stage = stage
         self._may_be = may_be
-        self._within_s = within_s
+        self._within_s = within_s * stage.patience
         self._keeps_rows = keeps_rows
         self._marked: list[tuple[set[tuple[str, str]], float]] = []
         self._sent_earlier: set[Coordinate] = set()
@@ -60,16 +60,14 @@ class Case:
         self._killed_earlier = 0
 
     def begin(self, rate_per_s: float, make: Callable[[int], Parcel]) -> None:
-        """Let alerts flow until they are stored at the rate at which they come."""
+        """Wait until all processes are at work, then let alerts flow."""
         stage = self._stage
         self._sent_earlier = set(stage.load.sent())
         self._messages_earlier, self._repeated_earlier = self._counted()
         self._killed_earlier = stage.crew.killed.total()
+        stage.load.send(PROBES, make)
+        stage.crew.wait(lambda: not self._behind(), "the first alerts", BEGUN_WITHIN_S)
         stage.load.start(rate_per_s, make)
-        stage.crew.wait(self._flows, "the first alert", BEGUN_WITHIN_S)
-        give_up_at = time.monotonic() + CAUGHT_UP_WITHIN_S
-        while self._behind() > rate_per_s and time.monotonic() < give_up_at:
-            time.sleep(POLL_S)
         self._began_at_s = time.time()
         time.sleep(stage.calm_s)
 
@@ -115,6 +113,7 @@ class Case:
         outcome, accounts = self.outcome, self._stage.books.accounts()
         mine = sent.keys() - self._sent_earlier
         outcome.sent = len(mine)
+        outcome.bad = sum(sent[at].candid is None for at in mine)
         outcome.lost = len(accounts.missing(mine))
         living = [accounts.living[at] for at in mine & accounts.living.keys()]
         outcome.duplicates = sum(one.is_duplicate for one in living)
@@ -173,10 +172,6 @@ class Case:
             for alerts, moment_s in self._marked
             for message in published
         )
-
-    def _flows(self) -> bool:
-        mine = self._stage.load.sent().keys() - self._sent_earlier
-        return bool(mine - self._accounts().missing(mine))
 
     def _behind(self) -> int:
         """Return how many packets wait."""

@@ -70,10 +70,13 @@ class Crew:
         Starts them.
     seed : int
         Of every draw.
+    patience : float
+        Every limit on waiting is this many times as long.
     """
 
-    def __init__(self, system: System, seed: int) -> None:
+    def __init__(self, system: System, seed: int, patience: float = 1.0) -> None:
         self._system = system
+        self._patience = patience
         self._wanted: dict[str, Member] = {}
         self._lock = threading.RLock()
         self._is_ending = threading.Event()
@@ -171,7 +174,7 @@ class Crew:
 
     def wait(self, is_so: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
         """Wait until something is so."""
-        give_up_at = time.monotonic() + within_s
+        give_up_at = time.monotonic() + within_s * self._patience
         while not is_so():
             assert time.monotonic() < give_up_at, f"never came: {what}"
             time.sleep(WATCH_S / 2)

@@ -39,8 +39,8 @@ class Outcome:
     ----------
     fault, case : str
         Number of the fault, name of the case.
-    sent : int
-        Packets in the input topics.
+    sent, bad : int
+        Packets in the input topics, and those of them that no alert can become of.
     rows, duplicates, dead_letters, lost : int
         What became of them; a packet may be counted twice only if it was buried and lived.
     messages, repeated : int
@@ -63,6 +63,7 @@ class Outcome:
     fault: str
     case: str
     sent: int = 0
+    bad: int = 0
     rows: int = 0
     duplicates: int = 0
     dead_letters: int = 0

@@ -11,7 +11,8 @@ RANGES = 2000
 SHORT_KILLS = 8
 EVERY_S = 2.0
 ALERTS_PER_TASK = 3
-RATE_PER_S = 100.0
+RATE_PER_S = 30.0
+"""Slow enough that most packets are ranges of their own."""
 RECOVERED_WITHIN_S = 120.0
 WORKERS = ("worker-1", "worker-2")
 VICTIMS = ("child", "child", "child", "child", "parent", "child", "child", "parent", "listener")
