@@ -80,6 +80,7 @@ def mirror(
     title: str = "pk",
     links: Mapping[str, str] | None = None,
     choices: Mapping[str, Sequence[tuple[Any, str]]] | None = None,
+    permissions: Sequence[tuple[str, str]] = (),
 ) -> type[Mirror]:
     """Return an unmanaged model with every column of ``table``.
 
@@ -98,6 +99,8 @@ def mirror(
         foreign key without the end.
     choices : mapping of str to sequence of pairs, optional
         Column to its values and their words; filters then need no query.
+    permissions : sequence of pairs, optional
+        Code and words of what may be granted beside looking: actions that ask a stream for work.
     """
     links = links or {}
     choices = choices or {}
@@ -119,6 +122,7 @@ def mirror(
             "db_table": table.__tablename__,
             "base_manager_name": "objects",
             "default_permissions": ("view",),
+            "permissions": tuple(permissions),
             "verbose_name": verbose_name,
             "verbose_name_plural": f"{verbose_name}s",
             "ordering": ("-pk",),

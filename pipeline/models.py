@@ -94,10 +94,16 @@ DeadLetter: type[Mirror] = mirror(
         "reason": _same(dead_letters.REASONS),
         "state": _same(dead_letters.STATES),
     },
+    permissions=(("operate_deadletter", "Can retry and ignore dead letters"),),
 )
 
 Stream: type[Mirror] = mirror(
-    ranges.Stream, "Stream", __name__, verbose_name="stopped stream", title="name"
+    ranges.Stream,
+    "Stream",
+    __name__,
+    verbose_name="stopped stream",
+    title="name",
+    permissions=(("operate_stream", "Can stop streams and let them run again"),),
 )
 
 StreamPartition: type[Mirror] = mirror(

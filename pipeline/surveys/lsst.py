@@ -92,6 +92,14 @@ def _schemas() -> SchemaCache:
     return SchemaCache(sources)
 
 
+def known_schema(schema_id: int) -> Any:
+    """Return the writer schema of an id, in fastavro's form; None where no source has it."""
+    try:
+        return _schemas().get(schema_id).parsed
+    except LookupError:
+        return None
+
+
 def package_schema(schema_id: int) -> Any:
     """Return the schema of the package lsst-alert-packet, None where it has no such version.
 

@@ -1,0 +1,123 @@
+"""The bytes of a dead letter's packet: from the archive, or from Kafka while it has them."""
+
+import hashlib
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from broker.archive import ArchiveSegment
+from broker.archive_index import ArchiveReader, segments_open_between
+from broker.config import config, project_path
+from broker.dead_letters import DeadLetter
+from broker.errors import TransientError
+from broker.kafka import Cluster, OffsetsExpired, RangeReader, stream_connection
+from broker.ranges.tables import Source
+
+ATTEMPTS_TAKE = timedelta(days=1)
+"""A packet that killed its worker was archived, if at all, so long before it was buried."""
+
+
+class NoPacketError(Exception):
+    """The packet cannot be had; the message says why in a sentence."""
+
+
+def archived_packet(session: Session, letter: DeadLetter) -> bytes:
+    """Return a letter's packet from the archive.
+
+    Raises
+    ------
+    NoPacketError
+        If it was never archived, or its segment is gone, short or damaged.
+    """
+    _require_one(letter)
+    if letter.archive_segment_id is not None:
+        return _slice(session, letter)
+    if letter.source_id is None:
+        raise NoPacketError("It was buried before it was archived.")
+    segments = segments_open_between(
+        session, letter.first_seen_at - ATTEMPTS_TAKE, letter.first_seen_at
+    )
+    try:
+        found = _archive().read(
+            segments,
+            letter.source_id,
+            letter.source_partition,
+            letter.source_offset,
+            letter.source_offset,
+        )
+    except TransientError as error:
+        raise NoPacketError(f"It was not archived on this machine; {error}.") from error
+    if not found.packets:
+        raise NoPacketError("It was buried before it was archived.")
+    return found.packets[0].value
+
+
+def kafka_packet(session: Session, letter: DeadLetter) -> bytes:
+    """Return a letter's packet from Kafka; takes seconds when Kafka is slow.
+
+    Raises
+    ------
+    NoPacketError
+        If Kafka has forgotten it, has another topic under that name, or does not answer.
+    """
+    _require_one(letter)
+    connection = stream_connection(letter.stream)
+    source = None if letter.source_id is None else session.get(Source, letter.source_id)
+    reader = RangeReader(connection, config().streams.named(letter.stream).group_prefix)
+    offset = letter.source_offset
+    try:
+        topic_id = Cluster(connection).topic_ids([letter.topic]).get(letter.topic)
+        if topic_id is None:
+            raise NoPacketError(f"Kafka has no topic {letter.topic} any more.")
+        if source is not None and source.topic_id != topic_id:
+            raise NoPacketError("Its topic was made anew; these offsets hold other packets now.")
+        read = reader.read(letter.topic, letter.source_partition, offset, offset)
+    except OffsetsExpired as error:
+        raise NoPacketError(f"Kafka has forgotten it: it keeps offsets from {error.low}.") from None
+    except TransientError as error:
+        raise NoPacketError("Kafka does not answer; try again.") from error
+    finally:
+        reader.close()
+    if not read.packets:
+        raise NoPacketError("Kafka holds no message at that offset.")
+    return read.packets[0].value
+
+
+def _require_one(letter: DeadLetter) -> None:
+    if letter.last_offset > letter.source_offset:
+        count = letter.last_offset - letter.source_offset + 1
+        raise NoPacketError(f"It stands for {count} offsets, not for one packet.")
+
+
+def _slice(session: Session, letter: DeadLetter) -> bytes:
+    segment = session.get(ArchiveSegment, letter.archive_segment_id)
+    if segment is None or letter.archive_start is None or letter.archive_length is None:
+        raise NoPacketError(f"Archive segment {letter.archive_segment_id} is not known any more.")
+    file = _root() / segment.path
+    try:
+        with file.open("rb") as opened:
+            opened.seek(letter.archive_start)
+            packet = opened.read(letter.archive_length)
+    except FileNotFoundError:
+        raise NoPacketError(
+            f"Its archive segment {segment.path}, written on {segment.host}, "
+            "is not on this machine, or expired."
+        ) from None
+    except OSError as error:
+        raise NoPacketError(f"{segment.path} cannot be read: {error.strerror}.") from error
+    if len(packet) < letter.archive_length:
+        raise NoPacketError(f"{segment.path} ends before the packet does.")
+    if letter.sha256 is not None and hashlib.sha256(packet).digest() != letter.sha256:
+        raise NoPacketError(f"{segment.path} is damaged: the packet's checksum is wrong.")
+    return packet
+
+
+def _root() -> Path:
+    return project_path(config().archive.path)
+
+
+@cache
+def _archive() -> ArchiveReader:
+    return ArchiveReader(_root())

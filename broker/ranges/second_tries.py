@@ -1,0 +1,65 @@
+"""Send dead letters through once more, as many as can be, and say of the others why not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broker.dead_letters import DeadLetter
+from broker.ranges.replays import ReplayError, retry_letters
+
+RETRIED_STATES = ("open", "ignored")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of a wish.
+
+    Attributes
+    ----------
+    taken : list of int
+        Letters whose packets are worked again.
+    refused : dict of int to str
+        Letters whose packets are nowhere, and why.
+    passed_over : int
+        Letters that are under way already, or resolved.
+    """
+
+    taken: list[int]
+    refused: dict[int, str]
+    passed_over: int
+
+    def why_refused(self) -> list[str]:
+        """Return the reasons, the commonest first, each with its number of letters."""
+        counts = Counter(self.refused.values()).most_common()
+        return [f"{why} ({n} letters)" if n > 1 else why for why, n in counts]
+
+
+def try_again(session: Session, ids: Sequence[int], by: str) -> Tried:
+    """Retry every letter that can be; see ``broker.ranges.replays.retry_letters``.
+
+    Raises
+    ------
+    TransientError
+        If Kafka does not answer; nothing was changed.
+    """
+    wanted = set(
+        session.scalars(
+            select(DeadLetter.id)
+            .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(RETRIED_STATES))
+            .with_for_update()
+        )
+    )
+    passed_over = len(set(ids)) - len(wanted)
+    refused: dict[int, str] = {}
+    if wanted:
+        try:
+            retry_letters(session, sorted(wanted), by)
+        except ReplayError as error:
+            refused = error.refused
+            wanted -= set(refused)
+            if wanted:
+                retry_letters(session, sorted(wanted), by)
+    return Tried(sorted(wanted), refused, passed_over)
