@@ -6,12 +6,14 @@ worked again appends its packets again; readers take the first index record of a
 checksum is right, and rows of the database name their slice themselves.
 """
 
+import fcntl
 import hashlib
 import os
 import socket
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -37,6 +39,7 @@ INDEX_RECORD = np.dtype(
     ]
 )
 MAX_OPEN_SEGMENTS = 4
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 
 
 class ArchiveError(Exception):
@@ -56,6 +59,9 @@ class ArchiveSegment(Table):
     night: Mapped[date] = mapped_column(comment="of the first packet's Kafka timestamp")
     bytes: Mapped[int | None] = mapped_column(comment="when closed [bytes]")
     sha256: Mapped[str | None] = mapped_column(comment="when closed")
+    torn_bytes: Mapped[int | None] = mapped_column(
+        comment="behind the last whole packet, where the writer died; null: closed by its writer"
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None] = mapped_column(comment="found whole on S3")
@@ -173,11 +179,10 @@ class ArchiveWriter:
             session.add(row)
             session.flush()
             segment_id = row.id
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         return _Segment(
             id=segment_id,
-            data_fd=os.open(file, flags, 0o640),
-            index_fd=os.open(file.with_suffix(".idx"), flags, 0o640),
+            data_fd=open_locked(file),
+            index_fd=os.open(file.with_suffix(".idx"), _NEW_FILE, 0o640),
         )
 
     def _close(self, key: tuple[str, date]) -> None:
@@ -193,6 +198,14 @@ class ArchiveWriter:
                     closed_at=func.now(),
                 )
             )
+
+
+def open_locked(file: Path) -> int:
+    """Make a segment's file; the lock says that its writer lives (``broker.archive_tasks``)."""
+    data_fd = os.open(file, _NEW_FILE, 0o640)
+    with suppress(OSError):  # a file system without locks: its torn segments are never closed
+        fcntl.flock(data_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return data_fd
 
 
 def read_slice(root: Path, piece: Slice) -> bytes:
