@@ -20,6 +20,7 @@ FIRST_JD, LAST_JD = 2_441_317.5, 2_488_069.5
 MJD_TO_JD = 2_400_000.5
 TAI_AHEAD_D = 60.0 / 86_400
 """More than TAI is ever ahead of UTC: times so near to a bound may be either."""
+MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 """End of a container's block."""
 _MISFITS = (
@@ -56,7 +57,7 @@ class Original:
 def noise(draw: random.Random, original: Original) -> bytes:
     """Return random bytes, half of them behind a true beginning."""
     body = draw.randbytes(draw.randrange(LONGEST_NOISE))
-    head = b"Obj\x01" if original.stream == "ztf" else original.value[: FRAMING.size]
+    head = MAGIC if original.stream == "ztf" else original.value[: FRAMING.size]
     return draw.choice([b"", head]) + body
 
 
@@ -125,6 +126,8 @@ def verdict(original: Original, value: bytes) -> tuple[str, int | None]:
 
 
 def _read_container(original: Original, value: bytes) -> Any:
+    if not value.startswith(MAGIC):
+        raise ValueError("no container")  # fastavro does not look
     reader = fastavro.reader(io.BytesIO(value))
     if _canonical(reader.writer_schema) != _canonical(original.schema):
         raise ValueError("another schema")
