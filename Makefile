@@ -45,8 +45,8 @@ types: $(READY) ## mypy, strict
 drill: $(READY) ## pull every plug under load and count what was lost
 	@$(BIN)/python -m tests.drill $(DRILL_OPTIONS)
 
-bench: $(READY) ## measure the alert flow end to end (comes with a later issue)
-	@$(BIN)/python -m tests.bench
+bench: $(READY) ## measure the alert flow end to end (PROFILE=smoke|default|full, SURVEY=ztf|lsst, OUT=docs/bench.md)
+	@$(BIN)/python -m tests.bench $(PROFILE) $(if $(SURVEY),--survey $(SURVEY)) $(if $(JSON),--json $(JSON)) $(if $(OUT),--out $(OUT))
 
 doctor: $(READY) ## what is found, what is missing, what listens where, how to mend it
 	@$(NATIVE) doctor

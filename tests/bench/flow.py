@@ -15,7 +15,7 @@ from broker.ranges import stops
 from tests.bench import measure
 from tests.bench.measure import Cpu
 from tests.bench.packets import Spool
-from tests.bench.servers import INPUT, BenchError, System
+from tests.bench.servers import BenchError, System
 
 DONE = "range.done"
 STUCK_S = 120.0
@@ -161,14 +161,3 @@ def wait_for(log: WorkerLog, alerts: int) -> Work:
             raise BenchError(f"{work.read} of {alerts} packets done, and none for {STUCK_S:.0f} s")
         time.sleep(WAIT_S)
     return work
-
-
-def warm_up(system: System, spool: Spool, last: int, log: WorkerLog) -> None:
-    """Send the packets before the timed ones: each worker process has met a full range."""
-    log.skip()
-    system.send(spool.survey, spool.values(0, last))
-    wait_for(log, last)
-
-
-def input_topic(survey: str) -> str:
-    return INPUT[survey]

@@ -1,7 +1,7 @@
 """What the database holds before the run: every object with 20 points and one earlier alert."""
 
-from datetime import UTC, datetime
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np

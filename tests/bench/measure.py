@@ -117,7 +117,7 @@ class Cpu:
 def cpu(system: System) -> Cpu:
     """Read the CPU time of everything."""
     parts = {
-        name: sum(_tree_s(pid) for part in members if (pid := system.pid(part)))
+        name: sum(tree_s(pid) for part in members if (pid := system.pid(part)))
         for name, members in PARTS.items()
     }
     children = _children(system.child("worker-alerts"))
@@ -189,7 +189,7 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _tree_s(pid: int) -> float:
+def tree_s(pid: int) -> float:
     total = 0.0
     for process in _family(pid):
         try:

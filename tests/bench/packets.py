@@ -146,8 +146,8 @@ def _write(
             file.writelines(values)
             lengths += map(len, values)
             alerts += found
-            print(f"\r  {survey} packets {len(lengths)}/{count}", end="", flush=True)
-    print()
+            if len(lengths) % (10 * CHUNK) == 0 or len(lengths) == count:
+                print(f"{survey} packets: {len(lengths)} of {count}")
     return np.cumsum(lengths), alerts
 
 

@@ -50,6 +50,8 @@ class Profile:
         Values of ``ranges.alerts_per_task`` tried beside the default.
     free_bytes : int
         Disk that must be free before the run.
+    is_spoilt_after : bool
+        Whether the run, once balanced, is spoilt to see that its books notice.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Profile:
     catalog_b_rows: int
     curve: tuple[int, ...]
     free_bytes: int
+    is_spoilt_after: bool = False
 
 
 PROFILES = {
@@ -78,10 +81,11 @@ PROFILES = {
         catalog_b_rows=10_000,
         curve=(1,),
         free_bytes=6 * 10**9,
+        is_spoilt_after=True,
     ),
     "default": Profile(
         "default",
-        ztf=Load(warm=1000, timed=20_000, idle=300, open_loop=6000, singles=1000, naive=500),
+        ztf=Load(warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500),
         lsst=Load(warm=500, timed=5000, idle=100, open_loop=1500, singles=500, naive=500),
         segments=5,
         d_s=1.5,

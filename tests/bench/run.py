@@ -1,24 +1,47 @@
-"""One run of the benchmark, from empty servers to figures."""
+"""One run of the benchmark, from empty servers to figures and their books."""
 
+import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import text
 
-from broker.db import transaction
+from broker.db import engine
 from pipeline.catalogs import catalog
 from pipeline.catalogs import load as loading
 from pipeline.catalogs.load import Wish
-from tests.bench import flow, history, measure, packets, world
+from tests.bench import (
+    baseline,
+    evidence,
+    flow,
+    history,
+    latency,
+    measure,
+    micro,
+    packets,
+    servers,
+    spoil,
+    world,
+)
+from tests.bench.evidence import Messages
 from tests.bench.flow import Segment, WorkerLog
+from tests.bench.latency import Stream
 from tests.bench.measure import Calibration
 from tests.bench.packets import Spool
 from tests.bench.profiles import Load, Profile, home_path
 from tests.bench.servers import System
-from tests.bench.world import Sky
+from tests.bench.stages import stages
+from tests.bench.world import Sky, Surroundings
 
 SURVEYS = ("ztf", "lsst")
+IDLE_S = 3.0
+MICRO_PACKETS = 100
+ONE_BY_ONE_WINDOW = "200"
+"""At a range of 1 the listener cuts at most a window per tick."""
 
 
 @dataclass
@@ -26,16 +49,27 @@ class Prepared:
     """What is loaded before the first packet is timed."""
 
     sky: Sky
+    near: dict[str, Surroundings]
     spools: dict[str, Spool]
+    catalog_rows: dict[str, int]
 
 
 @dataclass
-class SurveyResult:
-    """The figures of one survey."""
+class SurveyRun:
+    """What was measured of one survey."""
 
-    survey: str
+    spool: Spool
+    load: Load
     d_hz: list[float] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    curve: dict[int, Segment] = field(default_factory=dict)
+    naive: baseline.Result | None = None
+    sent: list[int] = field(default_factory=list)
+
+    @property
+    def rate_hz(self) -> float:
+        return statistics.median(one.rate_hz for one in self.segments)
 
     @property
     def ratios(self) -> list[float]:
@@ -45,71 +79,239 @@ class SurveyResult:
             for at, one in enumerate(self.segments)
         ]
 
+    def take(self, count: int) -> tuple[int, int]:
+        """Return the next so many packets of the spool, as sent."""
+        first = len(self.sent)
+        self.sent += range(first, first + count)
+        return first, first + count
 
-def load_of(profile: Profile, survey: str) -> Load:
-    return {"ztf": profile.ztf, "lsst": profile.lsst}[survey]
+
+@dataclass
+class Run:
+    """One run under way."""
+
+    system: System
+    profile: Profile
+    prepared: Prepared
+    log: WorkerLog
+    calibration: Calibration = field(default_factory=Calibration)
+    surveys: dict[str, SurveyRun] = field(default_factory=dict)
+    idle_share: dict[str, float] = field(default_factory=dict)
+    peak_memory: dict[str, int] = field(default_factory=dict)
+    redis_peak: int = 0
 
 
-def prepare(system: System, profile: Profile, say: Any = print) -> Prepared:
+def measured(profile: Profile, chosen: Sequence[str]) -> dict[str, Any]:
+    """Run everything; return the figures, with ``problems`` empty when the books balance."""
+    began = datetime.now(UTC)
+    with servers.system(profile) as system:
+        run = Run(system, profile, prepare(profile), WorkerLog(system.worker_log))
+        baseline.copy_database()
+        system.start_processes()
+        _idle(run)
+        for survey in chosen:
+            load = {"ztf": profile.ztf, "lsst": profile.lsst}[survey]
+            run.surveys[survey] = SurveyRun(run.prepared.spools[survey], load)
+            _timed(run, run.surveys[survey])
+            _streams(run, run.surveys[survey])
+        run.peak_memory = measure.peak_memory(system)
+        run.redis_peak = int(system.redis()["used_memory_peak"])
+        _curves(run)
+        _naive(run)
+        return _figures(run, began)
+
+
+def prepare(profile: Profile) -> Prepared:
     """Load catalogs, history and packets; nothing here is timed."""
     home = home_path()
     began = time.monotonic()
     point_sources, other = world.catalogs(profile, home / "catalogs")
+    rows = {}
     with loading.own_connection() as connection:
         for one in (point_sources, other):
             done = loading.load(connection, catalog(one.name), Wish(one.path), lambda _: None)
-            say(f"catalog {one.name}: {done.rows} rows{' (were there)' if done.was_there else ''}")
+            rows[one.name] = done.rows
+            print(
+                f"catalog {one.name}: {done.rows} rows{' (were there)' if done.was_there else ''}"
+            )
     sky = world.sky(profile, point_sources)
-    spools = {}
-    for survey in SURVEYS:
-        near = world.surroundings(sky, survey, point_sources, other)
-        spools[survey] = packets.spool(survey, profile, sky, near, home / "spool")
+    near = {name: world.surroundings(sky, name, point_sources, other) for name in SURVEYS}
+    spools = {
+        name: packets.spool(name, profile, sky, near[name], home / "spool") for name in SURVEYS
+    }
     history.load(sky)
-    for statement in ("ANALYZE", "CHECKPOINT"):
-        _alone(statement)
-    say(f"loaded in {time.monotonic() - began:.0f} s")
-    return Prepared(sky, spools)
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in ("SET statement_timeout = 0", "ANALYZE", "CHECKPOINT"):
+            connection.execute(text(statement))
+    print(f"loaded in {time.monotonic() - began:.0f} s")
+    return Prepared(sky, near, spools, rows)
 
 
-def timed(
-    system: System, profile: Profile, spool: Spool, log: WorkerLog, calibration: Calibration
-) -> SurveyResult:
+def _idle(run: Run) -> None:
+    """See what the system takes when nothing comes."""
+    before, began = measure.cpu(run.system), time.monotonic()
+    time.sleep(IDLE_S)
+    spent, took_s = measure.cpu(run.system).since(before), time.monotonic() - began
+    run.idle_share = {name: used / took_s for name, used in spent.parts.items()}
+
+
+def _timed(run: Run, one: SurveyRun) -> None:
     """Measure D and the flow in turns."""
-    load = load_of(profile, spool.survey)
-    chosen = list(spool.values(load.warm, load.warm + measure.D_PACKETS))
-    result = SurveyResult(spool.survey)
+    spool, count = one.spool, run.profile.segments
+    chosen = list(spool.values(one.load.warm, one.load.warm + measure.D_PACKETS))
 
     def d() -> None:
-        calibration.sample()
-        result.d_hz.append(measure.d_rate(spool.survey, chosen, profile.d_s))
+        run.calibration.sample()
+        one.d_hz.append(measure.d_rate(spool.survey, chosen, run.profile.d_s))
 
-    flow.warm_up(system, spool, load.warm, log)
+    flow.segment(run.system, spool, *one.take(one.load.warm), run.log)  # not timed: it warms up
     d()
-    for number in range(profile.segments):
-        first = load.warm + number * load.timed // profile.segments
-        last = load.warm + (number + 1) * load.timed // profile.segments
-        result.segments.append(flow.segment(system, spool, first, last, log))
+    for number in range(count):
+        size = (number + 1) * one.load.timed // count - number * one.load.timed // count
+        one.segments.append(flow.segment(run.system, spool, *one.take(size), run.log))
         d()
         print(
-            f"  {spool.survey} segment {number + 1}: {result.segments[-1].rate_hz:.0f} alerts/s,"
-            f" {result.ratios[-1]:.2f} × D"
+            f"{spool.survey} segment {number + 1}: {one.segments[-1].rate_hz:.0f} alerts/s,"
+            f" {one.ratios[-1]:.2f} × D"
         )
-    return result
 
 
-def _alone(statement: str) -> None:
-    from broker.db import engine
+def _streams(run: Run, one: SurveyRun) -> None:
+    """Send alerts one by one, then at half the full rate, both at random moments."""
+    profile, spool = run.profile, one.spool
+    first, last = one.take(one.load.idle)
+    print(f"{spool.survey}: {one.load.idle} alerts at {profile.idle_rate_hz:g}/s")
+    one.streams["idle"] = latency.send(
+        run.system, spool, range(first, last), profile.idle_rate_hz, run.log
+    )
+    rate_hz = one.rate_hz / 2
+    count = max(10, min(one.load.open_loop, int(rate_hz * profile.open_loop_s)))
+    first, last = one.take(count)
+    print(f"{spool.survey}: {count} alerts at {rate_hz:.0f}/s")
+    one.streams["half rate"] = latency.send(run.system, spool, range(first, last), rate_hz, run.log)
 
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text(statement))
+
+def _curves(run: Run) -> None:
+    """Try other lengths of ranges."""
+    sizes = run.profile.curve
+    for longest in sizes:
+        run.system.stop_processes()
+        run.system.start_processes(
+            NIGHTJAR_RANGES__ALERTS_PER_TASK=str(longest),
+            NIGHTJAR_RANGES__WINDOW=ONE_BY_ONE_WINDOW if longest == 1 else "0",
+        )
+        for one in run.surveys.values():
+            count = one.load.singles // len(sizes) // 2
+            flow.segment(run.system, one.spool, *one.take(count), run.log)  # warms up
+            one.curve[longest] = flow.segment(run.system, one.spool, *one.take(count), run.log)
+            print(
+                f"{one.spool.survey} with ranges of {longest}: {one.curve[longest].rate_hz:.0f}/s"
+            )
 
 
-def settled(system: System, survey: str) -> bool:
-    """Return whether everything sent is committed by the listener."""
-    with transaction() as session:
-        row = session.execute(
-            text("SELECT sum(committed_offset) FROM stream_partitions WHERE topic = :topic"),
-            {"topic": flow.input_topic(survey)},
-        ).scalar()
-    return row is not None and int(row) == system.sent[survey]
+def _naive(run: Run) -> None:
+    """Carry the same packets through the flow and through the baseline, ZTF's first in both."""
+    run.system.stop_processes()
+    run.system.start_processes()
+    for one in run.surveys.values():
+        first, last = one.load.flow, one.load.total
+        one.sent += range(first, last)
+        flow.segment(run.system, one.spool, first, last, run.log)
+    time.sleep(flow.SETTLE_S)
+    run.system.stop_processes()
+    for one in run.surveys.values():
+        warm = one.load.naive // 10
+        one.naive = baseline.run(run.system, one.spool, one.load.flow, one.load.total, warm)
+        print(f"{one.spool.survey}: naive baseline {one.naive.rate_hz:.0f} alerts/s")
+    baseline.drop_database()
+
+
+def _figures(run: Run, began: datetime) -> dict[str, Any]:
+    messages, problems = Messages(), []
+    sent = {name: one.sent for name, one in run.surveys.items()}
+    problems += evidence.problems(run.system, sent, run.prepared, messages)
+    for name, one in run.surveys.items():
+        assert one.naive is not None
+        problems += [f"{name}: naive: {text}" for text in one.naive.differences[:5]]
+    figures = {
+        "date": f"{began:%Y-%m-%d %H:%M} UTC",
+        "profile": run.profile.name,
+        "took_s": round((datetime.now(UTC) - began).total_seconds()),
+        "machine": measure.machine(run.system),
+        "calibration": run.calibration.summary(),
+        "catalog_rows": run.prepared.catalog_rows,
+        "idle_share_of_a_core": run.idle_share,
+        "peak_memory_bytes": run.peak_memory,
+        "redis_peak_bytes": run.redis_peak,
+        "surveys": {name: _survey_figures(run, one, messages) for name, one in run.surveys.items()},
+        "problems": problems,
+    }
+    if run.profile.is_spoilt_after:
+
+        def again() -> list[str]:
+            return evidence.problems(run.system, sent, run.prepared, Messages())
+
+        figures["spoilt"] = spoil.seen(run.system, evidence.first_message(), again)
+    return figures
+
+
+def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, Any]:
+    found, spool = stages(one.segments), one.spool
+    alerts = sum(segment.alerts for segment in one.segments)
+    first = one.load.warm
+    sample = list(spool.values(first, first + min(MICRO_PACKETS, one.load.timed)))
+    naive = one.naive
+    assert naive is not None
+    return {
+        "packets": spool.origin,
+        "packet_bytes_median": int(np.median(spool.lengths)),
+        "alerts": alerts,
+        "sent": len(one.sent),
+        "ranges": sum(segment.work.ranges for segment in one.segments),
+        "d_hz": one.d_hz,
+        "rate_hz": [segment.rate_hz for segment in one.segments],
+        "x_d": one.ratios,
+        "micro": micro.ratios(spool.survey, sample),
+        "cpu_ms": found.lines,
+        "cpu_ms_total": found.total,
+        "cpu_ms_other": found.unexplained,
+        "wall_ms": _wall_ms(one.segments),
+        "celery_share": found.celery_share,
+        "redis_bytes_per_alert": sum(segment.redis_bytes for segment in one.segments) / alerts,
+        "latency": {
+            kind: {
+                "rate_hz": stream.rate_hz,
+                "sender_late_ms": stream.late_ms,
+                **latency.summary(
+                    latency.took_ms(
+                        stream, messages.seen, evidence.input_times(run.system, stream.candids)
+                    )
+                ),
+            }
+            for kind, stream in one.streams.items()
+        },
+        "alerts_per_task": {
+            str(longest): {
+                "rate_hz": segment.rate_hz,
+                "of_default": segment.rate_hz / one.rate_hz,
+                "cpu_ms": stages([segment]).total,
+                "celery_share": stages([segment]).celery_share,
+                "redis_bytes_per_alert": segment.redis_bytes / segment.alerts,
+            }
+            for longest, segment in one.curve.items()
+        },
+        "naive": {
+            "alerts": naive.alerts,
+            "rate_hz": naive.rate_hz,
+            "cpu_ms": 1e3 * naive.cpu_s / naive.alerts,
+            "redis_bytes_per_alert": naive.redis_bytes / naive.alerts,
+            "flow_is_faster": one.rate_hz / naive.rate_hz,
+            "is_same": not naive.differences,
+        },
+    }
+
+
+def _wall_ms(segments: Sequence[Segment]) -> dict[str, float]:
+    alerts = sum(one.alerts for one in segments)
+    names = sorted({name for one in segments for name in one.work.wall_ms})
+    return {name: sum(one.work.wall_ms[name] for one in segments) / alerts for name in names}

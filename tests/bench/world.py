@@ -114,7 +114,8 @@ def sky(profile: Profile, catalog: Catalog) -> Sky:
     counts = {name: int(of.max()) + 1 for name, of in object_of.items()}
     ztf = _objects(rng, "ztf", counts["ztf"], catalog)
     lsst = _objects(rng, "lsst", counts["lsst"], catalog)
-    objects = {"ztf": ztf, "lsst": _shared(rng, lsst, ztf)}
+    of_flow = {name: objects_of_flow(load) for name, load in loads.items()}
+    objects = {"ztf": ztf, "lsst": _shared(rng, lsst, ztf, of_flow)}
     alerts = {name: scattered(rng, take(objects[name], of)) for name, of in object_of.items()}
     return Sky(objects, object_of, alerts)
 
@@ -178,9 +179,14 @@ def take(places: Places, at: Ints) -> Places:
     return Places(places.ra_deg[at], places.dec_deg[at])
 
 
+def objects_of_flow(load: Load) -> int:
+    """Return how many objects the alerts before the naive baseline's have."""
+    return -(-load.flow // ALERTS_PER_OBJECT)
+
+
 def _objects_of(load: Load) -> Ints:
     """Return the object of each alert: two of the flow's share one, far apart; the naive's none."""
-    n_objects = -(-load.flow // ALERTS_PER_OBJECT)
+    n_objects = objects_of_flow(load)
     return np.concatenate(
         (np.arange(load.flow) % n_objects, n_objects + np.arange(load.naive))
     ).astype(np.int64)
@@ -209,17 +215,28 @@ def _objects(rng: np.random.Generator, survey: str, count: int, catalog: Catalog
     return Places(ra, dec)
 
 
-def _shared(rng: np.random.Generator, places: Places, ztf: Places) -> Places:
-    """Put a fifth of the objects within 1″ of a ZTF object each that both surveys can see."""
+def _shared(
+    rng: np.random.Generator, places: Places, ztf: Places, of_flow: dict[str, int]
+) -> Places:
+    """Put a fifth of the objects within 1″ of a ZTF object each that both surveys can see.
+
+    Objects of the naive baseline have partners among their like, whom nobody else changes.
+    """
     low, high = DEC_RANGE_DEG["ztf"][0] + 1, DEC_RANGE_DEG["lsst"][1] - 1
-    common = np.flatnonzero((ztf.dec_deg > low) & (ztf.dec_deg < high))
-    chosen = np.flatnonzero(rng.random(len(places.ra_deg)) < SHARED_WITH_ZTF)
-    chosen = chosen[: len(common)]
-    partners = rng.choice(common, len(chosen), replace=False)
-    offset, angle = rng.uniform(0, 0.9, len(chosen)), rng.uniform(0, 2 * np.pi, len(chosen))
-    moved = _moved(take(ztf, partners), offset * np.cos(angle), offset * np.sin(angle))
+    is_common = (ztf.dec_deg > low) & (ztf.dec_deg < high)
     ra, dec = places.ra_deg.copy(), places.dec_deg.copy()
-    ra[chosen], dec[chosen] = moved
+    for mine, theirs in (
+        (slice(0, of_flow["lsst"]), slice(0, of_flow["ztf"])),
+        (slice(of_flow["lsst"], None), slice(of_flow["ztf"], None)),
+    ):
+        common = theirs.start + np.flatnonzero(is_common[theirs])
+        chosen = mine.start + np.flatnonzero(rng.random(len(ra[mine])) < SHARED_WITH_ZTF)
+        chosen = chosen[: len(common)]
+        partners = rng.choice(common, len(chosen), replace=False)
+        offset, angle = rng.uniform(0, 0.9, len(chosen)), rng.uniform(0, 2 * np.pi, len(chosen))
+        ra[chosen], dec[chosen] = _moved(
+            take(ztf, partners), offset * np.cos(angle), offset * np.sin(angle)
+        )
     return Places(ra, dec)
 
 

@@ -1,0 +1,130 @@
+"""The figures as text."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tests.bench.micro import SCHEMALESS
+
+Figures = dict[str, Any]
+WIDTH = 36
+
+
+def text(found: Figures) -> str:
+    """Return the whole report."""
+    return "\n".join(_lines(found)) + "\n"
+
+
+def markdown(found: Figures) -> str:
+    """Return the report as a page of the documentation."""
+    return (
+        "# Benchmark\n\nOutput of `make bench`. What each line means, and the rules for quoting it:"
+        " `tests/bench/`.\nNever quote alerts/s without the D of the same run.\n\n"
+        f"```text\n{text(found)}```\n"
+    )
+
+
+def _lines(found: Figures) -> Iterator[str]:
+    machine = found["machine"]
+    yield (
+        "off: machine-learned scores (not built), TLS (SASL over loopback); all else as in"
+        " production, the servers' CPU counts"
+    )
+    yield (
+        f"{found['profile']} form, {found['date']}, commit {machine['commit']}, took"
+        f" {found['took_s']} s"
+    )
+    yield (
+        f"machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB,"
+        f" kernel {machine['kernel']}"
+    )
+    names = ("python", "postgres", "redis", "celery", "fastavro", "numpy", "confluent-kafka")
+    yield "versions: " + ", ".join(f"{name} {machine[name]}" for name in names)
+    yield f"postgres: fsync {machine['fsync']}, synchronous_commit {machine['synchronous_commit']}"
+    rows = ", ".join(f"{name} {count:,}" for name, count in found["catalog_rows"].items())
+    yield f"catalogs: {rows} rows; history: 20 points and one earlier alert of every object"
+    loop = found["calibration"]
+    yield (
+        f"calibration loop: {loop['min_us']:.0f} / {loop['median_us']:.0f} / {loop['max_us']:.0f}"
+        " µs (min / median / max through the run)"
+    )
+    idle = found["idle_share_of_a_core"]
+    yield "idle CPU [% of a core]: " + ", ".join(f"{n} {100 * s:.1f}" for n, s in idle.items())
+    for survey, figures in found["surveys"].items():
+        yield ""
+        yield from _survey(survey, figures)
+    yield ""
+    yield from _memory(found)
+    yield ""
+    problems = found["problems"]
+    if problems:
+        yield f"FAILED: the books do not balance ({len(problems)})"
+        yield from (f"  {problem}" for problem in problems)
+    else:
+        yield "books: balanced"
+    for name, said in found.get("spoilt", {}).items():
+        yield f"books after {name}: {'; '.join(said) or 'NOTICED NOTHING'}"
+
+
+def _survey(survey: str, f: Figures) -> Iterator[str]:
+    yield (
+        f"== {survey.upper()}: {f['sent']} packets sent, {f['alerts']} timed in"
+        f" {len(f['rate_hz'])} segments, {f['ranges']} ranges"
+    )
+    yield f"packets: {f['packets']}, median {f['packet_bytes_median']} bytes"
+    yield f"{'D = ' + SCHEMALESS[survey]:<{WIDTH}} {_spread(f['d_hz'], '.0f')} packets/s"
+    yield f"{'full flow':<{WIDTH}} {_spread(f['rate_hz'], '.0f')} alerts/s"
+    yield f"{'full flow / D':<{WIDTH}} {_spread(f['x_d'], '.2f')} × D"
+    for name, micro in f["micro"].items():
+        yield (
+            f"{name + ' alone / fastavro':<{WIDTH}} {micro['ratio']:.2f} × ({micro['lowest']:.2f} –"
+            f" {micro['highest']:.2f}); {micro['ours_us']:.0f} µs against {micro['theirs_us']:.0f}"
+        )
+    yield f"{'Celery share of all CPU':<{WIDTH}} {100 * f['celery_share']:.1f} %"
+    yield f"{'Redis bytes per alert':<{WIDTH}} {f['redis_bytes_per_alert']:.0f}"
+    for kind, one in f["latency"].items():
+        yield f"{'latency, ' + kind:<{WIDTH}} {_latency(one)}"
+    naive = f["naive"]
+    yield (
+        f"{'naive task per alert':<{WIDTH}} {naive['rate_hz']:.0f} alerts/s, {naive['cpu_ms']:.1f}"
+        f" CPU-ms and {naive['redis_bytes_per_alert']:.0f} Redis bytes per alert"
+        f" ({naive['alerts']} alerts, {'the same' if naive['is_same'] else 'OTHER'} rows and"
+        " messages)"
+    )
+    yield f"{'flow / naive':<{WIDTH}} {naive['flow_is_faster']:.1f} ×"
+    for longest, one in f["alerts_per_task"].items():
+        yield (
+            f"{'ranges of ' + longest:<{WIDTH}} {one['rate_hz']:.0f} alerts/s ="
+            f" {one['of_default']:.2f} of the default, {one['cpu_ms']:.1f} CPU-ms, Celery"
+            f" {100 * one['celery_share']:.0f} %, {one['redis_bytes_per_alert']:.0f} Redis bytes"
+        )
+    yield "CPU-ms per alert by stage (in brackets: wall ms of the step)"
+    for name, spent in f["cpu_ms"].items():
+        wall = f["wall_ms"].get(name.removeprefix("worker: "))
+        yield f"  {name:<34} {spent:7.3f}" + (f"  ({wall:.3f})" if wall is not None else "")
+    other = f["cpu_ms_other"]
+    yield f"  {'other':<34} {other:7.3f}  = {100 * other / f['cpu_ms_total']:.1f} % of the total"
+    yield f"  {'total':<34} {f['cpu_ms_total']:7.3f}"
+
+
+def _latency(one: Figures) -> str:
+    if not one["alerts"]:
+        return "no alert was published"
+    return (
+        f"p50 {one['p50_ms']:.0f}, p95 {one['p95_ms']:.0f}, p99 {one['p99_ms']:.0f}, max"
+        f" {one['max_ms']:.0f} ms at {one['rate_hz']:.1f}/s ({one['alerts']} alerts; the sender was"
+        f" up to {one['sender_late_ms']:.0f} ms late)"
+    )
+
+
+def _memory(found: Figures) -> Iterator[str]:
+    sizes = found["peak_memory_bytes"]
+    yield f"peak memory: {sum(sizes.values()) / 1e6:.0f} MB over all processes (shared pages counted each time)"
+    for name, size in sizes.items():
+        yield f"  {name:<34} {size / 1e6:7.0f} MB"
+    yield f"Redis' own peak: {found['redis_peak_bytes'] / 1e6:.1f} MB"
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):{form}} ({low:{form}} – {high:{form}})"
