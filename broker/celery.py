@@ -42,7 +42,11 @@ RANGE_QUEUES = frozenset({"alerts"})
 """Their tasks work on ranges: the table is the only retry."""
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
-TASK_MODULES = ("broker.archive_tasks", "pipeline.alerts.tasks")
+TASK_MODULES = (
+    "broker.archive_tasks",
+    "pipeline.alerts.tasks",
+    "pipeline.alerts.replay_tasks",
+)
 """Imported by every worker; a flow adds its line here."""
 
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")

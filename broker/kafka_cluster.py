@@ -10,7 +10,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription
 
 from broker.errors import TransientError
 from broker.kafka_connection import REQUEST_S, Connection, Partition
@@ -54,6 +54,27 @@ class Cluster:
 
     def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
         """Return the id of each topic that exists; a topic made anew has another."""
+        return {name: str(found.topic_id) for name, found in self._describe(topics).items()}
+
+    def partitions(self, topics: Collection[str]) -> list[Partition]:
+        """Return every partition of the topics that exist."""
+        return [
+            (name, partition.id)
+            for name, found in self._describe(topics).items()
+            for partition in found.partitions
+        ]
+
+    def starting_at(
+        self, partitions: Collection[Partition], timestamp_ms: int
+    ) -> dict[Partition, int | None]:
+        """Return the first offset with this timestamp [ms since 1970] or a later one; one request.
+
+        None where every message is older. A partition without a leader is left out.
+        """
+        found = self._offsets(partitions, OffsetSpec.for_timestamp(timestamp_ms))
+        return {partition: offset if offset >= 0 else None for partition, offset in found.items()}
+
+    def _describe(self, topics: Collection[str]) -> dict[str, TopicDescription]:
         if not topics:
             return {}
         futures = self._admin.describe_topics(
@@ -62,7 +83,7 @@ class Cluster:
         found = {}
         for topic, future in futures.items():
             try:
-                found[topic] = str(future.result(REQUEST_S).topic_id)
+                found[topic] = future.result(REQUEST_S)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise TransientError(f"Kafka: {error.args[0].str()}") from error

@@ -5,17 +5,19 @@ cuts them into ranges, and the same workers that carry the live stream carry the
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, cast
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
 from broker.archive_index import Segment, segments_named, segments_of_nights
 from broker.dead_letters import DeadLetter
 from broker.ranges import whereabouts
 from broker.ranges.planning import Place
+from broker.ranges.replay_letters import letters_back
 from broker.ranges.replay_tables import OPEN_STATES, Replay, ReplayPlace
 from broker.ranges.whereabouts import ReadFrom, Stretch
 
@@ -62,17 +64,6 @@ class Order:
 
 
 _LOCK_STREAM = text("SELECT pg_advisory_xact_lock(hashtext('replays:' || :stream))")
-_SETTLE_LETTERS_BACK = text("""
-    UPDATE dead_letters AS l SET state = 'open', updated_at = now()
-    FROM replay_places AS p
-    WHERE p.replay_id = :replay_id AND l.id = p.letter_id AND l.state = 'retried'
-        AND p.cursor_offset <= p.last_offset AND NOT EXISTS (
-            SELECT 1 FROM stream_ranges AS r WHERE r.replay_id = p.replay_id
-                AND r.topic = p.topic AND r.partition = p.partition
-                AND r.first_offset BETWEEN p.first_offset AND p.last_offset
-        )
-""")
-"""Letters whose packets no worker has, or will have; those in work are settled by their ranges."""
 
 
 def ask(session: Session, wish: Wish, stretches: Sequence[Stretch]) -> list[int]:
@@ -168,9 +159,10 @@ def cancel(session: Session, replay_id: int, by: str) -> None:
     _end(session, replay_id, "cancelled", f"cancelled by {by}")
 
 
-def fail(session: Session, replay_id: int, why: str) -> None:
-    """End a replay that cannot go on, as ``cancel`` does."""
-    _end(session, replay_id, "failed", why)
+def fail_if_open(session: Session, replay_id: int, why: str) -> None:
+    """End a replay that cannot go on, as ``cancel`` does; one that has ended stays as it is."""
+    with suppress(ReplayError):
+        _end(session, replay_id, "failed", why)
 
 
 def _end(session: Session, replay_id: int, state: str, why: str) -> None:
@@ -185,22 +177,31 @@ def _end(session: Session, replay_id: int, state: str, why: str) -> None:
         raise ReplayError(
             f"there is no replay {replay_id}" if found is None else f"replay {replay_id} is {found}"
         )
-    session.execute(_SETTLE_LETTERS_BACK, {"replay_id": replay_id})
+    letters_back(session, replay_id)
+
+
+def replay_source_id(session: Session, replay_id: int, place: Place, first: int) -> int | None:
+    """Return ``sources.id`` that the packets of a replay's range stand under, if it is known."""
+    return session.scalar(select(ReplayPlace.source_id).where(*_around(replay_id, place, first)))
+
+
+def _around(replay_id: int, place: Place, first: int) -> tuple[ColumnElement[bool], ...]:
+    """Return what the place of a replay fulfils that ``first`` lies in."""
+    return (
+        ReplayPlace.replay_id == replay_id,
+        ReplayPlace.topic == place[0],
+        ReplayPlace.partition == place[1],
+        ReplayPlace.first_offset <= first,
+        ReplayPlace.last_offset >= first,
+    )
 
 
 def order(session: Session, survey: str, replay_id: int, place: Place, first: int) -> Order | None:
     """Return what a worker must know of a replay's range, or None where the replay is gone."""
-    topic, partition = place
     row = session.execute(
         select(ReplayPlace, Replay)
         .join(Replay, Replay.id == ReplayPlace.replay_id)
-        .where(
-            ReplayPlace.replay_id == replay_id,
-            ReplayPlace.topic == topic,
-            ReplayPlace.partition == partition,
-            ReplayPlace.first_offset <= first,
-            ReplayPlace.last_offset >= first,
-        )
+        .where(*_around(replay_id, place, first))
     ).one_or_none()
     if row is None:
         return None

@@ -136,8 +136,9 @@ class AlertAdmin(MirrorAdmin):
             OUTPUT_NONE_TOPIC: NONE_TOPIC,
             OUTPUT_SELECTED: "selected",
         }
+        sent = "published" if alert.pending or alert.published_at else "not sent"
         rows = [
-            (name, "waiting" if alert.pending & bit else "published")
+            (name, "waiting" if alert.pending & bit else sent)
             for bit, name in names.items()
             if alert.outputs & bit
         ]

@@ -36,7 +36,9 @@ def outcome(alert: Any) -> str:
     """Return what stopped an alert, or whether Kafka has it."""
     if alert.gate_reason:
         return f"stopped: {alert.gate_reason}"
-    return "waiting" if alert.pending else "published"
+    if alert.pending:
+        return "waiting"
+    return "published" if alert.published_at else "not sent"
 
 
 def archive_position(row: Any) -> str:

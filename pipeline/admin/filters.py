@@ -54,7 +54,12 @@ class OutcomeFilter(admin.SimpleListFilter):
         """Return published, waiting, and every gate's name."""
         gates = dict.fromkeys(gate.name for survey in SURVEYS for gate in GATES[survey])
         stopped = [(name, f"stopped: {name.replace('_', ' ')}") for name in gates]
-        return [("published", "published"), ("waiting", "waiting"), *stopped]
+        return [
+            ("published", "published"),
+            ("waiting", "waiting"),
+            ("withheld", "not sent"),
+            *stopped,
+        ]
 
     def queryset(self, _request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Keep one outcome."""
@@ -65,5 +70,7 @@ class OutcomeFilter(admin.SimpleListFilter):
                 return rows.filter(published_at__isnull=False)
             case "waiting":
                 return rows.exclude(pending=0)
+            case "withheld":
+                return rows.filter(pending=0, published_at__isnull=True, gate_reason__isnull=True)
             case gate:
                 return rows.filter(gate_reason=gate)

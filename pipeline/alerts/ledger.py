@@ -19,9 +19,10 @@ from pipeline.topics import NONE_TOPIC
 
 _ALERTS = text("""
     SELECT s.stream, a.night, a.output_topic, a.gate_reason, a.pending & :class_bit > 0 AS waits,
+           a.pending = 0 AND a.published_at IS NULL AS is_unsent,
            count(*) AS n,
-           count(*) FILTER (WHERE a.outputs & :none_bit > 0 AND a.pending & :none_bit = 0)
-               AS copies,
+           count(*) FILTER (WHERE a.outputs & :none_bit > 0 AND a.pending & :none_bit = 0
+               AND NOT (a.pending = 0 AND a.published_at IS NULL)) AS copies,
            count(*) FILTER (WHERE a.pending & :copy_bits > 0) AS copies_waiting,
            count(*) FILTER (WHERE l.id IS NOT NULL) AS undeliverable
     FROM alerts AS a
@@ -29,7 +30,7 @@ _ALERTS = text("""
     LEFT JOIN dead_letters AS l ON l.reason = 'too_large' AND l.state <> 'resolved'
         AND l.source_id = a.source_id AND l.source_partition = a.source_partition
         AND l.source_offset = a.source_offset
-    GROUP BY 1, 2, 3, 4, 5
+    GROUP BY 1, 2, 3, 4, 5, 6
 """)
 _DUPLICATES = text("""
     SELECT s.stream, a.night, count(*) AS n
@@ -101,6 +102,8 @@ class NightBooks:
     night: date | None
     published: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     waiting: int = 0
+    withheld: int = 0
+    """Passed every gate, and stored by a replay that published nothing."""
     gated: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     duplicates: int = 0
     dead_letters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -113,6 +116,7 @@ class NightBooks:
         return (
             sum(self.published.values())
             + self.waiting
+            + self.withheld
             + sum(self.gated.values())
             + self.duplicates
             + sum(self.dead_letters.values())
@@ -177,6 +181,7 @@ class Ledger:
                     "received": night.received,
                     "published": dict(sorted(night.published.items())),
                     "waiting": night.waiting,
+                    "withheld": night.withheld,
                     "gated": dict(sorted(night.gated.items())),
                     "duplicates": night.duplicates,
                     "dead_letters": dict(sorted(night.dead_letters.items())),
@@ -230,6 +235,7 @@ def by_stream(books: Ledger) -> dict[str, dict[str, int]]:
         counts["duplicates"] += night.duplicates
         counts["dead_letters"] += sum(night.dead_letters.values())
         counts["waiting"] += night.waiting
+        counts["withheld"] += night.withheld
     return {stream: dict(counts) for stream, counts in found.items()}
 
 
@@ -247,6 +253,8 @@ def _add_alerts(night: NightBooks, row: Any) -> None:
         night.gated[row.gate_reason] += row.n
     elif row.waits:
         night.waiting += row.n
+    elif row.is_unsent:
+        night.withheld += row.n - row.undeliverable
     else:
         night.published[row.output_topic] += row.n - row.undeliverable
     if row.copies:

@@ -3,6 +3,7 @@
 from functools import cache
 
 from broker.archive import ArchiveWriter
+from broker.archive_index import ArchiveReader
 from broker.config import Config, config, project_path
 from broker.kafka import Producer, RangeReader, own_connection, stream_connection
 from pipeline.sky import Footprint
@@ -22,6 +23,7 @@ class Resources:
         self._readers: dict[str, RangeReader] = {}
         self._producer: Producer | None = None
         self._archive: ArchiveWriter | None = None
+        self._archive_reader: ArchiveReader | None = None
         self._footprint: Footprint | None = None
 
     def reader(self, stream: str) -> RangeReader:
@@ -45,6 +47,12 @@ class Resources:
                 project_path(self._settings.archive.path), self._settings.archive.segment_bytes
             )
         return self._archive
+
+    def archive_reader(self) -> ArchiveReader:
+        """Return the reader of archived packets, with the indexes it has met."""
+        if self._archive_reader is None:
+            self._archive_reader = ArchiveReader(project_path(self._settings.archive.path))
+        return self._archive_reader
 
     def footprint(self) -> Footprint:
         """Return the point-source catalog's footprint."""

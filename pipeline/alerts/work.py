@@ -10,10 +10,12 @@ import psycopg
 import sqlalchemy.exc
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from broker.archive import Slice
 from broker.config import Config
 from broker.errors import TransientError
 from broker.kafka_types import Packet, ReadResult
 from broker.ranges.claim import Claim, Counts
+from broker.ranges.replays import Order
 from pipeline.alerts.resources import Resources
 from pipeline.alerts.store import Source
 from pipeline.catalogs.record import CatalogMissing
@@ -42,6 +44,25 @@ class Tally:
 
 
 @dataclass
+class Replaying:
+    """What a range of a replay has beside others.
+
+    Attributes
+    ----------
+    order : Order
+        Where it is read, and what shall be published.
+    slices : dict
+        Where the packets lie that were read from the archive, by offset.
+    absent : list of (first, last)
+        Offsets, inclusive, that could not be read.
+    """
+
+    order: Order
+    slices: dict[int, Slice] = field(default_factory=dict)
+    absent: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass
 class RangeWork:
     """One claimed range and what it needs: settings, open clients, where it was read."""
 
@@ -50,11 +71,18 @@ class RangeWork:
     survey: Survey
     settings: Config
     resources: Resources
+    replay: Replaying | None = None
+    """None: live."""
     tally: Tally = field(default_factory=Tally)
     stage_s: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, for the log and the benchmark."""
     stage_cpu_s: dict[str, float] = field(default_factory=dict)
     """This thread's CPU seconds by step; servers and clients' own threads are not in it."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether nothing of this range may be published."""
+        return self.replay is not None and self.replay.order.publish == "none"
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

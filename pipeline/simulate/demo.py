@@ -176,7 +176,7 @@ def render(before: Figures, now: Figures, sent: int, footer: str) -> Group:
     streams = Table(title="Streams", title_justify="left", expand=True)
     for name in ("stream", "received", "alerts/s", "published", "gated", "duplicates"):
         streams.add_column(name, justify="left" if name == "stream" else "right")
-    for name in ("dead letters", "waiting", "lag", "p50 ms", "p95 ms"):
+    for name in ("dead letters", "waiting", "withheld", "lag", "p50 ms", "p95 ms"):
         streams.add_column(name, justify="right")
     earlier = ledger.by_stream(before.books)
     for stream, counts in ledger.by_stream(now.books).items():

@@ -83,6 +83,7 @@ def test_every_outcome_is_counted_once(session, source, make_alert, commit):
         "duplicates": 1,
         "dead_letters": 1,
         "waiting": 1,
+        "withheld": 0,
     }
     assert ledger.by_topic(books) == {TOPIC: 2, "babamul.none": 1}
 
@@ -194,3 +195,26 @@ def test_overlapping_gaps_cover_an_offset_once(session, source, make_alert, comm
     (partition,) = ledger.read(session).partitions
 
     assert partition.unaccounted == 1
+
+
+def test_what_a_silent_replay_stored_is_withheld_and_neither_waits_nor_was_published(
+    session, make_alert, commit
+):
+    make_alert(10, outputs=3, pending=0, published_at=None)
+    make_alert(11, outputs=0, pending=0, published_at=None, gate_reason="rock")
+    make_alert(12)
+    commit(13)
+
+    books = ledger.read(session)
+
+    assert books.is_balanced
+    assert ledger.by_stream(books)["ztf"] == {
+        "received": 3,
+        "published": 1,
+        "gated": 1,
+        "duplicates": 0,
+        "dead_letters": 0,
+        "waiting": 0,
+        "withheld": 1,
+    }
+    assert ledger.by_topic(books) == {TOPIC: 1}

@@ -1,4 +1,4 @@
-"""Print the books: received = published + waiting + gated + duplicates + dead letters."""
+"""Print the books: every packet received is published, waits, or has its reason not to be."""
 
 import json
 import sys
@@ -59,6 +59,8 @@ def _add_night(table: Table, night: ledger.NightBooks) -> None:
     table.add_row(f"{night.stream} · {night.night}", "received", f"[bold]{night.received}")
     rows = [(f"published to {topic}", n) for topic, n in sorted(night.published.items())]
     rows += [("waiting for Kafka", night.waiting)] if night.waiting else []
+    if night.withheld:
+        rows.append(("withheld by a replay; replay --publish new sends it", night.withheld))
     rows += [(f"gated: {reason}", n) for reason, n in sorted(night.gated.items())]
     rows += [("duplicates", night.duplicates)] if night.duplicates else []
     rows += [(f"dead letter: {reason}", n) for reason, n in sorted(night.dead_letters.items())]

@@ -1,0 +1,378 @@
+"""Past nights and single packets worked once more, on real Postgres and Kafka."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from broker.avro import Containers
+from broker.config import config, project_path
+from broker.db import transaction
+from broker.kafka_types import Message
+from broker.ranges import replays
+from broker.ranges.replays import ReplayError, retry_letters
+from pipeline.alerts import ledger
+from pipeline.surveys import ztf
+from tests.e2e import system as systems
+from tests.e2e.replay_world import EMPTY, NIGHTS, OUTPUTS, ReplayWorld
+from tests.e2e.system import System
+from tests.e2e.test_crash import on, ztf_packets
+
+pytestmark = [pytest.mark.slow]
+
+PACKETS = 60
+MESSAGES = 2 * PACKETS
+"""Each packet of these tests goes to a class topic and to babamul.none."""
+
+
+@pytest.fixture
+def world(
+    system: System, make_input: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ReplayWorld]:
+    """A stream that has worked its packets."""
+    monkeypatch.setenv("NIGHTJAR_RANGES__ALERTS_PER_TASK", "20")
+    config.cache_clear()
+    made = ReplayWorld(make_input("ztf"), monkeypatch)
+    system.send(on(made.topic, ztf_packets(PACKETS)))
+    made.listen()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ends(world: ReplayWorld) -> dict[tuple[str, int], int]:
+    """Where the public topics end after the first playing."""
+    return systems.ends(OUTPUTS)
+
+
+def books() -> ledger.Ledger:
+    with transaction() as session:
+        return ledger.read(session)
+
+
+def counts() -> dict[str, int]:
+    return ledger.by_stream(books())["ztf"]
+
+
+@pytest.mark.parametrize("source", ["kafka", "archive"])
+def test_a_night_comes_back_into_an_emptied_table(world: ReplayWorld, ends, source: str):
+    before = world.science()
+    size = world.value("SELECT sum(archive_length) FROM alerts")
+    assert len(before[0]) == PACKETS
+    world.do(EMPTY)
+    if source == "archive":
+        world.forget()
+
+    said = world.replay()
+
+    assert f"from {'Kafka' if source == 'kafka' else 'the archive'}: {PACKETS} offsets" in said
+    assert (
+        f"stored already 0 · duplicates 0 · in dead letters 0 · without a message 0 · missing {PACKETS}"
+        in said
+    )
+    assert f"{PACKETS} offsets, about {size / 1e6:,.1f} MB" in said
+    assert ("forgotten" in said) == (source == "archive")
+    assert "publishes nothing" in said
+    assert world.science() == before
+    assert books().is_balanced
+    assert counts() | {"withheld": PACKETS, "published": 0, "waiting": 0} == counts()
+    assert world.sent_since(ends) == {}
+    replay = world.last_replay()
+    assert (replay.state, replay.read_count, replay.stored_count) == ("done", PACKETS, PACKETS)
+    assert (replay.missing_count, replay.error) == (0, None)
+    assert world.rows("SELECT 1 FROM stream_ranges WHERE replay_id > 0") == []
+
+
+def test_a_replay_from_the_archive_appends_nothing_to_it_and_rows_point_into_it(world, tmp_path):
+    sizes = {file: file.stat().st_size for file in tmp_path.rglob("*.seg")}
+    before = world.rows("SELECT candid, archive_segment_id, archive_start FROM alerts ORDER BY 1")
+    world.do(EMPTY)
+
+    world.replay("--source", "archive")
+
+    assert {file: file.stat().st_size for file in tmp_path.rglob("*.seg")} == sizes
+    after = world.rows("SELECT candid, archive_segment_id, archive_start FROM alerts ORDER BY 1")
+    assert after == before
+
+
+def test_all_sends_every_message_once_more_with_its_delivery_id_and_a_second_run_is_harmless(
+    world: ReplayWorld, ends
+):
+    first = world.sent_since(dict.fromkeys(ends, 0))
+    stored = {row.candid for row in world.rows("SELECT candid::text FROM alerts")}
+    first = {sent: n for sent, n in first.items() if sent[1] in stored}
+    before = world.science()
+
+    said = world.replay("--publish", "all")
+
+    assert f"PUBLISHES EVERYTHING AGAIN: {MESSAGES} messages" in said
+    again = world.sent_since(ends)
+    assert set(again) == set(first)
+    assert set(again.values()) == {1}
+    assert len(again) == MESSAGES
+    assert counts()["published"] == PACKETS
+    world.replay("--publish", "none")
+    world.replay("--publish", "new")
+    assert world.science() == before
+    assert sum(world.sent_since(ends).values()) == MESSAGES
+
+
+def test_new_sends_what_was_withheld_and_nothing_else(world: ReplayWorld, ends):
+    gone = world.rows("SELECT id FROM alerts ORDER BY source_partition, source_offset LIMIT 7")
+    world.do("DELETE FROM alerts WHERE id = ANY(:ids)", ids=[row.id for row in gone])
+    world.replay()
+    assert counts()["withheld"] == 7
+
+    said = world.replay("--publish", "new")
+
+    assert "publishes 14 messages that were never sent" in said
+    sent = world.sent_since(ends)
+    assert (len(sent), set(sent.values())) == (14, {1})
+    assert counts() | {"withheld": 0, "published": PACKETS, "waiting": 0} == counts()
+
+
+def test_at_most_a_window_is_in_flight_and_emptied_bookkeeping_costs_only_work(
+    world: ReplayWorld, ends
+):
+    before = world.science()
+    world.do(EMPTY)
+    world.ask("--publish", "new")
+    rung = world.step()
+    assert len(rung) == 4
+    assert world.step() == []
+    world.work(*rung[0])
+    world.work(*rung[1])
+    world.do("TRUNCATE stream_ranges")
+
+    world.carry_on()
+
+    assert world.science() == before
+    sent = world.sent_since(ends)
+    assert (len(sent), set(sent.values())) == (MESSAGES, {1})
+    assert books().is_balanced
+
+
+@pytest.mark.parametrize("point", ["after_archive", "after_store", "after_ack"])
+def test_a_worker_killed_in_mid_replay_costs_nothing(
+    world: ReplayWorld, system: System, ends, point: str
+):
+    before = world.science()
+    world.do(EMPTY)
+    world.ask("--publish", "new")
+    rung = world.step()
+    world.die_at(point, system, *rung[0])
+    for arguments in rung[1:]:
+        world.work(*arguments)
+    assert [row.state for row in world.rows("SELECT state FROM stream_ranges")].count("running")
+    world.do("UPDATE stream_ranges SET lease_until = now() WHERE state = 'running'")
+
+    world.carry_on()
+
+    assert world.science() == before
+    sent = world.sent_since(ends)
+    size = rung[0][4] - rung[0][3] + 1
+    repeated = 2 * size if point == "after_ack" else 0
+    assert (len(sent), sum(sent.values())) == (MESSAGES, MESSAGES + repeated)
+    assert books().is_balanced
+    assert world.rows("SELECT 1 FROM dead_letters") == []
+
+
+def test_a_packet_that_is_nowhere_is_named_and_buried_only_if_no_row_knows_it(
+    world: ReplayWorld, tmp_path
+):
+    world.forget()
+    [kept] = world.rows(
+        "SELECT source_partition, source_offset, archive_start FROM alerts"
+        " WHERE source_offset = 3 AND source_partition = 0"
+    )
+    [lost] = world.rows(
+        "SELECT id, source_partition, source_offset, archive_start FROM alerts"
+        " WHERE source_offset = 5 AND source_partition = 0"
+    )
+    for row in (kept, lost):
+        damage(world, row)
+    world.do("DELETE FROM alerts WHERE id = :id", id=lost.id)
+
+    world.replay()
+
+    replay = world.last_replay()
+    assert (replay.state, replay.missing_count, replay.dead_count) == ("done", 2, 1)
+    assert "3, 5" in replay.error
+    letters = world.rows("SELECT source_offset, reason, state FROM dead_letters")
+    assert letters == [(5, "expired_offsets", "open")]
+    assert books().is_balanced
+
+
+def damage(world: ReplayWorld, row: Any) -> None:
+    """Change a byte of a packet in the archive."""
+    [(path,)] = world.rows(
+        "SELECT path FROM archive_segments WHERE id IN (SELECT archive_segment_id FROM alerts"
+        " WHERE source_partition = :partition AND source_offset = :offset)",
+        partition=row.source_partition,
+        offset=row.source_offset,
+    )
+    with (project_path(config().archive.path) / path).open("r+b") as file:
+        file.seek(row.archive_start)
+        byte = file.read(1)
+        file.seek(row.archive_start)
+        file.write(bytes([byte[0] ^ 0xFF]))
+
+
+def test_a_cancelled_replay_cuts_no_more_and_takes_back_what_it_asked_for(world: ReplayWorld, ends):
+    world.ask("--publish", "all")
+    [first, *_] = world.step()
+    assert counts()["waiting"] == PACKETS
+    world.work(*first)
+    replay_id = world.last_replay().id
+    call_command("replay", cancel=replay_id)
+
+    world.carry_on()
+
+    assert world.last_replay().state == "cancelled"
+    assert counts()["waiting"] == 0
+    assert len(world.sent_since(ends)) == 2 * (first[4] - first[3] + 1)
+    assert world.rows("SELECT 1 FROM stream_ranges WHERE replay_id > 0") == []
+    with pytest.raises(CommandError, match=f"replay {replay_id} is cancelled"):
+        call_command("replay", cancel=replay_id)
+
+
+def test_a_stopped_stream_is_not_replayed(world: ReplayWorld):
+    world.ask()
+    world.do("INSERT INTO streams (name, stopped_at, reason) VALUES ('ztf', now(), 'rubbish')")
+
+    assert world.step() == []
+    assert world.last_replay().error.startswith("waiting: ztf is stopped (rubbish)")
+    with pytest.raises(CommandError, match="ztf is stopped: rubbish"):
+        call_command("replay", "ztf", "--from", "2026-01-01", "--to", "2026-01-02", "--yes")
+    world.do("DELETE FROM streams")
+    world.carry_on()
+    assert (world.last_replay().state, world.last_replay().error) == ("done", None)
+
+
+def test_a_topic_made_anew_ends_a_replay_that_reads_it(world: ReplayWorld):
+    world.ask("--source", "kafka")
+    world.do("UPDATE sources SET topic_id = 'another'")
+
+    assert world.step() == []
+
+    replay = world.last_replay()
+    assert replay.state == "failed"
+    assert "gone from Kafka, or made anew" in replay.error
+
+
+def test_what_cannot_be_is_said(world: ReplayWorld):
+    with pytest.raises(CommandError, match="--from 2026-02-01 lies after --to 2026-01-01"):
+        call_command("replay", "ztf", "--from", "2026-02-01", "--to", "2026-01-01")
+    with pytest.raises(CommandError, match="nothing of ztf to replay from 2020-01-01"):
+        call_command("replay", "ztf", "--from", "2020-01-01", "--yes")
+    with pytest.raises(CommandError, match="invalid choice: 'gaia'"):
+        call_command("replay", "gaia", "--from", "2020-01-01")
+    with pytest.raises(CommandError, match="no packet of lsst was ever read"):
+        call_command("replay", "lsst", "--from", "2020-01-01")
+    world.ask()
+    with pytest.raises(CommandError, match="has nights in common and is not finished"):
+        world.ask()
+    world.carry_on()
+
+
+def test_nothing_happens_where_nobody_says_yes(world: ReplayWorld):
+    with pytest.raises(CommandError, match="nobody can answer here"):
+        call_command("replay", "ztf", *NIGHTS)
+    call_command("replay", "ztf", *NIGHTS, "--dry-run")
+    assert world.rows("SELECT 1 FROM replays") == []
+
+
+# Dead letters
+
+
+@pytest.fixture
+def buried(system: System, world: ReplayWorld, monkeypatch) -> ReplayWorld:
+    """The world after four packets whose schema nobody had allowed."""
+    more = ztf_packets(PACKETS + 4)[PACKETS:]
+    with monkeypatch.context() as patch:
+        forbid(patch)
+        system.send(Message(world.topic, None, value, []) for value in more)
+        world.listen()
+    return world
+
+
+def forbid(patch: pytest.MonkeyPatch) -> None:
+    """Let no schema be allowed, as on the first night of a new one."""
+    patch.setattr(ztf, "_containers", lambda: Containers(lambda _: False))
+
+
+def letters(world: ReplayWorld) -> list:
+    return world.rows(
+        "SELECT id, state, reason, attempts, resolved_by FROM dead_letters ORDER BY id"
+    )
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_letter_is_tried_again_after_its_cause_was_mended(
+    buried: ReplayWorld, ends, is_forgotten: bool
+):
+    before = counts()
+    assert before["dead_letters"] == 4
+    if is_forgotten:
+        buried.forget()
+    ids = [row.id for row in letters(buried)]
+
+    with transaction() as session:
+        assert retry_letters(session, ids[:3], "an operator") == 3
+        assert retry_letters(session, ids[:3], "an operator") == 0
+    assert [row.state for row in letters(buried)] == ["retried"] * 3 + ["open"]
+    buried.carry_on()
+
+    after = counts()
+    assert after["dead_letters"] == 1
+    assert after["published"] == before["published"] + 3
+    assert after["received"] == before["received"]
+    assert books().is_balanced
+    assert [row.state for row in letters(buried)] == ["resolved"] * 3 + ["open"]
+    sent = buried.sent_since(ends)
+    assert (len(sent), set(sent.values())) == (6, {1})
+    [read_from] = {row[0] for row in buried.rows("SELECT read_from FROM replay_places")}
+    assert read_from == ("archive" if is_forgotten else "kafka")
+
+
+def test_a_letter_that_fails_again_is_open_again(buried: ReplayWorld, monkeypatch):
+    forbid(monkeypatch)
+    ids = [row.id for row in letters(buried)]
+    with transaction() as session:
+        retry_letters(session, ids, "an operator")
+
+    buried.carry_on()
+
+    assert [(row.state, row.attempts) for row in letters(buried)] == [("open", 2)] * 4
+    assert counts()["dead_letters"] == 4
+
+
+def test_letters_of_a_cancelled_replay_are_open_again(buried: ReplayWorld):
+    ids = [row.id for row in letters(buried)]
+    with transaction() as session:
+        retry_letters(session, ids, "an operator")
+        replays.cancel(session, 1, "an operator")
+
+    assert [row.state for row in letters(buried)] == ["open"] * 4
+    buried.carry_on()
+    assert [(row.state, row.attempts) for row in letters(buried)] == [("open", 1)] * 4
+
+
+def test_a_letter_whose_packet_is_nowhere_is_refused_and_none_is_taken(
+    buried: ReplayWorld, tmp_path
+):
+    buried.forget()
+    for file in tmp_path.rglob("*.seg"):
+        file.unlink()
+    ids = [row.id for row in letters(buried)]
+
+    with (
+        transaction() as session,
+        pytest.raises(ReplayError, match="the archive does not have it") as refused,
+    ):
+        retry_letters(session, ids, "an operator")
+
+    assert refused.value.refused.keys() == set(ids)
+    assert [row.state for row in letters(buried)] == ["open"] * 4
+    assert buried.rows("SELECT 1 FROM replays") == []
