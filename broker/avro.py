@@ -46,8 +46,8 @@ _HEADER = fastavro.parse_schema(
         ],
     }
 )
-_MISFITS = (IndexError, ValueError, OverflowError, struct.error)
-"""What fastavro raises for bytes that do not fit the schema."""
+_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+"""What fastavro raises for bytes that do not fit the schema, or types that it misreads."""
 
 
 class UnreadableError(Exception):
