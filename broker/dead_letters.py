@@ -8,10 +8,13 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     Identity,
     Index,
     LargeBinary,
     SmallInteger,
+    and_,
+    case,
     exists,
     func,
     or_,
@@ -197,6 +200,71 @@ def ignore(session: Session, ids: Sequence[int], by: str, why: str) -> list[int]
             .returning(DeadLetter.id)
         )
     )
+
+
+@dataclass(frozen=True)
+class Commonest:
+    """What most of the newest letters of a stream were buried for, with one message of them."""
+
+    reason: str
+    message: str
+
+
+def commonest(session: Session, stream: str, newest: int) -> Commonest | None:
+    """Return what most of the ``newest`` letters of a stream were buried for."""
+    recent = (
+        select(DeadLetter.id, DeadLetter.reason, DeadLetter.message)
+        .where(DeadLetter.stream == stream)
+        .order_by(DeadLetter.id.desc())
+        .limit(newest)
+        .subquery()
+    )
+    row = session.execute(
+        select(recent.c.reason, func.max(recent.c.message))
+        .group_by(recent.c.reason)
+        .order_by(func.count().desc(), recent.c.reason)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else Commonest(*row)
+
+
+@dataclass(frozen=True)
+class OfSchema:
+    """A writer schema as letters name it: a container's by fingerprint, a framed packet's by id."""
+
+    fingerprint: str
+    schema_id: int | None = None
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return what is true of the letters of packets that came with this schema."""
+        # The texts of broker.avro and broker.avro_schema, which a test compares.
+        by_fingerprint = and_(
+            DeadLetter.reason == "schema_not_allowed",
+            DeadLetter.message.contains(f"fingerprint {self.fingerprint},", autoescape=True),
+        )
+        if self.schema_id is None:
+            return by_fingerprint
+        pattern = rf"^no schema has the id {self.schema_id}(;|$)"
+        by_id = and_(
+            DeadLetter.reason == "unknown_schema", DeadLetter.message.regexp_match(pattern)
+        )
+        return or_(by_fingerprint, by_id)
+
+    def open_letters(self, session: Session) -> list[int]:
+        """Return the ids of the open letters of packets that came with this schema."""
+        found = select(DeadLetter.id).where(DeadLetter.state == "open", self.condition())
+        return list(session.scalars(found.order_by(DeadLetter.id)))
+
+    def share(self, session: Session, stream: str, newest: int) -> float:
+        """Return how much of the ``newest`` letters of a stream came with this schema, 0 to 1."""
+        recent = (
+            select(DeadLetter.id)
+            .where(DeadLetter.stream == stream)
+            .order_by(DeadLetter.id.desc())
+            .limit(newest)
+        )
+        of_all = select(func.avg(case((self.condition(), 1.0), else_=0.0)))
+        return float(session.scalar(of_all.where(DeadLetter.id.in_(recent))) or 0)
 
 
 def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
 """Why a stream must not be cut now: it turned to rubbish, an operator stopped it, the disk is full.
 
 A new schema must not bury a whole night: more than half of the last packets bad stops the stream
-until ``manage.py resume``.
+until ``manage.py resume STREAM``, or ``accept_schema FILE`` where a schema was the cause.
 """
 
 import shutil
@@ -11,12 +11,14 @@ from pathlib import Path
 import structlog
 
 from broker.db import transaction
+from broker.dead_letters import Commonest, commonest
 from broker.ranges import stops
 
 SAMPLE_PACKETS = 100
 TOLERATED_SHARE = 0.5
 LEAST_FREE_SHARE = 0.05
 STATEMENT_S = 5
+_MENDED_BY_SCHEMA = frozenset({"schema_not_allowed", "unknown_schema"})
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,8 @@ class Brakes:
         self._folder = folder
         self._breaker = Breaker()
         self._reason: str | None = None
+        self._alarm: dict[str, str] = {}
+        """What an operator can do, for the log: an example of the packets, and the command."""
 
     @property
     def is_on(self) -> bool:
@@ -85,7 +89,7 @@ class Brakes:
         """Find out whether the stream must stand; say so when that changes."""
         reason = self._stop_reason() or disk_reason(self._folder)
         if reason is not None and reason != self._reason:
-            log.error("listener.stopped", stream=self._stream, reason=reason)
+            log.error("listener.stopped", stream=self._stream, reason=reason, **self._alarm)
         elif reason is None and self._reason is not None:
             self._breaker.reset()  # what was in flight when it stopped has been judged
             log.info("listener.resumed", stream=self._stream, was=self._reason)
@@ -93,13 +97,29 @@ class Brakes:
 
     def _stop_reason(self) -> str | None:
         trouble = self._breaker.reason()
+        self._alarm = {}
         with transaction(statement_timeout_s=STATEMENT_S) as session:
             if trouble is not None:
-                stops.stop(session, self._stream, trouble)
+                found = commonest(session, self._stream, SAMPLE_PACKETS)
+                self._alarm = _alarm(self._stream, found)
+                stops.stop(session, self._stream, _worded(trouble, found))
             reason = stops.stop_reason(session, self._stream)
         if trouble is not None:
             self._breaker.reset()
         return reason
+
+
+def _worded(trouble: str, found: Commonest | None) -> str:
+    """Return the reason as everybody may read it: no text that came with a packet."""
+    return trouble if found is None else f"{trouble}, most of them as {found.reason}"
+
+
+def _alarm(stream: str, found: Commonest | None) -> dict[str, str]:
+    if found is None:
+        return {"mend": f"manage.py resume {stream}"}
+    if found.reason in _MENDED_BY_SCHEMA:
+        return {"mend": "manage.py accept_schema FILE --retry", "example": found.message}
+    return {"mend": f"manage.py resume {stream}", "example": found.message}
 
 
 def disk_reason(folder: Path) -> str | None:

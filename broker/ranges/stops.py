@@ -5,14 +5,20 @@ from sqlalchemy.orm import Session
 
 _STOPPED = text("SELECT reason FROM streams WHERE name = :name AND stopped_at IS NOT NULL")
 _STOP = text("""
-    INSERT INTO streams (name, stopped_at, reason) VALUES (:name, now(), :reason)
-    ON CONFLICT (name) DO UPDATE SET stopped_at = now(), reason = :reason
+    INSERT INTO streams (name, stopped_at, reason, stopped_by)
+    VALUES (:name, now(), :reason, :by)
+    ON CONFLICT (name) DO UPDATE SET stopped_at = now(), reason = :reason, stopped_by = :by
     WHERE streams.stopped_at IS NULL
 """)
 _RESUME = text("""
-    UPDATE streams SET stopped_at = NULL, reason = NULL
+    UPDATE streams SET stopped_at = NULL, reason = NULL, stopped_by = NULL
     WHERE name = :name AND stopped_at IS NOT NULL
 """)
+_STOPPED_BY = text("""
+    SELECT name FROM streams WHERE stopped_by = :by AND stopped_at IS NOT NULL ORDER BY name
+""")
+BREAKER = "breaker"
+"""Stands where an operator's name would."""
 
 
 def stop_reason(session: Session, stream: str) -> str | None:
@@ -21,9 +27,15 @@ def stop_reason(session: Session, stream: str) -> str | None:
     return None if row is None else row.reason or "no reason given"
 
 
-def stop(session: Session, stream: str, reason: str) -> None:
-    """Stop a stream; the reason of an earlier stop stays."""
-    session.execute(_STOP, {"name": stream, "reason": reason})
+def stop(session: Session, stream: str, reason: str, by: str = BREAKER) -> bool:
+    """Stop a stream; return whether it ran. The reason of an earlier stop stays."""
+    done = session.execute(_STOP, {"name": stream, "reason": reason, "by": by})
+    return bool(done.rowcount)  # type: ignore[attr-defined] # of an INSERT
+
+
+def stopped_by_breaker(session: Session) -> list[str]:
+    """Return the streams that stand because most of their packets were bad."""
+    return list(session.scalars(_STOPPED_BY, {"by": BREAKER}))
 
 
 def resume(session: Session, stream: str) -> bool:
