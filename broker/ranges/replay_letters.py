@@ -25,7 +25,7 @@ _LETTERS_BACK = text("""
     WHERE p.replay_id = :replay_id AND l.id = p.letter_id AND l.state = 'retried'
         AND p.cursor_offset <= p.last_offset AND NOT EXISTS (
             SELECT 1 FROM stream_ranges AS r WHERE r.replay_id = p.replay_id
-                AND r.topic = p.topic AND r.partition = p.partition
+                AND r.replay_id > 0 AND r.topic = p.topic AND r.partition = p.partition
                 AND r.first_offset BETWEEN p.first_offset AND p.last_offset
         )
 """)

@@ -48,7 +48,7 @@ class Span(NamedTuple):
     first: int
     last: int
     is_undeliverable: bool = False
-    """A dead letter says that its message never fitted."""
+    """Its message never fitted, says a dead letter."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ _RANGES = text("""
         coalesce(read_count, 0) AS read, coalesce(stored_count, 0) AS stored,
         coalesce(duplicate_count, 0) AS duplicate, coalesce(dead_count, 0) AS dead,
         coalesce(published_count, 0) AS published
-    FROM stream_ranges WHERE stream = :stream AND replay_id = :replay_id
+    FROM stream_ranges
+    WHERE replay_id = :replay_id AND replay_id > 0 AND stream = :stream
     ORDER BY first_offset
 """)
 _DELETE_RANGES = text("DELETE FROM stream_ranges WHERE id = ANY(:ids)")
@@ -129,7 +130,7 @@ _INSERT = text("""
 _DUE = text("""
     WITH due AS (
         SELECT id FROM stream_ranges
-        WHERE stream = :stream AND replay_id = :replay_id
+        WHERE replay_id = :replay_id AND replay_id > 0 AND stream = :stream
             AND ((state = 'queued' AND ring_at <= now())
                 OR (state = 'running' AND lease_until < now()))
         FOR UPDATE SKIP LOCKED
@@ -176,7 +177,7 @@ def step(
     in_flight = sum(len([each for each in at.ranges if each.state != "done"]) for at in places)
     rung: list[Due] = []
     if replay.state not in OPEN_STATES:
-        in_flight -= _give_up(session, hooks, places)
+        in_flight -= _give_up(session, replay, hooks, places)
     elif stop_reason is None:
         rung = _cut(session, replay, places, pace, hooks, pace.window - in_flight)
     else:
@@ -233,7 +234,7 @@ def _fold(session: Session, replay: Row[Any], places: Sequence[_Open]) -> list[_
     return _open_places(session, replay)
 
 
-def _give_up(session: Session, hooks: Hooks, places: Sequence[_Open]) -> int:
+def _give_up(session: Session, replay: Row[Any], hooks: Hooks, places: Sequence[_Open]) -> int:
     """Drop the ranges of an ended replay that no worker has; return how many."""
     idle = [
         (at, each)
@@ -241,7 +242,9 @@ def _give_up(session: Session, hooks: Hooks, places: Sequence[_Open]) -> int:
         for each in at.ranges
         if each.state == "queued" or (each.state == "running" and each.is_over)
     ]
-    hooks.take_back(session, [at.span(each.first_offset, each.last_offset) for at, each in idle])
+    if replay.publish != "none":
+        spans = [at.span(each.first_offset, each.last_offset) for at, each in idle]
+        hooks.take_back(session, spans)
     session.execute(_DELETE_RANGES, {"ids": [each.id for _, each in idle]})
     return len(idle)
 

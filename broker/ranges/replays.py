@@ -59,6 +59,8 @@ class Order:
     source_id: int
     read_from: ReadFrom
     publish: Publish
+    night: date | None
+    """First night of the replay; None: single packets."""
     segments: Sequence[Segment]
     """Where the archive may have its packets; empty for Kafka."""
 
@@ -216,6 +218,7 @@ def order(session: Session, survey: str, replay_id: int, place: Place, first: in
         at.source_id,
         cast("ReadFrom", at.read_from),  # both by constraints of the tables
         cast("Publish", replay.publish),
+        replay.from_night,
         segments,
     )
 

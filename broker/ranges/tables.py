@@ -2,7 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Identity, Integer, SmallInteger, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table
@@ -71,6 +80,12 @@ class StreamRange(Table):
         UniqueConstraint("stream", "topic", "partition", "replay_id", "first_offset"),
         CheckConstraint(f"state IN {RANGE_STATES}", name="state"),
         CheckConstraint("last_offset >= first_offset", name="order"),
+        Index(
+            "ix_stream_ranges_replays",
+            "replay_id",
+            "first_offset",
+            postgresql_where=text("replay_id > 0"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -170,6 +170,7 @@ def _letter(work: RangeWork, replay: Replaying, first: int, last: int) -> Letter
         offset=first,
         last_offset=last,
         reason="expired_offsets",
+        night=replay.order.night,
         message=f"offsets {first} to {last}: {of} had them no more when replay "
         f"{replay.order.replay_id} came, and no row knew them",
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from redis import Redis
 
 from broker.avro import Containers
 from broker.config import config, project_path
@@ -14,6 +15,7 @@ from broker.ranges import replays
 from broker.ranges.replays import ReplayError, retry_letters
 from pipeline.alerts import ledger
 from pipeline.surveys import ztf
+from tests.database import run_sql
 from tests.e2e import system as systems
 from tests.e2e.replay_world import EMPTY, NIGHTS, OUTPUTS, ReplayWorld
 from tests.e2e.system import System
@@ -21,6 +23,7 @@ from tests.e2e.test_crash import on, ztf_packets
 
 pytestmark = [pytest.mark.slow]
 
+REDIS_DATABASE = 11
 PACKETS = 60
 MESSAGES = 2 * PACKETS
 """Each packet of these tests goes to a class topic and to babamul.none."""
@@ -376,3 +379,96 @@ def test_a_letter_whose_packet_is_nowhere_is_refused_and_none_is_taken(
     assert refused.value.refused.keys() == set(ids)
     assert [row.state for row in letters(buried)] == ["open"] * 4
     assert buried.rows("SELECT 1 FROM replays") == []
+
+
+def test_a_packet_that_killed_its_worker_is_tried_again_by_its_coordinates(
+    world: ReplayWorld, ends
+):
+    [row] = world.rows(
+        "DELETE FROM alerts WHERE source_partition = 1 AND source_offset = 4"
+        " RETURNING source_id, outputs"
+    )
+    world.do(
+        "INSERT INTO dead_letters (stream, topic, source_id, source_partition, source_offset,"
+        " last_offset, reason, message) VALUES ('ztf', :topic, :source, 1, 4, 4, 'worker_died', '')",
+        topic=world.topic,
+        source=row.source_id,
+    )
+    world.forget()
+
+    with transaction() as session:
+        retry_letters(session, [letters(world)[0].id], "an operator")
+    world.carry_on()
+
+    assert [row.state for row in letters(world)] == ["resolved"]
+    assert len(world.sent_since(ends)) == 2
+    assert counts()["published"] == PACKETS
+
+
+def test_a_message_that_was_too_large_is_sent_when_it_fits(world: ReplayWorld, ends):
+    [row] = world.rows(
+        "SELECT id, source_id FROM alerts WHERE source_partition = 1 AND source_offset = 4"
+    )
+    world.do(
+        "INSERT INTO dead_letters (stream, topic, source_id, source_partition, source_offset,"
+        " last_offset, reason, message) VALUES ('ztf', :topic, :source, 1, 4, 4, 'too_large', '')",
+        topic=world.topic,
+        source=row.source_id,
+    )
+    assert counts() | {"dead_letters": 1, "published": PACKETS - 1} == counts()
+
+    with transaction() as session:
+        retry_letters(session, [letters(world)[0].id], "an operator")
+    world.carry_on()
+
+    assert [row.state for row in letters(world)] == ["resolved"]
+    assert len(world.sent_since(ends)) == 2
+    assert counts() | {"dead_letters": 0, "published": PACKETS} == counts()
+
+
+def test_packets_of_a_topic_that_was_made_anew_come_from_the_archive_under_their_old_source(
+    world: ReplayWorld,
+):
+    before = world.science()
+    world.do("UPDATE sources SET topic_id = 'an older log'")
+    world.do(EMPTY)
+
+    said = world.replay()
+
+    assert f"from the archive: {PACKETS} offsets" in said
+    assert "from Kafka" not in said
+    assert world.science() == before
+    assert world.value("SELECT count(*) FROM sources") == 1
+    assert books().is_balanced
+
+
+def test_a_night_is_played_again_by_the_processes_that_play_it_in_earnest(
+    system: System, make_input: Callable[..., str]
+):
+    celery = ("-m", "celery", "-A", "broker.celery")
+    worker = ("worker", "-Q", "upkeep", "--concurrency", "1", "--hostname", "upkeep@%h")
+    options = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
+    redis_url = f"{config().redis.url.get_secret_value().rpartition('/')[0]}/{REDIS_DATABASE}"
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
+    system.environment = {
+        **system.environment,
+        "NIGHTJAR_REDIS__URL": redis_url,
+        "NIGHTJAR_RANGES__ALERTS_PER_TASK": "20",
+    }
+    topic = make_input("ztf")
+    system.start_listeners("ztf")
+    system.start_worker()
+    system.start("upkeep", *celery, *worker, *options, REMAP_SIGTERM="SIGQUIT")
+    system.start("beat", *celery, "beat", "--loglevel", "WARNING", "--pidfile", "")
+    system.send(on(topic, ztf_packets(PACKETS)))
+    system.wait_until_accounted(PACKETS)
+    run_sql(system.environment["NIGHTJAR_POSTGRES__URL"], EMPTY)
+
+    said = system.manage("replay", "ztf", *NIGHTS, "--yes", "--wait")
+
+    assert f"done, {PACKETS} of {PACKETS} (100 %)" in said
+    assert f"stored {PACKETS}" in said
+    books = system.ledger()
+    assert [night["withheld"] for night in books["nights"]] == [PACKETS]
+    assert books["balanced"]

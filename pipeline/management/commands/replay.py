@@ -105,6 +105,8 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if not plan.stretches:
             raise CommandError(f"nothing of {stream} to replay from {first} to {last}")
+        if options["dry_run"]:
+            return
         with transaction() as session:
             reason = stops.stop_reason(session, stream)
             replays.require_no_other(session, stream, first, last)
@@ -112,7 +114,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{stream} is stopped: {reason}. Mend it, then: manage.py resume {stream}"
             )
-        if options["dry_run"] or not (options["yes"] or _is_confirmed()):
+        if not (options["yes"] or _is_confirmed()):
             self.stdout.write("Nothing was done.")
             return
         wish = Wish(stream, options["publish"], getpass.getuser(), options["source"], (first, last))
