@@ -5,7 +5,7 @@ import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,6 @@ PARTS = {
     "listeners": ("listen-ztf", "listen-lsst"),
     "worker": ("worker-alerts",),
     "upkeep and beat": ("worker-upkeep", "beat"),
-    "web": ("web",),
 }
 """Processes by line of the table."""
 
@@ -121,7 +120,7 @@ def cpu(system: System) -> Cpu:
         for name, members in PARTS.items()
     }
     children = _children(system.child("worker-alerts"))
-    threads = [_threads(pid) for pid in children]
+    threads = [list(_threads(pid)) for pid in children]
     return Cpu(
         parts,
         sum(spent for of in threads for kind, spent in of if kind == "main"),
@@ -210,7 +209,7 @@ def _children(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children()]
 
 
-def _threads(pid: int) -> Iterable[tuple[str, float]]:
+def _threads(pid: int) -> Iterator[tuple[str, float]]:
     """Yield the kind and the CPU seconds of each thread."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:

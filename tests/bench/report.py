@@ -27,8 +27,8 @@ def markdown(found: Figures) -> str:
 def _lines(found: Figures) -> Iterator[str]:
     machine = found["machine"]
     yield (
-        "off: machine-learned scores (not built), TLS (SASL over loopback); all else as in"
-        " production, the servers' CPU counts"
+        "off: machine-learned scores (not built), TLS (SASL over loopback), the web process; all"
+        " else as in production, the servers' CPU counts"
     )
     yield (
         f"{found['profile']} form, {found['date']}, commit {machine['commit']}, took"

@@ -65,7 +65,13 @@ class SurveyRun:
     streams: dict[str, Stream] = field(default_factory=dict)
     curve: dict[int, Segment] = field(default_factory=dict)
     naive: baseline.Result | None = None
-    sent: list[int] = field(default_factory=list)
+    in_turn: list[int] = field(default_factory=list)
+    also_sent: Sequence[int] = ()
+
+    @property
+    def sent(self) -> list[int]:
+        """Numbers in the spool of everything that went through the flow."""
+        return [*self.in_turn, *self.also_sent]
 
     @property
     def rate_hz(self) -> float:
@@ -81,8 +87,8 @@ class SurveyRun:
 
     def take(self, count: int) -> tuple[int, int]:
         """Return the next so many packets of the spool, as sent."""
-        first = len(self.sent)
-        self.sent += range(first, first + count)
+        first = len(self.in_turn)
+        self.in_turn += range(first, first + count)
         return first, first + count
 
 
@@ -116,6 +122,7 @@ def measured(profile: Profile, chosen: Sequence[str]) -> dict[str, Any]:
             _streams(run, run.surveys[survey])
         run.peak_memory = measure.peak_memory(system)
         run.redis_peak = int(system.redis()["used_memory_peak"])
+        _send_naives(run)
         _curves(run)
         _naive(run)
         return _figures(run, began)
@@ -195,7 +202,7 @@ def _curves(run: Run) -> None:
     """Try other lengths of ranges."""
     sizes = run.profile.curve
     for longest in sizes:
-        run.system.stop_processes()
+        run.system.stop_processes(*servers.RANGE_PROCESSES)
         run.system.start_processes(
             NIGHTJAR_RANGES__ALERTS_PER_TASK=str(longest),
             NIGHTJAR_RANGES__WINDOW=ONE_BY_ONE_WINDOW if longest == 1 else "0",
@@ -209,14 +216,16 @@ def _curves(run: Run) -> None:
             )
 
 
-def _naive(run: Run) -> None:
-    """Carry the same packets through the flow and through the baseline, ZTF's first in both."""
-    run.system.stop_processes()
-    run.system.start_processes()
+def _send_naives(run: Run) -> None:
+    """Carry the baseline's packets through the flow too, ZTF's first as in the baseline."""
     for one in run.surveys.values():
         first, last = one.load.flow, one.load.total
-        one.sent += range(first, last)
+        one.also_sent = range(first, last)
         flow.segment(run.system, one.spool, first, last, run.log)
+
+
+def _naive(run: Run) -> None:
+    """Carry packets through the baseline, with nothing of ours running."""
     time.sleep(flow.SETTLE_S)
     run.system.stop_processes()
     for one in run.surveys.values():

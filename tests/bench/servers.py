@@ -28,6 +28,9 @@ PARTITIONS = 4
 APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 READY_S = 120.0
 START_ATTEMPTS = 3
+RANGE_PROCESSES = ("worker-alerts", "listen-ztf", "listen-lsst")
+OURS = (*RANGE_PROCESSES, "worker-upkeep", "beat")
+"""Everything of ours but the web, which an alert never passes."""
 SHOWN = 500
 KAFKA_QUEUE_KB = 200_000
 
@@ -65,17 +68,17 @@ class System:
         return record.pid
 
     def start_processes(self, **settings: str) -> None:
-        """Start listeners, workers, beat and web; wait until the listeners own their partitions."""
-        _start(Native(self.native.home, settings), "processes")
+        """Start listeners, workers and beat; wait until the listeners own their partitions."""
+        _start(Native(self.native.home, settings), *OURS)
         deadline = time.monotonic() + READY_S
         while not self._is_ready():
             if time.monotonic() > deadline:
                 raise BenchError(f"no listener owns its partitions; see {self.home}/logs")
             time.sleep(0.2)
 
-    def stop_processes(self) -> None:
-        """Stop all processes of ours; the servers stay."""
-        self.native.must("down", "processes")
+    def stop_processes(self, *names: str) -> None:
+        """Stop processes of ours, all when none is named; the servers stay."""
+        self.native.must("down", *(names or OURS))
 
     def send(self, survey: str, values: Iterator[bytes]) -> int:
         """Append packets to the input topic, one partition after the other; return how many."""
