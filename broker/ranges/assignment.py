@@ -1,6 +1,7 @@
 """Become the owner of partitions: epoch, topic id, and where to begin."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from typing import Literal, NamedTuple
 
 import structlog
@@ -39,6 +40,8 @@ class Assigner:
         Who we are, for people.
     policy : str
         Where a group without offsets begins.
+    tonight : callable, optional
+        Returns the night that offsets are booked on which nobody will read.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class Assigner:
         policy: Literal["earliest", "latest"],
         kafka: PartitionOwner,
         cluster: Cluster,
+        tonight: Callable[[], date] | None = None,
     ) -> None:
         self._stream = stream
         self._owner = owner
         self._policy = policy
         self._kafka = kafka
         self._cluster = cluster
+        self._tonight = tonight
         self._doubted_since: dict[Place, float] = {}
 
     def take(
@@ -115,7 +120,7 @@ class Assigner:
                 resets = known_resets(session, self._stream, topic, found.topic_id)
             if taken.topic_id not in {None, found.topic_id}:
                 why = "the topic was made anew"
-                bookkeeping.forget(session, self._stream, place, taken, why)
+                self._forget(session, place, taken, why)
                 log.error("listener.topic_made_anew", topic=topic, partition=partition)
                 cursor = found.low
             else:
@@ -161,4 +166,8 @@ class Assigner:
         again under another source, so that no new packet meets the coordinates of an old one.
         """
         known = taken._replace(high_offset=reached)
-        bookkeeping.forget(session, self._stream, place, known, "the log became shorter")
+        self._forget(session, place, known, "the log became shorter")
+
+    def _forget(self, session: Session, place: Place, taken: bookkeeping.Taken, why: str) -> None:
+        night = self._tonight and self._tonight()
+        bookkeeping.forget(session, self._stream, place, taken, why, night)

@@ -4,7 +4,7 @@ Arrays go in as parameters and are unnested, so that one statement serves all pa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -183,7 +183,9 @@ def reached(session: Session, stream: str, place: Place, taken: Taken) -> int:
     return max(taken.high_offset or 0, session.scalar(_LAST, _at(stream, place)) or 0)
 
 
-def forget(session: Session, stream: str, place: Place, taken: Taken, why: str) -> None:
+def forget(
+    session: Session, stream: str, place: Place, taken: Taken, why: str, night: date | None = None
+) -> None:
     """Drop a partition's ranges: their offsets no longer name the same messages.
 
     What was unfinished is buried, up to the last high watermark or the end of the last range: the
@@ -195,7 +197,7 @@ def forget(session: Session, stream: str, place: Place, taken: Taken, why: str) 
         rows = session.execute(_DONE_ABOVE, _at(stream, place) | {"cursor": cursor})
         done = [RangeRow(row[0], row[1], is_done=True) for row in rows]
         for first, last in holes(cursor, reached(session, stream, place, taken), done):
-            bury_interval(session, stream, place[0], source, place[1], first, last, why)
+            bury_interval(session, stream, place[0], source, place[1], first, last, why, night)
     session.execute(_FORGET, _at(stream, place))
 
 
@@ -223,6 +225,7 @@ def insert_cuts(
     stream: str,
     cuts: Sequence[tuple[Cut, Guard]],
     ring_after_s: float,
+    night: date | None = None,
 ) -> list[Cut]:
     """Insert new ranges, each under its partition's guard; return those that went in.
 
@@ -256,6 +259,7 @@ def insert_cuts(
                 cut.first,
                 cut.last,
                 "Kafka's retention overtook us",
+                night,
             )
     return found
 

@@ -5,13 +5,14 @@ past its lease cannot touch the row of its successor. Leases use Postgres' clock
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
 import structlog
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,8 @@ from broker import dead_letters
 from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
-from broker.ranges.planning import LONGEST_RELEASE_DELAY_S
+from broker.ranges.planning import release_delay_s
+from broker.ranges.replays import replay_source_id
 from broker.ranges.sources import source_id
 
 CUT_AT_ATTEMPT = 2
@@ -47,6 +49,8 @@ class Claim:
     last: int
     attempts: int
     owner: str
+    releases: int = 0
+    """Times that it was given back for want of a server."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Counts:
     published: int = 0
 
 
+Arrived = Callable[[Claim], tuple[datetime | None, date]]
+"""When a packet came (Kafka's timestamp, None where it is not to be had), and its night."""
+
 _KEY = """stream = :stream AND topic = :topic AND partition = :partition
     AND replay_id = :replay_id AND first_offset = :first"""
 _MINE = _KEY + " AND state = 'running' AND owner = :owner AND attempts = :attempts"
@@ -70,7 +77,7 @@ _CLAIM = text(f"""
         attempts = attempts + CASE
             WHEN state = 'running' AND pg_postmaster_start_time() > claimed_at THEN 0 ELSE 1 END
     WHERE {_KEY} AND (state = 'queued' OR (state = 'running' AND lease_until < now()))
-    RETURNING last_offset, attempts, error
+    RETURNING last_offset, attempts, releases, error
 """)  # noqa: S608 the key is a constant of this module
 _LOCK_MINE = text(f"SELECT 1 FROM stream_ranges WHERE {_MINE} FOR UPDATE")  # noqa: S608
 _FINISH = text(f"""
@@ -82,8 +89,7 @@ _FINISH = text(f"""
 _RELEASE_INFRASTRUCTURE = text(f"""
     UPDATE stream_ranges SET state = 'queued', owner = NULL, lease_until = NULL, error = :error,
         attempts = greatest(attempts - 1, 0), releases = least(releases + 1, 30000),
-        ring_at = now()
-            + make_interval(secs => least(:longest_s, 2 ^ least(releases, 5))::double precision)
+        ring_at = now() + make_interval(secs => :rest_s)
     WHERE {_MINE}
 """)  # noqa: S608
 _RELEASE = text(f"""
@@ -113,12 +119,29 @@ _FREE = """
 
 
 def claim(
-    stream: str, topic: str, partition: int, first: int, replay_id: int, owner: str
+    stream: str,
+    topic: str,
+    partition: int,
+    first: int,
+    replay_id: int,
+    owner: str,
+    arrived: Arrived | None = None,
 ) -> Claim | None:
     """Take a range that is free, or whose holder's lease is over.
 
     Returns None when there is nothing to do: the range is somebody else's, finished or forgotten,
     or it has failed before and was cut into single packets or buried here.
+
+    Parameters
+    ----------
+    stream, topic : str
+        Whose range.
+    partition, first, replay_id : int
+        Which one.
+    owner : str
+        Celery task id.
+    arrived : callable, optional
+        Says when the packet came that is about to be buried.
     """
     key: dict[str, Any] = {
         "stream": stream,
@@ -133,13 +156,15 @@ def claim(
         ).one_or_none()
         if row is None:
             return None
-        held = Claim(last=row.last_offset, attempts=row.attempts, owner=owner, **key)
+        held = Claim(
+            last=row.last_offset, attempts=row.attempts, owner=owner, releases=row.releases, **key
+        )
         if held.attempts >= CUT_AT_ATTEMPT and held.last > held.first:
             _cut(session, held, row.error)
             return None
-        if held.attempts >= BURY_AT_ATTEMPT:
-            _bury(session, held, row)
-            return None
+    if held.attempts >= BURY_AT_ATTEMPT:
+        _bury(held, row.error, arrived)
+        return None
     return held
 
 
@@ -168,7 +193,7 @@ def release(held: Claim, error: BaseException | str, *, infrastructure: bool) ->
         the range rests 1, 2, 4 … 30 s. Otherwise the attempt counts and it is rung at once.
     """
     statement = _RELEASE_INFRASTRUCTURE if infrastructure else _RELEASE
-    values = _values(held) | {"error": _shorten(error), "longest_s": LONGEST_RELEASE_DELAY_S}
+    values = _values(held) | {"error": _shorten(error), "rest_s": release_delay_s(held.releases)}
     give_up_at = time.monotonic() + RELEASE_PATIENCE_S
     while True:
         try:
@@ -193,6 +218,11 @@ def free_lost(owner: str, arguments: Sequence[Any], why: str) -> None:
 
     The connection is opened and closed in here: one that stayed open, or the engine's, would be
     inherited by the next fork.
+
+    The owner alone is the fence here: the attempt's number was given to the child, and died with
+    it. The task id names the claim but for one case, a bell that Redis delivered again after an
+    hour to another worker, whose claim bears the same id. Freeing that one costs a repetition: its
+    worker finds ``still_mine`` false and stops, and the range is rung at once.
 
     Parameters
     ----------
@@ -232,20 +262,42 @@ def _cut(session: Session, held: Claim, error: str | None) -> None:
         log.warning("range.cut_into_singles", packets=held.last - held.first + 1, error=error)
 
 
-def _bury(session: Session, held: Claim, row: Row[Any]) -> None:
-    try:
-        source = source_id(session, held.stream, held.topic, held.partition)
-    except TransientError:
-        source = None
+def _bury(held: Claim, error: str | None, arrived: Arrived | None) -> None:
+    """Bury a packet whose workers died.
+
+    When it came is asked between two transactions, for Kafka may keep us waiting, and at the first
+    of these attempts only: should the question kill this process as well, the next one is buried
+    without an answer.
+    """
+    timestamp, night = None, None
+    if arrived is not None and held.attempts == BURY_AT_ATTEMPT:
+        timestamp, night = arrived(held)
     letter = dead_letters.Letter(
         partition=held.partition,
         offset=held.first,
         reason="worker_died",
-        message=f"{held.attempts - 1} attempts failed; the last: {row.error}",
+        message=f"{held.attempts - 1} attempts failed; the last: {error}",
+        kafka_timestamp=timestamp,
+        night=night,
     )
-    dead_letters.bury(session, held.stream, held.topic, source, [letter])
-    finish(session, held, Counts(read=1, dead=1))
-    log.error("range.buried", offset=held.first, error=row.error)
+    with transaction() as session:
+        if not still_mine(session, held):
+            return
+        try:
+            source = _source_id(session, held)
+        except TransientError:
+            source = None
+        dead_letters.bury(session, held.stream, held.topic, source, [letter])
+        finish(session, held, Counts(read=1, dead=1))
+    log.error("range.buried", offset=held.first, error=error)
+
+
+def _source_id(session: Session, held: Claim) -> int | None:
+    """Return what the packet stands under; a replay's topic may have been made anew since."""
+    if held.replay_id:
+        place = (held.topic, held.partition)
+        return replay_source_id(session, held.replay_id, place, held.first)
+    return source_id(session, held.stream, held.topic, held.partition)
 
 
 def _values(held: Claim) -> dict[str, Any]:

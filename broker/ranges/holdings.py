@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import structlog
 
@@ -60,10 +61,13 @@ class Holdings:
     ----------
     stream : str
         Name of the stream.
+    tonight : callable, optional
+        Returns the night that offsets are booked on which nobody will read.
     """
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, tonight: Callable[[], date] | None = None) -> None:
         self._stream = stream
+        self._tonight = tonight
         self._served_last: Place | None = None
         self.owned: dict[Place, OwnedPartition] = {}
         self.to_take: set[Place] = set()
@@ -132,6 +136,7 @@ class Holdings:
                 self._stream,
                 [(cut, self.owned[cut.place].guard) for cut in cuts],
                 ring_after_s,
+                self._tonight and self._tonight(),
             )
         self._served_last = cuts[-1].place
         for cut in inserted:

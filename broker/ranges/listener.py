@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 import psycopg
@@ -61,6 +62,8 @@ class ListenerSettings:
         Offsets in one range.
     tick_s, ring_after_s : float
         How often new offsets are asked for; when a queued range is rung again.
+    tonight : callable, optional
+        Returns the night that offsets are booked on which nobody will read.
     """
 
     stream: str
@@ -72,6 +75,7 @@ class ListenerSettings:
     longest: int
     tick_s: float
     ring_after_s: float
+    tonight: Callable[[], date] | None = None
 
 
 class Listener:
@@ -103,10 +107,15 @@ class Listener:
         self._cluster = cluster
         self._brakes = brakes
         self._enqueue = enqueue
-        self._held = Holdings(settings.stream)
+        self._held = Holdings(settings.stream, settings.tonight)
         self._kafka = join(Listeners(self._came, self._went, self._lost))
         self._assigner = Assigner(
-            settings.stream, settings.owner, settings.start, self._kafka, cluster
+            settings.stream,
+            settings.owner,
+            settings.start,
+            self._kafka,
+            cluster,
+            settings.tonight,
         )
         self._has_come = False
         self._is_closing = False
@@ -242,7 +251,7 @@ class Listener:
         The partitions of a topic that is gone are taken again as soon as there is one of its name:
         the group gives them to us anew only if its members have noticed in between.
         """
-        stream, held = self._settings.stream, self._held
+        stream, tonight, held = self._settings.stream, self._settings.tonight, self._held
         with transaction(statement_timeout_s=STATEMENT_S) as session:
             unfinished = set(vanished.unfinished_topics(session, stream))
         topics = unfinished | {topic for topic, _ in held.owned}
@@ -256,7 +265,7 @@ class Listener:
             for place in [place for place in held.owned if place[0] == topic]:
                 held.take_anew(place)
             with transaction() as session:
-                vanished.retire_topic(session, stream, topic)
+                vanished.retire_topic(session, stream, topic, tonight and tonight())
         self._vanished = gone
 
     def _is_time(self, what: str, every_s: float) -> bool:

@@ -1,5 +1,7 @@
 """Topics that were deleted before all of their offsets were worked."""
 
+from datetime import date
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -26,10 +28,15 @@ def unfinished_topics(session: Session, stream: str) -> list[str]:
     return list(session.scalars(_UNFINISHED_TOPICS, {"stream": stream}))
 
 
-def retire_topic(session: Session, stream: str, topic: str) -> None:
+def retire_topic(session: Session, stream: str, topic: str, night: date | None = None) -> None:
     """Bury what was unfinished of a topic that no longer exists."""
     for partition, *row in session.execute(_LOCK_TOPIC, {"stream": stream, "topic": topic}).all():
         bookkeeping.forget(
-            session, stream, (topic, partition), bookkeeping.Taken(*row), "the topic was deleted"
+            session,
+            stream,
+            (topic, partition),
+            bookkeeping.Taken(*row),
+            "the topic was deleted",
+            night,
         )
     session.execute(_RETIRE, {"stream": stream, "topic": topic})

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import structlog
@@ -16,7 +17,7 @@ from broker.failpoints import failpoint, strike
 from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet, ReadResult
 from broker.ranges.claim import finish, still_mine
-from pipeline.alerts import publish, store
+from pipeline.alerts import publish, replaying, store
 from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
@@ -53,6 +54,8 @@ def _read(work: RangeWork) -> tuple[ReadResult, int]:
     What has expired is buried as one interval, and the rest is worked as usual.
     """
     claim = work.claim
+    if work.replay is not None:
+        return replaying.read(work, work.replay), claim.first
     reader = work.resources.reader(claim.stream)
     first = claim.first
     while first <= claim.last:
@@ -72,6 +75,7 @@ def _bury_expired(work: RangeWork, first: int, last: int) -> None:
         last_offset=last,
         reason="expired_offsets",
         message=f"offsets {first} to {last}: Kafka forgot them before a worker could read them",
+        night=work.survey.night(datetime.now(UTC)),  # when it was noticed: nobody knows more
     )
     with transaction(statement_timeout_s=_timeout_s(work)) as session:
         dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, [letter])
@@ -131,6 +135,8 @@ def _archive(work: RangeWork, packets: Sequence[Packet]) -> dict[int, Slice]:
     """
     if not packets:
         return {}
+    if work.replay is not None and work.replay.order.read_from == "archive":
+        return work.replay.slices
     night = work.survey.night(store.utc_from_ms(packets[0].timestamp_ms))
     try:
         slices = work.resources.archive().append(
@@ -221,6 +227,8 @@ def _store_alerts(
     is_new[first] = [candid in inserted for candid in batch.candid[first].tolist()]
     store.count_alerts(session, merged.object_id, batch.jd_utc, is_new)
     others = [(int(batch.candid[at]), batch.packets[at].offset) for at in np.flatnonzero(~is_new)]
+    if work.is_silent and inserted:
+        replaying.withhold(session, list(inserted.values()))
     tally.stored = len(inserted)
     tally.duplicates = store.insert_duplicates(session, batch.survey, work.source, others)
     dead_letters.resolve(
@@ -230,6 +238,10 @@ def _store_alerts(
 
 def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
     """Send what waits in [first, last], then mark it; transaction B ends the range."""
+    if work.is_silent:
+        with work.stage("mark"), transaction(statement_timeout_s=_timeout_s(work)) as session:
+            _settle(session, work, publish.NOTHING, is_last=is_last)
+        return
     with work.stage("pending"), transaction(statement_timeout_s=_timeout_s(work)) as session:
         if not still_mine(session, work.claim):
             raise RangeLostError
@@ -254,16 +266,18 @@ def _settle(
     session: Session, work: RangeWork, delivered: publish.Delivered, *, is_last: bool
 ) -> None:
     """Mark what Kafka has, bury what it never will, end the range: transaction B."""
-    publish.mark(session, delivered.cleared)
+    publish.mark(session, delivered)
     dead_letters.bury(
         session,
         work.claim.stream,
         work.claim.topic,
         work.source.id,
-        publish.too_large_letters(delivered, work.source.partition),
+        publish.too_large_letters(delivered, work.survey, work.source.partition),
     )
     failpoint("before_done")
     if is_last and not delivered.failed:
+        if work.replay is not None and still_mine(session, work.claim):
+            replaying.account(session, work, work.replay)
         finish(session, work.claim, work.tally.counts())
 
 

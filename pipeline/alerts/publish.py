@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.alerts import curves, encode
 from pipeline.alerts.batch import LightCurves
 from pipeline.alerts.store import Source
 from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
+from pipeline.surveys.record import Survey
 from pipeline.topics import NONE_TOPIC, SCHEMA_VERSION, other_survey
 
 DELIVERY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_OID, "nightjar.delivery")
@@ -42,6 +44,8 @@ class Outgoing:
 
     alert_id: int
     offset: int
+    kafka_timestamp: datetime
+    """Of the packet."""
     bit: int
     message: Message
 
@@ -51,10 +55,18 @@ class Delivered:
     """What became of the messages."""
 
     cleared: list[tuple[int, int]]
-    """Alert and bit: acknowledged, or never to be delivered."""
+    """Alert and bit of what was acknowledged."""
     too_large: list[Outgoing]
+    """What no broker of ours will ever take."""
     failed: list[DeliveryError]
-    published: int
+
+    @property
+    def published(self) -> int:
+        """Return how many messages were acknowledged."""
+        return len(self.cleared)
+
+
+NOTHING = Delivered(cleared=[], too_large=[], failed=[])
 
 
 def delivery_id(survey: str, candid: int, topic: str) -> str:
@@ -80,8 +92,9 @@ def read_alerts(session: Session, survey: str, ids: Sequence[int]) -> Pending:
 def _read(session: Session, survey: str, condition: str, values: tuple[Any, ...]) -> Pending:
     with cursor(session) as cur:
         cur.execute(
-            "SELECT a.id, a.candid, a.source_offset, a.pending, a.output_topic, a.rule_version,"  # noqa: S608 conditions of this module
-            " a.candidate, a.properties, a.object_id, o.object_id AS name, a.survey_match_id"
+            "SELECT a.id, a.candid, a.source_offset, a.kafka_timestamp, a.pending,"  # noqa: S608 conditions of this module
+            " a.output_topic, a.rule_version, a.candidate, a.properties, a.object_id,"
+            " o.object_id AS name, a.survey_match_id"
             " FROM alerts AS a JOIN objects AS o ON o.id = a.object_id"
             f" WHERE {condition} AND a.pending <> 0 ORDER BY a.source_offset",
             values,
@@ -124,6 +137,7 @@ def build(pending: Pending) -> list[Outgoing]:
             Outgoing(
                 row["id"],
                 row["source_offset"],
+                row["kafka_timestamp"],
                 bit,
                 _message(pending.survey, row, topic, value, is_truncated=is_truncated),
             )
@@ -142,16 +156,16 @@ def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None
     too_large: list[Outgoing] = []
     failed: list[DeliveryError] = []
     for sent, error in zip(outgoing, outcomes, strict=True):
-        if error is not None and not error.is_too_large:
-            failed.append(error)
-            continue
-        cleared.append((sent.alert_id, sent.bit))
-        if error is not None:
+        if error is None:
+            cleared.append((sent.alert_id, sent.bit))
+        elif error.is_too_large:
             too_large.append(sent)
-    return Delivered(cleared, too_large, failed, len(cleared) - len(too_large))
+        else:
+            failed.append(error)
+    return Delivered(cleared, too_large, failed)
 
 
-def too_large_letters(delivered: Delivered, partition: int) -> list[Letter]:
+def too_large_letters(delivered: Delivered, survey: Survey, partition: int) -> list[Letter]:
     """Return a dead letter for each message that no broker of ours will take."""
     return [
         Letter(
@@ -160,26 +174,43 @@ def too_large_letters(delivered: Delivered, partition: int) -> list[Letter]:
             reason="too_large",
             message=f"its message to {sent.message.topic} has {len(sent.message.value)} bytes, "
             "more than kafka.message_max_bytes even without old photometry",
+            kafka_timestamp=sent.kafka_timestamp,
+            night=survey.night(sent.kafka_timestamp),
         )
         for sent in delivered.too_large
     ]
 
 
-def mark(session: Session, cleared: Sequence[tuple[int, int]]) -> None:
-    """Clear acknowledged bits; a fact, kept even if the range was taken from this worker."""
-    bits: dict[int, int] = {}
-    for alert_id, bit in cleared:
-        bits[alert_id] = bits.get(alert_id, 0) | bit
-    if not bits:
+def mark(session: Session, delivered: Delivered) -> None:
+    """Clear the bits of what was acknowledged or never will be; a fact, kept by whoever knows it.
+
+    ``published_at`` is set when nothing waits any more and something of the alert was delivered,
+    now or before: an alert whose every message is too large was never published.
+    """
+    gone, sent = _bits(delivered.cleared), _bits(delivered.cleared)
+    for alert_id, bits in _bits(
+        [(each.alert_id, each.bit) for each in delivered.too_large]
+    ).items():
+        gone[alert_id] = gone.get(alert_id, 0) | bits
+    if not gone:
         return
-    ids = sorted(bits)
+    ids = sorted(gone)
     with cursor(session) as cur:
         cur.execute(
-            "UPDATE alerts AS a SET pending = a.pending & ~u.bits,"
-            " published_at = CASE WHEN a.pending & ~u.bits = 0 THEN now() END"
-            " FROM unnest(%s::bigint[], %s::smallint[]) AS u (id, bits) WHERE a.id = u.id",
-            (ids, [bits[i] for i in ids]),
+            "UPDATE alerts AS a SET pending = a.pending & ~u.gone,"
+            " published_at = CASE WHEN a.pending & ~u.gone = 0"
+            " AND (a.outputs & ~a.pending | u.sent) <> 0 THEN now() ELSE a.published_at END"
+            " FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[]) AS u (id, gone, sent)"
+            " WHERE a.id = u.id",
+            (ids, [gone[i] for i in ids], [sent.get(i, 0) for i in ids]),
         )
+
+
+def _bits(messages: Sequence[tuple[int, int]]) -> dict[int, int]:
+    bits: dict[int, int] = {}
+    for alert_id, bit in messages:
+        bits[alert_id] = bits.get(alert_id, 0) | bit
+    return bits
 
 
 def _message(

@@ -19,6 +19,7 @@ from broker import dead_letters
 from broker.db import transaction
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts import publish
+from pipeline.surveys import survey as survey_named
 
 BATCH_ALERTS = 250
 MOST_BATCHES = 20
@@ -117,8 +118,8 @@ def _publish(producer: Sends, alerts: Sequence[Stranded]) -> tuple[int, bool]:
     outcomes = producer.send([sent.message for sent in outgoing])
     delivered = publish.settle(outgoing, outcomes)
     with transaction(statement_timeout_s=STATEMENT_S) as session:
-        publish.mark(session, delivered.cleared)
-        letters = publish.too_large_letters(delivered, partition)
+        publish.mark(session, delivered)
+        letters = publish.too_large_letters(delivered, survey_named(survey), partition)
         dead_letters.bury(session, stream, topic, source_id, letters)
     log.warning(
         "stranded.published",

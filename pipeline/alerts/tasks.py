@@ -2,6 +2,8 @@
 
 import logging
 import time
+from contextlib import suppress
+from datetime import UTC, date, datetime
 
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -10,13 +12,15 @@ from celery import Task
 from broker.celery import task, worker_closing, worker_starting
 from broker.config import config
 from broker.db import transaction
+from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.kafka import OffsetsExpired
 from broker.ranges.claim import Claim, claim, release
 from broker.ranges.sources import source_id
 from pipeline import topics
-from pipeline.alerts import flow, stranded
+from pipeline.alerts import flow, replay_tasks, replaying, stranded
 from pipeline.alerts.resources import resources
-from pipeline.alerts.store import Source
+from pipeline.alerts.store import Source, utc_from_ms
 from pipeline.alerts.work import RangeLostError, RangeWork, is_infrastructure
 from pipeline.surveys import survey as survey_named
 
@@ -35,13 +39,44 @@ def process(
 ) -> None:
     """Carry one range of packets from Kafka to their topics; safe to repeat: the table decides."""
     began_cpu_s = time.thread_time()
-    held = claim(stream, topic, partition, first, replay_id, owner=self.request.id)
+    held = _claim(stream, topic, partition, first, replay_id, self.request.id)
     if held is None:
         return
     failpoint("after_claim")
     name = f"{topic}[{partition}] {first}-{last}"
     with structlog.contextvars.bound_contextvars(stream=stream, range=name):
         work_on(held, began_cpu_s)
+    if replay_id:
+        replay_tasks.ring()  # its next range need not wait for beat
+
+
+def _claim(
+    stream: str, topic: str, partition: int, first: int, replay_id: int, owner: str
+) -> Claim | None:
+    """Claim a range; while Postgres is away there is nothing to do but wait for the next bell."""
+    try:
+        return claim(stream, topic, partition, first, replay_id, owner, arrived)
+    except Exception as error:
+        if not is_infrastructure(error):
+            raise
+        log.warning("range.not_claimed", error=repr(error))
+        return None
+
+
+def arrived(held: Claim) -> tuple[datetime | None, date]:
+    """Return when the packet of a range came, and its night, to bury it with.
+
+    The night is that of now where Kafka cannot say. A replay may read another packet under the same
+    offset, and asks for nothing: the letter that it retries knows its night.
+    """
+    survey = survey_named(topics.stream(held.stream).survey)
+    at = None
+    if not held.replay_id:
+        with suppress(TransientError, OffsetsExpired):
+            reader = resources().reader(held.stream)
+            packets = reader.read(held.topic, held.partition, held.first, held.first).packets
+            at = utc_from_ms(packets[0].timestamp_ms) if packets else None
+    return at, survey.night(at or datetime.now(UTC))
 
 
 def work_on(held: Claim, began_cpu_s: float) -> None:
@@ -75,10 +110,16 @@ def work_on(held: Claim, began_cpu_s: float) -> None:
 
 def _open(held: Claim) -> RangeWork:
     timeout_s = config().postgres.worker_statement_timeout_s
-    with transaction(statement_timeout_s=timeout_s) as session:
-        source = Source(source_id(session, held.stream, held.topic, held.partition), held.partition)
     survey = survey_named(topics.stream(held.stream).survey)
-    return RangeWork(held, source, survey, config(), resources())
+    replay = None
+    with transaction(statement_timeout_s=timeout_s) as session:
+        if held.replay_id:
+            replay = replaying.open_replay(session, survey.name, held)
+            stored_under = replay.order.source_id
+        else:
+            stored_under = source_id(session, held.stream, held.topic, held.partition)
+    source = Source(stored_under, held.partition)
+    return RangeWork(held, source, survey, config(), resources(), replay)
 
 
 def _milliseconds(work: RangeWork) -> dict[str, float]:

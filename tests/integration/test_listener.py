@@ -1,5 +1,7 @@
 """A listener on a real Postgres, and on a Kafka that loses the end of a log, or a topic."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import text
 
@@ -15,6 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("database")]
 
 STREAM, TOPIC = "ztf", "ztf_20260101_programid1"
 PLACE = (TOPIC, 0)
+TONIGHT = date(2026, 1, 1)
 
 
 class Clock:
@@ -78,7 +81,7 @@ class Stage:
         self.clock, self.kafka, self.rung = clock, Kafka(), []
         settings = ListenerSettings(
             stream=STREAM, task="t", queue="q", owner="one", start="earliest", window=4,
-            longest=10, tick_s=0.05, ring_after_s=30.0,
+            longest=10, tick_s=0.05, ring_after_s=30.0, tonight=lambda: TONIGHT,
         )  # fmt: skip
         self.listener = Listener(
             settings, self.kafka.join, self.kafka, Brakes(STREAM, folder),
@@ -244,3 +247,20 @@ def test_a_topic_that_the_group_takes_away_is_not_taken_again(stage):
     stage.tick(1.0, times=3)
 
     assert ranges() == []
+
+
+@pytest.mark.parametrize("loss", ["expired", "shorter", "made anew", "deleted"])
+def test_offsets_that_nobody_will_read_are_booked_on_the_night_when_that_is_noticed(stage, loss):
+    kafka = stage.kafka
+    if loss == "expired":
+        kafka.low, kafka.high = 60, 70
+        for first in (0, 10, 20):
+            stage.work(first)
+    elif loss == "shorter":
+        kafka.high = 20
+    else:
+        kafka.topic_id = "id-2" if loss == "made anew" else None
+
+    stage.tick(31.0, times=3)
+
+    assert {night for (night,) in ask("SELECT night FROM dead_letters")} == {TONIGHT}

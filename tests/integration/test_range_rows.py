@@ -1,7 +1,7 @@
 """The rows of the range protocol in a real Postgres: claims, releases, epochs."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -23,6 +23,7 @@ from broker.ranges.planning import Cut, RangeRow, release_delay_s
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("database")]
 
+CAME = datetime(2024, 11, 21, 6, tzinfo=UTC)
 STREAM, PLACE = "ztf", ("ztf_20260101_programid1", 0)
 
 
@@ -167,6 +168,61 @@ def test_a_single_packet_is_tried_four_times_and_then_buried():
             """)
         ).all()
     assert letters == [("worker_died", 7, 7, "4 attempts failed; the last: death 4", "id-1")]
+
+
+def died_four_times(first=7):
+    for attempt in range(1, 5):
+        release(claimed(first, f"task-{attempt}"), "death", infrastructure=False)
+
+
+def buried():
+    with transaction() as session:
+        found = session.execute(text("SELECT reason, kafka_timestamp, night FROM dead_letters"))
+        return [tuple(row) for row in found]
+
+
+def test_a_packet_is_buried_with_the_time_when_it_came_and_its_night():
+    inserted(7, 7)
+    died_four_times()
+    asked = []
+
+    def arrived(held):
+        asked.append(held.first)
+        return CAME, date(2024, 11, 20)
+
+    assert claim(STREAM, *PLACE, 7, 0, "task-5", arrived) is None
+    assert asked == [7]
+    assert buried() == [("worker_died", CAME, date(2024, 11, 20))]
+
+
+def test_a_packet_that_kills_whoever_asks_for_its_time_is_buried_without():
+    inserted(7, 7)
+    died_four_times()
+
+    def arrived(_):
+        raise SystemExit("as if the plug were pulled")
+
+    with pytest.raises(SystemExit):
+        claim(STREAM, *PLACE, 7, 0, "task-5", arrived)
+    assert (rows("state"), buried()) == ([("running",)], [])
+    change("lease_until = now() - interval '1 s'")
+
+    assert claim(STREAM, *PLACE, 7, 0, "task-6", arrived) is None
+    assert rows("state") == [("done",)]
+    assert buried() == [("worker_died", None, None)]
+
+
+def test_a_range_that_was_lost_while_it_was_asked_for_is_not_buried():
+    inserted(7, 7)
+    died_four_times()
+
+    def arrived(_):
+        change("lease_until = now() - interval '1 s'")
+        assert claim(STREAM, *PLACE, 7, 0, "task-6") is None
+        return CAME, date(2024, 11, 20)
+
+    claim(STREAM, *PLACE, 7, 0, "task-5", arrived)
+    assert buried() == [("worker_died", None, None)]
 
 
 def test_the_parent_frees_the_range_of_a_dead_child_at_once():

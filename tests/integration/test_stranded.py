@@ -1,6 +1,6 @@
 """Messages that wait where no range will ever work again."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
@@ -204,6 +204,8 @@ def test_a_message_that_never_fits_becomes_a_dead_letter(session, source, make_a
         select(dead_letters.DeadLetter).where(dead_letters.DeadLetter.reason == "too_large")
     ).all()
     assert [(letter.source_id, letter.source_offset) for letter in letters] == [(source.id, 10)]
+    # 12:00 UTC is 05:00 at Palomar: the night that began the day before
+    assert (letters[0].kafka_timestamp, letters[0].night) == (factories.NOON, date(2024, 11, 20))
     assert waiting(session) == []
 
 

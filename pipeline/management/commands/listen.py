@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -23,6 +24,7 @@ from broker.ranges.listener import Listener, ListenerSettings
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
 from pipeline.catalogs.record import CatalogMissing
+from pipeline.surveys import survey as survey_named
 
 DRAIN_S = 2.0
 
@@ -86,7 +88,7 @@ def make_listener(stream: str, name: str) -> Listener:
     """Return the listener of one slot, made from the settings."""
     record, settings = topics.stream(stream), config()
     source, ranges = settings.streams.named(stream), settings.ranges
-    connection = stream_connection(stream)
+    connection, survey = stream_connection(stream), survey_named(record.survey)
     join = partial(
         PartitionOwner,
         connection,
@@ -106,6 +108,7 @@ def make_listener(stream: str, name: str) -> Listener:
             longest=ranges.alerts_per_task,
             tick_s=ranges.poll_interval_ms / 1000,
             ring_after_s=ranges.ring_after_s,
+            tonight=lambda: survey.night(datetime.now(UTC)),
         ),
         join,
         Cluster(connection),

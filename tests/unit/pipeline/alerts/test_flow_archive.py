@@ -22,9 +22,8 @@ def test_a_range_that_cannot_be_archived_waits(number):
 
     survey = SimpleNamespace(name="ztf", night=lambda _: date(2026, 8, 1))
     resources = SimpleNamespace(archive=lambda: SimpleNamespace(append=append))
-    work = SimpleNamespace(
-        survey=survey, resources=resources, source=SimpleNamespace(id=1, partition=0)
-    )
+    source = SimpleNamespace(id=1, partition=0)
+    work = SimpleNamespace(survey=survey, resources=resources, source=source, replay=None)
 
     with pytest.raises(TransientError, match="archive"):
         flow._archive(work, [Packet(1, 0, b"x")])

@@ -19,7 +19,9 @@ def published_after(monkeypatch, result, first):
         settings=settings,
         tally=Tally(),
         stage=lambda _: np.errstate(),
-        survey=SimpleNamespace(decode=lambda packets: (list(packets), [])),
+        survey=SimpleNamespace(decode=lambda _: (SimpleNamespace(candid=[]), [])),
+        replay=None,
+        is_silent=False,
     )
     monkeypatch.setattr(flow, "_read", lambda _: (result, first))
     monkeypatch.setattr(flow, "_archive", lambda *_: {})

@@ -1,13 +1,16 @@
 """Delivery ids and what delivery reports mean."""
 
 import uuid
+from datetime import UTC, datetime
 
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts.publish import Outgoing, delivery_id, settle
 
+CAME = datetime(2024, 11, 21, 6, tzinfo=UTC)
+
 
 def outgoing(alert_id, bit=1):
-    return Outgoing(alert_id, 10 + alert_id, bit, Message("babamul.none", b"k", b"v", []))
+    return Outgoing(alert_id, 10 + alert_id, CAME, bit, Message("babamul.none", b"k", b"v", []))
 
 
 def test_a_delivery_id_follows_from_survey_candid_and_topic_alone():
@@ -29,12 +32,12 @@ def test_only_acknowledged_messages_are_cleared():
     assert delivered.published == 2
 
 
-def test_a_message_that_never_fits_is_cleared_and_reported_but_not_published():
+def test_a_message_that_never_fits_is_reported_and_not_published():
     large = DeliveryError("MSG_SIZE_TOO_LARGE", is_too_large=True, text="too large")
 
     delivered = settle([outgoing(1)], [large])
 
-    assert delivered.cleared == [(1, 1)]
+    assert delivered.cleared == []
     assert [sent.alert_id for sent in delivered.too_large] == [1]
     assert delivered.published == 0
     assert delivered.failed == []
