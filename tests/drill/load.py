@@ -81,6 +81,11 @@ def ztf(number: int) -> Parcel:
     return Parcel("ztf", packet, candid)
 
 
+def ztf_packets(count: int) -> list[bytes]:
+    """Return the first ZTF packets of a night."""
+    return [ztf(number).value for number in range(count)]
+
+
 def lsst(number: int) -> Parcel:
     """Return an LSST packet of the object that ZTF sees as the same number."""
     dia_source = FIRST_DIA_SOURCE + number

@@ -21,8 +21,8 @@ from broker.ranges.claim import claim
 from pipeline import topics
 from pipeline.alerts import replay_tasks, tasks
 from pipeline.alerts.resources import Resources
+from tests.drill.books import sending
 from tests.e2e import system as systems
-from tests.e2e.test_crash import as_sent
 
 OUTPUTS = [output.name for output in topics.OUTPUTS]
 EMPTY = "TRUNCATE alerts, alert_duplicates, objects, light_curves"
@@ -158,7 +158,7 @@ class ReplayWorld:
     def sent_since(self, ends: dict[tuple[str, int], int]) -> Counter[tuple[Any, ...]]:
         """Return what came to the public topics, with its delivery id."""
         came = systems.consume(OUTPUTS, ends)
-        return Counter((*as_sent(one), one.headers["delivery_id"]) for one in came)
+        return Counter((*sending(one), one.headers["delivery_id"]) for one in came)
 
     def last_replay(self) -> Any:
         """Return the newest replay's row."""

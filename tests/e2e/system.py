@@ -188,6 +188,11 @@ class System:
         return f"{packets} sent; ranges {ranges}; {self.ledger()}\n" + "\n".join(tails)
 
 
+def on(topic: str, values: Iterable[bytes]) -> list[Message]:
+    """Return packets as messages for a topic."""
+    return [Message(topic, None, value, []) for value in values]
+
+
 def received(books: Mapping[str, Any]) -> int:
     """Return the packets of all nights."""
     return sum(night["received"] for night in books["nights"])

@@ -16,10 +16,10 @@ from broker.ranges.replays import ReplayError, retry_letters
 from pipeline.alerts import ledger
 from pipeline.surveys import ztf
 from tests.database import run_sql
+from tests.drill.load import ztf_packets
 from tests.e2e import system as systems
 from tests.e2e.replay_world import EMPTY, NIGHTS, OUTPUTS, ReplayWorld
-from tests.e2e.system import System
-from tests.e2e.test_crash import on, ztf_packets
+from tests.e2e.system import System, on
 
 pytestmark = [pytest.mark.slow]
 
