@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=1.0,
         metavar="N",
-        help="wait N times as long: a busy machine",
+        help="on a busy machine: wait N times as long, send N times slower",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as a page")

@@ -55,7 +55,7 @@ class Stage:
     is_short : bool
         A case or two of each kind are enough.
     patience : float
-        Every limit on waiting is this many times as long.
+        Every limit on waiting is this many times as long, and the load as much lighter.
     say : callable
         Hears of each outcome.
 
@@ -186,7 +186,7 @@ class Stage:
         has_begun = False
         try:
             self.man()
-            case.begin(rate_per_s, make)
+            case.begin(rate_per_s / self.patience, make)
             has_begun = True
             yield case
             case.end()

@@ -18,7 +18,7 @@ ACKNOWLEDGED = frozenset({"after_ack", "before_done"})
 """Here Kafka has the messages, and Postgres does not know it yet."""
 PASSES = (1, 2)
 LOST = "worker.lost"
-SHORT = ("before_done", "before_commit")
+SHORT = ("after_store", "before_done", "before_commit")
 
 
 def run(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from tests.drill.stage import STREAMS, Stage
 RANGES = 2000
 SHORT_KILLS = 8
 EVERY_S = 2.0
+SHORT_EVERY_S = 1.0
 ALERTS_PER_TASK = 3
 RATE_PER_S = 30.0
 """Slow enough that most packets are ranges of their own."""
@@ -37,7 +38,7 @@ def run(stage: Stage) -> None:
             while not _is_enough(stage, kills):
                 _kill_one(stage)
                 kills += 1
-                time.sleep(EVERY_S)
+                time.sleep(SHORT_EVERY_S if stage.is_short else EVERY_S)
         case.most_repeated = kills * in_flight
         case.outcome.note = _told(stage)
 
