@@ -40,7 +40,7 @@ _DUPLICATES = text("""
     GROUP BY 1, 2
 """)
 _DEAD_LETTERS = text("""
-    SELECT l.stream, l.night, l.reason, sum(
+    SELECT l.stream, l.night, l.reason, l.state, sum(
         l.last_offset - l.source_offset + 1 - CASE WHEN l.reason = 'too_large' THEN 0 ELSE (
             SELECT count(*) FROM (
                 SELECT a.source_offset FROM alerts AS a
@@ -53,11 +53,20 @@ _DEAD_LETTERS = text("""
             ) AS living
         ) END)::bigint AS n
     FROM dead_letters AS l
-    WHERE l.state <> 'resolved'
-    GROUP BY 1, 2, 3
+    WHERE l.state <> 'resolved' AND NOT (
+        l.last_offset = l.source_offset AND EXISTS (
+            SELECT FROM dead_letters AS e
+            WHERE e.id < l.id AND e.state <> 'resolved' AND e.last_offset = e.source_offset
+                AND e.source_id = l.source_id AND e.source_partition = l.source_partition
+                AND e.source_offset = l.source_offset
+                AND (e.reason = 'too_large') = (l.reason = 'too_large')
+        )
+    )
+    GROUP BY 1, 2, 3, 4
 """)
-"""A letter counts what did not live after all: an interval may hold alerts that were stored before
-Kafka forgot them, and a worker may die after it has stored its packet."""
+"""A packet that was buried twice, for two reasons, counts once. A letter counts what did not live
+after all: an interval may hold alerts that were stored before Kafka forgot them, and a worker may
+die after it has stored its packet."""
 
 _COORDINATES = text("""
     WITH places AS (
@@ -107,6 +116,9 @@ class NightBooks:
     gated: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     duplicates: int = 0
     dead_letters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """By reason; what is ignored stays here, accounted for."""
+    dead_letter_states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """The same packets again: open, retried or ignored."""
     second_copies: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     second_copies_waiting: int = 0
 
@@ -185,6 +197,7 @@ class Ledger:
                     "gated": dict(sorted(night.gated.items())),
                     "duplicates": night.duplicates,
                     "dead_letters": dict(sorted(night.dead_letters.items())),
+                    "dead_letter_states": dict(sorted(night.dead_letter_states.items())),
                     "second_copies": dict(sorted(night.second_copies.items())),
                     "second_copies_waiting": night.second_copies_waiting,
                 }
@@ -220,6 +233,7 @@ def read(session: Session) -> Ledger:
         of(row).duplicates += row.n
     for row in session.execute(_DEAD_LETTERS):
         of(row).dead_letters[row.reason] += row.n
+        of(row).dead_letter_states[row.state] += row.n
     nights = sorted(books.values(), key=lambda b: (b.stream, b.night or date.min))
     return Ledger(nights, list(_partitions(session)))
 

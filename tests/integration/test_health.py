@@ -74,17 +74,59 @@ def test_a_stopped_stream_says_why_and_how_to_go_on(parts_found, database):
     assert finding.text == "stopped: unknown schema; run: python manage.py resume ztf"
 
 
-def test_open_dead_letters_are_counted_by_stream(parts_found, database):
+def bury(database, count, **given):
+    values = {"stream": "'lsst'", "reason": "'empty'", "state": "'open'", "at": "now()"} | given
     run_sql(
         database,
         "INSERT INTO dead_letters (stream, topic, source_partition, source_offset, last_offset,"
-        " reason, message, state) SELECT 'lsst', 't', 0, n, n, 'empty', 'no bytes',"
-        " CASE n WHEN 3 THEN 'ignored' ELSE 'open' END FROM generate_series(1, 3) AS n",
+        f" reason, message, state, first_seen_at) SELECT {values['stream']}, 't', 0, n, n,"
+        f" {values['reason']}, 'no bytes', {values['state']}, {values['at']}"
+        f" FROM generate_series(1, {count}) AS n",
     )
+
+
+def test_open_dead_letters_are_counted_by_stream_and_reason(parts_found, database):
+    bury(database, 2, at="timestamptz '2024-11-21 06:00+00' + n * interval '1 day'")
+    bury(database, 1, stream="'ztf'", reason="'bad_value'")
+    bury(database, 5, stream="'ztf'", reason="'truncated'", state="'ignored'")
 
     finding = parts_found()["dead_letters"]
 
-    assert (finding.state, finding.facts) == ("warning", {"open": {"lsst": 2}})
+    assert finding.state == "warning"
+    assert finding.facts == {
+        "open": {"lsst": {"empty": 2}, "ztf": {"bad_value": 1}},
+        "oldest": "2024-11-22T06:00:00+00:00",
+    }
+    assert finding.text.startswith("3 open, the oldest since 2024-11-22")
+
+
+def test_no_open_dead_letter_is_good(parts_found, database):
+    bury(database, 1, state="'resolved'")
+
+    finding = parts_found()["dead_letters"]
+
+    assert (finding.state, finding.facts) == ("ok", {"open": {}})
+
+
+def test_a_flood_of_dead_letters_is_counted_so_far(parts_found, database):
+    bury(database, 10_500)
+
+    finding = parts_found()["dead_letters"]
+
+    assert finding.facts["open"] == {"lsst": {"empty": 10_000}}
+    assert finding.text.startswith("10000 or more open")
+
+
+def test_a_stopped_stream_says_so_without_its_bookkeeping(parts_found, database):
+    run_sql(
+        database,
+        "INSERT INTO streams (name, stopped_at, reason) VALUES ('lsst', now(), 'unknown schema')",
+    )
+
+    finding = parts_found()["listener_lsst"]
+
+    assert (finding.state, finding.facts["partitions"]) == ("down", 0)
+    assert finding.text.startswith("stopped: unknown schema")
 
 
 def test_pending_migrations_are_named(parts_found, monkeypatch):

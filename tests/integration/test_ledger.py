@@ -218,3 +218,34 @@ def test_what_a_silent_replay_stored_is_withheld_and_neither_waits_nor_was_publi
         "withheld": 1,
     }
     assert ledger.by_topic(books) == {TOPIC: 1}
+
+
+def test_what_is_open_sent_again_and_ignored_is_told_apart_and_stays_accounted_for(
+    session, source, commit, capsys
+):
+    for offset, state in enumerate(["open", "open", "retried", "ignored", "resolved"]):
+        factories.make_dead_letter(
+            session, source, source_offset=offset, last_offset=offset, state=state
+        )
+    commit(4)
+
+    books = ledger.read(session)
+    call_command("ledger")
+
+    assert books.is_balanced
+    (night,) = books.nights
+    assert night.dead_letters == {"bad_value": 4}
+    assert night.dead_letter_states == {"open": 2, "retried": 1, "ignored": 1}
+    assert "(of these letters ignored)" in capsys.readouterr().out
+
+
+def test_a_packet_that_was_buried_for_two_reasons_is_one_packet(session, source, commit):
+    bury(session, source.stream, source.topic, source.id, [Letter(3, 10, "worker_died", "killed")])
+    letter = Letter(3, 10, "truncated", "cut", packet=b"abc")
+    bury(session, source.stream, source.topic, source.id, [letter])
+    commit(11)
+
+    books = ledger.read(session)
+
+    assert books.is_balanced
+    assert books.received == 1

@@ -64,6 +64,8 @@ def _add_night(table: Table, night: ledger.NightBooks) -> None:
     rows += [(f"gated: {reason}", n) for reason, n in sorted(night.gated.items())]
     rows += [("duplicates", night.duplicates)] if night.duplicates else []
     rows += [(f"dead letter: {reason}", n) for reason, n in sorted(night.dead_letters.items())]
+    states = sorted(night.dead_letter_states.items())
+    rows += [(f"(of these letters {state})", n) for state, n in states if n]
     rows += [(f"(second copy to {topic})", n) for topic, n in sorted(night.second_copies.items())]
     for outcome, n in rows:
         table.add_row("", outcome, str(n))
