@@ -247,7 +247,7 @@ def test_a_stopped_stream_is_not_replayed(world: ReplayWorld):
     assert world.step() == []
     assert world.last_replay().error.startswith("waiting: ztf is stopped (rubbish)")
     with pytest.raises(CommandError, match="ztf is stopped: rubbish"):
-        call_command("replay", "ztf", "--from", "2026-01-01", "--to", "2026-01-02", "--yes")
+        world.ask()
     world.do("DELETE FROM streams")
     world.carry_on()
     assert (world.last_replay().state, world.last_replay().error) == ("done", None)

@@ -107,13 +107,7 @@ class Command(BaseCommand):
             raise CommandError(f"nothing of {stream} to replay from {first} to {last}")
         if options["dry_run"]:
             return
-        with transaction() as session:
-            reason = stops.stop_reason(session, stream)
-            replays.require_no_other(session, stream, first, last)
-        if reason is not None:
-            raise CommandError(
-                f"{stream} is stopped: {reason}. Mend it, then: manage.py resume {stream}"
-            )
+        _require_free(stream, first, last)
         if not (options["yes"] or _is_confirmed()):
             self.stdout.write("Nothing was done.")
             return
@@ -153,6 +147,17 @@ class Command(BaseCommand):
             self.stdout.write(progress.summary())
         if any(progress.state != "done" for progress in ended):
             sys.exit(1)
+
+
+def _require_free(stream: str, first: date, last: date) -> None:
+    """Refuse before anybody is asked; what is asked for is looked at once more when it begins."""
+    with transaction() as session:
+        reason = stops.stop_reason(session, stream)
+        if reason is not None:
+            raise CommandError(
+                f"{stream} is stopped: {reason}. Mend it, then: manage.py resume {stream}"
+            )
+        replays.require_no_other(session, stream, first, last)
 
 
 def _is_confirmed() -> bool:
