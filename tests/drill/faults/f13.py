@@ -27,7 +27,9 @@ SETTLED_S = 3.0
 REFUSED = "the archive cannot be written"
 STOPPED, RESUMED = "listener.stopped", "listener.resumed"
 STREAMS = ("ztf", "lsst")
-_REFUSED_ROWS = "SELECT count(*) FROM stream_ranges WHERE error LIKE '%archive cannot be written%'"
+_REFUSED_ROWS = """
+    SELECT count(*) FROM stream_ranges WHERE position('the archive cannot be written' IN error) > 0
+"""
 _ROWS = "SELECT count(*) FROM stream_ranges"
 _BURIED = "SELECT count(*) FROM dead_letters"
 
