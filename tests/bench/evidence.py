@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tests.bench.run import Prepared
 
 ANSWER_S = 30.0
-EVERY = 100
-"""One in so many is compared to the byte, and its message to the last field."""
 
 _ROWS = """
 SELECT a.candid, a.gate_reason, a.alert_class, a.output_topic, a.outputs, a.pending,
@@ -95,7 +93,11 @@ def read_account(system: System) -> Account:
 
 
 def problems(
-    system: System, sent: Mapping[str, Sequence[int]], loaded: "Prepared", messages: Messages
+    system: System,
+    sent: Mapping[str, Sequence[int]],
+    loaded: "Prepared",
+    messages: Messages,
+    one_in: int,
 ) -> list[str]:
     """Return everything that is wrong with the run's books.
 
@@ -107,12 +109,14 @@ def problems(
         Sky and spools.
     messages : Messages
         Not read yet.
+    one_in : int
+        One alert in so many is compared to the byte, and its message to the last field.
     """
     spools = loaded.spools
     place = {spools[name].expected[at].candid: (name, at) for name in sent for at in sent[name]}
     expected = [spools[name].expected[at] for name, at in place.values()]
     stored = read_rows(system)
-    chosen = sorted(one.candid for one in expected if one.topics)[::EVERY]
+    chosen = sorted(one.candid for one in expected if one.topics)[::one_in]
     messages.read(frozenset(chosen))
     files = ArchiveFiles(project_path(config().archive.path))
     return [
@@ -121,7 +125,7 @@ def problems(
         *books.marks(stored),
         *books.acknowledged(expected, stored),
         *books.consumed(expected, messages.seen),
-        *books.archive(stored, files.read, lambda candid: _packet(spools, *place[candid]), EVERY),
+        *books.archive(stored, files.read, lambda candid: _packet(spools, *place[candid]), one_in),
         *_content_problems(chosen, place, loaded, messages),
     ]
 

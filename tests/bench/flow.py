@@ -18,15 +18,16 @@ from tests.bench.packets import Spool
 from tests.bench.servers import BenchError, System
 
 DONE = "range.done"
+STOPPED = "listener.stopped"
 STUCK_S = 120.0
 SETTLE_S = 1.6
-"""Listeners look at the brakes every second."""
+"""Listeners commit every second."""
 WAIT_S = 0.02
 
 
 @dataclass
 class WorkerLog:
-    """The alert worker's log, read on from where the last reading ended."""
+    """The log of one of our processes, read on from where the last reading ended."""
 
     path: Path
     position: int = 0
@@ -39,6 +40,8 @@ class WorkerLog:
         """Yield the lines that have come; half a line waits."""
         if not self.path.exists():
             return
+        if self.path.stat().st_size < self.position:
+            self.position = 0  # a new file: the old one had grown too long
         with self.path.open("rb") as file:
             file.seek(self.position)
             for line in file:
@@ -101,49 +104,57 @@ class Segment:
         return self.alerts / self.seconds
 
 
-def brake(*surveys: str) -> None:
-    """Stop cutting; what is in flight ends."""
+def brake(system: System, survey: str) -> None:
+    """Stop cutting, and wait until the listener says so."""
+    log = WorkerLog(system.home / "logs" / f"listen-{survey}.log")
+    log.skip()
     with transaction() as session:
-        for survey in surveys:
-            stops.stop(session, survey, "the benchmark fills the topic")
-    time.sleep(SETTLE_S)
+        stops.stop(session, survey, "the benchmark fills the topic")
+    give_up_at = time.monotonic() + STUCK_S
+    while not any(line.get("event") == STOPPED for line in log.lines()):
+        if time.monotonic() > give_up_at:
+            raise BenchError(f"the listener of {survey} does not stop; see {log.path}")
+        time.sleep(WAIT_S)
 
 
-def release(*surveys: str) -> None:
-    """Let the listeners cut again."""
+def release(survey: str) -> None:
+    """Let the listener cut again."""
     with transaction() as session:
-        for survey in surveys:
-            stops.resume(session, survey)
+        stops.resume(session, survey)
 
 
 def segment(system: System, spool: Spool, first: int, last: int, log: WorkerLog) -> Segment:
     """Fill the topic with packets [first, last) behind the brake, and time their way."""
     survey = spool.survey
-    brake(survey)
+    brake(system, survey)
     system.send(survey, spool.values(first, last))
-    return drained(system, survey, last - first, log)
-
-
-def drained(system: System, survey: str, alerts: int, log: WorkerLog) -> Segment:
-    """Take the brake off and wait until ``alerts`` packets are done."""
     newest = system.sql("SELECT coalesce(max(id), 0) FROM stream_ranges")[0][0]
     log.skip()
     redis_before, before = system.redis(), measure.cpu(system)
     release(survey)
-    work = wait_for(log, alerts)
+    began = _first_enqueue(system, newest)
+    work = wait_for(log, last - first)
     spent = measure.cpu(system).since(before)
     redis_bytes = system.redis()["total_net_input_bytes"] - redis_before["total_net_input_bytes"]
-    # A range's first bell is due again so long after it was inserted and rung.
-    began = (
-        system.sql(
-            "SELECT extract(epoch FROM min(ring_at))::float8 FROM stream_ranges"
-            " WHERE stream = %s AND id > %s",
-            survey,
+    return Segment(last - first, work.last_at - began, work, spent, redis_bytes)
+
+
+def _first_enqueue(system: System, newest: int) -> float:
+    """Wait for the first range after the row ``newest``; return when it was enqueued [s].
+
+    Its bell is due again so long after it was inserted and rung. Asked for at once, for done rows
+    are deleted in time.
+    """
+    give_up_at = time.monotonic() + STUCK_S
+    while time.monotonic() < give_up_at:
+        ring_at = system.sql(
+            "SELECT extract(epoch FROM min(ring_at))::float8 FROM stream_ranges WHERE id > %s",
             newest,
         )[0][0]
-        - config().ranges.ring_after_s
-    )
-    return Segment(alerts, work.last_at - began, work, spent, redis_bytes)
+        if ring_at is not None:
+            return float(ring_at) - config().ranges.ring_after_s
+        time.sleep(WAIT_S)
+    raise BenchError("the listener cuts nothing")
 
 
 def wait_for(log: WorkerLog, alerts: int) -> Work:

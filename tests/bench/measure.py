@@ -15,7 +15,8 @@ import fastavro
 import psutil
 
 from broker.config import ROOT
-from tests.bench.packets import _rubin_schema
+from compose.native.kafka import pinned_version
+from tests.bench.packets import rubin_schema
 from tests.bench.servers import System
 
 PARTS = {
@@ -69,7 +70,7 @@ def reader(survey: str) -> Callable[[bytes], Any]:
     """Return what D counts: a container with its schema, or a bare record with a parsed one."""
     if survey == "ztf":
         return lambda value: next(fastavro.reader(io.BytesIO(value)))
-    schema = _rubin_schema()
+    schema = rubin_schema()
 
     def read(value: bytes) -> Any:
         stream = io.BytesIO(value)
@@ -155,6 +156,7 @@ def machine(system: System) -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "postgres": str(system.sql("SHOW server_version")[0][0]),
+        "kafka": pinned_version(),
         "redis": str(system.redis()["redis_version"]),
         "fsync": str(system.sql("SHOW fsync")[0][0]),
         "synchronous_commit": str(system.sql("SHOW synchronous_commit")[0][0]),

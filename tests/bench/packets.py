@@ -345,11 +345,12 @@ def _packed_container(template: Template, record: dict[str, Any]) -> bytes:
 
 def _confluent(sample: samples.Sample) -> Template:
     is_rock = bool(sample.record["diaSource"]["ssObjectId"])
-    return Template(sample.value[:5], b"", _rubin_schema(), sample.record, True, is_rock)
+    return Template(sample.value[:5], b"", rubin_schema(), sample.record, True, is_rock)
 
 
 @cache
-def _rubin_schema() -> Any:
+def rubin_schema() -> Any:
+    """Return the schema of the run's LSST packets, parsed."""
     if templates_are_generated():
         from pipeline.simulate import lsst
 
@@ -399,7 +400,7 @@ def _read_container(value: bytes) -> dict[str, Any]:
 
 
 def _read_confluent(value: bytes) -> dict[str, Any]:
-    return fastavro.schemaless_reader(io.BytesIO(value[5:]), _rubin_schema(), None)
+    return fastavro.schemaless_reader(io.BytesIO(value[5:]), rubin_schema(), None)
 
 
 def read(survey: str, value: bytes) -> dict[str, Any]:

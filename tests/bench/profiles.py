@@ -50,6 +50,8 @@ class Profile:
         Values of ``ranges.alerts_per_task`` tried beside the default.
     free_bytes : int
         Disk that must be free before the run.
+    one_in : int
+        One alert in so many is compared in full.
     is_spoilt_after : bool
         Whether the run, once balanced, is spoilt to see that its books notice.
     """
@@ -65,6 +67,7 @@ class Profile:
     catalog_b_rows: int
     curve: tuple[int, ...]
     free_bytes: int
+    one_in: int = 100
     is_spoilt_after: bool = False
 
 
@@ -81,6 +84,7 @@ PROFILES = {
         catalog_b_rows=10_000,
         curve=(1,),
         free_bytes=6 * 10**9,
+        one_in=5,
         is_spoilt_after=True,
     ),
     "default": Profile(

@@ -38,7 +38,16 @@ def _lines(found: Figures) -> Iterator[str]:
         f"machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB,"
         f" kernel {machine['kernel']}"
     )
-    names = ("python", "postgres", "redis", "celery", "fastavro", "numpy", "confluent-kafka")
+    names = (
+        "python",
+        "postgres",
+        "kafka",
+        "redis",
+        "celery",
+        "fastavro",
+        "numpy",
+        "confluent-kafka",
+    )
     yield "versions: " + ", ".join(f"{name} {machine[name]}" for name in names)
     yield f"postgres: fsync {machine['fsync']}, synchronous_commit {machine['synchronous_commit']}"
     rows = ", ".join(f"{name} {count:,}" for name, count in found["catalog_rows"].items())

@@ -238,7 +238,7 @@ def _naive(run: Run) -> None:
 def _figures(run: Run, began: datetime) -> dict[str, Any]:
     messages, problems = Messages(), []
     sent = {name: one.sent for name, one in run.surveys.items()}
-    problems += evidence.problems(run.system, sent, run.prepared, messages)
+    problems += evidence.problems(run.system, sent, run.prepared, messages, run.profile.one_in)
     for name, one in run.surveys.items():
         assert one.naive is not None
         problems += [f"{name}: naive: {text}" for text in one.naive.differences[:5]]
@@ -258,7 +258,7 @@ def _figures(run: Run, began: datetime) -> dict[str, Any]:
     if run.profile.is_spoilt_after:
 
         def again() -> list[str]:
-            return evidence.problems(run.system, sent, run.prepared, Messages())
+            return evidence.problems(run.system, sent, run.prepared, Messages(), run.profile.one_in)
 
         figures["spoilt"] = spoil.seen(run.system, evidence.first_message(), again)
     return figures
