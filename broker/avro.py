@@ -102,6 +102,8 @@ def read_confluent(schemas: SchemaCache, value: bytes) -> Any:
     ------
     UnreadableError
         ``unknown_schema`` names an id that no source knows; else as ``read_datum``.
+    SchemaUnreachableError
+        If that is not to be found out now.
     """
     if len(value) < CONFLUENT_PREFIX.size:
         raise UnreadableError("truncated", f"{len(value)} bytes hold no schema id")

@@ -28,6 +28,8 @@ from broker.errors import TransientError
 MAX_SCHEMA_BYTES = 2**20
 FAILED_LOOKUP_S = 60.0
 MAX_FAILED_LOOKUPS = 1000
+AWAY_S = 5.0
+"""A source that did not answer is not asked again for so long: ids beyond number may come."""
 
 _SMALLEST_BYTES = {
     "null": 0,
@@ -54,6 +56,10 @@ NOT_AVRO = (
 
 class SchemaError(ValueError):
     """A writer schema that is not Avro, or that must not be decoded with."""
+
+
+class SchemaUnreachableError(TransientError):
+    """A schema that is not here, while whoever may have it does not answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +219,7 @@ class SchemaCache:
     ----------
     sources : sequence of callable
         Each takes an id and returns a schema definition, or None where it has none; asked in order.
-        A ``TransientError`` counts as none.
+        One that raises ``TransientError`` is left in peace for a moment.
     clock : callable
         Seconds of a monotonic clock.
     """
@@ -227,9 +233,18 @@ class SchemaCache:
         self._clock = clock
         self._known: dict[int, WriterSchema] = {}
         self._failed: dict[int, tuple[float, str]] = {}
+        self._away: dict[int, tuple[float, str]] = {}
 
     def get(self, schema_id: int) -> WriterSchema:
-        """Return a schema; LookupError, remembered for a minute, when no source has it."""
+        """Return a schema.
+
+        Raises
+        ------
+        LookupError
+            If no source has it, or has one that must not be decoded with; remembered for a minute.
+        SchemaUnreachableError
+            If no source has it, and one did not answer.
+        """
         if (known := self._known.get(schema_id)) is not None:
             return known
         until, message = self._failed.get(schema_id, (0.0, ""))
@@ -245,12 +260,20 @@ class SchemaCache:
         return self._known[schema_id]
 
     def _ask(self, schema_id: int) -> WriterSchema:
-        problems = []
-        for source in self._sources:
+        refused, away = [], []
+        for at, source in enumerate(self._sources):
+            until, trouble = self._away.get(at, (0.0, ""))
+            if self._clock() < until:
+                away.append(trouble)
+                continue
             try:
                 definition = source(schema_id)
                 if definition is not None:
                     return writer_schema(definition)
-            except (SchemaError, TransientError) as error:
-                problems.append(str(error))
-        raise LookupError("; ".join([f"no schema has the id {schema_id}", *problems]))
+            except SchemaError as error:
+                refused.append(str(error))
+            except TransientError as error:
+                self._away[at] = (self._clock() + AWAY_S, str(error))
+                away.append(str(error))
+        message = "; ".join([f"no schema has the id {schema_id}", *refused, *away])
+        raise SchemaUnreachableError(message) if away and not refused else LookupError(message)

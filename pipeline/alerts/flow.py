@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from broker import dead_letters
 from broker.archive import Slice
+from broker.avro_schema import SchemaUnreachableError
 from broker.db import transaction
 from broker.dead_letters import Letter
 from broker.errors import TransientError
@@ -22,6 +23,14 @@ from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
 from pipeline.alerts.work import RangeLostError, RangeWork, Tally, is_packets_fault, split
+
+SCHEMA_RELEASES = 24
+"""A packet of a schema that is not here waits while the registry is away: at night a new version is
+more likely than a wrong id, and dead letters would bury the night. But a wrong id must not hold its
+partition's commits for as long as the registry stays away. So the range is given back with the
+rests of an outage, 1, 2, 4 ... 30 s, ten minutes in sum; then only the packets in question are
+buried, to be sent again. Releases for other servers count too: a range that has waited so long
+waits no longer."""
 
 log = structlog.get_logger(__name__)
 
@@ -116,12 +125,32 @@ def _decode(work: RangeWork, packets: Sequence[Packet]) -> tuple[Batch, list[Rej
     with work.stage("decode"):
         try:
             return work.survey.decode(packets)
+        except SchemaUnreachableError:
+            if work.claim.releases < SCHEMA_RELEASES:
+                raise
+            return _decode_what_is_known(work, packets)
         except MemoryError as error:
             if len(packets) > 1:
                 return None
             message = f"needs more memory than ranges.worker_memory_bytes leaves: {error!r}"
         empty, _ = work.survey.decode([])
         return empty, [Rejected(packets[0], "too_large", message)]
+
+
+def _decode_what_is_known(
+    work: RangeWork, packets: Sequence[Packet]
+) -> tuple[Batch, list[Rejected]]:
+    """Bury packets whose schema nobody could be asked for all this time; decode the others."""
+    readable, unknown = [], []
+    for packet in packets:
+        try:
+            work.survey.decode([packet])
+        except SchemaUnreachableError as error:
+            unknown.append(Rejected(packet, "unknown_schema", str(error)))
+        else:
+            readable.append(packet)
+    batch, rejected = work.survey.decode(readable)
+    return batch, sorted([*rejected, *unknown], key=lambda one: one.packet.offset)
 
 
 def _archive(work: RangeWork, packets: Sequence[Packet]) -> dict[int, Slice]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.avro import CONTAINER_MAGIC, Containers, read_confluent
-from broker.avro_schema import SchemaCache, load_definition
+from broker.avro_schema import SchemaCache, SchemaUnreachableError, load_definition
 from broker.config import config, project_path
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Column, Points, Rejected
@@ -96,7 +96,7 @@ def known_schema(schema_id: int) -> Any:
     """Return the writer schema of an id, in fastavro's form; None where no source has it."""
     try:
         return _schemas().get(schema_id).parsed
-    except LookupError:
+    except (LookupError, SchemaUnreachableError):
         return None
 
 

@@ -5,7 +5,13 @@ import json
 
 import pytest
 
-from broker.avro_schema import SchemaCache, SchemaError, writer_schema, writer_schema_of_text
+from broker.avro_schema import (
+    SchemaCache,
+    SchemaError,
+    SchemaUnreachableError,
+    writer_schema,
+    writer_schema_of_text,
+)
 from broker.errors import TransientError
 
 POINT = {"type": "record", "name": "Point", "fields": [{"name": "x", "type": "int"}]}
@@ -141,12 +147,34 @@ def test_an_unknown_id_is_named_and_asked_for_again_after_a_minute():
     assert cache.get(7).name == "Point"
 
 
-@pytest.mark.parametrize(
-    "trouble", [TransientError("registry away"), record("A", array("null"))], ids=["away", "bomb"]
-)
-def test_a_source_in_trouble_is_an_unknown_id_with_the_cause(trouble):
+def test_a_dangerous_schema_is_an_unknown_id_with_the_cause():
     source = Sources()
-    source.known[7] = trouble
+    source.known[7] = record("A", array("null"))
 
-    with pytest.raises(LookupError, match=r"id 7; (registry away|an array)"):
+    with pytest.raises(LookupError, match=r"id 7; an array"):
         SchemaCache([source]).get(7)
+
+
+def test_an_id_that_a_silent_source_may_know_is_not_unknown():
+    here, away = Sources(), Sources()
+    away.known[7] = TransientError("registry away")
+
+    with pytest.raises(SchemaUnreachableError, match=r"id 7; registry away"):
+        SchemaCache([here, away]).get(7)
+
+
+def test_a_silent_source_is_left_in_peace_for_a_moment_and_the_others_are_asked():
+    clock = [0.0]
+    here, away = Sources(), Sources()
+    here.known[9] = POINT
+    away.known |= {7: TransientError("registry away"), 8: POINT}
+    cache = SchemaCache([here, away], lambda: clock[0])
+    for schema_id in (7, 8):
+        with pytest.raises(SchemaUnreachableError):
+            cache.get(schema_id)
+    assert cache.get(9).name == "Point"
+
+    clock[0] = 6.0
+
+    assert cache.get(8).name == "Point"
+    assert away.asked == [7, 8]
