@@ -1,0 +1,281 @@
+"""One step of a replay after the other, on real rows; nothing is read and nothing is published."""
+
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import text
+
+from broker.db import transaction
+from broker.ranges import replays
+from broker.ranges.replay_queue import unfinished
+from broker.ranges.replay_steps import OPEN_PLACES, Pace, step
+from broker.ranges.replays import ReplayError, Wish
+from broker.ranges.whereabouts import Stretch
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("database")]
+PACE = Pace(window=4, longest=10, ring_after_s=30)
+
+
+@pytest.fixture
+def hooks():
+    """Hooks that remember what they were told."""
+    asked, taken = [], []
+    return SimpleNamespace(
+        ask_again=lambda _session, publish, spans: asked.append((publish, spans)),
+        take_back=lambda _session, spans: taken.extend(spans),
+        asked=asked,
+        taken=taken,
+    )
+
+
+def rows(statement, **values):
+    with transaction() as session:
+        return list(session.execute(text(statement), values).all())
+
+
+def do(statement, **values):
+    with transaction() as session:
+        session.execute(text(statement), values)
+
+
+def ask(*stretches, publish="none"):
+    with transaction() as session:
+        [replay_id] = replays.ask(session, Wish("ztf", publish, "a test"), stretches)
+    return replay_id
+
+
+def stretch(first, last, *, partition=0, letter_id=None):
+    return Stretch(("t", partition), 5, "kafka", first, last, letter_id=letter_id)
+
+
+def advance(replay_id, hooks, *, stop_reason=None, pace=PACE):
+    with transaction() as session:
+        return step(session, replay_id, pace, hooks, stop_reason)
+
+
+def finish(*firsts, read=None, dead=0):
+    do(
+        "UPDATE stream_ranges SET state = 'done', dead_count = :dead,"
+        " read_count = coalesce(:read, last_offset - first_offset + 1), stored_count = 1,"
+        " duplicate_count = 2, published_count = 3 WHERE first_offset = ANY(:firsts)",
+        firsts=list(firsts),
+        read=read,
+        dead=dead,
+    )
+
+
+def flat(rung):
+    return sorted((due.place[1], due.first, due.last) for due in rung)
+
+
+def replay(replay_id):
+    return rows("SELECT * FROM replays WHERE id = :id", id=replay_id)[0]
+
+
+def cursor(replay_id):
+    return [row[0] for row in rows("SELECT cursor_offset FROM replay_places ORDER BY id")]
+
+
+def test_a_window_is_cut_folded_in_order_and_counted_once(hooks):
+    at = ask(stretch(100, 154))
+
+    assert flat(advance(at, hooks)) == [(0, 100, 109), (0, 110, 119), (0, 120, 129), (0, 130, 139)]
+    finish(110)
+    assert flat(advance(at, hooks)) == [(0, 140, 149)]
+    assert cursor(at) == [100]  # 100 to 109 is not done
+    finish(100, 120)
+    assert flat(advance(at, hooks)) == [(0, 150, 154)]
+    assert cursor(at) == [130]
+    finish(130, 140, 150)
+    assert advance(at, hooks) == []
+
+    done = replay(at)
+    assert (done.state, done.offset_count, done.read_count) == ("done", 55, 55)
+    assert (done.stored_count, done.duplicate_count, done.published_count) == (6, 12, 18)
+    assert done.finished_at is not None
+    assert rows("SELECT 1 FROM stream_ranges") == []
+    with transaction() as session:
+        assert unfinished(session) == []
+
+
+def test_partitions_take_turns(hooks):
+    at = ask(stretch(0, 99), stretch(0, 99, partition=1))
+
+    assert flat(advance(at, hooks)) == [(0, 0, 9), (0, 10, 19), (1, 0, 9), (1, 10, 19)]
+
+
+def test_emptied_bookkeeping_is_cut_again_from_the_cursors(hooks):
+    at = ask(stretch(0, 99))
+    advance(at, hooks)
+    finish(0)
+    advance(at, hooks)
+    do("TRUNCATE stream_ranges, stream_partitions")
+
+    assert flat(advance(at, hooks)) == [(0, 10, 19), (0, 20, 29), (0, 30, 39), (0, 40, 49)]
+
+
+def test_a_range_is_rung_again_when_it_is_due_and_when_its_lease_has_ended(hooks):
+    at = ask(stretch(0, 19))
+    advance(at, hooks)
+    assert advance(at, hooks) == []
+    do("UPDATE stream_ranges SET ring_at = now() WHERE first_offset = 0")
+    do(
+        "UPDATE stream_ranges SET state = 'running', owner = 'x', claimed_at = now(),"
+        " lease_until = now() WHERE first_offset = 10"
+    )
+
+    assert flat(advance(at, hooks)) == [(0, 0, 9), (0, 10, 19)]
+    assert advance(at, hooks) == []
+    states = rows("SELECT state, owner, error FROM stream_ranges ORDER BY first_offset")
+    assert states == [("queued", None, None), ("queued", None, "the lease ended")]
+
+
+def test_what_shall_be_published_is_asked_for_once_with_each_range(hooks):
+    at = ask(stretch(0, 9), publish="all")
+    advance(at, hooks)
+    advance(at, hooks)
+
+    [(publish, [span])] = hooks.asked
+    assert (publish, *span) == ("all", 5, 0, 0, 9, False)
+
+
+def test_nothing_is_cut_while_the_stream_is_stopped_and_what_is_in_flight_goes_on(hooks):
+    at = ask(stretch(0, 99))
+    advance(at, hooks)
+    finish(0)
+    do("UPDATE stream_ranges SET ring_at = now() WHERE first_offset = 10")
+
+    assert flat(advance(at, hooks, stop_reason="rubbish")) == [(0, 10, 19)]
+    assert replay(at).error == "waiting: rubbish"
+    assert flat(advance(at, hooks)) == [(0, 40, 49)]
+    assert replay(at).error is None
+
+
+@pytest.mark.parametrize("publish", ["none", "all"])
+def test_a_cancelled_replay_waits_for_what_a_worker_has_and_takes_back_the_rest(hooks, publish):
+    at = ask(stretch(0, 99), publish=publish)
+    advance(at, hooks)
+    do(
+        "UPDATE stream_ranges SET state = 'running', owner = 'x',"
+        " lease_until = now() + interval '1 h' WHERE first_offset = 10"
+    )
+    with transaction() as session:
+        replays.cancel(session, at, "somebody")
+
+    assert advance(at, hooks) == []
+    assert replay(at).finished_at is None
+    assert [span.first for span in hooks.taken] == ([] if publish == "none" else [0, 20, 30])
+    finish(10)
+    advance(at, hooks)
+    assert (replay(at).state, replay(at).error) == ("cancelled", "cancelled by somebody")
+    assert replay(at).finished_at is not None
+    with transaction() as session, pytest.raises(ReplayError, match="is cancelled"):
+        replays.cancel(session, at, "somebody")
+
+
+def test_a_second_step_beside_one_does_nothing(hooks):
+    at = ask(stretch(0, 99))
+    with transaction() as session:
+        assert len(step(session, at, PACE, hooks, None)) == 4
+        assert advance(at, hooks) == []
+
+
+def test_ranges_of_a_replay_that_is_gone_go_too(hooks):
+    at = ask(stretch(0, 99))
+    advance(at, hooks)
+    do("DELETE FROM replays")
+    with transaction() as session:
+        assert unfinished(session) == []
+
+    assert rows("SELECT 1 FROM stream_ranges") == []
+
+
+def test_live_ranges_are_none_of_its_business(hooks):
+    do(
+        "INSERT INTO stream_ranges (stream, topic, partition, first_offset, last_offset)"
+        " VALUES ('ztf', 't', 0, 0, 99)"
+    )
+    at = ask(stretch(0, 9))
+    advance(at, hooks)
+    finish()
+    do("UPDATE stream_ranges SET state = 'done', read_count = 10 WHERE replay_id > 0")
+    advance(at, hooks)
+
+    assert rows("SELECT replay_id, state FROM stream_ranges") == [(0, "queued")]
+
+
+def test_more_letters_than_places_at_once_come_in_their_turn(hooks):
+    size = OPEN_PLACES + 5
+    at = ask(*(stretch(10 * n, 10 * n) for n in range(size)))
+    fast = Pace(window=1000, longest=10, ring_after_s=30)
+
+    assert len(advance(at, hooks, pace=fast)) == OPEN_PLACES
+    do("UPDATE stream_ranges SET state = 'done', read_count = 1")
+    assert len(advance(at, hooks, pace=fast)) == 5
+    do("UPDATE stream_ranges SET state = 'done', read_count = 1")
+    advance(at, hooks, pace=fast)
+    assert (replay(at).state, replay(at).read_count) == ("done", size)
+
+
+LETTER = (
+    "INSERT INTO dead_letters (stream, topic, source_id, source_partition, source_offset,"
+    " last_offset, reason, message, state) VALUES ('ztf', 't', 5, 0, :first, :last, :reason, '',"
+    " 'retried') RETURNING id"
+)
+
+
+def letter(first, last=None, reason="expired_offsets"):
+    with transaction() as session:
+        return session.scalar(
+            text(LETTER), {"first": first, "last": last or first, "reason": reason}
+        )
+
+
+def letters():
+    return rows("SELECT state, attempts, resolved_by FROM dead_letters ORDER BY id")
+
+
+@pytest.mark.parametrize(
+    ("read", "dead", "expected"),
+    [
+        (10, 0, ("resolved", 1, "the packet became an alert, replay 1")),
+        (10, 3, ("resolved", 1, "its packet has a dead letter of its own, replay 1")),
+        (9, 0, ("open", 2, None)),
+        (0, 0, ("open", 2, None)),
+    ],
+)
+def test_a_letter_is_settled_by_what_was_read_of_it(hooks, read, dead, expected):
+    at = ask(stretch(0, 9, letter_id=letter(0, 9)), publish="new")
+    advance(at, hooks)
+    finish(0, read=read, dead=dead)
+    advance(at, hooks)
+
+    assert letters() == [expected]
+
+
+def test_a_letter_that_the_flow_has_judged_stays_as_it_is(hooks):
+    at = ask(stretch(0, 0, letter_id=letter(0, reason="bad_value")), publish="new")
+    advance(at, hooks)
+    do("UPDATE dead_letters SET state = 'open', attempts = 2")
+    finish(0, dead=1)
+    advance(at, hooks)
+
+    assert letters() == [("open", 2, None)]
+
+
+def test_of_a_failed_replay_the_letters_not_begun_are_open_and_the_others_come_to_their_end(hooks):
+    at = ask(*(stretch(n, n, letter_id=letter(n)) for n in range(0, 12, 2)), publish="new")
+    advance(at, hooks)
+    do(
+        "UPDATE stream_ranges SET state = 'running', owner = 'x',"
+        " lease_until = now() + interval '1 h' WHERE first_offset = 2"
+    )
+    with transaction() as session:
+        replays.fail_if_open(session, at, "the topic was made anew")
+    assert [row.state for row in letters()] == ["retried"] * 4 + ["open"] * 2
+    advance(at, hooks)
+    finish(2)
+    advance(at, hooks)
+
+    assert [row.state for row in letters()] == ["open", "resolved", *["open"] * 4]
+    assert replay(at).state == "failed"
