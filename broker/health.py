@@ -1,13 +1,15 @@
 """What is up and what is down, part by part: ``/health``.
 
 Anyone may ask, so the answer names no host and quotes no error; those go to the log. An answer is
-kept for ``KEEP_S``, so that asking often costs nothing.
+kept for ``KEEP_S``, so that asking often costs nothing; while a part that hangs is waited for, the
+last answer is given, with the time of its look.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -23,6 +25,10 @@ from broker.logs import log
 DEADLINE_S = 4.0
 """Longest that an answer takes; a part that is not done by then is down."""
 KEEP_S = 3.0
+ANSWER_S = 0.5
+"""Longest that whoever asks waits while there is a last answer."""
+STALE_S = 15.0
+"""Age at which a last answer is worth nothing."""
 
 Check = tuple[str, Callable[[], Sequence[Finding]]]
 
@@ -71,16 +77,36 @@ class Probe:
     chains: Sequence[Sequence[Check]] = CHAINS
     deadline_s: float = DEADLINE_S
     keep_s: float = KEEP_S
+    answer_s: float = ANSWER_S
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: tuple[float, Report] | None = None
+    _looking: "Future[Report] | None" = None
 
     def report(self) -> Report:
-        """Return the state of every part, at most ``keep_s`` old."""
+        """Return the state of every part, at most ``keep_s`` old unless a part is waited for."""
         with self._lock:
-            now_s = time.monotonic()
-            if self._last is None or now_s - self._last[0] > self.keep_s:
-                self._last = (now_s, self._look())
-            return self._last[1]
+            age_s = time.monotonic() - self._last[0] if self._last else STALE_S
+            if self._last and age_s <= self.keep_s:
+                return self._last[1]
+            if self._looking is None:
+                self._looking = _looker().submit(self._look_and_keep)
+            looking, last = self._looking, self._last
+        if last is None or age_s >= STALE_S:
+            return looking.result()
+        try:
+            return looking.result(self.answer_s)
+        except FutureTimeoutError:
+            return last[1]
+
+    def _look_and_keep(self) -> Report:
+        now_s = time.monotonic()
+        try:
+            found = self._look()
+            with self._lock:
+                self._last = (now_s, found)
+        finally:
+            self._looking = None
+        return found
 
     def _look(self) -> Report:
         running = [(chain, _threads().submit(_run, chain)) for chain in self.chains]
@@ -107,6 +133,12 @@ def _probe() -> Probe:
 def _threads() -> ThreadPoolExecutor:
     """Return this process's threads; one that hangs must not keep the others waiting."""
     return ThreadPoolExecutor(max_workers=4 * len(CHAINS), thread_name_prefix="health")
+
+
+@cache
+def _looker() -> ThreadPoolExecutor:
+    """Return the thread that asks; apart from those that answer, so that it never waits for one."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="health-look")
 
 
 def _run(chain: Sequence[Check]) -> list[Finding]:

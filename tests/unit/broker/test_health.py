@@ -97,6 +97,34 @@ def test_an_old_answer_is_not_given():
     assert len(calls) == 2
 
 
+def test_while_a_part_is_waited_for_the_last_answer_is_given():
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def check():
+        if hangs.is_set():
+            goes_on.wait(30)
+        return [Finding("redis", "ok", "")]
+
+    probe = Probe([[("redis", check)]], deadline_s=30, keep_s=0, answer_s=0.05)
+    before = probe.report()
+    hangs.set()
+    meanwhile = probe.report()
+    goes_on.set()
+
+    assert meanwhile is before
+
+
+def test_a_last_answer_that_is_too_old_is_waited_for(monkeypatch):
+    calls = []
+    check = ("redis", lambda: calls.append(1) or time.sleep(0.2) or [Finding("redis", "ok", "")])
+    probe = Probe([[check]], keep_s=0, answer_s=0.01)
+    before = probe.report()
+    monkeypatch.setattr(health, "STALE_S", 0.0)
+
+    assert probe.report() is not before
+    assert len(calls) == 2
+
+
 @pytest.mark.parametrize(("state", "status"), [("ok", 200), ("warning", 200), ("down", 503)])
 def test_the_page_answers_503_only_when_a_part_is_down(rf, monkeypatch, state, status):
     probe = Probe([[("redis", lambda: [Finding("redis", state, "")])]])
