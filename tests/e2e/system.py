@@ -144,7 +144,7 @@ class System:
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.stdout, done.stderr
