@@ -44,6 +44,7 @@ PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
 TASK_MODULES = (
     "broker.archive_tasks",
+    "broker.dead_letter_tasks",
     "pipeline.alerts.tasks",
     "pipeline.alerts.replay_tasks",
 )
