@@ -47,6 +47,12 @@ SELECT rows FROM {SCHEMA}.loaded
 WHERE name = %s AND sha256 = %s AND columns = %s::jsonb AND to_regclass(%s) IS NOT NULL
 """  # noqa: S608 a constant of ours
 
+_FIND_ROWS = f"""
+SELECT rows FROM {SCHEMA}.loaded WHERE name = %s AND to_regclass(%s) IS NOT NULL
+"""  # noqa: S608 a constant of ours
+
+_LEAST_SHARE_OF_OLD_ROWS = 0.1
+
 _NOTE = f"""
 INSERT INTO {SCHEMA}.loaded (name, rows, sha256, file_name, bad_rows, columns)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -69,7 +75,7 @@ class Wish:
     chosen : mapping of str to str
         Columns paired by hand, ours to theirs.
     is_forced : bool
-        Load even what is loaded already.
+        Load even what is loaded already, or has far fewer rows than what is loaded.
     """
 
     path: Path
@@ -136,6 +142,8 @@ def load(connection: Connection, catalog: Catalog, wish: Wish, report: Report) -
         with _cleared(connection, catalog):
             tally = stage.fill(connection, catalog, source, pairs, report)
             _refuse_nothing(wish.path, tally)
+            if not wish.is_forced:
+                _refuse_loss(connection, catalog, wish.path, tally)
             stage.index(connection, catalog, report, tally)
             note = (tally.rows, digest, place.path.name, tally.bad_rows, signature)
             _swap(connection, catalog, note, report)
@@ -181,6 +189,16 @@ def _refuse_nothing(path: Path, tally: Tally) -> None:
         rows = "; ".join(f"row {bad.row}: ra {bad.ra}, dec {bad.dec}" for bad in tally.bad)
         listed = f" ({tally.bad_rows} bad: {rows})" if tally.bad_rows else ""
         raise LoadError(f"{path}: no row with a usable position{listed}")
+
+
+def _refuse_loss(connection: Connection, catalog: Catalog, path: Path, tally: Tally) -> None:
+    """Keep a survey's catalog from giving way to a test's by a wrong path."""
+    old_rows = _value(connection, _FIND_ROWS, (catalog.name, catalog.table)) or 0
+    if tally.rows < _LEAST_SHARE_OF_OLD_ROWS * old_rows:
+        raise LoadError(
+            f"{path} has {tally.rows:,} rows, and {catalog.table} holds {old_rows:,}, which stay; "
+            "--force replaces them"
+        )
 
 
 def _swap(connection: Connection, catalog: Catalog, note: tuple[Any, ...], report: Report) -> None:

@@ -12,6 +12,7 @@ from typing import IO, Any, TextIO
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from pipeline.catalogs.reading import reading
 from pipeline.catalogs.record import LoadError
 
 BATCH_ROWS = 65_536
@@ -49,11 +50,9 @@ class CsvSource:
         read = self._python_batches if self._is_padded else self._arrow_batches
         with self._opened() as opened:
             raw = getattr(opened, "fileobj", None) or opened
-            try:
+            with reading(self._path):
                 for table in read(opened, at):
                     yield table, min(raw.tell(), self.size)
-            except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
-                raise LoadError(f"{self._path}: {error}") from None
 
     def _opened(self) -> Any:
         with self._path.open("rb") as probe:

@@ -1,6 +1,7 @@
 """Catalogs as FITS binary tables, memory-mapped."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from pipeline.catalogs.reading import reading
 from pipeline.catalogs.record import LoadError
 
 BATCH_ROWS = 131_072
@@ -20,14 +22,14 @@ class FitsSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with fits.open(path, memmap=True) as hdus:
+        with _opened(path) as hdus:
             self._at = _table_at(path, hdus)
             self.columns = tuple(hdus[self._at].columns.names)
             self.size = int(hdus[self._at].header["NAXIS2"])
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[Any, int]]:
         """Yield Arrow tables of ``columns`` in that order, and the rows read after each."""
-        with fits.open(self._path, memmap=True) as hdus:
+        with reading(self._path), _opened(self._path) as hdus:
             table = hdus[self._at]
             raw = np.asarray(table.data).view(np.ndarray)
             described = [self._described(table.columns[name], raw) for name in columns]
@@ -43,6 +45,13 @@ class FitsSource:
                 f"{self._path}: column {column.name} holds arrays, wanted: one value a row"
             )
         return column
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file so that it is closed even when Astropy gives up half-way."""
+    with path.open("rb") as file, fits.open(file, memmap=True) as hdus:
+        yield hdus
 
 
 def _table_at(path: Path, hdus: Any) -> int:

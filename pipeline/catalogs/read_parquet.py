@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.catalogs.reading import reading
 from pipeline.catalogs.record import LoadError
 
 BATCH_ROWS = 131_072
@@ -69,13 +70,12 @@ class ParquetSource:
             lost = set(columns) - set(opened.schema_arrow.names)
             if lost:
                 raise LoadError(f"{file} has no column {', '.join(sorted(lost))}")
-            for batch in opened.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns))):
-                done += batch.num_rows
-                yield pa.Table.from_batches([batch]).select(list(columns)), done
+            with reading(file):
+                for batch in opened.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns))):
+                    done += batch.num_rows
+                    yield pa.Table.from_batches([batch]).select(list(columns)), done
 
 
 def _opened(file: Path) -> Any:
-    try:
+    with reading(file):
         return pq.ParquetFile(file)
-    except pa.ArrowInvalid as error:
-        raise LoadError(f"{file}: {error}") from None

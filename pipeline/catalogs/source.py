@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pipeline.catalogs.read_csv import CsvSource
 from pipeline.catalogs.read_fits import FitsSource
 from pipeline.catalogs.read_parquet import ParquetSource, parquet_files
+from pipeline.catalogs.reading import reading
 from pipeline.catalogs.record import LoadError
 
 _HASH_BLOCK_BYTES = 4 << 20
@@ -88,6 +89,11 @@ def find(path: Path) -> Place:
 
 def open_source(place: Place, form: Format) -> Source:
     """Open the catalog, in the format that its first bytes tell."""
+    with reading(place.path):
+        return _open(place, form)
+
+
+def _open(place: Place, form: Format) -> Source:
     with place.files[0].open("rb") as opened:
         magic = opened.read(8)
     if magic[:2] == _GZIP:

@@ -231,6 +231,31 @@ def test_a_load_that_fails_leaves_the_old_rows(connection, tmp_path, text):
     assert _tables(connection) == ["loaded", "lspsc"]
 
 
+def test_a_broken_file_is_one_clear_error(connection, tmp_path):
+    whole = _lspsc(tmp_path / "a.parquet", np.full(5000, 1.0), np.full(5000, 2.0)).read_bytes()
+    broken = tmp_path / "broken.parquet"
+    for length in (5, len(whole) // 2, len(whole) - 9):
+        broken.write_bytes(whole[:length])
+        with pytest.raises(LoadError, match=r"broken\.parquet"):
+            _load(connection, LSPSC, broken)
+
+
+def test_a_large_catalog_never_gives_way_to_a_tiny_one_unasked(connection, tmp_path):
+    many = _lspsc(tmp_path / "many.parquet", np.arange(100) * 1.0, np.zeros(100))
+    tenth = _lspsc(tmp_path / "tenth.parquet", np.arange(10) * 1.0, np.zeros(10))
+    tiny = _lspsc(tmp_path / "tiny.parquet", np.arange(9) * 1.0, np.zeros(9))
+    _load(connection, LSPSC, many)
+    with pytest.raises(LoadError, match=r"tiny\.parquet has 9 rows, .* holds 100, .*--force"):
+        _load(connection, LSPSC, tiny)
+    assert len(_ids(connection)) == 100
+
+    _load(connection, LSPSC, tenth)
+    assert len(_ids(connection)) == 10
+    _load(connection, LSPSC, many)
+    _load(connection, LSPSC, tiny, is_forced=True)
+    assert len(_ids(connection)) == 9
+
+
 def test_a_wrong_row_far_down_leaves_nothing_behind(connection, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "SORTED_IN_MEMORY_BYTES", 1)
     folder = tmp_path / "parts"

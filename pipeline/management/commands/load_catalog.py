@@ -36,7 +36,11 @@ class Command(BaseCommand):
             metavar="OURS=THEIRS",
             help="take our column from that column of the file; may be repeated",
         )
-        parser.add_argument("--force", action="store_true", help="load even an unchanged file")
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="load even an unchanged file, or one with less than a tenth of the old rows",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         record = catalog(options["name"])
