@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from fastavro.repository.base import SchemaRepositoryError
 
 from pipeline.simulate import lsst, spoil, ztf
 from pipeline.simulate.alerts import lsst_record, ztf_record
@@ -203,8 +204,19 @@ def sky(
     """
     if nights < 1 or min(ztf, lsst) < 0 or not 0 <= bad + duplicates < 1:
         raise ValueError("nights >= 1, ztf and lsst >= 0, bad + duplicates in [0, 1) are needed")
+    _require_schemas(lsst_schemas)
     request = Request(seed, ztf, lsst, nights, start, bad, duplicates)
     return Sky(request, lsst_topic, lsst_schemas)
+
+
+def _require_schemas(schema_ids: tuple[int, ...]) -> None:
+    for schema_id in schema_ids:
+        try:
+            lsst.schema(schema_id)
+        except (OSError, SchemaRepositoryError):
+            raise ValueError(
+                f"no LSST schema has the id {schema_id}; the simulator knows 1101 and 1000"
+            ) from None
 
 
 def _good_truth(

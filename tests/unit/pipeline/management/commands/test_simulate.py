@@ -65,3 +65,9 @@ def test_an_impossible_wish_is_one_line():
 def test_a_wrong_date_is_named():
     with pytest.raises(CommandError, match="'yesterday' is no date of the form YYYY-MM-DD"):
         run(start="yesterday")
+
+
+@pytest.mark.parametrize("schema_id", [9999, 0, -1])
+def test_an_lsst_schema_that_nobody_has_is_one_line(schema_id):
+    with pytest.raises(CommandError, match=f"no LSST schema has the id {schema_id}"):
+        call_command("simulate", "--ztf=0", "--lsst=1", f"--lsst-schemas={schema_id}")
