@@ -23,6 +23,7 @@ from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
 from pipeline.alerts.work import RangeLostError, RangeWork, Tally, is_packets_fault, split
+from pipeline.surveys.identify import identify
 
 SCHEMA_RELEASES = 24
 """A packet of a schema that is not here waits while the registry is away: at night a new version is
@@ -318,6 +319,7 @@ def _bury(
         log.warning("packet.buried", offset=bad.packet.offset, reason=bad.reason, why=bad.message)
         at = store.utc_from_ms(bad.packet.timestamp_ms)
         piece = slices[bad.packet.offset]
+        candid, object_id = identify(bad.packet.value)
         letters.append(
             Letter(
                 partition=work.source.partition,
@@ -329,6 +331,8 @@ def _bury(
                 night=work.survey.night(at),
                 packet=bad.packet.value,
                 archive=(piece.segment_id, piece.start, piece.length),
+                candid=candid,
+                object_id=object_id,
             )
         )
     dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, letters)

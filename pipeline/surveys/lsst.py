@@ -5,7 +5,7 @@ schema are read too. Names that Rubin changed on the way to 5.0 are read as toda
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -81,8 +81,18 @@ def _containers() -> Containers:
     return Containers(AllowList().__contains__)
 
 
-@cache
 def _schemas() -> SchemaCache:
+    """Return the schemas by id; asked anew when an operator has put one into the folder."""
+    folder = config().lsst.schema_dir
+    try:
+        changed_at_ns = project_path(folder).stat().st_mtime_ns if folder else 0
+    except FileNotFoundError:
+        changed_at_ns = 0
+    return _schemas_as_of(changed_at_ns)
+
+
+@lru_cache(maxsize=1)
+def _schemas_as_of(_changed_at_ns: int) -> SchemaCache:
     settings = config().lsst
     sources = [package_schema]
     if settings.schema_dir:
