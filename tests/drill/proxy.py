@@ -158,7 +158,8 @@ class Proxy:
             return
         wire = (client, server)
         self._wires.add(wire)
-        with suppress(OSError):  # one end is gone; so is the other then
+        # One end is gone, and so is the other then; or the drill ends: asyncio would print that.
+        with suppress(OSError, asyncio.CancelledError):
             await asyncio.gather(
                 self._forward(reader, server, is_answer=False),
                 self._forward(answers, client, is_answer=True),
