@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything reads a setting: tests never see a developer's parts or thresholds.
 os.environ["NIGHTJAR_HOME"] = ".nightjar/test"  # noqa: TID251 for this run and its children
@@ -17,6 +18,15 @@ from tests import native
 config.cache_clear()
 
 pytest_plugins = ["tests.database"]
+
+# For runs by hand: pytest --hypothesis-profile=long; such a story may take its time.
+settings.register_profile(
+    "long",
+    max_examples=2000,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 TOPIC_PREFIX = "nightjar-test-"
 NO_KAFKA = "no Kafka: "

@@ -1,0 +1,276 @@
+"""The range protocol as a state machine: our code on real Postgres, stopped and killed anywhere.
+
+Listeners and workers run the code that they run in earnest, one at a time, from crash point to
+crash point; Kafka, Redis and the clock are models. The long form, for a run by hand:
+``pytest -n0 -s --hypothesis-profile=long tests/integration/test_range_machine.py``.
+"""
+
+import sys
+from collections import Counter
+
+import psycopg
+import pytest
+import structlog
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.integration import range_machine_world as model
+from tests.integration.range_machine_world import PARTITIONS, World
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+SHORT = settings(
+    max_examples=12,
+    stateful_step_count=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+KINDS = ["good"] * 12 + ["gap", "gap", "bad", "copy", "deadly"]
+WORKER_POINTS = (
+    "begin", "commit", "after_claim", "read", "after_read", "after_archive", "after_store",
+    "send", "sent", "sent", "after_ack", "after_ack", "before_done", "before_done",
+)  # fmt: skip
+LISTENER_POINTS = (
+    "begin", "commit", "kafka", "enqueue", "after_insert", "before_commit", "after_commit",
+)  # fmt: skip
+SLOTS = ("0", "1", "2")
+MOST_WORKERS = 5
+
+GROUP_EVENTS = ("start", "session ends", "spread", "joining", "kill", "stop")
+WORKER_EVENTS = (
+    "kill", "kill, parent lives", "soft time limit", "shutdown", "Postgres fails", "lease ends",
+)  # fmt: skip
+DISASTERS = (
+    "Redis emptied", "Redis goes or comes", "bookkeeping emptied", "Postgres restarted",
+    "retention", "topic deleted", "topic deleted, offsets kept", "topic made", "packets come again",
+    "log shortened",
+)  # fmt: skip
+
+number = st.integers(0, 11)
+partitions = st.integers(0, PARTITIONS - 1)
+times = st.sampled_from([1, 1, 1, 2, 3, 5])
+troubles = st.lists(st.sampled_from(["", "", "lost", "written"]), max_size=3)
+figures: Counter[str] = Counter()
+
+
+def reach(point, times):
+    """Return what is true at the ``times``-th crash point of that name."""
+    left = [times]
+
+    def is_reached(name):
+        left[0] -= name == point
+        return left[0] <= 0
+
+    return is_reached
+
+
+def tell():
+    """Print what the stories have done so far."""
+    said = ", ".join(f"{count} {name}" for name, count in sorted(figures.items()))
+    print(f"\n{said}", flush=True)  # noqa: T201 for the report
+
+
+class RangeMachine(RuleBasedStateMachine):
+    """Stories of a stream; every rule is something that happens to a deployed Nightjar."""
+
+    watch: psycopg.Connection
+    packets: list
+
+    def __init__(self):
+        super().__init__()
+        self.world = World(self.watch, self.packets, figures)
+        model._worlds[:] = [self.world]
+
+    def listener(self, at):
+        alive = self.world.alive()
+        return alive[at % len(alive)]
+
+    def worker(self, at):
+        workers = self.world.workers()
+        return workers[at % len(workers)]
+
+    def has_listener(self):
+        return bool(self.world.alive())
+
+    def has_worker(self):
+        return bool(self.world.workers())
+
+    def has_task(self):
+        return bool(self.world.queue) and len(self.world.workers()) < MOST_WORKERS
+
+    @initialize(partition=partitions)
+    def begin(self, partition):
+        self.world.start_listener("0")
+        self.world.append(partition, ["good"] * 5)
+
+    @rule(
+        partition=partitions,
+        kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=9),
+    )
+    def packets_come(self, partition, kinds):
+        self.world.append(partition, kinds)
+
+    @precondition(has_listener)
+    @rule(at=number, seconds=st.sampled_from([0.0, 1.1, 11.0, 31.0]))
+    def a_listener_ticks(self, at, seconds):
+        self.world.clock.now += seconds
+        self.world.tick(self.listener(at))
+
+    @precondition(has_listener)
+    @rule(
+        at=number, seconds=st.sampled_from([0.0, 1.1, 31.0]),
+        point=st.sampled_from(LISTENER_POINTS), times=st.integers(1, 4),
+    )  # fmt: skip
+    def a_listener_gets_stuck(self, at, seconds, point, times):
+        self.world.clock.now += seconds
+        self.world.tick(self.listener(at), reach(point, times))
+
+    @rule(slot=st.sampled_from(SLOTS), event=st.sampled_from(GROUP_EVENTS), at=number)
+    def the_group_changes(self, slot, event, at):
+        world = self.world
+        if event == "start":
+            world.start_listener(slot)
+        elif event == "session ends" and slot in world.kafka.members:
+            world.kafka.session_ends(slot)
+        elif event == "spread":
+            world.kafka.rebalance(at)
+        elif event == "joining":
+            world.kafka.is_joining = not world.kafka.is_joining
+        elif event == "kill" and world.alive():
+            world.kill_listener(self.listener(at))
+        elif event == "stop" and world.alive():
+            world.stop_listener(self.listener(at))
+
+    @rule(rounds=st.integers(1, 3))
+    def all_goes_well_for_a_while(self, rounds):
+        for _ in range(rounds):
+            self.world.clock.now += 1.1
+            for process in self.world.alive():
+                self.world.tick(process)
+            for _ in range(min(3, len(self.world.queue))):
+                self.world.deliver(0, again=False)
+                self.world.step(self.world.workers()[-1])
+
+    @precondition(has_task)
+    @rule(at=number, again=st.sampled_from([False, False, False, True]))
+    def a_worker_does_a_task(self, at, again):
+        self.world.deliver(at, again=again)
+        self.world.step(self.world.workers()[-1])
+
+    @precondition(has_task)
+    @rule(
+        at=number, again=st.sampled_from([False, False, True]),
+        point=st.sampled_from(WORKER_POINTS), times=times,
+        event=st.sampled_from(["", "", *WORKER_EVENTS]), troubles=troubles,
+    )  # fmt: skip
+    def a_worker_gets_stuck(self, at, again, point, times, event, troubles):
+        world = self.world
+        world.deliver(at, again=again)
+        life = world.workers()[-1]
+        world.delivery_trouble(life, troubles)
+        world.step(life, reach(point, times))
+        if not life.actor.ended:
+            self.strike(life, event)
+
+    @precondition(has_worker)
+    @rule(at=number, point=st.sampled_from(WORKER_POINTS), times=times)
+    def a_worker_goes_on(self, at, point, times):
+        self.world.step(self.worker(at), reach(point, times))
+
+    @precondition(has_worker)
+    @rule(at=number)
+    def a_worker_ends(self, at):
+        self.world.step(self.worker(at))
+
+    @precondition(has_worker)
+    @rule(at=number, event=st.sampled_from(WORKER_EVENTS))
+    def a_worker_is_struck(self, at, event):
+        self.strike(self.worker(at), event)
+
+    def strike(self, life, event):
+        world = self.world
+        if event == "kill":
+            world.kill_worker(life, is_freed=False)
+        elif event == "kill, parent lives":
+            world.kill_worker(life, is_freed=True)
+        elif event == "soft time limit":
+            world.time_limit(life)
+        elif event == "shutdown":
+            world.shut_down(life)
+        elif event == "Postgres fails":
+            world.fail(life.actor)
+        elif event == "lease ends":
+            world.end_lease(life)
+
+    @rule(seconds=st.sampled_from([2.0, 31.0, 31.0, 2 * 86_400.0]))
+    def time_passes(self, seconds):
+        self.world.pass_time(seconds)
+
+    @rule(event=st.sampled_from(DISASTERS), partition=partitions, share=st.integers(1, 4))
+    def disaster_strikes(self, event, partition, share):
+        world = self.world
+        if event == "Redis emptied":
+            world.queue.clear()
+        elif event == "Redis goes or comes":
+            world.is_redis_away = not world.is_redis_away
+        elif event == "bookkeeping emptied":
+            world.empty_bookkeeping()
+        elif event == "Postgres restarted":
+            world.restart_postgres()
+        elif event == "retention":
+            world.forget_messages(partition, share)
+        elif event.startswith("topic deleted"):
+            world.delete_topic(forgets_offsets=event == "topic deleted")
+        elif event in {"topic made", "packets come again"}:
+            world.make_topic(comes_again=event == "packets come again")
+        elif event == "log shortened":
+            world.shorten(partition, share)
+
+    @invariant()
+    def promises_hold(self):
+        self.world.check()
+
+    def teardown(self):
+        figures["stories"] += 1
+        try:
+            if sys.exc_info()[0] is None:  # else the story is over
+                self.world.heal()
+        finally:
+            self.world.end()
+            if figures["stories"] % 25 == 0:
+                tell()
+
+
+@pytest.fixture
+def watch(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def machine(watch, monkeypatch):
+    configuration = structlog.get_config()
+    model.build_in(monkeypatch)
+    RangeMachine.watch = watch
+    RangeMachine.packets = model.good_packets()
+    yield RangeMachine
+    structlog.configure(**configuration)
+
+
+def test_no_story_breaks_a_promise(machine):
+    is_short = settings.get_current_profile_name() in {"default", "ci"}
+    try:
+        run_state_machine_as_test(machine, settings=SHORT if is_short else settings())
+    finally:
+        tell()
