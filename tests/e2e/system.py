@@ -308,13 +308,18 @@ def fresh_system(database: str, folder: Path) -> Iterator[System]:
     with pytest.MonkeyPatch.context() as patch:
         for setting, text in environment.items():
             patch.setenv(setting, text)
-        config.cache_clear()
+        _forget()
         kafka_admin.ensure_acls(bootstrap.service_acls(config()))
         with running(environment, logs) as system:
             system.name = name
             yield system
+    _forget()
+
+
+def _forget() -> None:
     config.cache_clear()
     db.engine.cache_clear()
+    db._sessions.cache_clear()
 
 
 def make_input_topic(
