@@ -1,5 +1,6 @@
 """What the run left behind, gathered for the books: rows, archive, offsets, messages."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tests.bench.run import Prepared
 
 ANSWER_S = 30.0
+AT_ONCE = 500
+CONSUME_S = 0.2
+"""A call for many messages waits so long for the last of them."""
 
 _ROWS = """
 SELECT a.candid, a.gate_reason, a.alert_class, a.output_topic, a.outputs, a.pending,
@@ -228,9 +232,12 @@ def _all(names: Sequence[str]) -> Iterator[Any]:
         known = consumer.list_topics(timeout=ANSWER_S).topics
         left = {(name, number) for name in names for number in known[name].partitions}
         consumer.assign([TopicPartition(name, number, 0) for name, number in left])
+        moved_at = time.monotonic()
         while left:
-            found = consumer.consume(500, ANSWER_S)
-            if not found:
+            found = consumer.consume(AT_ONCE, CONSUME_S)
+            if found:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > ANSWER_S:
                 raise BenchError(f"nothing to read for {ANSWER_S:.0f} s from {sorted(left)}")
             for message in found:
                 if message.error() is None:

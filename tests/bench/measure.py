@@ -143,7 +143,7 @@ def peak_memory(system: System) -> dict[str, int]:
         for part in members:
             if pid := system.pid(part):
                 for at, process in enumerate(_family(pid)):
-                    found[f"{name} {part} {at}"] = _peak(process.pid)
+                    found[f"{part} {at}"] = _peak(process.pid)
     return {name: size for name, size in found.items() if size}
 
 

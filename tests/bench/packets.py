@@ -333,7 +333,22 @@ def _container(sample: samples.Sample) -> Template:
     head = sample.value[: sample.value.index(marker) + 16]
     has_drb = "drb" in sample.record["candidate"]
     schema = fastavro.parse_schema(reader.writer_schema)
-    return Template(head, marker, schema, sample.record, has_drb, is_rock=False)
+    return Template(head, marker, schema, _without_repeats(sample.record), has_drb, is_rock=False)
+
+
+def _without_repeats(record: dict[str, Any]) -> dict[str, Any]:
+    """Drop history rows whose time and band stood before.
+
+    Of such two the lower bytes stay in the light curve; that hangs on the last bit of a flux, which
+    the naive baseline's arithmetic and ours need not share.
+    """
+    found = dict(record)
+    known = {(record["candidate"]["jd"], record["candidate"]["fid"])}
+    for name in ("prv_candidates", "fp_hists"):
+        if record.get(name):
+            rows = {(row["jd"], row["fid"]): row for row in reversed(record[name])}
+            found[name] = [row for key, row in reversed(rows.items()) if key not in known]
+    return found
 
 
 def _packed_container(template: Template, record: dict[str, Any]) -> bytes:

@@ -129,8 +129,13 @@ def _latency(one: Figures) -> str:
 def _memory(found: Figures) -> Iterator[str]:
     sizes = found["peak_memory_bytes"]
     yield f"peak memory: {sum(sizes.values()) / 1e6:.0f} MB over all processes (shared pages counted each time)"
-    for name, size in sizes.items():
-        yield f"  {name:<34} {size / 1e6:7.0f} MB"
+    parts = dict.fromkeys(name.rpartition(" ")[0] for name in sizes)
+    for part in parts:
+        own = [size for name, size in sizes.items() if name.rpartition(" ")[0] == part]
+        yield (
+            f"  {part:<34} {sum(own) / 1e6:7.0f} MB in {len(own)} processes, the largest"
+            f" {max(own) / 1e6:.0f}"
+        )
     yield f"Redis' own peak: {found['redis_peak_bytes'] / 1e6:.1f} MB"
 
 
