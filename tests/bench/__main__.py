@@ -6,11 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-# Before anything reads a setting: a run of the benchmark knows no settings but its own.
-os.environ["NIGHTJAR_HOME"] = ".nightjar/bench"  # noqa: TID251 for this run and its children
-os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this run and its children
-
-from tests.bench.profiles import PROFILES
+from tests.bench.profiles import HOME, HOMES, PROFILES
 
 
 def main() -> int:
@@ -22,6 +18,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the report there, as Markdown")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # processes are forked
+    # Before anything reads a setting: a run of the benchmark knows no settings but its own.
+    home = HOMES.get(options.profile, HOME)
+    os.environ |= {"NIGHTJAR_HOME": home, "NIGHTJAR_TOML": os.devnull}  # noqa: TID251 for this run
     from tests.bench import report, run, servers
 
     chosen = run.SURVEYS if options.survey == "both" else (options.survey,)

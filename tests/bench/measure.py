@@ -139,7 +139,7 @@ def cpu(system: System) -> Cpu:
 def peak_memory(system: System) -> dict[str, int]:
     """Return the largest resident set of each process [bytes], by part and number."""
     found = {}
-    for name, members in PARTS.items():
+    for members in PARTS.values():
         for part in members:
             if pid := system.pid(part):
                 for at, process in enumerate(_family(pid)):

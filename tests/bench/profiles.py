@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SEED = 20261121
+HOMES = {"smoke": ".nightjar/bench-smoke"}
 HOME = ".nightjar/bench"
+"""Of every form but the smallest, whose catalogs are others."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ PROFILES = {
 }
 
 
-def home_path(home: str = HOME) -> Path:
-    """Return the bench's home as an absolute path."""
-    from broker.config import project_path
+def home_path() -> Path:
+    """Return the home of this run as an absolute path."""
+    from broker.config import config, project_path
 
-    return project_path(home)
+    return project_path(config().home)
