@@ -135,7 +135,9 @@ class Schedule:
 
     def finish(self, actor: Actor, blow: BaseException | None = None) -> None:
         """Let an actor run to its end; whoever hinders it leaves its transaction first."""
+        give_up_at = time.monotonic() + PATIENCE_S
         while not actor.ended:
+            assert time.monotonic() < give_up_at, f"{actor.name} does not end"
             if actor.at is not None:
                 self.move(actor, lambda _: False, blow)
                 blow = None

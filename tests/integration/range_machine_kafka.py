@@ -55,7 +55,8 @@ class Topic:
 class Kafka:
     """Topics that exist now, and the group with its members and committed offsets."""
 
-    def __init__(self) -> None:
+    def __init__(self, sleep) -> None:
+        self.sleep = sleep
         self.topics: dict[str, Topic] = {}
         self.made: list[tuple[str, Topic]] = []
         self.committed: dict[tuple[str, int], int] = {}
@@ -151,8 +152,9 @@ class Member:
         else:
             kafka.rebalance()
 
-    def poll(self, _timeout_s: float) -> None:
+    def poll(self, timeout_s: float) -> None:
         crash_point("kafka")
+        self._kafka.sleep(timeout_s)
         self._check()
         if self.is_out:
             self._rejoin()

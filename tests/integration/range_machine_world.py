@@ -171,9 +171,9 @@ class World:
     def __init__(self, watch: "psycopg.Connection", packets: list[Record], figures: Counter[str]):
         self.watch = watch
         self.figures = figures
-        self.kafka = Kafka()
-        self.schedule = Schedule(watch)
         self.clock = Clock()
+        self.kafka = Kafka(self.clock.sleep)
+        self.schedule = Schedule(watch)
         self.processes: dict[str, Process] = {}
         self.lives: dict[Actor, Life] = {}
         self.queue: list[Task] = []
@@ -840,7 +840,7 @@ def _begins(_: Any) -> None:
         current().is_inside = True
 
 
-def _commits(_: Any) -> None:
+def _commits(connection: Any) -> None:
     actor = current()
     if actor is None:
         return
@@ -848,6 +848,7 @@ def _commits(_: Any) -> None:
         crash_point("commit")
     except BaseException:
         actor.is_inside = False
+        connection.connection.dbapi_connection.rollback()  # as a server does with a lost client
         raise
     life = _worlds[-1].lives.get(actor)
     if life is not None:
