@@ -15,6 +15,7 @@ from broker.avro_walk import Fault, Node
 from pipeline.surveys.identify import schema_of
 
 DEEPEST_INDENT = 6
+NO_FIELD = "No field could be read."
 
 
 def packet_html(packet: bytes, message: str) -> SafeString:
@@ -32,11 +33,11 @@ def packet_html(packet: bytes, message: str) -> SafeString:
 def anatomy_html(found: Anatomy, message: str) -> SafeString:
     """Return an anatomy as tables; ``message`` says why the packet was buried."""
     return format_html(
-        "{}<h3>Framing</h3>{}<h3>Fields</h3>{}<h3>Bytes</h3>{}",
+        "{}{}<h3>Framing</h3>{}<h3>Fields</h3>{}",
         _faults_html(found.faults, message),
-        html_table(("", ""), [("size", f"{found.size_bytes} bytes"), *found.framing]),
-        _fields_html(found.root) if found.root else "No field could be read.",
         _dump_html(found.dump, found.faults[0] if found.faults else None),
+        html_table(("part", "reads"), [("size", f"{found.size_bytes} bytes"), *found.framing]),
+        _fields_html(found.root) if found.root else format_html("<p>{}</p>", NO_FIELD),
     )
 
 
@@ -99,5 +100,9 @@ def _dump_html(dump: list[tuple[str, str, str]], fault: Fault | None) -> SafeStr
             for at, digits, letters in dump
         ),
     )
-    what = "" if fault is None else f"around byte {fault.at} of the {fault.buffer}"
+    what = (
+        "The first bytes of the packet:"
+        if fault is None
+        else f"The bytes around byte {fault.at} of the {fault.buffer}:"
+    )
     return format_html('<p>{}</p><pre class="packet-dump">{}</pre>', what, lines)
