@@ -103,7 +103,7 @@ Stream: type[Mirror] = mirror(
     __name__,
     verbose_name="stopped stream",
     title="name",
-    permissions=(("operate_stream", "Can stop streams and let them run again"),),
+    permissions=(("operate_stream", "Can let stopped streams run again"),),
 )
 
 StreamPartition: type[Mirror] = mirror(

@@ -3,6 +3,6 @@
 alerts, objects, dead_letters, replays, bookkeeping: a page each · filters, cells: what they share.
 """
 
-from pipeline.admin import alerts, bookkeeping, dead_letters, objects, replays
+from pipeline.admin import alerts, bookkeeping, dead_letters, objects, replays, streams
 
-__all__ = ["alerts", "bookkeeping", "dead_letters", "objects", "replays"]
+__all__ = ["alerts", "bookkeeping", "dead_letters", "objects", "replays", "streams"]

@@ -64,7 +64,7 @@ class ArchiveSegmentAdmin(MirrorAdmin):
     list_filter = ("survey",)
 
 
-@admin.register(models.Source, models.Stream, models.StreamGap, models.AlertDuplicate)
+@admin.register(models.Source, models.StreamGap, models.AlertDuplicate)
 class PlainAdmin(MirrorAdmin):
     """Every column, nothing more."""
 
