@@ -21,6 +21,30 @@ _DELETE_ORPHANS = text("""
 """)
 
 
+_SWEEP = text("""
+    WITH gone AS (
+        DELETE FROM stream_ranges WHERE replay_id = :replay_id AND replay_id > 0
+        RETURNING coalesce(read_count, 0) AS read, coalesce(stored_count, 0) AS stored,
+            coalesce(duplicate_count, 0) AS duplicate, coalesce(dead_count, 0) AS dead,
+            coalesce(published_count, 0) AS published
+    ), total AS (
+        SELECT sum(read) AS read, sum(stored) AS stored, sum(duplicate) AS duplicate,
+            sum(dead) AS dead, sum(published) AS published
+        FROM gone HAVING count(*) > 0
+    )
+    UPDATE replays SET read_count = read_count + total.read,
+        stored_count = stored_count + total.stored,
+        duplicate_count = duplicate_count + total.duplicate,
+        dead_count = dead_count + total.dead, published_count = published_count + total.published
+    FROM total WHERE id = :replay_id
+""")
+
+
+def sweep(session: Session, replay_id: int) -> None:
+    """Count and delete what an ended replay had done beyond a range that was given up."""
+    session.execute(_SWEEP, {"replay_id": replay_id})
+
+
 def unfinished(session: Session) -> list[tuple[int, str]]:
     """Return id and stream of every replay that may need a step; orphaned ranges are dropped."""
     session.execute(_DELETE_ORPHANS)

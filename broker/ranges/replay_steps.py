@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from broker.ranges.bookkeeping import Due
 from broker.ranges.planning import Backlog, Cut, Place, RangeRow, done_prefix, plan_cuts
 from broker.ranges.replay_letters import letters_back, settle_letters
+from broker.ranges.replay_queue import sweep
 from broker.ranges.replay_tables import OPEN_STATES
 
 OPEN_PLACES = 200
@@ -174,7 +175,7 @@ def step(
     if replay is None:
         return []
     places = _fold(session, replay, _open_places(session, replay))
-    in_flight = sum(len([each for each in at.ranges if each.state != "done"]) for at in places)
+    in_flight = sum(each.state != "done" for at in places for each in at.ranges)
     rung: list[Due] = []
     if replay.state not in OPEN_STATES:
         in_flight -= _give_up(session, replay, hooks, places)
@@ -186,6 +187,7 @@ def step(
     is_open = replay.state in OPEN_STATES
     is_finished = ahead is None if is_open else in_flight == 0
     if is_finished:
+        sweep(session, replay_id)
         letters_back(session, replay_id)
     values = {
         "replay_id": replay_id,
@@ -287,11 +289,8 @@ def _span(places: Sequence[_Open], cut: Cut) -> Span:
 
 
 def _due(session: Session, replay: Row[Any], pace: Pace) -> list[Due]:
-    values = {
-        "stream": replay.stream,
-        "replay_id": replay.id,
-        "ring_after_s": pace.ring_after_s,
-    }
+    key = {"stream": replay.stream, "replay_id": replay.id}
+    values = key | {"ring_after_s": pace.ring_after_s}
     return [Due((row[0], row[1]), row[2], row[3]) for row in session.execute(_DUE, values)]
 
 

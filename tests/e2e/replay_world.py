@@ -1,6 +1,7 @@
 """Past nights in one process: real Postgres, Kafka and archive; listener and workers by hand."""
 
 import io
+import random
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pipeline import topics
 from pipeline.alerts import replay_tasks, tasks
 from pipeline.alerts.resources import Resources
 from tests.drill.books import sending
+from tests.drill.load import FIRST_CANDID, ztf
 from tests.e2e import system as systems
 
 OUTPUTS = [output.name for output in topics.OUTPUTS]
@@ -29,6 +31,7 @@ EMPTY = "TRUNCATE alerts, alert_duplicates, objects, light_curves"
 NIGHTS = ("--from", "2026-01-01", "--to", "2099-12-30")
 """Packets of these tests come when the test runs."""
 LONGEST = 20
+MOST_PACKETS = 1000
 DOOMED = """
 from broker.celery import app
 from broker.ranges.claim import claim
@@ -44,6 +47,9 @@ class ReplayWorld:
     monkeypatch: Any
     partitions: int = 2
     rung: list[tuple[Any, ...]] = field(default_factory=list)
+    first_packet: int = field(
+        default_factory=lambda: MOST_PACKETS * random.SystemRandom().randrange(10**6, 3 * 10**6)
+    )
 
     def __post_init__(self) -> None:
         self.resources = Resources(config())
@@ -57,6 +63,10 @@ class ReplayWorld:
             assert priority == 9
             self.rung.append(arguments)
         return True
+
+    def packets(self, count: int) -> list[bytes]:
+        """Return packets that no other world on the same broker has."""
+        return [ztf(self.first_packet + number).value for number in range(count)]
 
     def listen(self) -> None:
         """Work everything that has come, live, and commit it."""
@@ -158,7 +168,12 @@ class ReplayWorld:
     def sent_since(self, ends: dict[tuple[str, int], int]) -> Counter[tuple[Any, ...]]:
         """Return what came to the public topics, with its delivery id."""
         came = systems.consume(OUTPUTS, ends)
-        return Counter((*sending(one), one.headers["delivery_id"]) for one in came)
+        own = {str(FIRST_CANDID + self.first_packet + n) for n in range(MOST_PACKETS)}
+        return Counter(
+            (*sending(one), one.headers["delivery_id"])
+            for one in came
+            if one.headers["candid"] in own
+        )
 
     def last_replay(self) -> Any:
         """Return the newest replay's row."""

@@ -37,7 +37,7 @@ def world(
     monkeypatch.setenv("NIGHTJAR_RANGES__ALERTS_PER_TASK", "20")
     config.cache_clear()
     made = ReplayWorld(make_input("ztf"), monkeypatch)
-    system.send(on(made.topic, ztf_packets(PACKETS)))
+    system.send(on(made.topic, made.packets(PACKETS)))
     made.listen()
     yield made
     made.close()
@@ -103,8 +103,6 @@ def test_all_sends_every_message_once_more_with_its_delivery_id_and_a_second_run
     world: ReplayWorld, ends
 ):
     first = world.sent_since(dict.fromkeys(ends, 0))
-    stored = {row.candid for row in world.rows("SELECT candid::text FROM alerts")}
-    first = {sent: n for sent, n in first.items() if sent[1] in stored}
     before = world.science()
 
     said = world.replay("--publish", "all")
@@ -292,7 +290,7 @@ def test_nothing_happens_where_nobody_says_yes(world: ReplayWorld):
 @pytest.fixture
 def buried(system: System, world: ReplayWorld, monkeypatch) -> ReplayWorld:
     """The world after four packets whose schema nobody had allowed."""
-    more = ztf_packets(PACKETS + 4)[PACKETS:]
+    more = world.packets(PACKETS + 4)[PACKETS:]
     with monkeypatch.context() as patch:
         forbid(patch)
         system.send(Message(world.topic, None, value, []) for value in more)

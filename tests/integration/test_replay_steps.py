@@ -168,6 +168,7 @@ def test_a_cancelled_replay_waits_for_what_a_worker_has_and_takes_back_the_rest(
     finish(10)
     advance(at, hooks)
     assert (replay(at).state, replay(at).error) == ("cancelled", "cancelled by somebody")
+    assert (replay(at).read_count, rows("SELECT 1 FROM stream_ranges")) == (10, [])
     assert replay(at).finished_at is not None
     with transaction() as session, pytest.raises(ReplayError, match="is cancelled"):
         replays.cancel(session, at, "somebody")
