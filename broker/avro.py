@@ -78,12 +78,19 @@ def read_datum(schema: WriterSchema, value: bytes, first: int, last: int) -> Any
     except UnicodeDecodeError as error:
         raise UnreadableError("bad_value", f"a string is not UTF-8: {error.reason}") from error
     except _MISFITS as error:
+        if _is_cut_number(error, stream):
+            raise UnreadableError("truncated", "the bytes end inside a number") from error
         raise UnreadableError("bad_value", f"the bytes do not fit the schema: {error!r}") from error
     if stream.tell() > last:
         raise UnreadableError("truncated", f"the record needs {stream.tell() - last} bytes more")
     if stream.tell() < last:
         raise UnreadableError("bad_value", f"{last - stream.tell()} bytes follow the record")
     return datum
+
+
+def _is_cut_number(error: Exception, stream: io.BytesIO) -> bool:
+    """Return whether the bytes ended inside a number, where fastavro misses its next byte."""
+    return isinstance(error, IndexError) and stream.tell() == len(stream.getbuffer())
 
 
 def _refuse_long_arrays(schema: WriterSchema, value: bytes, first: int, last: int) -> None:
@@ -192,6 +199,9 @@ def _parse_header(value: bytes) -> tuple[_Header, int]:
             raise UnreadableError("too_large", message) from error
         raise UnreadableError("truncated", "the bytes end inside the container's header") from error
     except _MISFITS as error:
+        if _is_cut_number(error, stream):
+            message = "the bytes end inside a number of the container's header"
+            raise UnreadableError("truncated", message) from error
         raise UnreadableError("bad_value", f"the container's header: {error!r}") from error
     codec = meta.get("avro.codec", b"null").decode("ascii", "replace")
     if codec not in _CODECS:
