@@ -573,15 +573,17 @@ class World:
         self, books: "Books", topic: str, partition: int, offsets: range, what: str
     ) -> None:
         """Demand that all offsets are finished under one of the ids that the topic has had."""
-        missing: dict[str, list[int]] = {}
-        for name, made in self.kafka.made:
-            if name == topic:
-                log = made.logs[partition]
-                missing[made.id] = [
-                    at for at in offsets
-                    if at >= log.high or not books.has(made.id, partition, at, log)
-                ]  # fmt: skip
-        if all(missing.values()):
+        missing = [
+            [
+                at
+                for at in offsets
+                if at >= made.logs[partition].high
+                or not books.has(made.id, partition, at, made.logs[partition])
+            ]
+            for name, made in self.kafka.made
+            if name == topic
+        ]
+        if all(missing):
             raise Violation(f"{what} but not finished: {topic}[{partition}] {missing}")
 
     def heal(self) -> None:
