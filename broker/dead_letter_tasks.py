@@ -27,7 +27,7 @@ def retry_died() -> None:
     try:
         with transaction() as session:
             due = due_letters(session)
-            tried = try_again(session, due, BY) if due else None
+        tried = try_again(due, BY) if due else None
     except TransientError as error:
         log.warning("dead_letters.not_retried", error=str(error))  # until the next minute
         return

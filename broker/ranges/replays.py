@@ -19,7 +19,7 @@ from broker.ranges import whereabouts
 from broker.ranges.planning import Place
 from broker.ranges.replay_letters import letters_back
 from broker.ranges.replay_tables import OPEN_STATES, Replay, ReplayPlace
-from broker.ranges.whereabouts import ReadFrom, Stretch
+from broker.ranges.whereabouts import Broker, ReadFrom, Stretch
 
 ERROR_CHARACTERS = 500
 
@@ -235,7 +235,9 @@ def add_missing(session: Session, replay_id: int, packets: int, what: str) -> No
     )
 
 
-def retry_letters(session: Session, ids: Sequence[int], by: str) -> int:
+def retry_letters(
+    session: Session, ids: Sequence[int], by: str, brokers: Mapping[str, Broker]
+) -> int:
     """Ask that the packets of dead letters be worked once more; all of them, or none.
 
     A letter's packet is read from Kafka while it is there, else from the archive. Its message is
@@ -244,11 +246,13 @@ def retry_letters(session: Session, ids: Sequence[int], by: str) -> int:
     Parameters
     ----------
     session : Session
-        Of an open transaction, which the caller commits. Kafka is asked meanwhile.
+        Of an open transaction, which the caller commits.
     ids : sequence of int
         ``dead_letters.id``.
     by : str
         Who asks.
+    brokers : mapping
+        What ``whereabouts.ask_brokers`` said of these letters, by stream.
 
     Returns
     -------
@@ -260,14 +264,14 @@ def retry_letters(session: Session, ids: Sequence[int], by: str) -> int:
     ReplayError
         If a packet is nowhere; ``refused`` says of each letter why, and no letter was taken.
     TransientError
-        If Kafka does not answer.
+        If an archive segment lies on another machine.
     """
     letters = session.scalars(
         select(DeadLetter)
         .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(("open", "ignored")))
         .order_by(DeadLetter.id)
     ).all()
-    found = whereabouts.locate(session, letters)
+    found = whereabouts.locate(session, letters, brokers)
     if refused := {at: each for at, each in found.items() if isinstance(each, str)}:
         raise ReplayError(_refusal(refused), refused)
     taken = _take_letters(session, list(found))

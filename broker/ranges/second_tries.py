@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from broker.db import transaction
 from broker.dead_letters import DeadLetter
 from broker.ranges.replays import ReplayError, retry_letters
+from broker.ranges.whereabouts import ask_brokers
 
 RETRIED_STATES = ("open", "ignored")
 
@@ -37,7 +38,7 @@ class Tried:
         return [f"{why} ({n} letters)" if n > 1 else why for why, n in counts]
 
 
-def try_again(session: Session, ids: Sequence[int], by: str) -> Tried:
+def try_again(ids: Sequence[int], by: str) -> Tried:
     """Retry every letter that can be; see ``broker.ranges.replays.retry_letters``.
 
     Raises
@@ -45,21 +46,23 @@ def try_again(session: Session, ids: Sequence[int], by: str) -> Tried:
     TransientError
         If Kafka does not answer; nothing was changed.
     """
-    wanted = set(
-        session.scalars(
-            select(DeadLetter.id)
-            .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(RETRIED_STATES))
-            .with_for_update()
+    brokers = ask_brokers(ids)
+    with transaction() as session:
+        wanted = set(
+            session.scalars(
+                select(DeadLetter.id)
+                .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(RETRIED_STATES))
+                .with_for_update()
+            )
         )
-    )
-    passed_over = len(set(ids)) - len(wanted)
-    refused: dict[int, str] = {}
-    if wanted:
-        try:
-            retry_letters(session, sorted(wanted), by)
-        except ReplayError as error:
-            refused = error.refused
-            wanted -= set(refused)
-            if wanted:
-                retry_letters(session, sorted(wanted), by)
+        passed_over = len(set(ids)) - len(wanted)
+        refused: dict[int, str] = {}
+        if wanted:
+            try:
+                retry_letters(session, sorted(wanted), by, brokers)
+            except ReplayError as error:
+                refused = error.refused
+                wanted -= set(refused)
+                if wanted:
+                    retry_letters(session, sorted(wanted), by, brokers)
     return Tried(sorted(wanted), refused, passed_over)

@@ -1,7 +1,7 @@
 """Find out where the packet of a dead letter can still be read: in Kafka or in the archive."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from broker.archive_index import ArchiveReader, segments_named, segments_open_between
 from broker.config import config, project_path
+from broker.db import transaction
 from broker.dead_letters import DeadLetter
 from broker.kafka import Cluster, Watermarks, stream_connection
 from broker.ranges.planning import Place
@@ -55,43 +56,56 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class _Broker:
+class Broker:
     """What a stream's Kafka holds now of some topics."""
 
     topic_ids: Mapping[str, str]
     watermarks: Mapping[Place, Watermarks]
 
 
-def locate(session: Session, letters: Sequence[DeadLetter]) -> dict[int, Stretch | str]:
+def ask_brokers(ids: Sequence[int]) -> dict[str, Broker]:
+    """Return what each stream's Kafka holds of the topics of dead letters.
+
+    Asked before the transaction that takes the letters: nothing waits for Kafka inside one.
+
+    Raises
+    ------
+    TransientError
+        If Kafka does not answer.
+    """
+    wanted = select(DeadLetter.stream, DeadLetter.topic, DeadLetter.source_partition).distinct()
+    places: defaultdict[str, set[Place]] = defaultdict(set)
+    with transaction() as session:
+        for stream, topic, partition in session.execute(wanted.where(DeadLetter.id.in_(ids))):
+            places[stream].add((topic, partition))
+    return {stream: _ask_broker(stream, found) for stream, found in places.items()}
+
+
+def _ask_broker(stream: str, places: Collection[Place]) -> Broker:
+    cluster = Cluster(stream_connection(stream))
+    topic_ids = cluster.topic_ids({topic for topic, _ in places})
+    known = [place for place in sorted(places) if place[0] in topic_ids]
+    return Broker(topic_ids, cluster.watermarks(known))
+
+
+def locate(
+    session: Session, letters: Sequence[DeadLetter], brokers: Mapping[str, Broker]
+) -> dict[int, Stretch | str]:
     """Return where each letter's packet is, or why it is nowhere, by the letter's id.
 
     Raises
     ------
     TransientError
-        If Kafka does not answer, or a segment lies on another machine.
+        If a segment lies on another machine.
     """
-    by_stream: defaultdict[str, list[DeadLetter]] = defaultdict(list)
-    for letter in letters:
-        by_stream[letter.stream].append(letter)
     reader = ArchiveReader(project_path(config().archive.path))
-    found: dict[int, Stretch | str] = {}
-    for stream, listed in by_stream.items():
-        broker = _ask_broker(stream, listed)
-        for letter in listed:
-            found[letter.id] = _locate(session, reader, broker, letter)
-    return found
-
-
-def _ask_broker(stream: str, letters: Sequence[DeadLetter]) -> _Broker:
-    cluster = Cluster(stream_connection(stream))
-    topic_ids = cluster.topic_ids({letter.topic for letter in letters})
-    places = {(letter.topic, letter.source_partition) for letter in letters}
-    known = [place for place in sorted(places) if place[0] in topic_ids]
-    return _Broker(topic_ids, cluster.watermarks(known))
+    return {
+        letter.id: _locate(session, reader, brokers[letter.stream], letter) for letter in letters
+    }
 
 
 def _locate(
-    session: Session, reader: ArchiveReader, broker: _Broker, letter: DeadLetter
+    session: Session, reader: ArchiveReader, broker: Broker, letter: DeadLetter
 ) -> Stretch | str:
     place = (letter.topic, letter.source_partition)
     first, last = letter.source_offset, letter.last_offset

@@ -231,13 +231,12 @@ class DeadLetterAdmin(MirrorAdmin):
         asked = rows.count() if not ids else None
         by = request.user.get_username()
         try:
-            with transaction() as session:
-                tried = try_again(session, ids, by)
-                _log(request, tried.taken, "Retried.")
+            tried = try_again(ids, by)
         except TransientError as error:
             text = f"Nothing was changed: {error}"
             self.message_user(request, text, messages.ERROR)
             return
+        _log(request, tried.taken, "Retried.")
         if tried.taken:
             text = f"{_letters(len(tried.taken))} sent again; the outcome shows here in a moment."
             self.message_user(request, text, messages.SUCCESS)

@@ -33,8 +33,7 @@ def retry(ids: Sequence[int], by: str, out: OutputWrapper) -> None:
     taken, refused = 0, dict[int, str]()
     for part in _parts(ids):
         try:
-            with transaction() as session:
-                tried = try_again(session, part, by)
+            tried = try_again(part, by)
         except TransientError as error:
             raise CommandError(f"after {taken} letters: {error}") from error
         taken += len(tried.taken)

@@ -1,6 +1,6 @@
 """Past nights and single packets worked once more, on real Postgres and Kafka."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from broker.config import config, project_path
 from broker.db import transaction
 from broker.kafka_types import Message
 from broker.ranges import replays
-from broker.ranges.replays import ReplayError, retry_letters
+from broker.ranges.replays import ReplayError
+from broker.ranges.whereabouts import ask_brokers
 from pipeline.alerts import ledger
 from pipeline.surveys import ztf
 from tests.database import run_sql
@@ -309,6 +310,13 @@ def letters(world: ReplayWorld) -> list:
     )
 
 
+def retry(ids: Sequence[int]) -> int:
+    """Ask for letters once more, as an operator does."""
+    brokers = ask_brokers(ids)
+    with transaction() as session:
+        return replays.retry_letters(session, ids, "an operator", brokers)
+
+
 @pytest.mark.parametrize("is_forgotten", [False, True])
 def test_a_letter_is_tried_again_after_its_cause_was_mended(
     buried: ReplayWorld, ends, is_forgotten: bool
@@ -319,9 +327,8 @@ def test_a_letter_is_tried_again_after_its_cause_was_mended(
         buried.forget()
     ids = [row.id for row in letters(buried)]
 
-    with transaction() as session:
-        assert retry_letters(session, ids[:3], "an operator") == 3
-        assert retry_letters(session, ids[:3], "an operator") == 0
+    assert retry(ids[:3]) == 3
+    assert retry(ids[:3]) == 0
     assert [row.state for row in letters(buried)] == ["retried"] * 3 + ["open"]
     buried.carry_on()
 
@@ -340,8 +347,7 @@ def test_a_letter_is_tried_again_after_its_cause_was_mended(
 def test_a_letter_that_fails_again_is_open_again(buried: ReplayWorld, monkeypatch):
     forbid(monkeypatch)
     ids = [row.id for row in letters(buried)]
-    with transaction() as session:
-        retry_letters(session, ids, "an operator")
+    retry(ids)
 
     buried.carry_on()
 
@@ -351,8 +357,8 @@ def test_a_letter_that_fails_again_is_open_again(buried: ReplayWorld, monkeypatc
 
 def test_letters_of_a_cancelled_replay_are_open_again(buried: ReplayWorld):
     ids = [row.id for row in letters(buried)]
+    retry(ids)
     with transaction() as session:
-        retry_letters(session, ids, "an operator")
         replays.cancel(session, 1, "an operator")
 
     assert [row.state for row in letters(buried)] == ["open"] * 4
@@ -368,11 +374,8 @@ def test_a_letter_whose_packet_is_nowhere_is_refused_and_none_is_taken(
         file.unlink()
     ids = [row.id for row in letters(buried)]
 
-    with (
-        transaction() as session,
-        pytest.raises(ReplayError, match="the archive does not have it") as refused,
-    ):
-        retry_letters(session, ids, "an operator")
+    with pytest.raises(ReplayError, match="the archive does not have it") as refused:
+        retry(ids)
 
     assert refused.value.refused.keys() == set(ids)
     assert [row.state for row in letters(buried)] == ["open"] * 4
@@ -394,8 +397,7 @@ def test_a_packet_that_killed_its_worker_is_tried_again_by_its_coordinates(
     )
     world.forget()
 
-    with transaction() as session:
-        retry_letters(session, [letters(world)[0].id], "an operator")
+    retry([letters(world)[0].id])
     world.carry_on()
 
     assert [row.state for row in letters(world)] == ["resolved"]
@@ -415,8 +417,7 @@ def test_a_message_that_was_too_large_is_sent_when_it_fits(world: ReplayWorld, e
     )
     assert counts() | {"dead_letters": 1, "published": PACKETS - 1} == counts()
 
-    with transaction() as session:
-        retry_letters(session, [letters(world)[0].id], "an operator")
+    retry([letters(world)[0].id])
     world.carry_on()
 
     assert [row.state for row in letters(world)] == ["resolved"]

@@ -73,7 +73,7 @@ def retries(monkeypatch):
     """Stand in for replays, which the tests of replays cover; tell what was asked for."""
     asked = []
 
-    def take(session, ids, by):
+    def take(session, ids, by, _brokers):
         refused = {key: "gone" for key in ids if key in take.gone}
         if refused:
             raise ReplayError("gone", refused)
@@ -86,6 +86,7 @@ def retries(monkeypatch):
     take.gone = set()
     take.asked = asked
     monkeypatch.setattr(second_tries, "retry_letters", take)
+    monkeypatch.setattr(second_tries, "ask_brokers", lambda _ids: {})
     return take
 
 
@@ -379,7 +380,7 @@ def test_nothing_changes_while_kafka_is_away(operator, session, source, monkeypa
     def away(*_):
         raise TransientError("Kafka does not answer")
 
-    monkeypatch.setattr(second_tries, "retry_letters", away)
+    monkeypatch.setattr(second_tries, "ask_brokers", away)
     letter = make_dead_letter(session, source)
 
     answer = act(operator, "retry", [letter.id])

@@ -37,7 +37,8 @@ def found(session):
 @pytest.fixture
 def asked(monkeypatch):
     ids = []
-    monkeypatch.setattr(second_tries, "retry_letters", lambda _s, more, _by: ids.extend(more))
+    monkeypatch.setattr(second_tries, "retry_letters", lambda _s, more, *_: ids.extend(more))
+    monkeypatch.setattr(second_tries, "ask_brokers", lambda _ids: {})
     return ids
 
 
@@ -118,12 +119,13 @@ def test_an_order_that_may_be_a_slip_is_refused(session, found, asked, words, wh
 def test_letters_that_cannot_be_had_are_named(found, monkeypatch, capsys):
     asked = []
 
-    def some_are_gone(_session, ids, _by):
+    def some_are_gone(_session, ids, _by, _brokers):
         if found["cut"].id in ids:
             raise ReplayError("gone", {found["cut"].id: "Kafka has forgotten it"})
         asked.extend(ids)
 
     monkeypatch.setattr(second_tries, "retry_letters", some_are_gone)
+    monkeypatch.setattr(second_tries, "ask_brokers", lambda _ids: {})
 
     call_command("dead_letters", "--retry", "--all")
 
@@ -137,7 +139,7 @@ def test_a_kafka_that_is_away_fails_the_command(found, monkeypatch):
     def away(*_):
         raise TransientError("Kafka does not answer")
 
-    monkeypatch.setattr(second_tries, "retry_letters", away)
+    monkeypatch.setattr(second_tries, "ask_brokers", away)
 
     with pytest.raises(CommandError, match="after 0 letters: Kafka does not answer"):
         call_command("dead_letters", "--retry", "--all")
