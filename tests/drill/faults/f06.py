@@ -1,13 +1,14 @@
 """F6: listeners of one stream join and leave in a loop; one is frozen past its session and wakes.
 
-Three slots share six partitions. While they come and go, no two live ranges may ever share an
+Three slots share six partitions. A slot that is back within its session keeps its partitions, so
+every other time it stays away for longer, and the others take them: two rebalances a time. While they come and go, no two live ranges may ever share an
 offset; Postgres is asked ten times a second. No message comes twice: a listener publishes nothing,
 and what it leaves unfinished is adopted, not cut again.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -23,6 +24,8 @@ SLOTS = ("listen-ztf", "listen-ztf-1", "listen-ztf-2")
 ROUNDS = 10
 SHORT_ROUNDS = 3
 PAUSE_S = 1.0
+AWAY_S = 8.0
+"""Longer than the session of the drill's listeners (6 s)."""
 FROZEN_S = 15.0
 LOOK_S = 0.1
 TOOK = "listener.took"
@@ -45,32 +48,46 @@ def run(stage: Stage) -> None:
 
 def _join_and_leave(stage: Stage) -> None:
     _widen(stage)
-    with stage.case("join and leave in a loop") as case, _watched(stage), case.fault():
-        for _ in range(SHORT_ROUNDS if stage.is_short else ROUNDS):
-            slot = stage.crew.draw.choice(SLOTS)
-            if stage.crew.draw.random() < 0.5:
-                stage.crew.kill(slot)
-            else:
-                stage.crew.stop(slot)
-                time.sleep(PAUSE_S)
-                stage.crew.want(slot, crews.listener("ztf", SLOTS.index(slot)))
-            time.sleep(PAUSE_S)
+    with stage.case("join and leave in a loop") as case, _watched(stage):
+        moved = 0
+        with case.fault():
+            for turn in range(SHORT_ROUNDS if stage.is_short else ROUNDS):
+                slot = stage.crew.draw.choice(SLOTS)
+                if turn % 2:
+                    stage.crew.kill(slot)
+                    time.sleep(PAUSE_S)
+                else:
+                    moved += _stay_away(stage, slot)
+        case.outcome.note = f"{moved} partitions changed hands while a slot was away"
+        assert moved > 0, "nobody took the partitions of a slot that was away"
+
+
+def _stay_away(stage: Stage, slot: str) -> int:
+    """Let a slot leave past its session and come back; return how many partitions others took."""
+    others = [other for other in SLOTS if other != slot]
+    before = _taken(stage, others)
+    stage.crew.stop(slot)
+    time.sleep(AWAY_S)
+    moved = _taken(stage, others) - before
+    stage.crew.want(slot, crews.listener("ztf", SLOTS.index(slot)))
+    time.sleep(PAUSE_S)
+    return moved
 
 
 def _freeze(stage: Stage) -> None:
     _widen(stage)
     with stage.case("one frozen for 15 s, then woken") as case, _watched(stage):
-        taken = _taken(stage)
+        taken = _taken(stage, SLOTS[1:])
         with case.fault():
             stage.crew.freeze(SLOTS[0])
             time.sleep(FROZEN_S)
             stage.crew.thaw(SLOTS[0])
-        assert _taken(stage) > taken, "nobody took the frozen slot's partitions"
+        assert _taken(stage, SLOTS[1:]) > taken, "nobody took the frozen slot's partitions"
 
 
-def _taken(stage: Stage) -> int:
-    """Return how many partitions the other slots have ever taken."""
-    return sum(stage.crew.log(slot).count(TOOK) for slot in SLOTS[1:])
+def _taken(stage: Stage, slots: Iterable[str]) -> int:
+    """Return how many partitions these slots have ever taken."""
+    return sum(stage.crew.log(slot).count(TOOK) for slot in slots)
 
 
 def _widen(stage: Stage) -> None:
