@@ -3,7 +3,7 @@
 import mmap
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -104,10 +104,13 @@ class Books:
         Whose database and topics.
     topics : mapping
         Input topic of each stream.
+    owns : callable
+        Whether a candid may be of an alert of ours: the output topics are shared.
     """
 
     system: System
     topics: Mapping[str, str]
+    owns: Callable[[int], bool]
     _came: dict[Coordinate, Published] = field(default_factory=dict)
     _read_up_to: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -161,12 +164,17 @@ class Books:
         return found
 
     def published(self) -> list[Published]:
-        """Return every message that came on the output topics since the stage began."""
+        """Return every message of ours that came on the output topics since the stage began."""
         ends = systems.ends(OUTPUTS)
         for message in systems.consume(OUTPUTS, self._read_up_to):
             self._came[message.topic, message.partition, message.offset] = message
         self._read_up_to = ends
-        return list(self._came.values())
+        ours = {candid for _, candid, _ in self.decided()}  # spoiled packets change their candid
+        return [
+            message
+            for message in self._came.values()
+            if message.headers["candid"] in ours or self.owns(int(message.headers["candid"]))
+        ]
 
     def decided(self) -> Counter[Sending]:
         """Return the messages that the stored decisions ask for."""

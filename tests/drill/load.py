@@ -117,7 +117,7 @@ class Load:
 
     def __init__(self, topics: Mapping[str, str], first: int = 0) -> None:
         self._topics = topics
-        self._number = first
+        self._first = self._number = first
         self._lock = threading.Lock()
         self._sent: dict[Coordinate, Sent] = {}
         self._errors: list[str] = []
@@ -138,6 +138,13 @@ class Load:
         """Return everything that Kafka has acknowledged so far."""
         with self._lock:
             return dict(self._sent)
+
+    def owns(self, candid: int) -> bool:
+        """Return whether an alert may be of ours; others may use the same servers."""
+        return any(
+            0 <= candid - base - self._first < PER_STAGE
+            for base in (FIRST_CANDID, FIRST_DIA_SOURCE)
+        )
 
     def start(self, rate_per_s: float, make: Callable[[int], Parcel] = good) -> None:
         """Send at a steady rate until ``stop``; a late answer slows nothing down."""

@@ -1,5 +1,6 @@
 """The world of a fault: a database, topics and processes of its own, and the cases played on it."""
 
+import os
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
@@ -227,10 +228,11 @@ class Stage:
             redis.flushdb()
         self.system.environment = ChainMap(self.settings, dict(self.system.environment))
         topics = {stream: make_input_topic(self.system, stream) for stream in STREAMS}
-        first = (100 * self._number + self._builds) * loads.PER_STAGE
-        self.load = Load(topics, first)
+        # The process id keeps runs apart that share a broker.
+        world = 10_000 * os.getpid() + 100 * self._number + self._builds
+        self.load = Load(topics, world * loads.PER_STAGE)
         self._held.callback(self.load.abandon)
-        self.books = Books(self.system, topics)
+        self.books = Books(self.system, topics, self.load.owns)
         self.crew = Crew(self.system, SEED, self.patience)
         self.crew.open()
         self._held.callback(self.crew.close)
