@@ -85,14 +85,17 @@ def marks(stored: Sequence[Row]) -> list[str]:
     )
 
 
-def acknowledged(sent: Sequence[Expected], stored: Sequence[Row]) -> list[str]:
-    """What Kafka acknowledged per topic is what the oracle counts."""
+def marked_as_acknowledged(sent: Sequence[Expected], stored: Sequence[Row]) -> list[str]:
+    """What is marked as acknowledged per topic is what the oracle counts.
+
+    The marks are the system's own word; ``consumed`` asks Kafka.
+    """
     found = Counter(
         topic
         for row in stored
         for topic in _topics(row._replace(outputs=row.outputs & ~row.pending))
     )
-    return _compared("acknowledged", found, _wanted(sent))
+    return _compared("marked as acknowledged", found, _wanted(sent))
 
 
 def consumed(sent: Sequence[Expected], seen: Sequence[Seen]) -> list[str]:

@@ -127,7 +127,7 @@ def problems(
         *books.accounts(read_account(system), len(expected)),
         *books.rows(expected, stored),
         *books.marks(stored),
-        *books.acknowledged(expected, stored),
+        *books.marked_as_acknowledged(expected, stored),
         *books.consumed(expected, messages.seen),
         *books.archive(stored, files.read, lambda candid: _packet(spools, *place[candid]), one_in),
         *_content_problems(chosen, place, loaded, messages),

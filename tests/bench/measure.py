@@ -92,6 +92,9 @@ class Cpu:
         The worker's children: main threads, librdkafka's threads, and all of them together.
     bell : float
         The listeners' thread that writes to Redis.
+    children : frozenset of int
+        The worker's children; in a difference, those that came or went meanwhile. What one took
+        that went is known of the whole tree alone, so the ``child`` figures are then too small.
     """
 
     parts: dict[str, float]
@@ -99,6 +102,7 @@ class Cpu:
     child_clients: float
     child_all: float
     bell: float
+    children: frozenset[int] = frozenset()
 
     def since(self, before: "Cpu") -> "Cpu":
         return Cpu(
@@ -107,6 +111,7 @@ class Cpu:
             self.child_clients - before.child_clients,
             self.child_all - before.child_all,
             self.bell - before.bell,
+            self.children ^ before.children,
         )
 
     @property
@@ -133,6 +138,7 @@ def cpu(system: System) -> Cpu:
             for kind, spent in _threads(system.child(part))
             if kind == "other"
         ),
+        frozenset(children),
     )
 
 

@@ -1,5 +1,6 @@
 """How much one run of the benchmark does."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class Load:
     def total(self) -> int:
         return self.flow + self.naive
 
+    @property
+    def naive_warm(self) -> int:
+        """Of the naive's alerts, those that are not timed."""
+        return self.naive // 10
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -42,6 +48,8 @@ class Profile:
         Timed segments of each survey.
     d_s : float
         Length of one measurement of D [s].
+    still_s : float
+        How long the system is watched when nothing comes [s].
     idle_rate_hz : float
         Mean rate of the Poisson stream that the idle latency is measured at.
     open_loop_s : float
@@ -56,6 +64,8 @@ class Profile:
         One alert in so many is compared in full.
     is_spoilt_after : bool
         Whether the run, once balanced, is spoilt to see that its books notice.
+    is_judged : bool
+        Whether it is large enough to judge the goals, and the sum of the CPU table.
     """
 
     name: str
@@ -63,6 +73,7 @@ class Profile:
     lsst: Load
     segments: int
     d_s: float
+    still_s: float
     idle_rate_hz: float
     open_loop_s: float
     catalog_a_rows: int
@@ -71,6 +82,7 @@ class Profile:
     free_bytes: int
     one_in: int = 100
     is_spoilt_after: bool = False
+    is_judged: bool = True
 
 
 PROFILES = {
@@ -80,6 +92,7 @@ PROFILES = {
         lsst=Load(warm=60, timed=150, idle=10, open_loop=30, singles=20, naive=20),
         segments=5,
         d_s=0.2,
+        still_s=3.0,
         idle_rate_hz=10.0,
         open_loop_s=3.0,
         catalog_a_rows=30_000,
@@ -88,13 +101,15 @@ PROFILES = {
         free_bytes=6 * 10**9,
         one_in=5,
         is_spoilt_after=True,
+        is_judged=False,
     ),
     "default": Profile(
         "default",
         ztf=Load(warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500),
-        lsst=Load(warm=500, timed=5000, idle=100, open_loop=1500, singles=500, naive=500),
+        lsst=Load(warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500),
         segments=5,
         d_s=1.5,
+        still_s=20.0,
         idle_rate_hz=1.0,
         open_loop_s=30.0,
         catalog_a_rows=5_000_000,
@@ -105,9 +120,10 @@ PROFILES = {
     "full": Profile(
         "full",
         ztf=Load(warm=1000, timed=40_000, idle=600, open_loop=12_000, singles=2000, naive=1000),
-        lsst=Load(warm=500, timed=10_000, idle=300, open_loop=3000, singles=1000, naive=500),
+        lsst=Load(warm=500, timed=10_000, idle=400, open_loop=3000, singles=1000, naive=500),
         segments=10,
         d_s=2.0,
+        still_s=20.0,
         idle_rate_hz=1.0,
         open_loop_s=60.0,
         catalog_a_rows=5_000_000,
@@ -116,6 +132,26 @@ PROFILES = {
         free_bytes=40 * 10**9,
     ),
 }
+
+
+NEVER_MEASURED = (
+    "LSST packets of 139 kB",
+    "gravitational-wave notice to Slack",
+    "curves over catalog rows and over stored history",
+    "a clustered sky (the catalogs are uniform)",
+)
+RANGE_LENGTHS = (1, 20, 100)
+"""The curve asks for these beside the default."""
+
+
+def not_measured(profile: Profile, chosen: Collection[str]) -> list[str]:
+    """Return what of the benchmark's definition a run leaves out."""
+    left = [str(longest) for longest in RANGE_LENGTHS if longest not in profile.curve]
+    return [
+        *(f"the {name.upper()} run" for name in ("ztf", "lsst") if name not in chosen),
+        *NEVER_MEASURED,
+        *([f"ranges of {' and of '.join(left)}"] if left else []),
+    ]
 
 
 def home_path() -> Path:

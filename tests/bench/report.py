@@ -15,6 +15,12 @@ def text(found: Figures) -> str:
     return "\n".join(_lines(found)) + "\n"
 
 
+def failures(found: Figures) -> list[str]:
+    """Return why the run fails: books that do not balance, or that do not notice a fault."""
+    blind = [name for name, said in found.get("spoilt", {}).items() if not said]
+    return [*found["problems"], *(f"the books do not notice {name}" for name in blind)]
+
+
 def markdown(found: Figures) -> str:
     """Return the report as a page of the documentation."""
     return (
@@ -30,6 +36,7 @@ def _lines(found: Figures) -> Iterator[str]:
         "off: machine-learned scores (not built), TLS (SASL over loopback), the web process; all"
         " else as in production, the servers' CPU counts"
     )
+    yield f"not measured: {'; '.join(found['not_measured'])}"
     yield (
         f"{found['profile']} form, {found['date']}, commit {machine['commit']}, took"
         f" {found['took_s']} s"
@@ -65,14 +72,28 @@ def _lines(found: Figures) -> Iterator[str]:
     yield ""
     yield from _memory(found)
     yield ""
-    problems = found["problems"]
-    if problems:
-        yield f"FAILED: the books do not balance ({len(problems)})"
-        yield from (f"  {problem}" for problem in problems)
-    else:
+    yield from _goals(found["goals"])
+    yield ""
+    if not found["problems"]:
         yield "books: balanced"
     for name, said in found.get("spoilt", {}).items():
         yield f"books after {name}: {'; '.join(said) or 'NOTICED NOTHING'}"
+    if wrong := failures(found):
+        yield f"FAILED: the books do not hold ({len(wrong)})"
+        yield from (f"  {problem}" for problem in wrong)
+
+
+def _goals(found: Figures) -> Iterator[str]:
+    if not found["judged"]:
+        yield f"goals of the first step: none is judged, {found['none_because']}"
+        return
+    yield "goals of the first step (ZTF)"
+    for one in found["judged"]:
+        if one["is_met"] is None:
+            yield f"  {one['goal']}: not judged, no sound figure"
+        else:
+            said = "met" if one["is_met"] else "not met"
+            yield f"  {one['goal']}: {one['measured']:.4g} {one['unit']}, {said}"
 
 
 def _survey(survey: str, f: Figures) -> Iterator[str]:
@@ -90,7 +111,11 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
             f" {micro['highest']:.2f}); {micro['ours_us']:.0f} µs against {micro['theirs_us']:.0f}"
         )
     yield f"{'Celery share of all CPU':<{WIDTH}} {100 * f['celery_share']:.1f} %"
-    yield f"{'Redis bytes per alert':<{WIDTH}} {f['redis_bytes_per_alert']:.0f}"
+    yield (
+        f"{'Redis bytes per alert':<{WIDTH}} {f['redis_bytes_per_alert']:.1f} of all that came in,"
+        f" which the goal counts; polling and beat alone would bring"
+        f" {f['redis_idle_bytes_per_alert']:.1f} in that time"
+    )
     for kind, one in f["latency"].items():
         yield f"{'latency, ' + kind:<{WIDTH}} {_latency(one)}"
     naive = f["naive"]
@@ -100,13 +125,18 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
         f" ({naive['alerts']} alerts, {'the same' if naive['is_same'] else 'OTHER'} rows and"
         " messages)"
     )
-    yield f"{'flow / naive':<{WIDTH}} {naive['flow_is_faster']:.1f} ×"
+    yield (
+        f"{'flow / naive, the same packets':<{WIDTH}} {naive['flow_is_faster']:.1f} ×; the flow"
+        f" {naive['flow_rate_hz']:.0f} alerts/s"
+    )
     for longest, one in f["alerts_per_task"].items():
         yield (
             f"{'ranges of ' + longest:<{WIDTH}} {one['rate_hz']:.0f} alerts/s ="
             f" {one['of_default']:.2f} of the default, {one['cpu_ms']:.1f} CPU-ms, Celery"
             f" {100 * one['celery_share']:.0f} %, {one['redis_bytes_per_alert']:.0f} Redis bytes"
+            + (" (a child was replaced: Celery's figure is wrong)" * one["is_child_replaced"])
         )
+    yield from _replaced(f)
     yield "CPU-ms per alert by stage (in brackets: wall ms of the step)"
     for name, spent in f["cpu_ms"].items():
         wall = f["wall_ms"].get(name.removeprefix("worker: "))
@@ -114,6 +144,15 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
     other = f["cpu_ms_other"]
     yield f"  {'other':<34} {other:7.3f}  = {100 * other / f['cpu_ms_total']:.1f} % of the total"
     yield f"  {'total':<34} {f['cpu_ms_total']:7.3f}"
+
+
+def _replaced(f: Figures) -> Iterator[str]:
+    """Say where the pool replaced a child: what that one took is missing among the children's."""
+    numbers = ", ".join(str(number) for number in f["replaced_in"])
+    if len(f["replaced_in"]) == len(f["rate_hz"]):
+        yield "a child was replaced in every segment: Celery's share and lines are wrong"
+    elif numbers:
+        yield f"a child was replaced in segment {numbers}: left out of Celery's share and the table"
 
 
 def _latency(one: Figures) -> str:

@@ -18,6 +18,7 @@ from tests.bench import (
     baseline,
     evidence,
     flow,
+    goals,
     history,
     latency,
     measure,
@@ -32,13 +33,12 @@ from tests.bench.flow import Segment, WorkerLog
 from tests.bench.latency import Stream
 from tests.bench.measure import Calibration
 from tests.bench.packets import Spool
-from tests.bench.profiles import Load, Profile, home_path
+from tests.bench.profiles import Load, Profile, home_path, not_measured
 from tests.bench.servers import System
-from tests.bench.stages import stages
+from tests.bench.stages import gap_problems, stages, steady
 from tests.bench.world import Sky, Surroundings
 
 SURVEYS = ("ztf", "lsst")
-IDLE_S = 3.0
 MICRO_PACKETS = 100
 ONE_BY_ONE_WINDOW = "200"
 """At a range of 1 the listener cuts at most a window per tick."""
@@ -65,6 +65,8 @@ class SurveyRun:
     streams: dict[str, Stream] = field(default_factory=dict)
     curve: dict[int, Segment] = field(default_factory=dict)
     naive: baseline.Result | None = None
+    beside_naive: Segment | None = None
+    """The flow's way of the packets that the baseline is timed with."""
     in_turn: list[int] = field(default_factory=list)
     also_sent: Sequence[int] = ()
 
@@ -103,6 +105,8 @@ class Run:
     calibration: Calibration = field(default_factory=Calibration)
     surveys: dict[str, SurveyRun] = field(default_factory=dict)
     idle_share: dict[str, float] = field(default_factory=dict)
+    idle_redis_hz: float = 0.0
+    """Bytes per second that come into Redis when no alert does."""
     peak_memory: dict[str, int] = field(default_factory=dict)
     redis_peak: int = 0
 
@@ -156,9 +160,12 @@ def prepare(profile: Profile) -> Prepared:
 
 def _idle(run: Run) -> None:
     """See what the system takes when nothing comes."""
+    redis_before = run.system.redis()["total_net_input_bytes"]
     before, began = measure.cpu(run.system), time.monotonic()
-    time.sleep(IDLE_S)
+    time.sleep(run.profile.still_s)
     spent, took_s = measure.cpu(run.system).since(before), time.monotonic() - began
+    came = run.system.redis()["total_net_input_bytes"] - redis_before
+    run.idle_redis_hz = came / took_s
     run.idle_share = {name: used / took_s for name, used in spent.parts.items()}
 
 
@@ -220,8 +227,10 @@ def _send_naives(run: Run) -> None:
     """Carry the baseline's packets through the flow too, ZTF's first as in the baseline."""
     for one in run.surveys.values():
         first, last = one.load.flow, one.load.total
+        timed = first + one.load.naive_warm
         one.also_sent = range(first, last)
-        flow.segment(run.system, one.spool, first, last, run.log)
+        flow.segment(run.system, one.spool, first, timed, run.log)
+        one.beside_naive = flow.segment(run.system, one.spool, timed, last, run.log)
 
 
 def _naive(run: Run) -> None:
@@ -229,8 +238,9 @@ def _naive(run: Run) -> None:
     time.sleep(flow.SETTLE_S)
     run.system.stop_processes()
     for one in run.surveys.values():
-        warm = one.load.naive // 10
-        one.naive = baseline.run(run.system, one.spool, one.load.flow, one.load.total, warm)
+        one.naive = baseline.run(
+            run.system, one.spool, one.load.flow, one.load.total, one.load.naive_warm
+        )
         print(f"{one.spool.survey}: naive baseline {one.naive.rate_hz:.0f} alerts/s")
     baseline.drop_database()
 
@@ -242,9 +252,14 @@ def _figures(run: Run, began: datetime) -> dict[str, Any]:
     for name, one in run.surveys.items():
         assert one.naive is not None
         problems += [f"{name}: naive: {text}" for text in one.naive.differences[:5]]
+        if run.profile.is_judged:
+            found = stages(steady(one.segments))
+            problems += [f"{name}: {text}" for text in gap_problems(found)]
+    surveys = {name: _survey_figures(run, one, messages) for name, one in run.surveys.items()}
     figures = {
         "date": f"{began:%Y-%m-%d %H:%M} UTC",
         "profile": run.profile.name,
+        "not_measured": not_measured(run.profile, run.surveys),
         "took_s": round((datetime.now(UTC) - began).total_seconds()),
         "machine": measure.machine(run.system),
         "calibration": run.calibration.summary(),
@@ -252,7 +267,9 @@ def _figures(run: Run, began: datetime) -> dict[str, Any]:
         "idle_share_of_a_core": run.idle_share,
         "peak_memory_bytes": run.peak_memory,
         "redis_peak_bytes": run.redis_peak,
-        "surveys": {name: _survey_figures(run, one, messages) for name, one in run.surveys.items()},
+        "idle_redis_bytes_per_s": run.idle_redis_hz,
+        "surveys": surveys,
+        "goals": goals.verdict(surveys, is_judged=run.profile.is_judged),
         "problems": problems,
     }
     if run.profile.is_spoilt_after:
@@ -265,12 +282,13 @@ def _figures(run: Run, began: datetime) -> dict[str, Any]:
 
 
 def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, Any]:
-    found, spool = stages(one.segments), one.spool
+    found, spool = stages(steady(one.segments)), one.spool
     alerts = sum(segment.alerts for segment in one.segments)
     first = one.load.warm
     sample = list(spool.values(first, first + min(MICRO_PACKETS, one.load.timed)))
-    naive = one.naive
+    naive, beside = one.naive, one.beside_naive
     assert naive is not None
+    assert beside is not None
     return {
         "packets": spool.origin,
         "packet_bytes_median": int(np.median(spool.lengths)),
@@ -280,13 +298,18 @@ def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, A
         "d_hz": one.d_hz,
         "rate_hz": [segment.rate_hz for segment in one.segments],
         "x_d": one.ratios,
+        "x_d_median": statistics.median(one.ratios),
         "micro": micro.ratios(spool.survey, sample),
+        "replaced_in": [at for at, s in enumerate(one.segments, 1) if s.cpu.children],
         "cpu_ms": found.lines,
         "cpu_ms_total": found.total,
         "cpu_ms_other": found.unexplained,
         "wall_ms": _wall_ms(one.segments),
         "celery_share": found.celery_share,
         "redis_bytes_per_alert": sum(segment.redis_bytes for segment in one.segments) / alerts,
+        "redis_idle_bytes_per_alert": run.idle_redis_hz
+        * sum(segment.seconds for segment in one.segments)
+        / alerts,
         "latency": {
             kind: {
                 "rate_hz": stream.rate_hz,
@@ -305,6 +328,7 @@ def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, A
                 "of_default": segment.rate_hz / one.rate_hz,
                 "cpu_ms": stages([segment]).total,
                 "celery_share": stages([segment]).celery_share,
+                "is_child_replaced": bool(segment.cpu.children),
                 "redis_bytes_per_alert": segment.redis_bytes / segment.alerts,
             }
             for longest, segment in one.curve.items()
@@ -314,7 +338,8 @@ def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, A
             "rate_hz": naive.rate_hz,
             "cpu_ms": 1e3 * naive.cpu_s / naive.alerts,
             "redis_bytes_per_alert": naive.redis_bytes / naive.alerts,
-            "flow_is_faster": one.rate_hz / naive.rate_hz,
+            "flow_rate_hz": beside.rate_hz,
+            "flow_is_faster": beside.rate_hz / naive.rate_hz,
             "is_same": not naive.differences,
         },
     }

@@ -52,8 +52,8 @@ def differences(
     return wrong
 
 
-def message_differences(ours: Mapping[Any, bytes], naive: Mapping[Any, bytes]) -> list[str]:
-    """Return where messages differ; the keys are alert and topic."""
+def message_differences(ours: Mapping[int, bytes], naive: Mapping[int, bytes]) -> list[str]:
+    """Return where the messages of class topics differ; the keys are the alerts."""
     wrong = [f"{key} was published by one alone" for key in sorted(set(ours) ^ set(naive))]
     for key in sorted(set(ours) & set(naive)):
         pair = [next(fastavro.reader(io.BytesIO(value))) for value in (ours[key], naive[key])]

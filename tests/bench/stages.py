@@ -10,6 +10,8 @@ STEPS = (
     "read", "decode", "archive", "catalogs", "merge", "store", "pending", "encode", "produce", "mark",
 )  # fmt: skip
 SERVERS = ("postgres", "kafka", "redis")
+LARGEST_GAP = 0.05
+"""Of the total, that no line need explain."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,25 @@ class Stages:
     total: float
     unexplained: float
     celery_share: float
+
+    @property
+    def gap(self) -> float:
+        """Part of the total that is in no line, and that lines below nothing hide."""
+        below = sum(-spent for spent in self.lines.values() if spent < 0)
+        return (abs(self.unexplained) + below) / self.total
+
+
+def steady(segments: Sequence[Segment]) -> list[Segment]:
+    """Return the segments in which the pool replaced no child, or all when there is none such."""
+    return [one for one in segments if not one.cpu.children] or list(segments)
+
+
+def gap_problems(found: Stages) -> list[str]:
+    """The lines sum to the total."""
+    if found.gap <= LARGEST_GAP:
+        return []
+    most = f"{100 * LARGEST_GAP:.0f} % may be"
+    return [f"{100 * found.gap:.1f} % of the CPU time is in no line of its table, {most}"]
 
 
 def stages(segments: Sequence[Segment]) -> Stages:

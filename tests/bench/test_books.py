@@ -67,7 +67,7 @@ def archive_problems(rows, read=read_file):
 def test_a_run_that_did_everything_balances():
     assert books.rows(EXPECTED, good_rows()) == []
     assert books.marks(good_rows()) == []
-    assert books.acknowledged(EXPECTED, good_rows()) == []
+    assert books.marked_as_acknowledged(EXPECTED, good_rows()) == []
     assert books.consumed(EXPECTED, good_messages()) == []
     assert books.accounts(account(), 3) == []
     assert archive_problems(good_rows()) == []
@@ -75,9 +75,9 @@ def test_a_run_that_did_everything_balances():
 
 def test_a_dropped_packet_is_seen():
     assert "12" in books.rows(EXPECTED, [row for row in good_rows() if row.candid != 12])[0]
-    assert books.acknowledged(EXPECTED, [row for row in good_rows() if row.candid != 12]) == [
-        f"acknowledged on {STELLAR}: 0, the oracle counts 1"
-    ]
+    assert books.marked_as_acknowledged(
+        EXPECTED, [row for row in good_rows() if row.candid != 12]
+    ) == [f"marked as acknowledged on {STELLAR}: 0, the oracle counts 1"]
 
 
 def test_a_packet_that_never_reached_kafka_is_seen():
@@ -145,8 +145,8 @@ def test_a_message_that_waits_is_seen():
     rows = [good_rows()[0]._replace(pending=2, is_marked=False), *good_rows()[1:]]
 
     assert len(books.marks(rows)) == 2
-    assert books.acknowledged(EXPECTED, rows) == [
-        "acknowledged on babamul.none: 0, the oracle counts 1"
+    assert books.marked_as_acknowledged(EXPECTED, rows) == [
+        "marked as acknowledged on babamul.none: 0, the oracle counts 1"
     ]
 
 

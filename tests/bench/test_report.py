@@ -1,12 +1,14 @@
 """CPU by stage: the lines are disjoint and sum to the total."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from tests.bench import report
 from tests.bench.flow import Segment, Work
 from tests.bench.measure import Cpu
-from tests.bench.stages import stages
+from tests.bench.stages import gap_problems, stages, steady
 
 
 def segment():
@@ -42,3 +44,51 @@ def test_celerys_share_is_everything_around_the_tasks():
     share = stages([segment()]).celery_share
 
     assert share == pytest.approx((0.2 + 0.4 + 0.1 + 0.1 + 0.05) / 7.25)
+
+
+def test_a_table_that_explains_all_but_a_twentieth_has_no_problem():
+    assert gap_problems(stages([segment()])) == []
+
+
+def test_a_table_that_leaves_more_unexplained_has_one():
+    one = segment()
+    threads_unseen = replace(one, cpu=replace(one.cpu, child_clients=0.2))
+
+    (problem,) = gap_problems(stages([threads_unseen]))
+
+    assert problem.startswith("5.5 % of the CPU time")
+
+
+def test_lines_below_nothing_do_not_hide_what_is_missing():
+    one = segment()
+    child_gone = replace(one, work=replace(one.work, body_cpu_ms=4600.0))
+
+    assert stages([child_gone]).lines["worker: Celery in the children"] < 0
+    assert "9.7 %" in gap_problems(stages([child_gone]))[0]
+
+
+def cpu(*children):
+    return Cpu({"worker": 1.0}, 1.0, 0.0, 1.0, 0.0, frozenset(children))
+
+
+def test_children_that_came_or_went_are_seen():
+    assert cpu(1, 2).since(cpu(1, 2)).children == frozenset()
+    assert cpu(1, 3).since(cpu(1, 2)).children == {2, 3}
+    assert cpu(1).since(cpu(1, 2)).children == {2}
+
+
+def test_segments_in_which_a_child_was_replaced_are_left_out_of_the_table():
+    calm = segment()
+    disturbed = replace(calm, cpu=replace(calm.cpu, children=frozenset({2, 3})))
+
+    assert steady([disturbed, calm]) == [calm]
+    assert steady([disturbed]) == [disturbed]
+
+
+def test_the_report_says_where_a_child_was_replaced():
+    def said(*numbers):
+        return list(report._replaced({"replaced_in": list(numbers), "rate_hz": [1.0, 2.0]}))
+
+    assert said() == []
+    assert "segment 2" in said(2)[0]
+    assert "wrong" in said(1, 2)[0]

@@ -1,0 +1,88 @@
+"""The goals of the first step, judged on the ZTF run; a figure that misses one stays as it is."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+Figures = Mapping[str, Any]
+SURVEY = "ztf"
+"""LSST packets without history decode so fast that D says little of the flow's work on them."""
+
+
+class Goal(NamedTuple):
+    """One goal: what is measured, its limit, and where the figure stands.
+
+    Attributes
+    ----------
+    is_met : callable
+        From the measured value and the limit.
+    measured : callable
+        From the survey's figures, in ``unit``; none when the run has no such figure.
+    """
+
+    name: str
+    limit: float
+    unit: str
+    sign: str
+    is_met: Callable[[float, float], bool]
+    measured: Callable[[Figures], float | None]
+
+
+def _at_least(value: float, limit: float) -> bool:
+    return value >= limit
+
+
+def _at_most(value: float, limit: float) -> bool:
+    return value <= limit
+
+
+def _celery_percent(figures: Figures) -> float | None:
+    """Return Celery's share, unless the pool replaced a child in every segment."""
+    share = figures["celery_share"]
+    return None if len(figures["replaced_in"]) == len(figures["rate_hz"]) else 100 * share
+
+
+GOALS = (
+    Goal("full flow, median", 1, "× D", "≥", _at_least, lambda f: f["x_d_median"]),
+    Goal(
+        "latency p50 at 1 alert/s", 100, "ms", "≤", _at_most,
+        lambda f: f["latency"]["idle"].get("p50_ms"),
+    ),
+    Goal("Celery's share of all CPU at full rate", 5, "%", "≤", _at_most, _celery_percent),
+    Goal(
+        "Redis, all that comes in at full rate", 100, "bytes per alert", "≤", _at_most,
+        lambda f: f["redis_bytes_per_alert"],
+    ),
+)  # fmt: skip
+
+
+def verdict(surveys: Mapping[str, Figures], *, is_judged: bool) -> dict[str, Any]:
+    """Judge each goal.
+
+    Parameters
+    ----------
+    surveys : mapping
+        Figures of each survey that was measured.
+    is_judged : bool
+        Whether the form is large enough.
+
+    Returns
+    -------
+    dict
+        ``judged``: one entry per goal, ``is_met`` none where nothing was measured;
+        ``none_because``: why there is no entry.
+    """
+    if not is_judged:
+        return {"judged": [], "none_because": "this form is too small for them"}
+    if SURVEY not in surveys:
+        return {"judged": [], "none_because": "they are for the ZTF run"}
+    return {"judged": [_judged(goal, surveys[SURVEY]) for goal in GOALS], "none_because": ""}
+
+
+def _judged(goal: Goal, figures: Figures) -> dict[str, Any]:
+    value = goal.measured(figures)
+    return {
+        "goal": f"{goal.name} {goal.sign} {goal.limit:g} {goal.unit}",
+        "measured": value,
+        "unit": goal.unit,
+        "is_met": None if value is None else goal.is_met(value, goal.limit),
+    }
