@@ -48,6 +48,15 @@ _SLICES = """
     SELECT g.path, a.archive_start, a.archive_length, a.archive_crc32
     FROM alerts AS a LEFT JOIN archive_segments AS g ON g.id = a.archive_segment_id
 """
+_OBJECTS = """
+    SELECT array_agg(a.candid), o.alert_count, count(*), count(DISTINCT a.jd_utc),
+        coalesce(max(c.n), 0), min(a.jd_utc) = min(o.first_jd_utc),
+        max(a.jd_utc) = max(o.last_jd_utc)
+    FROM objects AS o JOIN alerts AS a ON a.object_id = o.id
+        LEFT JOIN light_curves AS c ON c.object_id = o.id AND c.series = 0
+    GROUP BY o.id
+"""
+"""What cannot be written twice without harm: an object's counts and times, its detections."""
 _DECIDED = "SELECT survey, candid::text, output_topic, outputs FROM alerts"
 _OPEN = """
     SELECT (SELECT count(*) FROM alerts WHERE pending <> 0),
@@ -73,6 +82,18 @@ class Letter(NamedTuple):
     reason: str
     state: str
     at_s: float
+
+
+class Seen(NamedTuple):
+    """An object as it was counted while its alerts came."""
+
+    candids: list[int]
+    alert_count: int
+    alerts: int
+    times: int
+    points: int
+    is_first_right: bool
+    is_last_right: bool
 
 
 @dataclass(frozen=True)
@@ -185,6 +206,10 @@ class Books:
             if outputs & bit
         )
 
+    def objects(self) -> list[Seen]:
+        """Return every object that has alerts."""
+        return [Seen(*row) for row in self.system.sql(_OBJECTS)]
+
     def unharmed(self) -> set[Sending]:
         """Return the messages of alerts whose range no worker gave back or was lost over."""
         return {
@@ -252,6 +277,26 @@ def _is_right(accounts: Accounts, at: Coordinate, packet: Sent) -> bool:
     if living is None or living.candid != packet.candid:
         return False
     return living.crc32 in {None, packet.crc32} and (letter is None or letter.state == "resolved")
+
+
+def effect_mistakes(
+    objects: Iterable[Seen], sent: Mapping[Coordinate, Sent], *, are_all_stored: bool
+) -> list[str]:
+    """Return what was counted twice or not at all on objects whose packets were all good.
+
+    Each good packet brings one detection. Where packets were buried, their points may have been
+    merged before: a light curve then has at least the points of the alerts.
+    """
+    good = {packet.candid for packet in sent.values()}
+    found = []
+    for one in objects:
+        if one.alert_count != one.alerts or not (one.is_first_right and one.is_last_right):
+            found.append(f"an object's counts or times are wrong: {one}")
+        elif not good.issuperset(one.candids):
+            continue
+        elif one.points < one.times or (are_all_stored and one.points != one.times):
+            found.append(f"a light curve has not one detection for each alert: {one}")
+    return [f"{len(found)} objects: {found[0]}"] if found else []
 
 
 def sending(message: Published) -> Sending:

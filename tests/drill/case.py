@@ -142,7 +142,9 @@ class Case:
 
     def _check(self, sent: dict[Coordinate, Sent]) -> None:
         books = self._stage.books
-        wrong = booking.mistakes(books.accounts(), sent, self._may_be)
+        accounts = books.accounts()
+        wrong = booking.mistakes(accounts, sent, self._may_be)
+        wrong += booking.effect_mistakes(books.objects(), sent, are_all_stored=not accounts.letters)
         messages, repeated = self._counted()
         self.outcome.messages = messages - self._messages_earlier
         self.outcome.repeated = repeated - self._repeated_earlier

@@ -50,15 +50,25 @@ def listener(stream: str, slot: int = 0, **once: str) -> Member:
 
 
 def worker(
-    name: str, concurrency: int = WORKER_PROCESSES, app: str = "broker.celery", **once: str
+    name: str,
+    concurrency: int = WORKER_PROCESSES,
+    app: str = "broker.celery",
+    queue: str = "alerts",
+    **once: str,
 ) -> Member:
-    """Return a Celery worker of the alert queue; ``once`` is the environment of its first life."""
+    """Return a Celery worker of one queue; ``once`` is the environment of its first life."""
     words = (
-        *("-m", "celery", "-A", app, "worker", "-Q", "alerts"),
+        *("-m", "celery", "-A", app, "worker", "-Q", queue),
         *("--concurrency", str(concurrency), "--hostname", f"{name}@%h", "--loglevel", "INFO"),
         *("--without-gossip", "--without-mingle"),
     )
     return Member(words, {"REMAP_SIGTERM": "SIGQUIT"}, once)
+
+
+def beat() -> Member:
+    """Return the clock of the periodic tasks."""
+    words = ("beat", "--loglevel", "INFO", "--pidfile", "")
+    return Member(("-m", "celery", "-A", "broker.celery", *words))
 
 
 class Crew:

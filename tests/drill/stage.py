@@ -124,6 +124,10 @@ class Stage:
         self._reset_settings()
         self.cast = {f"listen-{stream}": crews.listener(stream) for stream in STREAMS}
         self.cast["worker"] = crews.worker("worker")
+        if not self.is_short:
+            # Whatever sweeps and sends again by itself must do no harm under any fault.
+            self.cast["worker-upkeep"] = crews.worker("worker-upkeep", 1, queue="upkeep")
+            self.cast["beat"] = crews.beat()
         with suppress(NotBegunError):  # noted as a failed case; the others need the same crew
             fault.run(self)
         return self.outcomes[before:]

@@ -23,7 +23,7 @@ LIVE_RANGES = "SELECT count(*) FROM stream_ranges"
 def run(stage: Stage) -> None:
     """Kill until so many ranges were cut; whoever is killed is started again."""
     stage.settings["NIGHTJAR_RANGES__ALERTS_PER_TASK"] = str(ALERTS_PER_TASK)
-    stage.cast = {f"listen-{stream}": crews.listener(stream) for stream in STREAMS}
+    del stage.cast["worker"]
     stage.cast |= {name: crews.worker(name) for name in WORKERS}
     in_flight = len(WORKERS) * crews.WORKER_PROCESSES * ALERTS_PER_TASK * MESSAGES_PER_ALERT
     wanted = RANGES

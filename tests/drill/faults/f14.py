@@ -4,7 +4,6 @@ import signal
 from dataclasses import dataclass
 
 from tests.drill import web
-from tests.drill.crew import Member
 from tests.drill.record import Fault
 from tests.drill.stage import Stage
 
@@ -19,9 +18,15 @@ class Stop:
     within_s: float
 
 
-STOPS = (Stop("listen-ztf", 10.0), Stop("worker", 35.0), Stop("web", 20.0), Stop("beat", 10.0))
+STOPS = (
+    Stop("listen-ztf", 10.0),
+    Stop("listen-lsst", 10.0),
+    Stop("worker", 35.0),
+    Stop("worker-upkeep", 35.0),
+    Stop("web", 20.0),
+    Stop("beat", 10.0),
+)
 SHORT = ("listen-ztf", "worker")
-BEAT = Member(("-m", "celery", "-A", "broker.celery", "beat", "--loglevel", "INFO"))
 
 
 def run(stage: Stage) -> None:
@@ -29,7 +34,6 @@ def run(stage: Stage) -> None:
     wanted = [stop for stop in STOPS if not stage.is_short or stop.name in SHORT]
     if not stage.is_short:
         stage.cast["web"] = web.member()
-        stage.cast["beat"] = BEAT
     for stop in wanted:
         _stop(stage, stop)
 

@@ -4,7 +4,15 @@ from collections import Counter
 
 import pytest
 
-from tests.drill.books import Accounts, Letter, Living, delivery_mistakes, mistakes
+from tests.drill.books import (
+    Accounts,
+    Letter,
+    Living,
+    Seen,
+    delivery_mistakes,
+    effect_mistakes,
+    mistakes,
+)
 from tests.drill.load import Sent
 from tests.e2e.system import Published
 
@@ -86,3 +94,37 @@ def test_messages_that_share_a_delivery_id_are_told():
     decided = DECIDED + Counter([("ZTF", "12", "class")])
 
     assert delivery_mistakes([message(), message(candid="12")], decided)
+
+
+def seen(alert_count=2, points=2, is_first_right=True, candids=(11, 12)):
+    return Seen(list(candids), alert_count, 2, 2, points, is_first_right, is_last_right=True)
+
+
+GOOD = {at: Sent("ztf", candid, "", 0, 0.0) for candid, at in ((11, A), (12, B))}
+
+
+def test_an_object_counted_once_has_no_mistake():
+    assert effect_mistakes([seen()], GOOD, are_all_stored=True) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (seen(alert_count=3), "counts or times"),
+        (seen(is_first_right=False), "counts or times"),
+        (seen(points=1), "one detection"),
+        (seen(points=3), "one detection"),
+    ],
+)
+def test_an_effect_that_came_twice_or_never_is_found(wrong, said):
+    [found] = effect_mistakes([seen(), wrong], GOOD, are_all_stored=True)
+    assert said in found
+
+
+def test_points_of_buried_packets_are_no_mistake():
+    assert effect_mistakes([seen(points=3)], GOOD, are_all_stored=False) == []
+    assert effect_mistakes([seen(points=1)], GOOD, are_all_stored=False) != []
+
+
+def test_curves_of_spoiled_packets_are_nobodys_business():
+    assert effect_mistakes([seen(points=9, candids=(11, 99))], GOOD, are_all_stored=True) == []
