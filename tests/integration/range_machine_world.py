@@ -621,13 +621,13 @@ class World:
             quiet = quiet + 1 if self._is_quiet() else 0
             if quiet >= (4 if len(self.kafka.made) > 1 or not self.kafka.topics else 1):
                 break  # a topic is looked for every 30 s, and missed when it is missing twice
-            self.end_lease(None)
-            self.pass_time(31.0)
             while self.queue:
                 self.deliver(0, again=False)
                 for life in self.workers():
                     self.step(life)
             self._publish_stranded()
+            self.end_lease(None)  # a listener must free it: workers have had their turn
+            self.pass_time(31.0)
             self.check()
         else:
             raise Violation(f"never quiet: {self.told()}")
