@@ -17,6 +17,7 @@ from pipeline.management import letters
 
 FILTERS = ("stream", "reason", "night", "topic", "partition", "id")
 SHOWN_MESSAGE = 100
+FILE_WIDTH = 160
 
 
 class Command(BaseCommand):
@@ -71,7 +72,10 @@ class Command(BaseCommand):
         if not rows:
             self.stdout.write("No dead letter fits." if _is_narrowed(options) else "None.")
             return
-        table = Table("stream", "reason", "state", "night", "letters", "oldest (UTC)", "such as")
+        table = Table()
+        for name in ("stream", "reason", "state", "night", "letters", "oldest (UTC)"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("such as")
         for stream, reason, state, night, count, oldest, message in rows:
             table.add_row(
                 stream,
@@ -82,7 +86,8 @@ class Command(BaseCommand):
                 f"{oldest:%Y-%m-%d %H:%M}",
                 _plain(message),
             )
-        Console(file=self.stdout, highlight=False).print(table)  # type: ignore[arg-type] # writes text
+        width = None if self.stdout.isatty() else FILE_WIDTH
+        Console(file=self.stdout, highlight=False, width=width).print(table)  # type: ignore[arg-type] # writes text
 
 
 def _ids(options: dict[str, Any]) -> list[int]:
