@@ -305,6 +305,9 @@ def _record(found: Anatomy, definition: Any, body: Body, max_values: int) -> Non
         walk.read(parsed, found.root, 0)
     except Broken as broken:
         found.faults.append(Fault(body.name, broken.at, walk.path, broken.why))
+    except NOT_AVRO as error:  # fastavro lets schemas pass that no reader can follow
+        why = plain(f"its schema cannot be followed: {error!r}")
+        found.faults.append(Fault(body.name, walk.at, walk.path, why))
     else:
         if body.is_whole and walk.at < body.end:
             rest = body.end - walk.at

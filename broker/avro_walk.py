@@ -223,7 +223,10 @@ class Walk:
             node.text = shortened(str(symbols[index]))
 
     def _fixed(self, schema: Any, node: Node | None, _depth: int) -> None:
-        piece = self._take(int(schema["size"]), self.at)
+        size = schema["size"]
+        if not isinstance(size, int) or size < 0:
+            raise Broken(self.at, shortened(f"the schema gives a fixed the size {size!r}"))
+        piece = self._take(size, self.at)
         if node is not None:
             node.text = _described(piece)
 

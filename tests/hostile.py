@@ -190,6 +190,7 @@ def _containers(datum: bytes) -> dict[str, Poison]:
         "foreign marker": _poison(value[:-SYNC_BYTES] + b"\0" * SYNC_BYTES, "truncated"),
         "array of nulls": _poison(with_schema(bomb, zigzag(2**27) + b"\0"), "schema_not_allowed"),
         "20 deep": _poison(container(deep, nested), "schema_not_allowed"),
+        "7 000 fields": _poison(with_schema(_many_fields(7_000), datum), "schema_not_allowed"),
         "1 MB of schema": _poison(
             with_schema({**schema("ztf"), "doc": "x" * 2**20}, datum),
             *("schema_not_allowed", "too_large"),
@@ -227,6 +228,12 @@ def _many_rows(survey: str, size_bytes: int) -> bytes:
     row = smallest_row(survey)
     count = size_bytes // len(row)
     return b"\2" + zigzag(count) + row * count + b"\0"
+
+
+def _many_fields(count: int) -> Record:
+    """Return a schema almost as long as one may be: 7 000 fields have 246 kB."""
+    fields = [{"name": f"f{number}", "type": "int"} for number in range(count)]
+    return {"type": "record", "name": "a", "fields": fields}
 
 
 def with_schema(definition: Any, datum: bytes) -> bytes:

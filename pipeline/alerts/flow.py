@@ -213,6 +213,7 @@ def _store(
     """
     timeout_s = _timeout_s(work)
     tally = Tally(read=work.tally.read)
+    letters = _letters(work, rejected, slices)
     if len(batch):
         with work.stage("catalogs"), transaction(statement_timeout_s=timeout_s) as session:
             classified = classify_batch(session, batch, work.settings, work.resources.footprint())
@@ -220,11 +221,11 @@ def _store(
             merged = merge(session, batch)
         with work.stage("store"), transaction(statement_timeout_s=timeout_s) as session:
             _store_alerts(session, work, batch, classified, merged, slices, tally)
-            _bury(session, work, rejected, slices)
+            _bury(session, work, letters)
             store.insert_gaps(session, work.source, gaps)
     elif rejected or gaps:
         with transaction(statement_timeout_s=timeout_s) as session:
-            _bury(session, work, rejected, slices)
+            _bury(session, work, letters)
             store.insert_gaps(session, work.source, gaps)
     work.tally.stored += tally.stored
     work.tally.duplicates += tally.duplicates
@@ -311,15 +312,19 @@ def _settle(
         finish(session, work.claim, work.tally.counts())
 
 
-def _bury(
-    session: Session, work: RangeWork, rejected: Sequence[Rejected], slices: dict[int, Slice]
-) -> None:
+def _letters(
+    work: RangeWork, rejected: Sequence[Rejected], slices: dict[int, Slice]
+) -> list[Letter]:
+    """Say of each refused packet what can be said; before a transaction, for it may take a while.
+
+    A stranger's schema may be long, and an unknown one is asked for over the network.
+    """
     letters = []
     for bad in rejected:
         log.warning("packet.buried", offset=bad.packet.offset, reason=bad.reason, why=bad.message)
         at = store.utc_from_ms(bad.packet.timestamp_ms)
         piece = slices[bad.packet.offset]
-        candid, object_id = identify(bad.packet.value)
+        candid, object_id = _ids_of(bad.packet.value)
         letters.append(
             Letter(
                 partition=work.source.partition,
@@ -335,6 +340,21 @@ def _bury(
                 object_id=object_id,
             )
         )
+    return letters
+
+
+def _ids_of(value: bytes) -> tuple[int | None, str | None]:
+    """Return alert id and object for people to search by: to fail at them must decide nothing."""
+    try:
+        return identify(value)
+    except Exception as error:
+        if not is_packets_fault(error):
+            raise
+        log.exception("packet.not_identified")
+        return None, None
+
+
+def _bury(session: Session, work: RangeWork, letters: Sequence[Letter]) -> None:
     dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, letters)
 
 

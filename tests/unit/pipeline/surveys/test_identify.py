@@ -39,3 +39,18 @@ def test_no_bytes_make_it_raise(value):
 def test_a_container_names_no_schema_outside_itself():
     assert schema_of(ZTF) is None
     assert schema_of(LSST)["name"].startswith("lsst.")
+
+
+SIZES = ["abc", None, -5, 1.5, [1], 10**400]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=repr)
+def test_a_schema_with_a_fixed_of_no_size_names_no_alert(size):
+    fixed = {"type": "fixed", "name": "f", "size": size}
+    record = {
+        "type": "record",
+        "name": "a",
+        "fields": [{"name": "candid", "type": "long"}, {"name": "x", "type": fixed}],
+    }
+
+    assert identify(hostile.with_schema(record, b"\x0eabc")) == (7, None)
