@@ -5,7 +5,7 @@ import sys
 
 from tests.fuzz import bombs, run
 
-NAMES = ("ztf", "ztf-datum", "lsst", "container", "schema", "curves", "catalogs")
+NAMES = ("ztf", "ztf-datum", "lsst", "container", "anatomy", "schema", "curves", "catalogs")
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy.io import fits
 
+from broker import anatomy
 from broker.avro import Containers, UnreadableError, read_datum
 from broker.avro_schema import SchemaError, writer_schema_of_text
 from broker.dead_letters import REASONS
@@ -26,6 +27,7 @@ from pipeline import light_curves, surveys
 from pipeline.alerts.batch import SERIES
 from pipeline.catalogs.record import LoadError
 from pipeline.catalogs.source import Format, find, open_source
+from pipeline.surveys.identify import MAX_ID, identify
 from tests import hostile
 
 EXPECTED = frozenset(REASONS) - {"unexpected"}
@@ -78,6 +80,14 @@ def _read_container(value: bytes) -> None:
     """Read with whatever schema the bytes bring along, as if all were allowed."""
     with _refusals():
         Containers(lambda _: True).read(value)
+
+
+def _take_apart(value: bytes) -> None:
+    """Take apart what a worker buries, and what an operator looks at; nothing is refused."""
+    anatomy.dissect(value)
+    candid, object_id = identify(value)
+    if not (candid is None or 0 <= candid <= MAX_ID):
+        raise WrongRefusalError(f"candid {candid}, object {object_id}")
 
 
 def _resolve_schema(value: bytes) -> None:
@@ -177,6 +187,13 @@ def _container_seeds() -> list[bytes]:
     ]
 
 
+def _anatomy_seeds() -> list[bytes]:
+    """Return containers around every kind of schema, cut packets, and framed ones."""
+    bodies = (json.loads(schema) for schema in _schema_seeds())
+    short = hostile.good("lsst")[:200]
+    return [*(hostile.with_schema(one, bytes(40)) for one in bodies), *_container_seeds(), short]
+
+
 def _schema_seeds() -> list[bytes]:
     types: list[Any] = [
         ["null", "int"],
@@ -219,6 +236,7 @@ TARGETS = {
     "ztf-datum": Target(_decode_ztf_datum, _ztf_datum_seeds),
     "lsst": Target(_decode_lsst, _lsst_seeds),
     "container": Target(_read_container, _container_seeds),
+    "anatomy": Target(_take_apart, _anatomy_seeds),
     "schema": Target(_resolve_schema, _schema_seeds),
     "curves": Target(_unpack_curve, _curve_seeds),
     "catalogs": Target(_read_catalog, _catalog_seeds),
