@@ -8,7 +8,10 @@ from sqlalchemy.orm import Session
 _UNFINISHED = text("SELECT id, stream FROM replays WHERE finished_at IS NULL ORDER BY id")
 _KAFKA_TOPICS = text("""
     SELECT p.topic, min(s.topic_id) AS topic_id,
-        coalesce(bool_or(now.resets <> s.resets), false) AS was_cut
+        bool_or(s.resets <> coalesce(now.resets, (
+            SELECT max(same.resets) FROM sources AS same WHERE same.stream = s.stream
+                AND same.topic = s.topic AND same.topic_id = s.topic_id
+        ))) AS was_cut
     FROM replay_places AS p JOIN sources AS s ON s.id = p.source_id
     LEFT JOIN stream_partitions AS now ON now.stream = s.stream AND now.topic = s.topic
         AND now.partition = p.partition AND now.topic_id = s.topic_id
