@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_SETTLE = text("""
+OF_PLACE = """(l.id = p.letter_id OR (p.letter_id IS NOT NULL AND l.state = 'retried'
+    AND l.source_id = p.source_id AND l.source_partition = p.partition
+    AND l.source_offset = p.first_offset AND l.last_offset = p.last_offset))"""
+"""Letters ``l`` that a place ``p`` was made for. A packet may have several, each for its own reason:
+it is worked once, and they all follow."""
+_SETTLE = text(f"""
     UPDATE dead_letters AS l SET updated_at = now(), attempts = l.attempts
             + CASE WHEN p.read_count > p.last_offset - p.first_offset THEN 0 ELSE 1 END,
         state = CASE WHEN p.read_count > p.last_offset - p.first_offset
@@ -15,20 +20,20 @@ _SETTLE = text("""
                 ELSE 'its packet has a dead letter of its own' END
             || ', replay ' || p.replay_id END
     FROM replay_places AS p
-    WHERE p.id = ANY(:ids) AND l.id = p.letter_id AND l.state = 'retried'
-""")
+    WHERE p.id = ANY(:ids) AND {OF_PLACE} AND l.state = 'retried'
+""")  # noqa: S608 a constant of this module
 """The flow resolves a letter, or opens it again, as it works on the packet; these are the rest: a
 message that fits now, an interval, a packet that could not be had."""
-_LETTERS_BACK = text("""
+_LETTERS_BACK = text(f"""
     UPDATE dead_letters AS l SET state = 'open', updated_at = now()
     FROM replay_places AS p
-    WHERE p.replay_id = :replay_id AND l.id = p.letter_id AND l.state = 'retried'
+    WHERE p.replay_id = :replay_id AND {OF_PLACE} AND l.state = 'retried'
         AND p.cursor_offset <= p.last_offset AND NOT EXISTS (
             SELECT 1 FROM stream_ranges AS r WHERE r.replay_id = p.replay_id
                 AND r.replay_id > 0 AND r.topic = p.topic AND r.partition = p.partition
                 AND r.first_offset BETWEEN p.first_offset AND p.last_offset
         )
-""")
+""")  # noqa: S608 a constant of this module
 """Letters whose packets no worker has, or will have; those in work are settled by their ranges."""
 
 

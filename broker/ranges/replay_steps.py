@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 
 from broker.ranges.bookkeeping import Due
 from broker.ranges.planning import Backlog, Cut, Place, RangeRow, done_prefix, plan_cuts
-from broker.ranges.replay_letters import letters_back, settle_letters
+from broker.ranges.replay_letters import OF_PLACE, letters_back, settle_letters
 from broker.ranges.replay_queue import sweep
 from broker.ranges.replay_tables import OPEN_STATES
 
 OPEN_PLACES = 200
 """Places of a replay that are worked side by side; a thousand dead letters come in their turn."""
+CUTS_LOCK = "ranges.replay_cuts"
+"""Advisory lock of Postgres: whoever has it knows that no replay's range comes into being."""
+OTHERS_REASON = "other ranges are at work on its offsets"
 WAITING = "waiting: "
 """Begins the error of a replay that will go on by itself."""
 
@@ -83,21 +86,30 @@ class _Open:
     def span(self, first: int, last: int) -> Span:
         return Span(self.row.source_id, self.place[1], first, last, self.row.is_undeliverable)
 
-    def backlog(self) -> Backlog:
+    def backlog(self, others: Sequence[RangeRow]) -> Backlog:
         cursor = self.row.cursor_offset
-        return Backlog(self.place, cursor, cursor, self.row.last_offset + 1, _rows(self.ranges))
+        rows = [*_rows(self.ranges), *others]
+        return Backlog(self.place, cursor, cursor, self.row.last_offset + 1, rows)
 
 
 _LOCK = text("""
     SELECT id, stream, publish, state FROM replays
     WHERE id = :replay_id AND finished_at IS NULL FOR UPDATE SKIP LOCKED
 """)
-_PLACES = text("""
+_PLACES = text(f"""
     SELECT p.id, p.topic, p.partition, p.source_id, p.first_offset, p.last_offset,
-        p.cursor_offset, coalesce(l.reason = 'too_large', false) AS is_undeliverable
-    FROM replay_places AS p LEFT JOIN dead_letters AS l ON l.id = p.letter_id
+        p.cursor_offset, EXISTS (
+            SELECT FROM dead_letters AS l WHERE {OF_PLACE} AND l.reason = 'too_large'
+        ) AS is_undeliverable
+    FROM replay_places AS p
     WHERE p.replay_id = :replay_id AND p.cursor_offset <= p.last_offset
     ORDER BY p.id LIMIT :open_places
+""")  # noqa: S608 a constant of ours
+_LOCK_CUTS = text("SELECT pg_try_advisory_xact_lock(hashtext(:name))")
+_OTHERS = text("""
+    SELECT topic, partition, first_offset, last_offset FROM stream_ranges
+    WHERE stream = :stream AND topic = ANY(:topics) AND replay_id <> :replay_id
+        AND state <> 'done'
 """)
 _RANGES = text("""
     SELECT id, topic, partition, first_offset, last_offset, state, lease_until < now() AS is_over,
@@ -177,13 +189,13 @@ def step(
     places = _fold(session, replay, _open_places(session, replay))
     in_flight = sum(each.state != "done" for at in places for each in at.ranges)
     rung: list[Due] = []
+    ahead = session.execute(_PLACES, {"replay_id": replay_id, "open_places": 1}).first()
     if replay.state not in OPEN_STATES:
         in_flight -= _give_up(session, replay, hooks, places)
     elif stop_reason is None:
         rung = _cut(session, replay, places, pace, hooks, pace.window - in_flight)
-    else:
-        stop_reason = f"{WAITING}{stop_reason}"
-    ahead = session.execute(_PLACES, {"replay_id": replay_id, "open_places": 1}).first()
+        if not rung and not in_flight:
+            stop_reason = OTHERS_REASON
     is_open = replay.state in OPEN_STATES
     is_finished = ahead is None if is_open else in_flight == 0
     if is_finished:
@@ -193,7 +205,7 @@ def step(
         "replay_id": replay_id,
         "state": ("done" if is_finished else "running") if is_open else replay.state,
         "is_finished": is_finished,
-        "waits": stop_reason if is_open and not is_finished else None,
+        "waits": f"{WAITING}{stop_reason}" if stop_reason and is_open and not is_finished else None,
         "waiting": f"{WAITING}%",
     }
     session.execute(_STATE, values)
@@ -259,7 +271,21 @@ def _cut(
     hooks: Hooks,
     slots: int,
 ) -> list[Due]:
-    cuts = plan_cuts([at.backlog() for at in places], slots, pace.longest)
+    """Insert the next ranges, around the offsets that another unfinished range has in hand.
+
+    Two ranges over one offset would both find its message waiting, and both send it. A range of a
+    replay comes into being here alone, under a lock, and sees those that were before. The other way
+    round, that a live range is cut over one of ours, cannot happen: the listener cuts an offset
+    once, upwards from what is committed, and a replay's offsets lie below that, or have a letter,
+    which a live range gave them; that range's row stands until its offsets are committed. Emptied
+    bookkeeping takes our range's row as well, and a worker without its row no longer sends; a
+    message that was on its way then may be sent once more, as after any lost row.
+    """
+    if not session.scalar(_LOCK_CUTS, {"name": CUTS_LOCK}):
+        return []
+    others = _others(session, replay, places)
+    backlogs = [at.backlog(others.get(at.place, ())) for at in places]
+    cuts = plan_cuts(backlogs, slots, pace.longest)
     if not cuts:
         return []
     session.execute(
@@ -276,6 +302,18 @@ def _cut(
     )
     hooks.ask_again(session, replay.publish, [_span(places, cut) for cut in cuts])
     return [Due(cut.place, cut.first, cut.last) for cut in cuts]
+
+
+def _others(
+    session: Session, replay: Row[Any], places: Sequence[_Open]
+) -> dict[Place, list[RangeRow]]:
+    """Return what is unfinished, live or of other replays, on the partitions of these places."""
+    found: dict[Place, list[RangeRow]] = {}
+    topics = sorted({at.place[0] for at in places})
+    values = {"stream": replay.stream, "topics": topics, "replay_id": replay.id}
+    for topic, partition, first, last in session.execute(_OTHERS, values):
+        found.setdefault((topic, partition), []).append(RangeRow(first, last, is_done=False))
+    return found
 
 
 def _span(places: Sequence[_Open], cut: Cut) -> Span:

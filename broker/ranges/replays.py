@@ -71,8 +71,8 @@ _LOCK_STREAM = text("SELECT pg_advisory_xact_lock(hashtext('replays:' || :stream
 def ask(session: Session, wish: Wish, stretches: Sequence[Stretch]) -> list[int]:
     """Insert a replay and return its id; it begins within ten seconds.
 
-    Offsets are unique within a replay. Where a topic was made anew, or a packet has two dead
-    letters, there are several replays.
+    Offsets are unique within a replay. Where a topic was made anew, or intervals of dead letters
+    overlap, there are several replays, which wait for each other.
     """
     return [_insert(session, wish, each) for each in without_overlap(stretches)]
 
@@ -276,10 +276,17 @@ def retry_letters(
         raise ReplayError(_refusal(refused), refused)
     taken = _take_letters(session, list(found))
     stretches: dict[str, list[Stretch]] = {}
+    packets: set[tuple[int, Place, int, int]] = set()
     for letter in letters:
         at = found[letter.id]
-        if letter.id in taken and isinstance(at, Stretch):
+        if letter.id not in taken or not isinstance(at, Stretch):
+            continue
+        packet = (at.source_id, at.place, at.first, at.last)
+        # One buried before anybody knew its source cannot be found by it: it goes by itself.
+        if letter.source_id is None or packet not in packets:
             stretches.setdefault(letter.stream, []).append(at)
+        if letter.source_id is not None:
+            packets.add(packet)
     for stream, listed in stretches.items():
         ask(session, Wish(stream, "new", by), listed)
     return len(taken)

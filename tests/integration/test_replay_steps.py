@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import text
 
 from broker.db import transaction
+from broker.kafka import Watermarks
 from broker.ranges import replays
-from broker.ranges.replay_queue import unfinished
+from broker.ranges.replay_queue import kafka_topics, unfinished
 from broker.ranges.replay_steps import OPEN_PLACES, Pace, step
 from broker.ranges.replays import ReplayError, Wish
-from broker.ranges.whereabouts import Stretch
+from broker.ranges.whereabouts import Broker, Stretch
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("database")]
 PACE = Pace(window=4, longest=10, ring_after_s=30)
@@ -191,18 +192,54 @@ def test_ranges_of_a_replay_that_is_gone_go_too(hooks):
     assert rows("SELECT 1 FROM stream_ranges") == []
 
 
-def test_live_ranges_are_none_of_its_business(hooks):
+def live(first, last, **given):
     do(
-        "INSERT INTO stream_ranges (stream, topic, partition, first_offset, last_offset)"
-        " VALUES ('ztf', 't', 0, 0, 99)"
+        "INSERT INTO stream_ranges (stream, topic, partition, replay_id, first_offset, last_offset)"
+        " VALUES ('ztf', 't', :partition, :replay_id, :first, :last)",
+        **{"first": first, "last": last, "partition": 0, "replay_id": 0} | given,
     )
+
+
+def test_live_ranges_are_none_of_its_business(hooks):
+    live(100, 199)
+    live(0, 99, partition=1)
     at = ask(stretch(0, 9))
     advance(at, hooks)
-    finish()
     do("UPDATE stream_ranges SET state = 'done', read_count = 10 WHERE replay_id > 0")
     advance(at, hooks)
 
-    assert rows("SELECT replay_id, state FROM stream_ranges") == [(0, "queued")]
+    assert replay(at).state == "done"
+    assert rows("SELECT replay_id, state FROM stream_ranges") == [(0, "queued"), (0, "queued")]
+
+
+@pytest.mark.parametrize("other", [0, 99], ids=["live", "of another replay"])
+def test_what_another_range_has_in_hand_is_left_until_that_is_done(hooks, other):
+    do("INSERT INTO replays (id, stream, source, publish, requested_by) OVERRIDING SYSTEM VALUE"
+       " VALUES (99, 'ztf', 'auto', 'new', 'somebody')")  # fmt: skip
+    live(5, 14, replay_id=other)
+    at = ask(stretch(0, 24), publish="new")
+
+    assert flat(advance(at, hooks)) == [(0, 0, 4), (0, 15, 24)]
+    assert advance(at, hooks) == []
+    finish(0, 15)
+    assert advance(at, hooks) == []
+    assert (replay(at).state, replay(at).error) == (
+        "running", "waiting: other ranges are at work on its offsets"
+    )  # fmt: skip
+    do("UPDATE stream_ranges SET state = 'done' WHERE replay_id = :other", other=other)
+    assert flat(advance(at, hooks)) == [(0, 5, 14)]
+    assert replay(at).error is None
+
+
+def test_of_two_replays_over_one_offset_only_one_is_cut_at_a_time(hooks):
+    first, second = (ask(stretch(7, 7), publish="new") for _ in range(2))
+    with transaction() as session:
+        assert len(step(session, first, PACE, hooks, None)) == 1
+        assert advance(second, hooks) == []  # while the other is not yet committed
+    assert advance(second, hooks) == []
+    finish(7)
+    advance(first, hooks)
+    assert flat(advance(second, hooks)) == [(0, 7, 7)]
 
 
 def test_more_letters_than_places_at_once_come_in_their_turn(hooks):
@@ -234,6 +271,60 @@ def letter(first, last=None, reason="expired_offsets"):
 
 def letters():
     return rows("SELECT state, attempts, resolved_by FROM dead_letters ORDER BY id")
+
+
+def retry(*ids):
+    """Ask for letters of packets that Kafka still has."""
+    broker = Broker({"t": "abc"}, {("t", 0): Watermarks(0, 1000)})
+    with transaction() as session:
+        return replays.retry_letters(session, ids, "somebody", {"ztf": broker})
+
+
+@pytest.fixture
+def source(database):
+    do("INSERT INTO sources (id, stream, topic, topic_id) OVERRIDING SYSTEM VALUE"
+       " VALUES (5, 'ztf', 't', 'abc')")  # fmt: skip
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("reasons", [("worker_died", "too_large"), ("too_large", "worker_died")])
+def test_a_packet_with_two_letters_is_worked_once_and_both_follow(hooks, reasons):
+    ids = [letter(7, reason=reason) for reason in reasons]
+    do("UPDATE dead_letters SET state = 'open'")
+
+    assert retry(*ids) == 2
+    [[at]] = rows("SELECT id FROM replays")
+    assert rows("SELECT first_offset, last_offset FROM replay_places") == [(7, 7)]
+    assert flat(advance(at, hooks)) == [(0, 7, 7)]
+    assert [span.is_undeliverable for _, [span] in hooks.asked] == [True]
+    finish(7)
+    advance(at, hooks)
+    assert [row.state for row in letters()] == ["resolved", "resolved"]
+
+
+@pytest.mark.usefixtures("source")
+def test_both_letters_of_a_packet_are_open_again_when_their_replay_is_cancelled(hooks):
+    ids = [letter(7, reason=reason) for reason in ("worker_died", "bad_value")]
+    do("UPDATE dead_letters SET state = 'open'")
+    retry(*ids)
+    with transaction() as session:
+        replays.cancel(session, 1, "somebody")
+
+    assert [row.state for row in letters()] == ["open", "open"]
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("bookkeeping", ["kept", "emptied"])
+def test_a_log_that_was_cut_short_no_longer_has_what_a_replay_means(bookkeeping):
+    at = ask(stretch(0, 9))
+    with transaction() as session:
+        assert kafka_topics(session, at) == {"t": "abc"}
+    do("INSERT INTO sources (stream, topic, topic_id, resets) VALUES ('ztf', 't', 'abc', 1)")
+    if bookkeeping == "kept":
+        do("INSERT INTO stream_partitions (stream, topic, partition, topic_id, resets, epoch)"
+           " VALUES ('ztf', 't', 0, 'abc', 1, 1)")  # fmt: skip
+    with transaction() as session:
+        assert kafka_topics(session, at) == {"t": None}
 
 
 @pytest.mark.parametrize(
