@@ -162,10 +162,11 @@ class System:
             time.sleep(0.3)
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Return the rows of one statement."""
+        """Run one statement and return its rows, if it is of the kind that has any."""
         url = self.environment["NIGHTJAR_POSTGRES__URL"]
         with psycopg.connect(url, autocommit=True) as connection:
-            return connection.execute(statement, parameters).fetchall()
+            done = connection.execute(statement, parameters)
+            return done.fetchall() if done.description else []
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment}  # noqa: TID251 handed on to our processes
