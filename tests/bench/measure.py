@@ -185,7 +185,7 @@ def _commit() -> str:
         ).stdout.strip()
 
     changed = " with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
-    return git("rev-parse", "--short", "HEAD") + changed
+    return (git("rev-parse", "--short", "HEAD") or "unknown (no repository)") + changed
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -1,8 +1,12 @@
 """What a run leaves out, when it fails, and that the flow and the baseline have the same packets."""
 
+import json
+import sys
 from types import SimpleNamespace
 
-from tests.bench import baseline, flow, report, run
+import pytest
+
+from tests.bench import __main__, baseline, flow, report, run
 from tests.bench.profiles import PROFILES, Load, not_measured
 
 LOAD = Load(warm=10, timed=100, idle=5, open_loop=20, singles=10, naive=50)
@@ -23,6 +27,20 @@ def test_a_run_that_notices_nothing_fails():
     found = {"problems": [], "spoilt": {"one dead letter": ["1"], "one dropped packet": []}}
 
     assert report.failures(found) == ["the books do not notice one dropped packet"]
+
+
+@pytest.mark.parametrize(("said", "code"), [(["1 dead letters"], 0), ([], 1)])
+def test_the_command_ends_as_its_books_say(said, code, monkeypatch, tmp_path):
+    found = {"problems": [], "spoilt": {"one dead letter": said}}
+    figures = tmp_path / "figures.json"
+    for name in ("NIGHTJAR_HOME", "NIGHTJAR_TOML"):
+        monkeypatch.setenv(name, "")  # the command sets them: let them be as before afterwards
+    monkeypatch.setattr(sys, "argv", ["bench", "smoke", "--json", str(figures)])
+    monkeypatch.setattr(run, "measured", lambda *_: found)
+    monkeypatch.setattr(report, "text", lambda _: "")
+
+    assert __main__.main() == code
+    assert json.loads(figures.read_text()) == found
 
 
 def test_the_default_form_names_what_it_does_not_measure():
