@@ -13,6 +13,8 @@ from tests.drill.crew import Member
 PAGES = ("/", "/health")
 EVERY_S = 0.25
 PATIENCE_S = 10.0
+WARM_UP = 10
+"""Requests before the first that counts: each of the web's processes has to be met."""
 ANSWERED = (200, 503)
 """A health page that says that something is down has answered."""
 
@@ -47,7 +49,7 @@ class Visitor:
         while self._ask("/") is None:
             assert time.monotonic() < give_up_at, "the web process never answered"
             time.sleep(EVERY_S)
-        for page in PAGES:
+        for page in PAGES * WARM_UP:
             self._ask(page)
         self._thread.start()
         return self

@@ -318,6 +318,8 @@ def fresh_system(database: str, folder: Path) -> Iterator[System]:
 
 
 def _forget() -> None:
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
     config.cache_clear()
     db.engine.cache_clear()
     db._sessions.cache_clear()
