@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from broker.db import transaction
 from broker.kafka import Cluster, PartitionOwner
 from broker.ranges import bookkeeping
+from broker.ranges.doubts import Doubts
 from broker.ranges.holdings import OwnedPartition
 from broker.ranges.planning import Place, choose_start
 from broker.ranges.sources import known_resets
@@ -59,7 +60,7 @@ class Assigner:
         self._kafka = kafka
         self._cluster = cluster
         self._tonight = tonight
-        self._doubted_since: dict[Place, float] = {}
+        self._doubts: Doubts[Place] = Doubts(SURE_AFTER_S)
 
     def take(
         self, places: Collection[Place], reached: Mapping[Place, int], now_s: float
@@ -130,14 +131,14 @@ class Assigner:
                 cursor = start.cursor
                 reached = max(reached, bookkeeping.reached(session, self._stream, place, taken))
                 if start.is_reset or found.high < reached:
-                    if not self._is_sure(place, now_s):
+                    if not self._doubts.is_sure(place, now_s):
                         return None
                     resets += 1
                     self._reset(session, place, taken, reached)
                     log.error(
                         "listener.offsets_reset", was=reached, **found._asdict(), cursor=cursor
                     )
-            self._doubted_since.pop(place, None)
+            self._doubts.drop(place)
             bookkeeping.begin(
                 session, self._stream, place, taken, found.topic_id, cursor, found.high, resets
             )
@@ -151,10 +152,6 @@ class Assigner:
         )
         guard = bookkeeping.Guard(taken.epoch, taken.server_start)
         return OwnedPartition(place, guard, found.topic_id, cursor, found.low, found.high)
-
-    def _is_sure(self, place: Place, now_s: float) -> bool:
-        """Whether a log was found shorter before, and long enough ago."""
-        return now_s - self._doubted_since.setdefault(place, now_s) >= SURE_AFTER_S
 
     def _reset(
         self, session: Session, place: Place, taken: bookkeeping.Taken, reached: int

@@ -170,6 +170,23 @@ def test_an_answer_that_is_too_low_once_changes_nothing(stage):
     assert stage.work(10) == old
 
 
+def test_a_doubt_of_long_ago_does_not_make_the_next_one_sure(stage):
+    stage.work(0)
+    stage.kafka.high = 12
+    stage.kafka.listeners.on_revoke([PLACE])
+    stage.kafka.listeners.on_assign([PLACE])
+    stage.tick()  # a doubt, and the partition goes before it is resolved
+    stage.kafka.listeners.on_revoke([PLACE])
+    stage.clock.now += 3600
+    stage.kafka.listeners.on_assign([PLACE])
+    stage.tick()
+    stage.kafka.high = 30
+    stage.tick(1.0, times=4)
+
+    assert [row[:2] for row in ranges()] == [(0, 9), (10, 19), (20, 29)]
+    assert letters() == []
+
+
 def test_each_reset_is_a_source_of_its_own(stage):
     seen = [stage.work(0)]
     for high in (20, 10):
