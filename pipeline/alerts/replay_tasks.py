@@ -1,5 +1,6 @@
 """The task that carries replays on: every ten seconds, and whenever one of their ranges is done."""
 
+import time
 from functools import cache
 
 import structlog
@@ -10,6 +11,7 @@ from broker.db import transaction
 from broker.kafka import Cluster, stream_connection
 from broker.ranges import replay_queue, replay_steps, replays, stops
 from broker.ranges.brakes import disk_reason
+from broker.ranges.doubts import Doubts
 from broker.ranges.listener import OUTAGES
 from broker.ranges.replay_steps import Hooks, Pace
 from pipeline import topics
@@ -18,6 +20,10 @@ from pipeline.alerts import replaying
 ADVANCE = "ranges.advance_replays"
 QUEUE = "upkeep"
 EVERY_S = 10
+GONE_AFTER_S = 15.0
+"""A topic is believed to be gone when Kafka still says so after this time."""
+
+_doubts: Doubts[int] = Doubts(GONE_AFTER_S)
 
 log = structlog.get_logger(__name__)
 
@@ -46,17 +52,19 @@ def advance(replay_id: int, stream: str) -> None:
         stop_reason = stops.stop_reason(session, stream)
     moved = replay_queue.moved_topics(wanted, _cluster(stream).topic_ids(wanted)) if wanted else []
     ranges = config().ranges
+    gone = f"{', '.join(moved)}: gone from Kafka, or made anew there" if moved else None
+    is_sure = gone is not None and _doubts.is_sure(replay_id, time.monotonic())
+    if gone is None or is_sure:
+        _doubts.drop(replay_id)
     with transaction() as session:
-        if moved:
-            replays.fail_if_open(
-                session, replay_id, f"{', '.join(moved)}: gone from Kafka, or made anew there"
-            )
+        if gone is not None and is_sure:
+            replays.fail_if_open(session, replay_id, gone)
         rung = replay_steps.step(
             session,
             replay_id,
             Pace(ranges.window_size, ranges.alerts_per_task, ranges.ring_after_s),
             Hooks(replaying.ask_again, replaying.take_back),
-            _reason(stream, stop_reason),
+            gone or _reason(stream, stop_reason),
         )
     record = topics.stream(stream)
     for due in rung:
