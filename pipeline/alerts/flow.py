@@ -261,7 +261,9 @@ def _store_alerts(
     if work.is_silent and inserted:
         replaying.withhold(session, list(inserted.values()))
     tally.stored = len(inserted)
-    tally.duplicates = store.insert_duplicates(session, batch.survey, work.source, others)
+    tally.duplicates = store.insert_duplicates(
+        session, batch.survey, work.source, others, is_silent=work.is_silent
+    )
     dead_letters.resolve(
         session, work.source.id, work.source.partition, [p.offset for p in batch.packets]
     )

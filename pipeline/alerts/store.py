@@ -148,7 +148,12 @@ def insert_alerts(
 
 
 def insert_duplicates(
-    session: Session, survey: str, source: Source, packets: Sequence[tuple[int, int]]
+    session: Session,
+    survey: str,
+    source: Source,
+    packets: Sequence[tuple[int, int]],
+    *,
+    is_silent: bool = False,
 ) -> int:
     """Record packets whose alert came under other coordinates; return how many there are.
 
@@ -158,6 +163,8 @@ def insert_duplicates(
     ----------
     packets : sequence of (candid, offset)
         Packets for which no alert was inserted.
+    is_silent : bool
+        Nothing of this range will be published: what waits elsewhere stays where it is.
 
     Raises
     ------
@@ -182,7 +189,7 @@ def insert_duplicates(
             alert_id, *place, pending = owners[candid]
             if place != [source.id, source.partition, offset]:
                 copies.append((offset, alert_id))
-                if pending and place[0] != source.id:
+                if pending and place[0] != source.id and not is_silent:
                     strayed.setdefault(alert_id, offset)
         if strayed:
             moved = moves.follow(cur, source.id, source.partition, strayed)

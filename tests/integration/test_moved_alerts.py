@@ -73,6 +73,18 @@ def test_of_two_copies_in_one_batch_the_first_is_the_alert(session, old, new, ma
     assert places(session, AlertDuplicate) == [(old.id, 3, 10), (new.id, 3, 7)]
 
 
+def test_an_alert_that_waits_does_not_move_to_where_nothing_is_published(
+    session, old, new, make_alert
+):
+    alert = make_alert(10)
+    here = store.Source(new.id, 3)
+
+    assert store.insert_duplicates(session, "ztf", here, [(alert.candid, 4)], is_silent=True) == 1
+
+    assert places(session, Alert) == [(old.id, 3, 10)]
+    assert places(session, AlertDuplicate) == [(new.id, 3, 4)]
+
+
 def test_an_alert_that_was_published_stays(session, old, new, make_alert):
     alert = make_alert(10, pending=0)
 
