@@ -71,10 +71,28 @@ _TAKE_BACK = """
     UPDATE alerts AS a SET pending = 0
     FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::boolean[])
         AS u (source_id, partition, first, last, is_undeliverable)
+    JOIN sources AS s ON s.id = u.source_id
     WHERE a.source_id = u.source_id AND a.source_partition = u.partition
-        AND a.source_offset BETWEEN u.first AND u.last
-        AND a.pending <> 0 AND a.published_at IS NOT NULL
+        AND a.source_offset BETWEEN u.first AND u.last AND a.pending <> 0
+        AND (a.published_at IS NOT NULL OR EXISTS (
+            SELECT FROM stream_partitions AS p
+            WHERE p.stream = s.stream AND p.topic = s.topic AND p.partition = u.partition
+                AND p.topic_id = s.topic_id AND p.resets = s.resets
+                AND (p.committed_offset > a.source_offset OR EXISTS (
+                    SELECT FROM stream_ranges AS r
+                    WHERE r.stream = s.stream AND r.topic = s.topic AND r.partition = u.partition
+                        AND r.replay_id = 0 AND r.state = 'done'
+                        AND a.source_offset BETWEEN r.first_offset AND r.last_offset
+                ))
+        ) AND NOT EXISTS (
+            SELECT FROM dead_letters AS l
+            WHERE l.source_id = a.source_id AND l.source_partition = a.source_partition
+                AND l.reason = 'expired_offsets'
+                AND a.source_offset BETWEEN l.source_offset AND l.last_offset
+        ))
 """
+"""What was never published is left waiting where somebody else will send it: a live range that has
+not finished it, or ``stranded``, which looks in the intervals that no live range works again."""
 _WITHHOLD = "UPDATE alerts SET pending = 0 WHERE id = ANY(%s)"
 
 
@@ -195,7 +213,7 @@ def ask_again(session: Session, publish: str, spans: Sequence[Span]) -> None:
 
 
 def take_back(session: Session, spans: Sequence[Span]) -> None:
-    """Forget what was asked of ranges that are given up, where it had been published before."""
+    """Let nothing wait in ranges that are given up, but for what others will send."""
     if not spans:
         return
     with cursor(session) as cur:
