@@ -34,6 +34,8 @@ class Case:
     ----------
     outcome : Outcome
         Filled as it goes.
+    complaints : list of str
+        What the fault found wrong by itself; the books are looked at all the same.
     least_repeated, most_repeated : int
         Messages that must, and that may come again.
     """
@@ -54,6 +56,7 @@ class Case:
         self._may_be = may_be
         self._within_s = within_s * stage.patience
         self._keeps_rows = keeps_rows
+        self.complaints: list[str] = []
         self._marked: list[tuple[set[tuple[str, str]], float]] = []
         self._sent_earlier: set[Coordinate] = set()
         self._repeated_earlier = 0
@@ -143,7 +146,7 @@ class Case:
     def _check(self, sent: dict[Coordinate, Sent]) -> None:
         books = self._stage.books
         accounts = books.accounts()
-        wrong = booking.mistakes(accounts, sent, self._may_be)
+        wrong = self.complaints + booking.mistakes(accounts, sent, self._may_be)
         wrong += booking.effect_mistakes(books.objects(), sent, are_all_stored=not accounts.letters)
         messages, repeated = self._counted()
         self.outcome.messages = messages - self._messages_earlier

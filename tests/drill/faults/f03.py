@@ -46,8 +46,10 @@ def _play(stage: Stage, name: str, act: Callable[[], None]) -> None:
         with web.Visitor(stage.cast["web"]) as visitor, case.fault():
             act()
         case.outcome.note = str(visitor)
-        assert visitor.failures == [], f"the web failed: {visitor.failures[:3]}"
-        assert max(visitor.slowest_s.values()) < WEB_WITHIN_S, f"a slow web: {visitor}"
+        if visitor.failures:
+            case.complaints.append(f"the web failed: {visitor.failures[:3]}")
+        if max(visitor.slowest_s.values()) > WEB_WITHIN_S:
+            case.complaints.append(f"a slow web: {visitor}")
 
 
 def _flush(stage: Stage) -> None:

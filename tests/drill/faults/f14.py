@@ -46,10 +46,12 @@ def _stop(stage: Stage, stop: Stop) -> None:
             left = stage.system.sql(RUNNING)[0][0]
             stage.man()
         case.outcome.note = f"ended after {took_s:.1f} s"
-        assert process.returncode not in {None, -signal.SIGKILL}, "it had to be killed"
-        assert stage.is_short or took_s <= stop.within_s, f"it took {took_s:.1f} s"
-        if stop.name == "worker":
-            assert left == 0, f"{left} ranges were left running"
+        if process.returncode in {None, -signal.SIGKILL}:
+            case.complaints.append("it had to be killed")
+        if took_s > stop.within_s and not stage.is_short:
+            case.complaints.append(f"it took {took_s:.1f} s")
+        if stop.name == "worker" and left:
+            case.complaints.append(f"{left} ranges were left running")
 
 
 FAULT = Fault("F14", "SIGTERM of each process under load", run, is_short=True)
