@@ -13,7 +13,7 @@ from broker.ranges import bookkeeping
 from broker.ranges.doubts import Doubts
 from broker.ranges.holdings import OwnedPartition
 from broker.ranges.planning import Place, choose_start
-from broker.ranges.sources import known_resets
+from broker.ranges.sources import is_made_anew, known_resets
 
 SURE_AFTER_S = 2.0
 """A log is believed to be shorter when it still is after this time: a new leader may not know for a
@@ -119,7 +119,11 @@ class Assigner:
                 resets = taken.resets
             else:
                 resets = known_resets(session, self._stream, topic, found.topic_id)
-            if taken.topic_id not in {None, found.topic_id}:
+            # Without a row, ``sources`` remembers: the group's offsets may outlive a deleted topic.
+            if taken.topic_id not in {None, found.topic_id} or (
+                taken.topic_id is None
+                and is_made_anew(session, self._stream, topic, found.topic_id)
+            ):
                 why = "the topic was made anew"
                 self._forget(session, place, taken, why)
                 log.error("listener.topic_made_anew", topic=topic, partition=partition)

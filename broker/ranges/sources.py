@@ -59,3 +59,13 @@ def known_resets(session: Session, stream: str, topic: str, topic_id: str) -> in
         Source.stream == stream, Source.topic == topic, Source.topic_id == topic_id
     )
     return session.scalar(seen) or 0
+
+
+def is_made_anew(session: Session, stream: str, topic: str, topic_id: str) -> bool:
+    """Return whether packets came from this topic under other ids of Kafka's, and none under this.
+
+    What a consumer group had committed then counts offsets of a log that is gone.
+    """
+    ids = select(Source.topic_id).where(Source.stream == stream, Source.topic == topic).distinct()
+    known = set(session.scalars(ids))
+    return bool(known) and topic_id not in known

@@ -241,6 +241,21 @@ def test_a_topic_that_vanishes_and_returns_is_read_again_without_a_restart(stage
     assert ranges() == [(0, 6, "queued")]
 
 
+def test_offsets_that_outlive_their_topic_do_not_count_for_the_next_of_its_name(stage):
+    stage.work(0)
+    stage.tick(1.0, times=2)
+    assert stage.kafka.offsets == {PLACE: 10}
+    stage.kafka.topic_id = None
+    stage.tick(31.0, times=3)
+    with transaction() as session:
+        session.execute(text("TRUNCATE stream_partitions, stream_ranges"))
+
+    stage.kafka.topic_id, stage.kafka.high = "id-2", 17
+    stage.tick(1.0, times=3)
+
+    assert ranges() == [(0, 9, "queued"), (10, 16, "queued")]
+
+
 def test_a_topic_that_returns_under_its_old_id_goes_on_where_it_was(stage):
     old = stage.work(0)
     stage.tick(1.0, times=2)
