@@ -333,6 +333,8 @@ def _open_again(session: Session, values: dict[str, Any]) -> bool:
         name: func.coalesce(values[name], getattr(DeadLetter, name))
         for name in ("kafka_timestamp", "night", "candid", "object_id")
     }
+    if values["kafka_timestamp"] is None:  # then its night is only that in which it was buried
+        known["night"] = func.coalesce(DeadLetter.night, values["night"])
     if values["archive_segment_id"] is not None:
         known |= {name: value for name, value in values.items() if name.startswith("archive_")}
     done = session.execute(

@@ -24,6 +24,8 @@ from pipeline.alerts.store import Source, utc_from_ms
 from pipeline.alerts.work import RangeLostError, RangeWork, is_infrastructure
 from pipeline.surveys import survey as survey_named
 
+_seen = stranded.Seen()
+
 log = structlog.get_logger(__name__)
 
 
@@ -67,7 +69,7 @@ def arrived(held: Claim) -> tuple[datetime | None, date]:
     """Return when the packet of a range came, and its night, to bury it with.
 
     The night is that of now where Kafka cannot say. A replay may read another packet under the same
-    offset, and asks for nothing: the letter that it retries knows its night.
+    offset, and asks for nothing: the letter that it retries keeps its night.
     """
     survey = survey_named(topics.stream(held.stream).survey)
     at = None
@@ -130,7 +132,7 @@ def _milliseconds(work: RangeWork) -> dict[str, float]:
 @task("alerts.publish_stranded", queue="upkeep", every_s=60)
 def publish_stranded() -> None:
     """Publish what waits in offsets that no range will work again; see ADR 13."""
-    stranded.publish_stranded(resources().producer())
+    stranded.publish_stranded(resources().producer(), _seen)
 
 
 @worker_starting
