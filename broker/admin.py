@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -93,7 +94,7 @@ class MirrorAdmin(_ModelAdmin):
         try:
             with transaction.atomic():
                 _bound_statements()
-                return super().changelist_view(request, context)
+                return self._list(request, context)
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled) or not request.GET:
                 raise
@@ -101,6 +102,17 @@ class MirrorAdmin(_ModelAdmin):
             request, "That search would read too many rows. Name an id, or choose fewer filters."
         )
         return redirect(request.path)
+
+    def _list(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+        """Return the list, read whole: what it queries must not run after the bound is gone."""
+        response = super().changelist_view(request, context)
+        if isinstance(response, TemplateResponse) and "cl" in (response.context_data or {}):
+            found: Any = response.context_data
+            self.add_to_list(request, found)
+        return response
+
+    def add_to_list(self, request: HttpRequest, context: dict[str, Any]) -> None:
+        """Add to what the template of the list gets; its queries are bounded as the list's are."""
 
     def _list_title(self) -> str:
         options = self.model._meta  # noqa: SLF001 documented by Django

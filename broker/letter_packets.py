@@ -1,7 +1,6 @@
 """The bytes of a dead letter's packet: from the archive, or from Kafka while it has them."""
 
 import hashlib
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from broker.kafka import Cluster, OffsetsExpired, RangeReader, stream_connection
 from broker.ranges.tables import Source
-
-ATTEMPTS_TAKE = timedelta(days=1)
-"""A packet that killed its worker was archived, if at all, so long before it was buried."""
+from broker.ranges.whereabouts import ATTEMPTS_TAKE, living_topic_id
 
 
 class NoPacketError(Exception):
@@ -54,24 +51,49 @@ def archived_packet(session: Session, letter: DeadLetter) -> bytes:
     return found.packets[0].value
 
 
-def kafka_packet(session: Session, letter: DeadLetter) -> bytes:
-    """Return a letter's packet from Kafka; takes seconds when Kafka is slow.
+def living_log(session: Session, letter: DeadLetter) -> str | None:
+    """Return the id of the topic in which the letter's offset still names its packet.
+
+    None where nobody knew the topic's id when the packet was buried.
 
     Raises
     ------
     NoPacketError
-        If Kafka has forgotten it, has another topic under that name, or does not answer.
+        If the topic's log became shorter since.
+    """
+    source = None if letter.source_id is None else session.get(Source, letter.source_id)
+    if source is None:
+        return None
+    topic_id = living_topic_id(session, source)
+    if topic_id is None:
+        raise NoPacketError("Its log became shorter; these offsets hold other packets now.")
+    return topic_id
+
+
+def kafka_packet(letter: DeadLetter, living: str | None) -> bytes:
+    """Return a letter's packet from Kafka; takes seconds when Kafka is slow.
+
+    Parameters
+    ----------
+    letter : DeadLetter
+        Read before: no transaction waits for Kafka.
+    living : str or None
+        What ``living_log`` said of it.
+
+    Raises
+    ------
+    NoPacketError
+        If Kafka has forgotten it, has another topic or packet there, or does not answer.
     """
     _require_one(letter)
     connection = stream_connection(letter.stream)
-    source = None if letter.source_id is None else session.get(Source, letter.source_id)
     reader = RangeReader(connection, config().streams.named(letter.stream).group_prefix)
     offset = letter.source_offset
     try:
         topic_id = Cluster(connection).topic_ids([letter.topic]).get(letter.topic)
         if topic_id is None:
             raise NoPacketError(f"Kafka has no topic {letter.topic} any more.")
-        if source is not None and source.topic_id != topic_id:
+        if living not in (None, topic_id):
             raise NoPacketError("Its topic was made anew; these offsets hold other packets now.")
         read = reader.read(letter.topic, letter.source_partition, offset, offset)
     except OffsetsExpired as error:
@@ -82,7 +104,10 @@ def kafka_packet(session: Session, letter: DeadLetter) -> bytes:
         reader.close()
     if not read.packets:
         raise NoPacketError("Kafka holds no message at that offset.")
-    return read.packets[0].value
+    packet = read.packets[0].value
+    if not _is_its_own(letter, packet):
+        raise NoPacketError("Kafka holds another packet at that offset now.")
+    return packet
 
 
 def _require_one(letter: DeadLetter) -> None:
@@ -109,9 +134,13 @@ def _slice(session: Session, letter: DeadLetter) -> bytes:
         raise NoPacketError(f"{segment.path} cannot be read: {error.strerror}.") from error
     if len(packet) < letter.archive_length:
         raise NoPacketError(f"{segment.path} ends before the packet does.")
-    if letter.sha256 is not None and hashlib.sha256(packet).digest() != letter.sha256:
+    if not _is_its_own(letter, packet):
         raise NoPacketError(f"{segment.path} is damaged: the packet's checksum is wrong.")
     return packet
+
+
+def _is_its_own(letter: DeadLetter, packet: bytes) -> bool:
+    return letter.sha256 is None or hashlib.sha256(packet).digest() == letter.sha256
 
 
 def _root() -> Path:

@@ -263,8 +263,6 @@ def retry_letters(
     ------
     ReplayError
         If a packet is nowhere; ``refused`` says of each letter why, and no letter was taken.
-    TransientError
-        If an archive segment lies on another machine.
     """
     letters = session.scalars(
         select(DeadLetter)

@@ -52,17 +52,19 @@ def try_again(ids: Sequence[int], by: str) -> Tried:
             session.scalars(
                 select(DeadLetter.id)
                 .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(RETRIED_STATES))
+                .order_by(DeadLetter.id)  # two wishes for the same letters wait, never deadlock
                 .with_for_update()
             )
         )
         passed_over = len(set(ids)) - len(wanted)
         refused: dict[int, str] = {}
-        if wanted:
+        while wanted:
             try:
                 retry_letters(session, sorted(wanted), by, brokers)
-            except ReplayError as error:
-                refused = error.refused
-                wanted -= set(refused)
-                if wanted:
-                    retry_letters(session, sorted(wanted), by, brokers)
+                break
+            except ReplayError as error:  # once more if an archive segment goes meanwhile
+                if not error.refused:
+                    raise
+                refused |= error.refused
+                wanted -= set(error.refused)
     return Tried(sorted(wanted), refused, passed_over)

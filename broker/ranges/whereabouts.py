@@ -3,17 +3,23 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broker.archive_index import ArchiveReader, segments_named, segments_open_between
+from broker.archive_index import (
+    ArchiveReader,
+    Segment,
+    segments_named,
+    segments_open_between,
+)
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import DeadLetter
+from broker.errors import TransientError
 from broker.kafka import Cluster, Watermarks, stream_connection
 from broker.ranges.planning import Place
 from broker.ranges.sources import known_resets, known_source
@@ -93,32 +99,55 @@ def locate(
 ) -> dict[int, Stretch | str]:
     """Return where each letter's packet is, or why it is nowhere, by the letter's id.
 
-    Raises
-    ------
-    TransientError
-        If a segment lies on another machine.
+    A packet that may lie on another machine is nowhere: the others need not wait for it.
     """
-    reader = ArchiveReader(project_path(config().archive.path))
-    return {
-        letter.id: _locate(session, reader, brokers[letter.stream], letter) for letter in letters
-    }
+    known = _Known(session)
+    found: dict[int, Stretch | str] = {}
+    for letter in letters:
+        try:
+            found[letter.id] = _locate(known, brokers[letter.stream], letter)
+        except TransientError as error:
+            found[letter.id] = str(error)
+    return found
 
 
-def _locate(
-    session: Session, reader: ArchiveReader, broker: Broker, letter: DeadLetter
-) -> Stretch | str:
+class _Known:
+    """What letters of one wish have in common: read once, not once for each letter."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.reader = ArchiveReader(project_path(config().archive.path))
+        self._topic_ids: dict[int, str | None] = {}
+        self._segments: dict[datetime, list[Segment]] = {}
+
+    def living_topic_id(self, source: Source) -> str | None:
+        """See the function of this name."""
+        if source.id not in self._topic_ids:
+            self._topic_ids[source.id] = living_topic_id(self.session, source)
+        return self._topic_ids[source.id]
+
+    def segments_before(self, seen: datetime) -> list[Segment]:
+        """Return the segments that a worker may have written to that died before ``seen``."""
+        hour = seen.replace(minute=0, second=0, microsecond=0)
+        if hour not in self._segments:
+            end = hour + timedelta(hours=1)
+            self._segments[hour] = segments_open_between(self.session, hour - ATTEMPTS_TAKE, end)
+        return self._segments[hour]
+
+
+def _locate(known: _Known, broker: Broker, letter: DeadLetter) -> Stretch | str:
     place = (letter.topic, letter.source_partition)
     first, last = letter.source_offset, letter.last_offset
     topic_id = broker.topic_ids.get(letter.topic)
-    source = _source(session, letter, topic_id)
+    source = _source(known.session, letter, topic_id)
     if source is None:
         return f"topic {letter.topic} is not in Kafka and was never read"
     stretch = partial(Stretch, place, source.id, first=first, last=last, letter_id=letter.id)
-    is_todays = topic_id is not None and _is_newest(session, source, topic_id)
+    is_todays = topic_id is not None and known.living_topic_id(source) == topic_id
     ends = broker.watermarks.get(place) if is_todays else None
     if ends is not None and ends.low <= first and last < ends.high:
         return stretch("kafka")
-    segment_id = _find_segment(session, reader, letter, source.id)
+    segment_id = _find_segment(known, letter, source.id)
     if segment_id is not None:
         return stretch("archive", segment_id=segment_id)
     named = f"offset {first}" if first == last else f"offsets {first} to {last}"
@@ -141,29 +170,38 @@ def _source(session: Session, letter: DeadLetter, topic_id: str | None) -> Sourc
     return session.scalars(newest.order_by(Source.id.desc()).limit(1)).one_or_none()
 
 
-def _is_newest(session: Session, source: Source, topic_id: str) -> bool:
-    """Whether a source's offsets still name the packets that Kafka has under them."""
-    resets = known_resets(session, source.stream, source.topic, topic_id)
-    return (source.topic_id, source.resets) == (topic_id, resets)
+def living_topic_id(session: Session, source: Source) -> str | None:
+    """Return under which topic id a source's offsets still name its packets.
+
+    None where the log became shorter since: other packets stand under these offsets now.
+    """
+    resets = known_resets(session, source.stream, source.topic, source.topic_id)
+    return source.topic_id if source.resets == resets else None
 
 
-def _find_segment(
-    session: Session, reader: ArchiveReader, letter: DeadLetter, source_id: int
-) -> int | None:
+def _find_segment(known: _Known, letter: DeadLetter, source_id: int) -> int | None:
     """Return the segment that holds a letter's packet whole.
 
     What was buried after it was archived names its segment. A packet that killed its worker may
     have been archived before, in a segment that was open then.
+
+    Raises
+    ------
+    TransientError
+        If it is in none that is here, and one is on another machine.
     """
+    away: TransientError | None = None
     if letter.archive_segment_id is not None:
-        segments = segments_named(session, [letter.archive_segment_id])
+        segments = segments_named(known.session, [letter.archive_segment_id])
     else:
-        begin = letter.first_seen_at - ATTEMPTS_TAKE
-        segments = segments_open_between(session, begin, letter.first_seen_at)
+        segments = known.segments_before(letter.first_seen_at)
+    place = (source_id, letter.source_partition, letter.source_offset, letter.last_offset)
     for segment in segments:
-        found = reader.read(
-            [segment], source_id, letter.source_partition, letter.source_offset, letter.last_offset
-        )
-        if found.packets:
-            return segment.id
+        try:
+            if known.reader.read([segment], *place).packets:
+                return segment.id
+        except TransientError as error:
+            away = error
+    if away is not None:
+        raise away
     return None

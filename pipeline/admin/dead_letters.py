@@ -22,7 +22,7 @@ from broker import dead_letters
 from broker.admin import MirrorAdmin, html_table
 from broker.db import transaction
 from broker.errors import TransientError
-from broker.letter_packets import NoPacketError, archived_packet, kafka_packet
+from broker.letter_packets import NoPacketError, archived_packet, kafka_packet, living_log
 from broker.mirror import all_of
 from broker.ranges.second_tries import RETRIED_STATES, try_again
 from pipeline import models
@@ -30,7 +30,10 @@ from pipeline.admin import cells
 from pipeline.admin.letter_filters import FirstSeenFilter, NightFilter, PartitionFilter, TopicFilter
 from pipeline.admin.packets import packet_html
 
-MAX_PER_ACTION = 10_000
+MAX_IGNORED = 10_000
+MAX_RETRIED = 1_000
+"""Fewer: each packet is looked for, while the browser waits."""
+COUNTED_LETTERS = 10_000
 SHOWN_REASONS = 5
 SHOWN_MESSAGE = 120
 BIGGEST_ID = 2**63 - 1
@@ -147,25 +150,24 @@ class DeadLetterAdmin(MirrorAdmin):
         )
 
     @override
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list under the counts of its reasons."""
-        response = super().changelist_view(request, extra_context)
-        if isinstance(response, TemplateResponse) and "cl" in (response.context_data or {}):
-            context: Any = response.context_data
-            context["reason_counts"] = self._reason_counts(request, context["cl"])
-        return response
+    def add_to_list(self, request: HttpRequest, context: dict[str, Any]) -> None:
+        """Add the counts of the reasons."""
+        context["reason_counts"] = self._reason_counts(request, context["cl"])
 
     def _reason_counts(self, request: HttpRequest, changes: Any) -> list[dict[str, Any]]:
-        """Count the reasons of all that the other filters keep, with a link to each."""
+        """Count the reasons of what the other filters keep, with a link to each.
+
+        The newest ``COUNTED_LETTERS`` are counted, as pages reach no more.
+        """
         rows = changes.root_queryset
         for spec in changes.filter_specs:
             if "reason__exact" not in spec.expected_parameters():
                 kept = spec.queryset(request, rows)
                 rows = rows if kept is None else kept
         rows, _ = self.get_search_results(request, rows, changes.query)
-        counts = rows.order_by().values("reason").annotate(n=Count("pk")).order_by("-n", "reason")
+        newest = rows.order_by("-pk").values("pk")[:COUNTED_LETTERS]
+        counted = all_of(models.DeadLetter).filter(pk__in=newest).order_by().values("reason")
+        counts = counted.annotate(n=Count("pk")).order_by("-n", "reason")
         chosen = request.GET.get("reason__exact")
         return [
             {
@@ -227,7 +229,7 @@ class DeadLetterAdmin(MirrorAdmin):
     @admin.action(description="Retry: work the packets once more", permissions=["operate"])
     def retry(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Ask for a replay of each packet; tell how many, and why not the others."""
-        ids, left = _ids(rows.filter(state__in=RETRIED_STATES))
+        ids, left = _ids(rows.filter(state__in=RETRIED_STATES), MAX_RETRIED)
         asked = rows.count() if not ids else None
         by = request.user.get_username()
         try:
@@ -249,7 +251,7 @@ class DeadLetterAdmin(MirrorAdmin):
         if asked is not None:
             text = f"Of {_letters(asked)} none is open or ignored: nothing to send again."
             self.message_user(request, text, messages.INFO)
-        self._tell_left(request, left)
+        self._tell_left(request, left, MAX_RETRIED)
 
     @admin.action(description="Ignore, with a reason", permissions=["operate"])
     def ignore(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
@@ -258,7 +260,7 @@ class DeadLetterAdmin(MirrorAdmin):
         newest = request.POST.get("newest", "")
         if newest.isdecimal():
             rows = rows.filter(pk__lte=int(newest))  # what came while the reason was being written
-        ids, left = _ids(rows)
+        ids, left = _ids(rows, MAX_IGNORED)
         if not ids:
             self.message_user(request, "None of them is open.", messages.INFO)
             return None
@@ -270,7 +272,7 @@ class DeadLetterAdmin(MirrorAdmin):
             ignored = dead_letters.ignore(session, ids, request.user.get_username(), why)
             _log(request, ignored, f"Ignored: {why}")
         self.message_user(request, f"{_letters(len(ignored))} ignored.", messages.SUCCESS)
-        self._tell_left(request, left)
+        self._tell_left(request, left, MAX_IGNORED)
         return None
 
     def _ask_why(
@@ -294,9 +296,9 @@ class DeadLetterAdmin(MirrorAdmin):
         template = "admin/pipeline/deadletter/ignore.html"
         return TemplateResponse(request, template, context)
 
-    def _tell_left(self, request: HttpRequest, left: int) -> None:
+    def _tell_left(self, request: HttpRequest, left: int, most: int) -> None:
         if left:
-            text = f"{_letters(left)} more wait: at most {MAX_PER_ACTION:,} are done at once."
+            text = f"{_letters(left)} more wait: at most {most:,} are done at once."
             self.message_user(request, text, messages.WARNING)
 
     @override
@@ -369,13 +371,16 @@ def _packet(key: int, *, from_kafka: bool) -> bytes:
         letter = session.get(dead_letters.DeadLetter, key)
         if letter is None:
             raise Http404
-        return (kafka_packet if from_kafka else archived_packet)(session, letter)
+        if not from_kafka:
+            return archived_packet(session, letter)
+        living = living_log(session, letter)
+    return kafka_packet(letter, living)
 
 
-def _ids(rows: QuerySet[Any]) -> tuple[list[int], int]:
+def _ids(rows: QuerySet[Any], most: int) -> tuple[list[int], int]:
     """Return the oldest letters that one action takes, and how many are left."""
-    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:MAX_PER_ACTION])
-    return ids, rows.count() - len(ids) if len(ids) == MAX_PER_ACTION else 0
+    ids = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+    return ids, rows.count() - len(ids) if len(ids) == most else 0
 
 
 def _log(request: HttpRequest, ids: list[int], text: str) -> None:

@@ -142,8 +142,10 @@ class FirstSeenFilter(admin.ListFilter):
             rows = rows.filter(first_seen_at__gte=_midnight(day)) if day else rows.none()
         if last:
             day = _day(last)
-            after = day and _midnight(day) + timedelta(days=1)
-            rows = rows.filter(first_seen_at__lt=after) if after else rows.none()
+            if day is None:
+                rows = rows.none()
+            elif day < date.max:  # no letter came after the last day that there is
+                rows = rows.filter(first_seen_at__lt=_midnight(day + timedelta(days=1)))
         return rows
 
 

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from sqlalchemy import text
 
+from broker import admin
 from broker.config import config
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
@@ -189,6 +190,37 @@ def test_reasons_are_counted_over_the_table_within_the_other_filters(staff, sess
     counts = re.findall(r"([a-z ]+) <b>(\d+)</b>", html)
     assert counts == [("truncated", "2"), ("bad value", "1")]
     assert 'class="selected" aria-current="true">truncated' in html
+
+
+def test_no_more_reasons_are_counted_than_pages_reach(staff, session, source, monkeypatch):
+    monkeypatch.setattr(pages, "COUNTED_LETTERS", 2)
+    for offset, reason in enumerate(["truncated", "bad_value", "bad_value"]):
+        make_dead_letter(session, source, source_offset=offset, last_offset=offset, reason=reason)
+
+    counts = re.findall(r"([a-z ]+) <b>(\d+)</b>", staff.get(LIST).text)
+
+    assert counts == [("bad value", "2")]
+
+
+def test_counting_the_reasons_is_bounded_as_the_list_is(staff, session, source, monkeypatch):
+    def slow(*_):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+
+    make_dead_letter(session, source)
+    monkeypatch.setattr(admin, "LIST_TIMEOUT_MS", 100)
+    monkeypatch.setattr(pages.DeadLetterAdmin, "_reason_counts", slow)
+
+    answer = staff.get(LIST, {"q": "word"})
+
+    assert (answer.status_code, answer["Location"]) == (302, LIST)
+
+
+@pytest.mark.parametrize(("last", "count"), [("9999-12-31", 1), ("0001-01-01", 0), ("x", 0)])
+def test_the_last_of_all_days_is_a_day(staff, session, source, last, count):
+    make_dead_letter(session, source)
+
+    assert len(listed(staff, seen_to=last)) == count
 
 
 def test_an_empty_list_says_that_this_is_good(staff, session):
@@ -376,6 +408,27 @@ def test_letters_whose_packets_are_nowhere_are_named_and_the_others_go(
     assert [entry.object_id for entry in LogEntry.objects.all()] == [str(found.id)]
 
 
+def test_a_packet_that_goes_while_the_others_are_asked_for_is_named_too(
+    operator, session, source, retries, monkeypatch
+):
+    letters = [
+        make_dead_letter(session, source, source_offset=at, last_offset=at).id for at in range(3)
+    ]
+
+    def take(session, ids, by, brokers):
+        gone = letters[3 - len(ids)]
+        if len(ids) > 1:
+            raise ReplayError("gone", {gone: "gone"})
+        return retries(session, ids, by, brokers)
+
+    monkeypatch.setattr(second_tries, "retry_letters", take)
+
+    answer = act(operator, "retry", letters)
+
+    assert "1 letter sent again" in answer.text
+    assert "gone (2 letters)" in answer.text
+
+
 def test_nothing_changes_while_kafka_is_away(operator, session, source, monkeypatch):
     def away(*_):
         raise TransientError("Kafka does not answer")
@@ -443,7 +496,7 @@ def test_a_letter_that_comes_while_the_reason_is_written_stays_open(operator, se
 
 
 def test_one_action_takes_a_bounded_number(operator, session, source, retries, monkeypatch):
-    monkeypatch.setattr(pages, "MAX_PER_ACTION", 2)
+    monkeypatch.setattr(pages, "MAX_IGNORED", 2)
     letters = [
         make_dead_letter(session, source, source_offset=at, last_offset=at) for at in range(3)
     ]
@@ -453,6 +506,20 @@ def test_one_action_takes_a_bounded_number(operator, session, source, retries, m
     assert "2 letters ignored" in answer.text
     assert "1 letter more wait" in answer.text
     assert [state_of(session, each) for each in letters] == ["ignored", "ignored", "open"]
+
+
+def test_a_retry_takes_fewer_for_each_packet_is_looked_for(
+    operator, session, source, retries, monkeypatch
+):
+    monkeypatch.setattr(pages, "MAX_RETRIED", 2)
+    letters = [
+        make_dead_letter(session, source, source_offset=at, last_offset=at) for at in range(3)
+    ]
+
+    answer = act(operator, "retry", [each.id for each in letters])
+
+    assert "1 letter more wait: at most 2" in answer.text
+    assert [len(ids) for ids, _ in retries.asked] == [2]
 
 
 def test_looking_does_not_allow_acting(session, source, retries):
