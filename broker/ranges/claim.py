@@ -69,7 +69,11 @@ Arrived = Callable[[Claim], tuple[datetime | None, date]]
 
 _KEY = """stream = :stream AND topic = :topic AND partition = :partition
     AND replay_id = :replay_id AND first_offset = :first"""
-_MINE = _KEY + " AND state = 'running' AND owner = :owner AND attempts = :attempts"
+_MINE = (
+    _KEY + " AND state = 'running' AND owner = :owner AND attempts = :attempts"
+    # A task delivered twice has one id: emptied bookkeeping may let both claim, unequal ranges.
+    " AND last_offset = :last"
+)
 
 _CLAIM = text(f"""
     UPDATE stream_ranges SET state = 'running', owner = :owner, claimed_at = now(),
@@ -256,7 +260,7 @@ def free_lost(owner: str, arguments: Sequence[Any], why: str) -> None:
 
 
 def _cut(session: Session, held: Claim, error: str | None) -> None:
-    values = _values(held) | {"last": held.last, "error": error}
+    values = _values(held) | {"error": error}
     if session.execute(_SHORTEN, values).rowcount:  # type: ignore[attr-defined] # of an UPDATE
         session.execute(_INSERT_SINGLES, values)
         log.warning("range.cut_into_singles", packets=held.last - held.first + 1, error=error)
@@ -307,6 +311,7 @@ def _values(held: Claim) -> dict[str, Any]:
         "partition": held.partition,
         "replay_id": held.replay_id,
         "first": held.first,
+        "last": held.last,
         "owner": held.owner,
         "attempts": held.attempts,
     }

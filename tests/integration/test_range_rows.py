@@ -249,6 +249,21 @@ def test_what_was_queued_is_not_rung_twice_in_a_tick():
     assert due() == []
 
 
+def test_one_task_delivered_twice_ends_only_the_range_that_it_claimed():
+    inserted(0, 4)
+    frozen = claimed()
+    change("state = 'done'")
+    with transaction() as session:
+        session.execute(text("TRUNCATE stream_ranges, stream_partitions"))
+    inserted(0, 9)
+    awake = claimed()
+
+    with transaction() as session:
+        assert not still_mine(session, frozen)
+        assert not finish(session, frozen, Counts())
+        assert finish(session, awake, Counts())
+
+
 def test_a_new_owner_rings_at_once_for_what_it_adopts():
     inserted(0, 9)
     assert due() == []
