@@ -231,7 +231,7 @@ def _many_rows(survey: str, size_bytes: int) -> bytes:
 
 
 def _many_fields(count: int) -> Record:
-    """Return a schema almost as long as one may be: 7 000 fields have 246 kB."""
+    """Return a schema almost as long as one may be: 7 000 fields have 237 kB."""
     fields = [{"name": f"f{number}", "type": "int"} for number in range(count)]
     return {"type": "record", "name": "a", "fields": fields}
 
