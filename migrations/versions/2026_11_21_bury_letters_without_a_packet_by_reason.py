@@ -1,4 +1,8 @@
-"""Keep dead letters without a packet apart by their reason."""
+"""Keep dead letters without a packet apart by their reason.
+
+The tables before knew one letter without a packet at each place: a downgrade keeps the oldest and
+deletes its younger twins.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,6 +37,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '4s'")
     op.execute("SET LOCAL statement_timeout = '5s'")
+    op.execute("""
+        DELETE FROM dead_letters AS younger USING dead_letters AS older
+        WHERE younger.sha256 IS NULL AND older.sha256 IS NULL
+            AND younger.source_id IS NOT DISTINCT FROM older.source_id
+            AND younger.source_partition = older.source_partition
+            AND younger.source_offset = older.source_offset
+            AND younger.id > older.id
+    """)
     for name in ("place", "packet"):
         op.drop_index(f"uq_dead_letters_{name}", table_name="dead_letters")
     op.create_unique_constraint(

@@ -1,4 +1,9 @@
-"""Say why a letter was ignored and who stopped a stream; find letters by what an operator knows."""
+"""Say why a letter was ignored and who stopped a stream; find letters by what an operator knows.
+
+The indexes are built beside the workers, outside the transaction: a flood of letters, which they
+are for, takes longer than workers may wait. Where that was broken off, drop the invalid index, then
+upgrade again: what stands already is passed over.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,12 +25,14 @@ def upgrade() -> None:
             nullable=True,
             comment="where the packet decodes that far",
         ),
+        if_not_exists=True,
     )
     op.add_column(
         "dead_letters",
         sa.Column(
             "object_id", sa.Text(), nullable=True, comment="where the packet decodes that far"
         ),
+        if_not_exists=True,
     )
     op.add_column(
         "dead_letters",
@@ -35,34 +42,40 @@ def upgrade() -> None:
             nullable=True,
             comment="why it was ignored; at most 2000 characters",
         ),
+        if_not_exists=True,
     )
     op.add_column(
         "streams",
         sa.Column("stopped_by", sa.Text(), nullable=True, comment="breaker, or an operator's name"),
+        if_not_exists=True,
     )
-    for columns in (
-        ["state", "stream", "reason", "id"],
-        ["reason", "state", "id"],
-        ["first_seen_at"],
-        ["source_offset"],
-    ):
-        op.create_index(op.f(f"ix_dead_letters_{'_'.join(columns)}"), "dead_letters", columns)
+    with op.get_context().autocommit_block():
+        for columns in (
+            ["state", "stream", "reason", "id"],
+            ["reason", "state", "id"],
+            ["first_seen_at"],
+            ["source_offset"],
+        ):
+            _create_index("_".join(columns), columns)
+        _create_index("intervals", ["source_offset", "last_offset"], "last_offset > source_offset")
+        for column in ("candid", "object_id"):
+            _create_index(column, [column], f"{column} IS NOT NULL")
+
+
+def _create_index(name: str, columns: list[str], where: str | None = None) -> None:
     op.create_index(
-        "ix_dead_letters_intervals",
+        op.f(f"ix_dead_letters_{name}"),
         "dead_letters",
-        ["source_offset", "last_offset"],
-        postgresql_where=sa.text("last_offset > source_offset"),
+        columns,
+        postgresql_where=None if where is None else sa.text(where),
+        postgresql_concurrently=True,
+        if_not_exists=True,
     )
-    for column in ("candid", "object_id"):
-        op.create_index(
-            op.f(f"ix_dead_letters_{column}"),
-            "dead_letters",
-            [column],
-            postgresql_where=sa.text(f"{column} IS NOT NULL"),
-        )
 
 
 def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '4s'")
+    op.execute("SET LOCAL statement_timeout = '5s'")
     for name in (
         "object_id",
         "candid",

@@ -1,4 +1,8 @@
-"""Tell a topic's log from the one that was there before it became shorter."""
+"""Tell a topic's log from the one that was there before it became shorter.
+
+A downgrade is refused (by the constraint, and nothing is changed) once a log was cut short: its
+alerts of before and after would have the same coordinates.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -83,6 +83,47 @@ def test_alembic_alone_makes_and_removes_the_streams_tables(database):
     assert "alerts" in tables(database)
 
 
+LETTERS = """
+    INSERT INTO dead_letters
+        (stream, topic, source_partition, source_offset, last_offset, reason, message)
+    VALUES ('ztf', 't', 0, 7, 9, 'expired_offsets', ''), ('ztf', 't', 0, 7, 7, 'worker_died', '')
+"""
+
+
+def test_a_downgrade_keeps_the_older_of_two_letters_at_one_place(database):
+    run_sql(database, LETTERS)
+
+    down = run_command(database, "-m", "alembic", "downgrade", "d9c2f7a05b31")
+
+    assert down.returncode == 0, down.stderr
+    assert run_sql(database, "SELECT reason FROM dead_letters") == [("expired_offsets",)]
+
+
+def test_a_downgrade_that_would_mix_two_logs_is_refused(database):
+    sources = (
+        "INSERT INTO sources (stream, topic, topic_id, resets)"
+        " VALUES ('ztf', 't', 'abc', 0), ('ztf', 't', 'abc', 1)"
+    )
+    run_sql(database, sources)
+
+    down = run_command(database, "-m", "alembic", "downgrade", "b7d3e9a41c06")
+
+    assert down.returncode != 0
+    assert "uq_sources_stream_topic_topic_id" in down.stderr
+    assert run_sql(database, "SELECT max(resets) FROM sources") == [(1,)]
+
+
+def test_an_upgrade_that_was_broken_off_while_it_built_indexes_goes_on(database):
+    run_command(database, "-m", "alembic", "downgrade", "c4e19b7a6d02")
+    run_sql(database, "UPDATE alembic_version SET version_num = 'a1f0c7d20e51'")
+    run_sql(database, "DROP INDEX ix_dead_letters_candid")
+
+    up = run_command(database, "-m", "alembic", "upgrade", "head")
+
+    assert up.returncode == 0, up.stderr
+    assert run_sql(database, "SELECT to_regclass('ix_dead_letters_candid') IS NULL") == [(False,)]
+
+
 def test_a_downgrade_keeps_loaded_catalogs(database):
     run_sql(database, "CREATE TABLE catalogs.lspsc (id bigint)")
 
