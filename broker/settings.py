@@ -15,6 +15,7 @@ from django.core.management.utils import get_random_secret_key
 from psycopg.conninfo import conninfo_to_dict
 
 from broker.config import ROOT, config
+from broker.db import TCP_OPTIONS
 
 _web = config().web
 _postgres = config().postgres
@@ -36,6 +37,7 @@ def database(url: str) -> dict[str, Any]:
         "OPTIONS": {
             **parts,
             "connect_timeout": _postgres.connect_timeout_s,
+            **TCP_OPTIONS,
             "options": f"-c statement_timeout={_postgres.statement_timeout_s * 1000}",
         },
     }

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from broker import db
 from broker.db import transaction
+from broker.settings import database as django_database
 from tests.database import run_sql
 
 DEFAULT_S = 60
@@ -42,6 +43,32 @@ def test_a_limit_that_was_rolled_back_is_set_again(database: str):
     with pytest.raises(ZeroDivisionError), transaction():
         raise ZeroDivisionError
     assert limit_s() == DEFAULT_S
+
+
+def test_a_host_that_vanished_is_noticed_within_seconds(database: str):
+    with transaction() as session:
+        known = db.cursor(session).connection.info.get_parameters()
+    assert {name: known[name] for name in db.TCP_OPTIONS} == {
+        "tcp_user_timeout": "10000",
+        "keepalives_idle": "5",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+    }
+    assert db.TCP_OPTIONS.items() <= django_database(database)["OPTIONS"].items()
+
+
+def test_a_lock_is_held_without_a_transaction_and_ends_with_its_block(database: str):
+    open_transactions = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        " AND xact_start IS NOT NULL"
+    )
+    with db.lock("one") as first, db.lock("one") as second, db.lock("two") as other:
+        assert (first, second, other) == (True, False, True)
+        with transaction() as session:
+            assert session.scalar(text(open_transactions)) == 0
+    with db.lock("one") as again:
+        assert again
 
 
 def test_a_connection_that_died_at_rest_is_replaced(database: str, monkeypatch: pytest.MonkeyPatch):
