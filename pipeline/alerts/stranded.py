@@ -7,8 +7,10 @@ the only place to look: ``pending`` has no index, and everything else below a co
 acknowledged before it was committed.
 """
 
-from collections.abc import Sequence
-from itertools import groupby
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -16,16 +18,21 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from broker import dead_letters
-from broker.db import transaction
+from broker.db import lock, transaction
 from broker.kafka_types import DeliveryError, Message
+from broker.ranges.replay_steps import CUTS_LOCK
 from pipeline.alerts import publish
 from pipeline.surveys import survey as survey_named
 
 BATCH_ALERTS = 250
-MOST_BATCHES = 20
+LONGEST_S = 30.0
+"""No further batch is begun after this time: one may wait 20 s for Kafka, and must be marked."""
+MOST_LETTERS = 1000
 REST_S = 300
 """A worker that had the range when it went is over by then, acknowledged or not."""
 STATEMENT_S = 20
+
+Mark = tuple[datetime, int]
 
 log = structlog.get_logger(__name__)
 
@@ -48,15 +55,29 @@ class Stranded(NamedTuple):
     alert_id: int
 
 
-_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('alerts.publish_stranded'))")
+@dataclass
+class Seen:
+    """How far this process has looked: in no interval up to there does anything wait.
+
+    Attributes
+    ----------
+    mark : tuple of datetime and int
+        ``updated_at`` and id of the last such letter. A letter that is buried again, or retried,
+        comes behind it by that.
+    """
+
+    mark: Mark = (datetime.min.replace(tzinfo=UTC), 0)
+
+
+_LETTERS = text("""
+    SELECT updated_at, id FROM dead_letters
+    WHERE reason = 'expired_offsets' AND (updated_at, id) > (:updated_at, :id)
+        AND updated_at < now() - make_interval(secs => :rest_s)
+    ORDER BY updated_at, id LIMIT :most
+""")
 _FIND = text("""
-    SELECT DISTINCT a.survey, s.stream, s.topic, a.source_id, a.source_partition, a.id
-    FROM dead_letters AS l
-    JOIN alerts AS a ON a.source_id = l.source_id AND a.source_partition = l.source_partition
-        AND a.source_offset BETWEEN l.source_offset AND l.last_offset
-    JOIN sources AS s ON s.id = a.source_id
-    WHERE l.reason = 'expired_offsets' AND a.pending <> 0
-        AND greatest(a.created_at, l.first_seen_at) < now() - make_interval(secs => :rest_s)
+    SELECT a.survey, s.stream, s.topic, a.source_id, a.source_partition, a.id,
+        greatest(a.created_at, l.first_seen_at) < now() - make_interval(secs => :rest_s)
         AND NOT EXISTS (
             SELECT FROM stream_ranges AS r
             WHERE r.stream = s.stream AND r.topic = s.topic AND r.partition = a.source_partition
@@ -67,46 +88,84 @@ _FIND = text("""
                         AND p.partition = a.source_partition AND p.topic_id = s.topic_id
                         AND p.resets = s.resets
                 ))
-        )
-    ORDER BY a.source_id, a.source_partition, a.id LIMIT :most
+        ) AS is_ours
+    FROM dead_letters AS l
+    JOIN alerts AS a ON a.source_id = l.source_id AND a.source_partition = l.source_partition
+        AND a.source_offset BETWEEN l.source_offset AND l.last_offset
+    JOIN sources AS s ON s.id = a.source_id
+    WHERE l.id = :letter_id AND a.pending <> 0
+    ORDER BY is_ours DESC, a.id LIMIT :most
 """)
 """A live range under the same numbers counts only while its topic is the one that the alert came
 from; a replay knows by itself which source it works on, and is given the time."""
 
 
-def publish_stranded(producer: Sends) -> int:
+def publish_stranded(producer: Sends, seen: Seen | None = None) -> int:
     """Publish what is stranded, a bounded amount of it; return how many messages went out.
 
     At least once, with the ids that the messages would have had: what a worker sent and could not
-    mark any more is sent again. A second copy of this returns at once. When Kafka does not
-    acknowledge, the rest waits for the next call.
+    mark any more is sent again. A second copy of this returns at once, and no replay's range comes
+    into being beside it. When Kafka does not acknowledge, the rest waits for the next call.
+
+    Parameters
+    ----------
+    producer : Sends
+        Where messages go.
+    seen : Seen, optional
+        How far earlier calls have looked; moved on.
     """
+    seen = seen or Seen()
+    end_s = time.monotonic() + LONGEST_S
     published = 0
-    with transaction() as guard:
-        if not may_work(guard):
+    with lock(CUTS_LOCK) as is_ours:
+        if not is_ours:
             return 0
-        for _ in range(MOST_BATCHES):
-            with transaction(statement_timeout_s=STATEMENT_S) as session:
-                found = find(session, BATCH_ALERTS)
-            for _, alerts in groupby(found, key=lambda one: one[:-1]):
-                sent, is_whole = _publish(producer, list(alerts))
-                published += sent
-                if not is_whole:
-                    return published
-            if len(found) < BATCH_ALERTS:
+        is_quiet_so_far = True
+        for mark in _letters(seen.mark):
+            sent, is_quiet, is_whole = _publish_letter(producer, mark[1], end_s)
+            published += sent
+            is_quiet_so_far &= is_quiet
+            if is_quiet_so_far:
+                seen.mark = mark
+            if not is_whole or time.monotonic() >= end_s:
                 break
     return published
 
 
-def may_work(session: Session) -> bool:
-    """Take the task's lock until the end of the transaction; False where another copy has it."""
-    return bool(session.scalar(_LOCK))
+def _letters(mark: Mark) -> Iterator[Mark]:
+    """Yield the letters of intervals beyond a mark, in the order of their last change."""
+    while True:
+        with transaction(statement_timeout_s=STATEMENT_S) as session:
+            values = {"updated_at": mark[0], "id": mark[1], "rest_s": REST_S}
+            rows = session.execute(_LETTERS, values | {"most": MOST_LETTERS}).all()
+        yield from ((row.updated_at, row.id) for row in rows)
+        if len(rows) < MOST_LETTERS:
+            return
+        mark = (rows[-1].updated_at, rows[-1].id)
 
 
-def find(session: Session, most: int) -> list[Stranded]:
-    """Return at most ``most`` alerts that no range will publish, ordered by partition."""
-    rows = session.execute(_FIND, {"most": most, "rest_s": REST_S})
-    return [Stranded(*row) for row in rows]
+def _publish_letter(producer: Sends, letter_id: int, end_s: float) -> tuple[int, bool, bool]:
+    """Publish what waits in one interval.
+
+    Returns how many messages went out, whether nothing waits there any more, and whether to go on.
+    """
+    published = 0
+    while True:
+        with transaction(statement_timeout_s=STATEMENT_S) as session:
+            found, others = find(session, letter_id, BATCH_ALERTS)
+        if not found:
+            return published, not others, True
+        sent, is_whole = _publish(producer, found)
+        published += sent
+        if not is_whole or time.monotonic() >= end_s:
+            return published, False, is_whole
+
+
+def find(session: Session, letter_id: int, most: int) -> tuple[list[Stranded], bool]:
+    """Return alerts of an interval that no range will publish, and whether others wait there."""
+    values = {"letter_id": letter_id, "most": most, "rest_s": REST_S}
+    rows = session.execute(_FIND, values).all()
+    return [Stranded(*row[:-1]) for row in rows if row.is_ours], not all(r.is_ours for r in rows)
 
 
 def _publish(producer: Sends, alerts: Sequence[Stranded]) -> tuple[int, bool]:

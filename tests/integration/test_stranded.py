@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select, text
 
 from broker import dead_letters
-from broker.db import transaction
+from broker.db import lock, transaction
 from broker.kafka_types import DeliveryError
 from broker.ranges import bookkeeping
 from broker.ranges.planning import Cut
+from broker.ranges.replay_steps import CUTS_LOCK
 from broker.ranges.tables import StreamPartition, StreamRange
 from pipeline.alerts import stranded
 from pipeline.alerts.publish import delivery_id
@@ -71,8 +72,7 @@ def bury(session, source):
             reason="expired_offsets",
             source_offset=first,
             last_offset=last,
-            first_seen_at=LONG_AGO,
-            **given,
+            **{"first_seen_at": LONG_AGO, "updated_at": LONG_AGO} | given,
         )
 
     return buried
@@ -174,14 +174,14 @@ def test_more_than_a_batch_is_published_batch_by_batch(session, make_alert, bury
 
 def test_one_call_has_an_end(session, make_alert, bury, monkeypatch):
     monkeypatch.setattr(stranded, "BATCH_ALERTS", 1)
-    monkeypatch.setattr(stranded, "MOST_BATCHES", 2)
+    monkeypatch.setattr(stranded, "LONGEST_S", 0)
     for offset in range(5):
         make_alert(offset)
     bury(0, 99)
 
     stranded.publish_stranded(Producer())
 
-    assert waiting(session) == [2, 3, 4]
+    assert waiting(session) == [1, 2, 3, 4]
 
 
 def test_a_broker_that_is_away_leaves_everything_waiting(session, make_alert, bury):
@@ -220,12 +220,56 @@ def test_a_second_copy_of_the_task_does_nothing():
         )
         factories.make_dead_letter(
             session, source, reason="expired_offsets", source_offset=0, last_offset=99,
-            first_seen_at=LONG_AGO,
+            first_seen_at=LONG_AGO, updated_at=LONG_AGO,
         )  # fmt: skip
-    with transaction() as other:
-        assert stranded.may_work(other)
+    with lock(CUTS_LOCK) as is_ours:
+        assert is_ours
         assert stranded.publish_stranded(Producer()) == 0
-    assert stranded.publish_stranded(Producer()) == 1
+    assert stranded.publish_stranded(Open()) == 1
+
+
+class Open(Producer):
+    """Acknowledges, and looks whether somebody holds a transaction open meanwhile."""
+
+    def send(self, messages):
+        with transaction() as session:
+            others = session.scalars(
+                text(
+                    "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND backend_type = 'client backend'"
+                    " AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+                )
+            ).all()
+        assert others == []
+        return super().send(messages)
+
+
+def test_an_interval_that_is_quiet_is_not_looked_at_again(session, make_alert, bury):
+    later = LONG_AGO + timedelta(minutes=1)
+    make_alert(10)
+    bury(0, 99)
+    bury(100, 199, updated_at=later)
+    seen, producer = stranded.Seen(), Producer()
+
+    assert stranded.publish_stranded(producer, seen) == 2
+    assert seen.mark[0] == later
+    make_alert(20)
+    assert stranded.publish_stranded(producer, seen) == 0
+    session.execute(text("UPDATE dead_letters SET updated_at = now() - interval '10 min'"))
+    assert stranded.publish_stranded(producer, seen) == 2
+
+
+def test_an_interval_in_which_something_waits_is_looked_at_again(session, make_alert, bury):
+    alert = make_alert(10, created_at=datetime.now(UTC))
+    bury(0, 99)
+    bury(100, 199)
+    seen = stranded.Seen()
+
+    assert stranded.publish_stranded(Producer(), seen) == 0
+    assert seen.mark == stranded.Seen().mark
+    alert.created_at = LONG_AGO
+    session.flush()
+    assert stranded.publish_stranded(Producer(), seen) == 2
 
 
 @pytest.mark.usefixtures("database")
