@@ -23,8 +23,8 @@ from broker.archive import INDEX_RECORD, ArchiveSegment, Slice
 from broker.errors import TransientError
 from broker.kafka_types import Packet
 
-KEPT_INDEXES = 256
-"""Of segments, per process; a million packets take 44 MB."""
+KEPT_BYTES = 256 * 2**20
+"""Of segments' indexes, per process; a million packets take 44 MB."""
 _ONE_NIGHT = timedelta(days=1)
 _ORDER = ["source_id", "partition", "offset"]
 
@@ -116,7 +116,14 @@ class ArchiveReader:
         return Found([packets[offset] for offset in sorted(packets)], slices)
 
     def records(self, segment: Segment) -> NDArray[Any]:
-        """Return a segment's index, sorted by coordinates; empty where the segment is gone."""
+        """Return a segment's index, sorted by coordinates; empty where the segment is gone.
+
+        Raises
+        ------
+        TransientError
+            If the segment was written on another machine and is not on this one, or the index does
+            not fit into what memory this process may still have: no packet's fault.
+        """
         data = self._root / segment.path
         file = data.with_suffix(".idx")
         if not (data.exists() and file.exists()):
@@ -131,11 +138,21 @@ class ArchiveReader:
         if known is not None and known[0] == size_bytes:
             self._indexes.move_to_end(segment.path)
             return known[1]
-        found = _sorted_index(file)
+        self._indexes.pop(segment.path, None)
+        self._make_room(size_bytes)
+        try:
+            found = _sorted_index(file)
+        except MemoryError as error:
+            self._indexes.clear()
+            raise TransientError(f"no memory for the index of {segment.path}") from error
         self._indexes[segment.path] = (size_bytes, found)
-        while len(self._indexes) > KEPT_INDEXES:
-            self._indexes.popitem(last=False)
         return found
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Forget the indexes that were not asked for longest, before another one is read."""
+        kept = sum(known[0] for known in self._indexes.values())
+        while self._indexes and kept + size_bytes > KEPT_BYTES:
+            kept -= self._indexes.popitem(last=False)[1][0]
 
     def _within(
         self, segment: Segment, source_id: int, partition: int, first: int, last: int

@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
+from broker import archive_index
 from broker.archive import INDEX_RECORD
 from broker.archive_index import ArchiveReader, Segment
 from broker.errors import TransientError
@@ -100,3 +101,33 @@ def test_a_segment_of_another_machine_is_no_empty_one(write, reader, tmp_path):
 
     with pytest.raises(TransientError, match="written on elsewhere"):
         reader.read([segment], 1, 0, 0, 9)
+
+
+def test_no_more_indexes_are_kept_than_fit(write, reader, monkeypatch):
+    size_bytes = INDEX_RECORD.itemsize
+    monkeypatch.setattr(archive_index, "KEPT_BYTES", 2 * size_bytes)
+    segments = [write(name, [(1, 0, at, b"x")]) for at, name in enumerate("abc")]
+    reads = []
+    real = archive_index._sorted_index
+    monkeypatch.setattr(
+        archive_index, "_sorted_index", lambda file: reads.append(file.stem) or real(file)
+    )
+
+    for at in (0, 1, 0, 2, 0, 1):
+        assert len(reader.records(segments[at])) == 1
+
+    assert reads == ["a", "b", "c", "b"]  # of a, b the older use goes when c comes
+
+
+def test_an_index_for_which_there_is_no_memory_is_no_packets_fault(write, reader, monkeypatch):
+    segment = write("a", [(1, 0, 5, b"five")])
+
+    def starve(_):
+        raise MemoryError
+
+    with monkeypatch.context() as starved:
+        starved.setattr(archive_index, "_sorted_index", starve)
+        with pytest.raises(TransientError, match="no memory for the index of"):
+            reader.read([segment], 1, 0, 5, 5)
+
+    assert len(reader.read([segment], 1, 0, 5, 5).packets) == 1
