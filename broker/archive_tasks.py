@@ -19,8 +19,9 @@ from broker.config import config, project_path
 from broker.db import transaction
 
 REST_S = 600
-MOST_SEGMENTS = 10
-"""In one call: a segment of the largest size takes a few seconds to read."""
+LONGEST_S = 5.0
+"""No further segment is begun after this time: replays wait for the same worker. One of the largest
+size takes a few seconds to read."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,14 +34,14 @@ class Content(NamedTuple):
     torn_bytes: int
 
 
-@task("archive.close_abandoned", queue="upkeep", every_s=300)
+@task("archive.close_abandoned", queue="upkeep", every_s=60)
 def close_abandoned() -> None:
     """Close segments of this host whose writers died or gave them up."""
     close_abandoned_segments(project_path(config().archive.path))
 
 
 def close_abandoned_segments(root: Path) -> int:
-    """Close what nobody writes any more; return how many segments that were.
+    """Close what nobody writes any more, for a few seconds; return how many segments that were.
 
     A writer holds a lock on each of its files, which the kernel takes back when the process ends,
     whatever ended it. Unlike a process id it is not given to another, means the same in every
@@ -54,13 +55,14 @@ def close_abandoned_segments(root: Path) -> int:
         Folder of the archive.
     """
     closed = 0
+    end_s = time.monotonic() + LONGEST_S
     for segment_id, path in _open_segments():
-        if closed == MOST_SEGMENTS:
-            break
         content = _content(root / path)
         if content is not None and _close(segment_id, content):
             log.warning("archive.closed_abandoned", path=path, **content._asdict())
             closed += 1
+        if time.monotonic() >= end_s:
+            break
     return closed
 
 

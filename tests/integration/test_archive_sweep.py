@@ -142,3 +142,15 @@ def test_an_archive_that_is_not_mounted_closes_nothing(abandoned, root, session)
 
     assert archive_tasks.close_abandoned_segments(root) == 0
     assert row(session).closed_at is None
+
+
+@pytest.mark.usefixtures("abandoned")
+def test_one_call_reads_no_longer_than_replays_can_wait(root, session, monkeypatch):
+    monkeypatch.setattr(archive_tasks, "LONGEST_S", 0)
+    writer = ArchiveWriter(root, segment_bytes=1000)
+    writer.append("ztf", NIGHT.replace(day=2), 1, 0, PACKETS)
+    (segment,) = writer._open.values()
+    segment.close_files()
+    age(session, *root.rglob("*.seg"))
+
+    assert [archive_tasks.close_abandoned_segments(root) for _ in range(3)] == [1, 1, 0]
