@@ -1,7 +1,7 @@
 """What a replay of past nights would do, found out before anything is asked for."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
@@ -86,9 +86,50 @@ class Plan:
         return {"none": 0, "new": self.books.unsent, "all": self.books.messages}[publish]
 
 
+@dataclass(frozen=True)
+class InKafka:
+    """What Kafka said of a stream's topics, and of the offsets at which nights begin and end."""
+
+    topic_ids: Mapping[str, str]
+    ends: Mapping[Place, Watermarks]
+    begins: Mapping[Place, int | None]
+    stops: Mapping[Place, int | None]
+
+
+def read_topics(session: Session, stream: str) -> set[str]:
+    """Return the topics that a stream was ever read from.
+
+    Raises
+    ------
+    ReplayError
+        If there is none.
+    """
+    return {row.topic for row in _sources(session, stream).values()}
+
+
+def ask_kafka(
+    cluster: Cluster, topics: Collection[str], survey: Survey, nights: tuple[date, date]
+) -> InKafka:
+    """Ask what Kafka has of some nights; to be done outside of any transaction.
+
+    Raises
+    ------
+    TransientError
+        If Kafka does not answer.
+    """
+    begin_ms, end_ms = _bounds_ms(survey, nights)
+    places = cluster.partitions(topics)
+    return InKafka(
+        cluster.topic_ids(topics),
+        cluster.watermarks(places),
+        cluster.starting_at(places, begin_ms),
+        cluster.starting_at(places, end_ms),
+    )
+
+
 def make_plan(
     session: Session,
-    cluster: Cluster,
+    in_kafka: InKafka,
     reader: ArchiveReader,
     stream: str,
     survey: Survey,
@@ -99,8 +140,10 @@ def make_plan(
 
     Parameters
     ----------
-    session, cluster, reader
+    session, reader
         What is asked.
+    in_kafka : InKafka
+        What Kafka has of these nights.
     stream, survey
         Whose packets, and whose nights.
     nights : tuple of two dates
@@ -112,12 +155,10 @@ def make_plan(
     ------
     ReplayError
         If the stream was never read.
-    TransientError
-        If Kafka does not answer.
     """
     known = _sources(session, stream)
     archived, elsewhere = _archived(session, reader, survey, known, nights)
-    cluster_view = _ask(session, cluster, stream, list(known.values()), _bounds_ms(survey, nights))
+    cluster_view = _view(session, in_kafka, stream, list(known.values()))
     stretches: list[Stretch] = []
     forgotten = 0
     unread = []
@@ -218,19 +259,8 @@ def _kept(offsets: Sequence[np.ndarray], lengths: Sequence[np.ndarray]) -> Kept:
     return Kept(int(found[0]), int(found[-1]), len(found), size_bytes)
 
 
-def _ask(
-    session: Session,
-    cluster: Cluster,
-    stream: str,
-    sources: Sequence[Source],
-    bounds_ms: tuple[int, int],
-) -> _View:
-    topics = {row.topic for row in sources}
-    topic_ids = cluster.topic_ids(topics)
-    places = cluster.partitions(topics)
-    ends = cluster.watermarks(places)
-    begins = cluster.starting_at(places, bounds_ms[0])
-    stops = cluster.starting_at(places, bounds_ms[1])
+def _view(session: Session, in_kafka: InKafka, stream: str, sources: Sequence[Source]) -> _View:
+    topic_ids, ends = in_kafka.topic_ids, in_kafka.ends
     rows = session.scalars(select(StreamPartition).where(StreamPartition.stream == stream))
     read = {
         (row.topic, row.partition): row for row in rows if topic_ids.get(row.topic) == row.topic_id
@@ -250,7 +280,7 @@ def _ask(
         for place in ends:
             if place[0] != row.topic or view.of(row, place[1]) is None:
                 continue
-            first, stop = begins.get(place), stops.get(place)
+            first, stop = in_kafka.begins.get(place), in_kafka.stops.get(place)
             last = (ends[place].high if stop is None else stop) - 1
             if first is not None and first <= last:
                 found[row.id, place[1]] = (first, last)

@@ -19,7 +19,7 @@ from broker.ranges import replays, stops
 from broker.ranges.replays import ReplayError, Wish
 from pipeline import topics
 from pipeline.alerts import replay_tasks
-from pipeline.alerts.replay_plan import Plan, make_plan
+from pipeline.alerts.replay_plan import Plan, ask_kafka, make_plan, read_topics
 from pipeline.management.replay_view import listing, preview_lines, watch
 from pipeline.surveys import survey as survey_named
 
@@ -126,7 +126,10 @@ class Command(BaseCommand):
         reader = ArchiveReader(project_path(config().archive.path))
         cluster = Cluster(stream_connection(stream))
         with transaction() as session:
-            return make_plan(session, cluster, reader, stream, survey, nights, source)
+            read = read_topics(session, stream)
+        in_kafka = ask_kafka(cluster, read, survey, nights)
+        with transaction() as session:
+            return make_plan(session, in_kafka, reader, stream, survey, nights, source)
 
     def _ring(self) -> None:
         replay_tasks.ring()
