@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 OF_PLACE = """(l.id = p.letter_id OR (p.letter_id IS NOT NULL AND l.state = 'retried'
     AND l.source_id = p.source_id AND l.source_partition = p.partition
     AND l.source_offset = p.first_offset AND l.last_offset = p.last_offset))"""
-"""Letters ``l`` that a place ``p`` was made for. A packet may have several, each for its own reason:
-it is worked once, and they all follow."""
+"""Letters ``l`` that a place ``p`` was made for. A packet may have several, each for its
+reason: it is worked once, and they all follow."""
 _SETTLE = text(f"""
     UPDATE dead_letters AS l SET updated_at = now(), attempts = l.attempts
             + CASE WHEN p.read_count > p.last_offset - p.first_offset THEN 0 ELSE 1 END,
