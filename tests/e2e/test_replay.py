@@ -12,9 +12,10 @@ from broker.config import config, project_path
 from broker.db import transaction
 from broker.kafka_types import Message
 from broker.ranges import replays
+from broker.ranges.doubts import Doubts
 from broker.ranges.replays import ReplayError
 from broker.ranges.whereabouts import ask_brokers
-from pipeline.alerts import ledger
+from pipeline.alerts import ledger, replay_tasks
 from pipeline.surveys import ztf
 from tests.database import run_sql
 from tests.drill.load import ztf_packets
@@ -252,7 +253,8 @@ def test_a_stopped_stream_is_not_replayed(world: ReplayWorld):
     assert (world.last_replay().state, world.last_replay().error) == ("done", None)
 
 
-def test_a_topic_made_anew_ends_a_replay_that_reads_it(world: ReplayWorld):
+def test_a_topic_made_anew_ends_a_replay_that_reads_it(world: ReplayWorld, monkeypatch):
+    monkeypatch.setattr(replay_tasks, "_doubts", Doubts(0))
     world.ask("--source", "kafka")
     world.do("UPDATE sources SET topic_id = 'another'")
 
