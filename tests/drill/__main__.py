@@ -36,10 +36,11 @@ def main(arguments: Sequence[str]) -> int:
                 own, number, is_short=options.short, patience=options.patience, say=_say
             ) as stage:
                 outcomes += stage.play(fault)
+            if options.json:  # at once: a drill that is broken off has still seen something
+                found = report.as_json(outcomes, report.about(began))
+                options.json.write_text(json.dumps(found, indent=2) + "\n")
     about = report.about(began)
     print(f"\n{report.fault_table(wanted, outcomes)}\n\n{report.sums(outcomes)}")
-    if options.json:
-        options.json.write_text(json.dumps(report.as_json(outcomes, about), indent=2) + "\n")
     if options.out:
         options.out.write_text(report.page(wanted, outcomes, about))
     return 0 if all(outcome.survived or outcome.skipped for outcome in outcomes) else 1
