@@ -87,9 +87,8 @@ class RangeReader:
     """
 
     def __init__(self, connection: Connection, group_prefix: str) -> None:
-        self._consumer = Consumer(
-            {**connection, **_READER, "group.id": f"{group_prefix}range-reader"}
-        )
+        self._settings = {**connection, **_READER, "group.id": f"{group_prefix}range-reader"}
+        self._consumer = Consumer(self._settings)
         self._stands_at: tuple[str, int, int] | None = None
         self._known: set[str] = set()
 
@@ -147,10 +146,20 @@ class RangeReader:
                 if reached > position:
                     position, deadline = reached, time.monotonic() + READ_S
             if position <= last and time.monotonic() > deadline:
+                self._renew()
                 raise TransientError(
                     f"{topic}[{partition}]: nothing for {READ_S:.0f} s at offset {position}"
                 )
         return packets, position
+
+    def _renew(self) -> None:
+        """Begin anew: after a broker was frozen for 30 s, a client heard nothing of one partition.
+
+        It stayed so for minutes, while the other worker's read it (seen in the crash drill).
+        """
+        self._consumer.close()
+        self._consumer = Consumer(self._settings)
+        self._known.clear()
 
     def _meet(self, topic: str) -> None:
         """Learn who leads a new topic now; librdkafka would do so within a second (measured)."""

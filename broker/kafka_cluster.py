@@ -40,11 +40,11 @@ class Cluster:
 
         A partition that has no leader now, or was deleted, is left out: it must not stop others.
         """
-        return self._offsets(partitions, OffsetSpec.latest())
+        return _known(self._offsets(partitions, OffsetSpec.latest()))
 
     def beginnings(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Return the oldest offset kept of each partition; one request."""
-        return self._offsets(partitions, OffsetSpec.earliest())
+        return _known(self._offsets(partitions, OffsetSpec.earliest()))
 
     def watermarks(self, partitions: Collection[Partition]) -> dict[Partition, Watermarks]:
         """Return both ends of each partition; two requests."""
@@ -109,6 +109,11 @@ class Cluster:
         if trouble is not None and not found:
             raise TransientError(f"Kafka: {trouble}") from trouble
         return found
+
+
+def _known(offsets: dict[Partition, int]) -> dict[Partition, int]:
+    """Leave out what a broker that wakes up does not know yet: it says −1001 (seen)."""
+    return {partition: offset for partition, offset in offsets.items() if offset >= 0}
 
 
 def watermarks(

@@ -1,10 +1,15 @@
 """What needs no broker."""
 
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import ClassVar
+
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from broker import kafka
-from broker.kafka import RangeReader, _gaps
+from broker import kafka, kafka_cluster
+from broker.errors import TransientError
+from broker.kafka import Cluster, RangeReader, _gaps
 from broker.kafka_types import Packet
 
 
@@ -64,3 +69,54 @@ def test_what_was_fetched_for_another_partition_neither_counts_nor_moves_on(monk
 
     assert [packet.value for packet in packets] == [b"t 5", b"t 6", b"t 7", b"t 8"]
     assert gaps == []
+
+
+class Deaf(Library):
+    """Stands for consumers of which the first hears nothing any more."""
+
+    made: ClassVar[list[str]] = []
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.batches = [[Received("t", 0, offset) for offset in (5, 6)]] if self.made else None
+        self.made.append("open")
+
+    def consume(self, *_):
+        return self.batches.pop(0) if self.batches else []
+
+    def close(self):
+        self.made.append("closed")
+
+
+def test_a_reader_that_hears_nothing_begins_anew(monkeypatch):
+    monkeypatch.setattr(Deaf, "made", [])
+    monkeypatch.setattr(kafka, "Consumer", Deaf)
+    monkeypatch.setattr(kafka, "READ_S", 0.0)
+    reader = RangeReader({}, "nightjar-")
+
+    with pytest.raises(TransientError, match="nothing for"):
+        reader.read("t", 0, 5, 6)
+
+    assert [packet.offset for packet in reader.read("t", 0, 5, 6).packets] == [5, 6]
+    assert Deaf.made == ["open", "closed", "open"]
+
+
+class Waking:
+    """Stands for an admin client of a broker that does not know one of its logs yet."""
+
+    def __init__(self, _settings):
+        """Nothing is opened."""
+
+    def list_offsets(self, partitions, **_):
+        return {asked: self._answer(asked.partition) for asked in partitions}
+
+    def _answer(self, partition):
+        answer = Future()
+        answer.set_result(SimpleNamespace(offset=(17, -1001)[partition]))
+        return answer
+
+
+def test_an_end_that_the_broker_does_not_know_is_no_end(monkeypatch):
+    monkeypatch.setattr(kafka_cluster, "AdminClient", Waking)
+
+    assert Cluster({}).ends([("t", 0), ("t", 1)]) == {("t", 0): 17}
