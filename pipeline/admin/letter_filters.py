@@ -27,8 +27,12 @@ class NightFilter(admin.SimpleListFilter):
         self, _request: HttpRequest, _model_admin: "admin.ModelAdmin[Any]"
     ) -> list[tuple[str, str]]:
         """Return the last nights, newest first, and the night that is being looked at."""
-        rows = all_of(models.DeadLetter).filter(night__isnull=False).order_by("-pk")
-        newest = rows.values_list("night", flat=True).first()
+        rows = all_of(models.DeadLetter).filter(night__isnull=False).order_by("-night")
+        lasts = [  # one by one, so that the index of stream and night serves
+            rows.filter(stream=name).values_list("night", flat=True).first()
+            for name in _STREAM_NAMES
+        ]
+        newest = max((last for last in lasts if last is not None), default=None)
         nights = [newest - timedelta(days=ago) for ago in range(SHOWN_NIGHTS)] if newest else []
         return [(night.isoformat(), night.isoformat()) for night in nights] + [("none", "unknown")]
 

@@ -115,17 +115,19 @@ def listing(session: Session, console: Console) -> None:
         console.print("No replay was ever asked for.")
         return
     table = Table(title="Replays", title_justify="left")
-    for name in ("id", "stream", "nights", "publish", "by", "state", "offsets", *COUNTS, "error"):
-        table.add_column(name, overflow="fold")
+    for name in ("id", "stream", "nights", "publish", "state", "offsets"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what became of them", overflow="fold")
     for replay_id in ids:
         replay = session.get_one(Replay, replay_id)
         at = _progress(session, replay)
         nights = "single packets"
         if replay.from_night is not None:
-            nights = f"{replay.from_night} to {replay.to_night}"
+            nights = "\n".join(map(str, dict.fromkeys((replay.from_night, replay.to_night))))
+        counts = ", ".join(f"{name} {at.counts[name]}" for name in COUNTS if at.counts[name])
         table.add_row(
-            str(at.id), replay.stream, nights, replay.publish, replay.requested_by, at.state,
-            f"{at.done} of {at.total}", *(str(at.counts[name]) for name in COUNTS), at.error or "",
+            str(at.id), replay.stream, nights, replay.publish, at.state, f"{at.done} of {at.total}",
+            "; ".join(filter(None, [counts, f"by {replay.requested_by}", at.error])),
         )  # fmt: skip
     console.print(table)
 

@@ -50,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a case or two of each kind")
     parser.add_argument(
-        "--only", type=lambda text: text.split(","), metavar="F1,F3", help="these faults alone"
+        "--only",
+        type=lambda text: text.split(","),
+        metavar="F1,F3",
+        help=f"these faults alone, of {', '.join(fault.number for fault in FAULTS)}",
     )
     parser.add_argument(
         "--patience",

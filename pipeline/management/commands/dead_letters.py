@@ -46,11 +46,13 @@ class Command(BaseCommand):
             self._show(options)
             return
         if not options["all"] and all(options[name] is None for name in FILTERS):
-            raise CommandError(f"name some: --{', --'.join(FILTERS)}; or --all")
+            raise CommandError(f"name some letters: --{', --'.join(FILTERS)}; or --all")
         if options["ignore"] is not None and not options["ignore"].strip():
             raise CommandError("--ignore needs a reason")
         ids = _ids(options)
-        if options["retry"]:
+        if not ids:
+            self.stdout.write("No dead letter fits.")
+        elif options["retry"]:
             letters.retry(ids, letters.operator(), self.stdout)
         else:
             letters.ignore(ids, letters.operator(), options["ignore"].strip(), self.stdout)

@@ -64,9 +64,10 @@ class Command(BaseCommand):
             default=True,
             help="stay and show how far it is (--wait)",
         )
-        parser.add_argument("--list", action="store_true", help="show the latest replays and end")
-        parser.add_argument("--cancel", type=int, metavar="ID", help="cut nothing more of a replay")
-        parser.add_argument("--show", type=int, metavar="ID", help="show how far a replay is")
+        other = parser.add_mutually_exclusive_group()
+        other.add_argument("--list", action="store_true", help="show the latest replays and end")
+        other.add_argument("--cancel", type=int, metavar="ID", help="cut nothing more of a replay")
+        other.add_argument("--show", type=int, metavar="ID", help="show how far a replay is")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -99,12 +100,15 @@ class Command(BaseCommand):
         if first > last:
             raise CommandError(f"--from {first} lies after --to {last}")
         plan = self._plan(stream, (first, last), options["source"])
+        if not plan.stretches:
+            raise CommandError(
+                f"nothing of {stream} to replay from {first} to {last}; a night has the date of "
+                "its evening at the telescope, and a packet the night in which it came"
+            )
         for line in preview_lines(
             plan, stream, (first, last), options["source"], options["publish"]
         ):
             self.stdout.write(line)
-        if not plan.stretches:
-            raise CommandError(f"nothing of {stream} to replay from {first} to {last}")
         if options["dry_run"]:
             return
         _require_free(stream, first, last)
@@ -166,7 +170,10 @@ def _require_free(stream: str, first: date, last: date) -> None:
 def _is_confirmed() -> bool:
     if not sys.stdin.isatty():
         raise CommandError("nobody can answer here; give --yes, or --dry-run to look only")
-    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    try:
+        return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    except (KeyboardInterrupt, EOFError):
+        return False
 
 
 def _night(text: str) -> date:
