@@ -69,7 +69,6 @@ def test_nothing_to_count_is_said(session, capsys):
         (["--stream", "ztf"], ["cut", "nan"]),
         (["--night", "2024-11-21", "--partition", "3"], ["cut", "nan"]),
         (["--state", "ignored", "--all"], ["ignored"]),
-        (["--topic", "another"], []),
         (["--all"], ["cut", "nan"]),
     ],
     ids=str,
@@ -81,6 +80,12 @@ def test_open_letters_that_the_filters_name_are_sent_once_more(found, asked, cap
     assert f"{len(names)} of {len(names)} dead letters are sent once more." in (
         capsys.readouterr().out
     )
+
+
+def test_a_filter_that_nothing_fits_is_told(found, asked, capsys):
+    call_command("dead_letters", "--retry", "--topic", "another")
+
+    assert (asked, capsys.readouterr().out) == ([], "No dead letter fits.\n")
 
 
 def test_single_letters_are_named_by_their_ids(found, asked):
