@@ -1,6 +1,7 @@
 """The Celery app on a Redis that takes every task back after a second, with ranges that take five.
 
-Started with ``-A tests.drill.impatient``. Each copy of a task says in the log what it found.
+Started with ``-A tests.drill.impatient``, and imported by nobody: it changes the process that it is
+in. Each copy of a task says in the log what it found.
 """
 
 import time
@@ -12,11 +13,11 @@ from broker.celery import app
 from broker.redis_transport import TRANSPORT_OPTIONS
 from pipeline.alerts import flow, tasks
 from pipeline.alerts.work import RangeWork
+from tests.drill.tripling import COPY
 
 __all__ = ["app"]
 
 RANGE_S = 5.0
-COPY = "drill.copy"
 
 app.conf.broker_transport_options = {
     **TRANSPORT_OPTIONS,

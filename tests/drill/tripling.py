@@ -11,6 +11,8 @@ from broker.redis_transport import TRANSPORT_OPTIONS
 from tests.e2e.system import System
 
 COPIES = 3
+COPY = "drill.copy"
+"""What a worker of ``tests.drill.impatient`` logs of each task that it hears."""
 EVERY_S = 0.05
 _NEWER = """
     SELECT id, stream, topic, partition, first_offset, last_offset FROM stream_ranges

@@ -3,10 +3,9 @@
 import time
 
 from tests.drill import crew as crews
-from tests.drill.impatient import COPY
 from tests.drill.record import Fault
 from tests.drill.stage import Stage
-from tests.drill.tripling import Tripler
+from tests.drill.tripling import COPY, Tripler
 
 LASTS_S = 10.0
 SHORT_LASTS_S = 2.0
