@@ -16,7 +16,7 @@ from typing import Any
 import fastavro
 import psycopg
 import pytest
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from broker import db, kafka_admin
 from broker.config import ROOT, config
@@ -235,14 +235,24 @@ def ends(topics: Iterable[str]) -> dict[tuple[str, int], int]:
     consumer = Consumer({**own_connection("admin"), "group.id": "nightjar-e2e"})
     try:
         return {
-            (topic, partition): consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), CONSUME_S
-            )[1]
+            (topic, partition): _end(consumer, TopicPartition(topic, partition))
             for topic in topics
             for partition in consumer.list_topics(topic, CONSUME_S).topics[topic].partitions
         }
     finally:
         consumer.close()
+
+
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """Return where a partition ends; one that has no leader for a moment is asked again."""
+    give_up_at = time.monotonic() + CONSUME_S
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, CONSUME_S)[1])
+        except KafkaException:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.2)
 
 
 def _consumed(

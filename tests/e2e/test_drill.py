@@ -18,25 +18,22 @@ PATIENCE = 3.0
 
 
 @pytest.fixture(scope="module")
-def stage(
+def lent(
     topics_made: native.Parts,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stage]:
-    """Return one world for all faults: what one leaves behind, the next must bear."""
-    folder = tmp_path_factory.mktemp("drill")
-    with (
-        ground.lent(folder, migrated_template) as lent,
-        Stage(lent, 0, is_short=True, patience=PATIENCE) as stage,
-    ):
-        yield stage
+) -> Iterator[ground.Ground]:
+    """Return the test run's servers for all faults."""
+    with ground.lent(tmp_path_factory.mktemp("drill"), migrated_template) as found:
+        yield found
 
 
 @pytest.mark.parametrize("fault", SHORT, ids=lambda fault: f"{fault.number} {fault.title}")
 def test_nothing_is_lost_and_nothing_repeated_without_cause(
-    stage: Stage, fault: Fault, record_property
+    lent: ground.Ground, fault: Fault, record_property
 ):
-    outcomes = stage.play(fault)
+    with Stage(lent, SHORT.index(fault), is_short=True, patience=PATIENCE) as stage:
+        outcomes = stage.play(fault)
 
     record_property("repeated", sum(outcome.repeated for outcome in outcomes))
     tried = [outcome for outcome in outcomes if not outcome.skipped]
