@@ -12,7 +12,7 @@ import os
 import socket
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Identity, UniqueConstraint, func, select, update
+from sqlalchemy import Identity, UniqueConstraint, func, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table, transaction
@@ -40,10 +40,6 @@ INDEX_RECORD = np.dtype(
 )
 MAX_OPEN_SEGMENTS = 4
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-
-
-class ArchiveError(Exception):
-    """A packet cannot be had from the archive; the message says which and why."""
 
 
 class ArchiveSegment(Table):
@@ -206,55 +202,6 @@ def open_locked(file: Path) -> int:
     with suppress(OSError):  # a file system without locks: its torn segments are never closed
         fcntl.flock(data_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return data_fd
-
-
-def read_slice(root: Path, piece: Slice) -> bytes:
-    """Return one packet.
-
-    Raises
-    ------
-    ArchiveError
-        If the segment is unknown or gone, too short, or the bytes do not have their checksum.
-    """
-    with transaction() as session:
-        path = session.scalar(
-            select(ArchiveSegment.path).where(ArchiveSegment.id == piece.segment_id)
-        )
-    if path is None:
-        raise ArchiveError(f"archive segment {piece.segment_id} is not known")
-    try:
-        with (root / path).open("rb") as file:
-            file.seek(piece.start)
-            packet = file.read(piece.length)
-    except FileNotFoundError:
-        raise ArchiveError(f"{path}: not on this machine, or expired") from None
-    if len(packet) < piece.length:
-        raise ArchiveError(f"{path}: ends before byte {piece.start + piece.length}")
-    if zlib.crc32(packet) != piece.crc32:
-        raise ArchiveError(f"{path}: bytes {piece.start} to {piece.start + piece.length} differ")
-    return packet
-
-
-def cut_segment(file: Path) -> Iterator[tuple[int, int, Packet]]:
-    """Yield source id, partition and packet of each whole packet in a segment, by its index.
-
-    A coordinate written twice comes once; a torn or damaged packet is passed over.
-    """
-    index = np.fromfile(file.with_suffix(".idx"), np.uint8)
-    whole = len(index) // INDEX_RECORD.itemsize * INDEX_RECORD.itemsize
-    seen: set[tuple[int, int, int]] = set()
-    with file.open("rb") as data:
-        for source_id, partition, offset, timestamp_ms, start, length, crc in (
-            index[:whole].view(INDEX_RECORD).tolist()
-        ):
-            coordinates = (source_id, partition, offset)
-            if coordinates in seen:
-                continue
-            data.seek(start)
-            value = data.read(length)
-            if len(value) == length and zlib.crc32(value) == crc:
-                seen.add(coordinates)
-                yield source_id, partition, Packet(offset, timestamp_ms, value)
 
 
 def _write_all(fd: int, buffer: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Find packets in the archive's segments by their coordinates, without the database's rows.
+"""Read packets back from the archive: by the slice that a row names, or by their coordinates.
 
 The sidecar ``.idx`` of a segment is read once per process, sorted and kept; a segment that still
 grows is read again when its index has become longer.
@@ -27,6 +27,10 @@ KEPT_BYTES = 256 * 2**20
 """Of segments' indexes, per process; a million packets take 44 MB."""
 _ONE_NIGHT = timedelta(days=1)
 _ORDER = ["source_id", "partition", "offset"]
+
+
+class ArchiveError(Exception):
+    """A packet cannot be had from the archive; the message says which and why, as a sentence."""
 
 
 class Segment(NamedTuple):
@@ -78,6 +82,47 @@ def _segments(session: Session, *conditions: Any) -> list[Segment]:
         .order_by(ArchiveSegment.id)
     )
     return [Segment(*row) for row in rows]
+
+
+def read_slice(session: Session, root: Path, piece: Slice) -> bytes:
+    """Return the packet that a row says lies there.
+
+    Raises
+    ------
+    ArchiveError
+        If the segment is unknown or gone, too short, or the bytes do not have their checksum.
+    """
+    segments = segments_named(session, [piece.segment_id])
+    if not segments:
+        raise ArchiveError(f"Archive segment {piece.segment_id} is not known any more.")
+    packet = cut(root, segments[0], piece.start, piece.length)
+    if zlib.crc32(packet) != piece.crc32:
+        raise ArchiveError(f"{segments[0].path} is damaged: the packet's checksum is wrong.")
+    return packet
+
+
+def cut(root: Path, segment: Segment, start: int, length: int) -> bytes:
+    """Return ``length`` bytes of a segment from ``start`` on; nobody has checked them.
+
+    Raises
+    ------
+    ArchiveError
+        If the segment's file is gone, cannot be read or ends before.
+    """
+    try:
+        with (root / segment.path).open("rb") as file:
+            file.seek(start)
+            packet = file.read(length)
+    except FileNotFoundError:
+        raise ArchiveError(
+            f"Its archive segment {segment.path}, written on {segment.host}, "
+            "is not on this machine, or expired."
+        ) from None
+    except OSError as error:
+        raise ArchiveError(f"{segment.path} cannot be read: {error.strerror}.") from error
+    if len(packet) < length:
+        raise ArchiveError(f"{segment.path} ends before the packet does.")
+    return packet
 
 
 class ArchiveReader:

@@ -6,8 +6,13 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from broker.archive import ArchiveSegment
-from broker.archive_index import ArchiveReader, segments_open_between
+from broker.archive_index import (
+    ArchiveError,
+    ArchiveReader,
+    cut,
+    segments_named,
+    segments_open_between,
+)
 from broker.config import config, project_path
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
@@ -30,7 +35,7 @@ def archived_packet(session: Session, letter: DeadLetter) -> bytes:
     """
     _require_one(letter)
     if letter.archive_segment_id is not None:
-        return _slice(session, letter)
+        return _slice(session, letter, letter.archive_segment_id)
     if letter.source_id is None:
         raise NoPacketError("It was buried before it was archived.")
     segments = segments_open_between(
@@ -116,26 +121,16 @@ def _require_one(letter: DeadLetter) -> None:
         raise NoPacketError(f"It stands for {count} offsets, not for one packet.")
 
 
-def _slice(session: Session, letter: DeadLetter) -> bytes:
-    segment = session.get(ArchiveSegment, letter.archive_segment_id)
-    if segment is None or letter.archive_start is None or letter.archive_length is None:
-        raise NoPacketError(f"Archive segment {letter.archive_segment_id} is not known any more.")
-    file = _root() / segment.path
+def _slice(session: Session, letter: DeadLetter, segment_id: int) -> bytes:
+    segments = segments_named(session, [segment_id])
+    if not segments or letter.archive_start is None or letter.archive_length is None:
+        raise NoPacketError(f"Archive segment {segment_id} is not known any more.")
     try:
-        with file.open("rb") as opened:
-            opened.seek(letter.archive_start)
-            packet = opened.read(letter.archive_length)
-    except FileNotFoundError:
-        raise NoPacketError(
-            f"Its archive segment {segment.path}, written on {segment.host}, "
-            "is not on this machine, or expired."
-        ) from None
-    except OSError as error:
-        raise NoPacketError(f"{segment.path} cannot be read: {error.strerror}.") from error
-    if len(packet) < letter.archive_length:
-        raise NoPacketError(f"{segment.path} ends before the packet does.")
+        packet = cut(_root(), segments[0], letter.archive_start, letter.archive_length)
+    except ArchiveError as error:
+        raise NoPacketError(str(error)) from error
     if not _is_its_own(letter, packet):
-        raise NoPacketError(f"{segment.path} is damaged: the packet's checksum is wrong.")
+        raise NoPacketError(f"{segments[0].path} is damaged: the packet's checksum is wrong.")
     return packet
 
 
