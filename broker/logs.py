@@ -105,8 +105,10 @@ def known_secrets(settings: BaseModel) -> Iterator[str]:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
             yield from known_secrets(value)
-        elif isinstance(value, SecretStr):
-            text = value.get_secret_value()
+        for each in value if isinstance(value, tuple) else (value,):
+            if not isinstance(each, SecretStr):
+                continue
+            text = each.get_secret_value()
             _, _, after = text.rpartition("://")
             login, at, _ = after.rpartition("@")
             secret = login.partition(":")[2] if at else text
