@@ -1,0 +1,192 @@
+"""What shall be true at Kafka: every wish is a row first, and a task makes it so.
+
+Each function writes in the caller's transaction and rings once that has committed, so a wish stands
+if and only if the change of the account does. A bell that nobody hears is rung again by the sweep
+of ``accounts.credential_tasks``. Each wish raises the row's generation: a task that was rung for an
+older one ends. No function here speaks to Kafka.
+"""
+
+import time
+import uuid
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from typing import Literal
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from accounts.models import BabamulUser, KafkaCredential
+from accounts.principals import Reader, email_reader, named_reader
+from broker.celery import enqueue
+from broker.config import config
+from broker.secrets_box import seal
+
+SETTLE = "accounts.settle"
+QUEUE = "accounts"
+SECRET_LIFE = timedelta(hours=1)
+"""A password that Kafka has not confirmed by then is forgotten, and its owner asked to rotate."""
+ALIVE = ("wanted", "granting", "active", "needs_rotation")
+"""States in which a credential may be given another password."""
+UNSETTLED = ("wanted", "granting", "suspending", "revoking")
+"""States that Kafka has still to be brought to."""
+POLL_S = 0.1
+
+
+class CredentialError(Exception):
+    """The credential's state does not allow this; the message says why, for its owner."""
+
+
+def want(
+    user: BabamulUser, kind: Literal["email", "named"], name: str, password: str
+) -> KafkaCredential:
+    """Ask for a credential of ``user``; the e-mail principal gets another password if it exists.
+
+    Parameters
+    ----------
+    user : BabamulUser
+        Whose it shall be.
+    kind : {"email", "named"}
+        The address itself, or a new ``babamul-<uuid4>``.
+    name : str
+        The user's own word for it.
+    password : str
+        ASCII; kept sealed until Kafka has confirmed it.
+
+    Raises
+    ------
+    CredentialError
+        If the e-mail principal is suspended or being revoked.
+    """
+    if kind == "named":
+        return _new(user, kind, name, named_reader(password=password))
+    present = KafkaCredential.objects.filter(user=user, kind=kind).exclude(state="revoked").first()
+    if present is not None:
+        return rotate(present, password)
+    return _new(user, kind, name, email_reader(user.email, config(), password))
+
+
+def rotate(credential: KafkaCredential, password: str) -> KafkaCredential:
+    """Ask for another password of ``credential``.
+
+    Raises
+    ------
+    CredentialError
+        If it is suspended, revoked or about to be.
+    """
+    row = _locked(credential)
+    if row.state not in ALIVE:
+        raise CredentialError(f"this credential is {row.get_state_display()}")
+    row.state = "wanted"
+    row.secret_encrypted = seal(password.encode("ascii"))
+    row.secret_expires_at = Now() + SECRET_LIFE
+    return _wish(row)
+
+
+def revoke(credential: KafkaCredential) -> KafkaCredential:
+    """Ask that ``credential`` be gone; one that is gone or going stays as it is."""
+    row = _locked(credential)
+    if row.state in {"revoking", "revoked"}:
+        return row
+    row.state = "revoking"
+    _forget_secret(row)
+    return _wish(row)
+
+
+def suspend_all(user: BabamulUser) -> list[KafkaCredential]:
+    """Ask that no credential of ``user`` may read anything; passwords stay, see ``restore_all``."""
+    return [_suspend(row) for row in _locked_of(user, (*ALIVE,))]
+
+
+def restore_all(user: BabamulUser) -> list[KafkaCredential]:
+    """Ask that what ``suspend_all`` took be given back.
+
+    A row without a password in it means: the rights alone, the password stands at Kafka.
+    """
+    return [_restore(row) for row in _locked_of(user, ("suspending", "suspended"))]
+
+
+def revoke_all(user: BabamulUser) -> list[KafkaCredential]:
+    """Ask that every credential of ``user`` be gone.
+
+    When ``user`` is in state ``deleting``, the account is made anonymous once the last one is gone.
+    """
+    rows = _locked_of(user, (*ALIVE, "suspending", "suspended"))
+    if not rows and user.state == "deleting":
+        transaction.on_commit(_ring_sweep)
+    return [revoke(row) for row in rows]
+
+
+def await_state(ids: Iterable[uuid.UUID], states: Collection[str], limit_s: float) -> bool:
+    """Return whether all rows come to one of ``states`` within ``limit_s`` [s].
+
+    Call it outside a transaction: inside one, nothing that the task writes might be seen, and the
+    wish would not be committed.
+    """
+    wanted = set(ids)
+    deadline = time.monotonic() + limit_s
+    while True:
+        reached = KafkaCredential.objects.filter(pk__in=wanted, state__in=states).count()
+        if reached == len(wanted):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_S)
+
+
+def ring(row: KafkaCredential) -> None:
+    """Ring for the task that brings Kafka to the row's state, now."""
+    enqueue(SETTLE, QUEUE, str(row.pk), row.generation)
+
+
+def _new(user: BabamulUser, kind: str, name: str, reader: Reader) -> KafkaCredential:
+    row = KafkaCredential.objects.create(
+        user=user,
+        kind=kind,
+        name=name,
+        principal=reader.username,
+        group_prefix=reader.group_prefix,
+        secret_encrypted=seal(reader.password.encode("ascii")),
+        secret_expires_at=Now() + SECRET_LIFE,
+    )
+    row.refresh_from_db()  # times are Postgres' own
+    transaction.on_commit(lambda: ring(row))
+    return row
+
+
+def _suspend(row: KafkaCredential) -> KafkaCredential:
+    row.state = "suspending"
+    return _wish(row)
+
+
+def _restore(row: KafkaCredential) -> KafkaCredential:
+    row.state = "wanted"
+    return _wish(row)
+
+
+def _wish(row: KafkaCredential) -> KafkaCredential:
+    """Write a wish. The lease stays: who works on the older one must have ended first."""
+    row.generation += 1
+    row.tries, row.next_try_at = 0, None
+    row.note, row.last_error = "", ""
+    row.save()
+    row.refresh_from_db()  # times are Postgres' own
+    transaction.on_commit(lambda: ring(row))
+    return row
+
+
+def _forget_secret(row: KafkaCredential) -> None:
+    row.secret_encrypted = None
+    row.secret_expires_at = None
+
+
+def _locked(credential: KafkaCredential) -> KafkaCredential:
+    return KafkaCredential.objects.select_for_update().get(pk=credential.pk)
+
+
+def _locked_of(user: BabamulUser, states: Collection[str]) -> list[KafkaCredential]:
+    rows = KafkaCredential.objects.select_for_update().filter(user=user, state__in=states)
+    return list(rows.order_by("created_at", "pk"))
+
+
+def _ring_sweep() -> None:
+    enqueue("accounts.sweep", QUEUE)
