@@ -1,6 +1,7 @@
 """One running system for the end-to-end tests of a worker."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def system(topics_made: native.Parts, database: str, tmp_path: Path) -> Iterator
     """Return a system whose input topics, consumer groups, database and archive are its own."""
     with fresh_system(database, tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def one_system(
+    topics_made: native.Parts,
+    make_database: Callable[..., str],
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> AbstractContextManager[systems.System]:
+    """Return a system to enter once, for all that a module's tests look at afterwards."""
+    folder = tmp_path_factory.mktemp(request.module.__name__.rpartition("_")[2])
+    return fresh_system(make_database(migrated_template), folder)
 
 
 @pytest.fixture

@@ -67,15 +67,7 @@ class System:
 
     def manage(self, *words: str) -> str:
         """Run one management command to its end."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = self._managed(*words)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -138,15 +130,7 @@ class System:
 
     def ledger(self) -> dict[str, Any]:
         """Return the books as ``manage.py ledger --json`` prints them, balanced or not."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", "ledger", "--json"],
-            cwd=ROOT,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = self._managed("ledger", "--json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
@@ -167,6 +151,22 @@ class System:
         with psycopg.connect(url, autocommit=True) as connection:
             done = connection.execute(statement, parameters)
             return done.fetchall() if done.description else []
+
+    @property
+    def folder(self) -> Path:
+        """Return where its archive and its logs are."""
+        return self.logs.parent
+
+    def _managed(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment}  # noqa: TID251 handed on to our processes

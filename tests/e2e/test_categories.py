@@ -5,6 +5,7 @@ alerts that are judged, then, by a worker with other settings, those of the pres
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline import topics
-from tests import native
 from tests.e2e import system as systems
-from tests.e2e.conftest import fresh_system
 from tests.e2e.judged import ALL, CASES, OF_PRESETS, Judged
 from tests.e2e.packets import (
     JD_UTC,
@@ -59,20 +58,14 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcome(
-    topics_made: native.Parts,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Outcome:
+def outcome(one_system: AbstractContextManager[systems.System]) -> Outcome:
     """Carry every case through one system, and read what it published."""
-    folder = tmp_path_factory.mktemp("categories")
     starts = systems.ends(output.name for output in topics.OUTPUTS)
-    with fresh_system(make_database(migrated_template), folder) as system:
+    with one_system as system:
         send = sender(system)
         system.start_listeners("ztf")
         system.start_worker()
-        load_catalogs(system, folder)
+        load_catalogs(system, system.folder)
         system.start_listeners("lsst")
         books = carry(system, send)
         published = systems.consume([output.name for output in topics.OUTPUTS], starts)

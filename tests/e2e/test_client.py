@@ -5,8 +5,8 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from pipeline.simulate import Sky, sky
 from tests import native, oracle, samples
 from tests.e2e import nights, published_client
 from tests.e2e import system as systems
-from tests.e2e.conftest import fresh_system, make_input_topic
+from tests.e2e.conftest import make_input_topic
 from tests.e2e.test_real_packets import input_messages
 
 pytestmark = [pytest.mark.slow]
@@ -50,18 +50,11 @@ def night() -> Sky:
 
 
 @pytest.fixture(scope="module")
-def published(
-    night: Sky,
-    topics_made: native.Parts,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Published:
+def published(night: Sky, one_system: AbstractContextManager[systems.System]) -> Published:
     """Carry the night, and the real packets where there are some, to the topics; read these."""
-    folder = tmp_path_factory.mktemp("client")
-    with fresh_system(make_database(migrated_template), folder) as system:
+    with one_system as system:
         make_input = partial(make_input_topic, system)
-        nights.load_catalogs(system, night, folder)
+        nights.load_catalogs(system, night, system.folder)
         sent = nights.messages(list(night.packets()), make_input)
         if has_samples():
             sent += input_messages(make_input)

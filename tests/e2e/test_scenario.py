@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline import topics
-from tests import native
 from tests.e2e import system as systems
 from tests.e2e.appearances import AROUND, DAYS, STEPS, VARIANTS, Step, place_of
-from tests.e2e.conftest import fresh_system
 from tests.e2e.packets import (
     LSPSC_HEADER,
     OTHER,
@@ -39,19 +38,13 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcome(
-    topics_made: native.Parts,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Outcome:
+def outcome(one_system: AbstractContextManager[systems.System]) -> Outcome:
     """Send every variant's alerts day by day, then all of them again."""
-    folder = tmp_path_factory.mktemp("scenario")
-    with fresh_system(make_database(migrated_template), folder) as system:
+    with one_system as system:
         send = sender(system)
         system.start_listeners("ztf")
         system.start_worker()
-        load_lspsc(system, folder)
+        load_lspsc(system, system.folder)
         system.start_listeners("lsst")
         return carry(system, send)
 

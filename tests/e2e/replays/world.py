@@ -20,7 +20,7 @@ from broker.kafka import Cluster, own_connection
 from broker.kafka_connection import admin_client
 from broker.ranges.claim import claim
 from pipeline import topics
-from pipeline.alerts import replay_tasks, tasks
+from pipeline.alerts import ledger, replay_tasks, tasks
 from pipeline.alerts.resources import Resources
 from tests.drill.books import sending
 from tests.drill.load import FIRST_CANDID, ztf
@@ -30,6 +30,9 @@ OUTPUTS = [output.name for output in topics.OUTPUTS]
 EMPTY = "TRUNCATE alerts, alert_duplicates, objects, light_curves"
 NIGHTS = ("--from", "2026-01-01", "--to", "2099-12-30")
 """Packets of these tests come when the test runs."""
+PACKETS = 60
+MESSAGES = 2 * PACKETS
+"""Each packet of these tests goes to a class topic and to babamul.none."""
 LONGEST = 20
 MOST_PACKETS = 1000
 DOOMED = """
@@ -37,6 +40,17 @@ from broker.celery import app
 from broker.ranges.claim import claim
 from pipeline.alerts.tasks import work_on
 """
+
+
+def books() -> ledger.Ledger:
+    """Return the books of every stream."""
+    with transaction() as session:
+        return ledger.read(session)
+
+
+def counts() -> dict[str, int]:
+    """Return what became of the packets of ZTF."""
+    return ledger.by_stream(books())["ztf"]
 
 
 @dataclass

@@ -1,0 +1,30 @@
+"""A stream that has worked its packets, to be replayed."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from broker.config import config
+from tests.e2e import system as systems
+from tests.e2e.replays.world import OUTPUTS, PACKETS, ReplayWorld
+from tests.e2e.system import System, on
+
+
+@pytest.fixture
+def world(
+    system: System, make_input: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ReplayWorld]:
+    """A stream that has worked its packets."""
+    monkeypatch.setenv("NIGHTJAR_RANGES__ALERTS_PER_TASK", "20")
+    config.cache_clear()
+    made = ReplayWorld(make_input("ztf"), monkeypatch)
+    system.send(on(made.topic, made.packets(PACKETS)))
+    made.listen()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ends(world: ReplayWorld) -> dict[tuple[str, int], int]:
+    """Where the public topics end after the first playing."""
+    return systems.ends(OUTPUTS)
