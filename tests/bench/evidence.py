@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from broker.config import config, project_path
 from broker.kafka_connection import own_connection
 from pipeline import topics
-from tests.bench import books, contents, history, packets
+from tests.bench import books, contents, history, templates, variants
 from tests.bench.books import Account, Row, Seen
 from tests.bench.contents import Witness
 from tests.bench.expected import Beside, Expected
@@ -180,8 +180,8 @@ def witness_of(survey: str, at: int, others: Sequence[int], loaded: "Prepared") 
     position = float(places.ra_deg[number]), float(places.dec_deg[number])
     return Witness(
         survey,
-        packets.object_name(survey, number),
-        packets.read(survey, next(spool.values(at, at + 1))),
+        variants.object_name(survey, number),
+        templates.read(survey, next(spool.values(at, at + 1))),
         Beside(
             spool.expected[at].match,
             bool(near.is_archival[at]),
@@ -189,7 +189,7 @@ def witness_of(survey: str, at: int, others: Sequence[int], loaded: "Prepared") 
             near.point_sources[at],
         ),
         history.points(survey, number, position),
-        [packets.read(survey, next(spool.values(one, one + 1))) for one in others],
+        [templates.read(survey, next(spool.values(one, one + 1))) for one in others],
     )
 
 

@@ -13,7 +13,7 @@ from broker.db import copy_rows, cursor, transaction
 from pipeline.alerts.batch import DETECTION, FORCED, LIMIT
 from pipeline.alerts.store import ALERT_COLUMNS
 from pipeline.sky import hpx29
-from tests.bench.packets import BASE_JD_UTC, object_name
+from tests.bench.variants import BASE_JD_UTC, object_name
 from tests.bench.world import Places, Sky
 
 POINTS = {"ztf": {0: 12, 1: 4, 2: 4}, "lsst": {0: 12, 1: 0, 2: 8}}

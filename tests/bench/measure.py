@@ -16,8 +16,8 @@ import psutil
 
 from broker.config import ROOT
 from compose.native.kafka import pinned_version
-from tests.bench.packets import rubin_schema
 from tests.bench.servers import System
+from tests.bench.templates import rubin_schema
 
 PARTS = {
     "postgres": ("postgres",),

@@ -35,7 +35,7 @@ from pipeline.catalogs.known import LSPSC
 from pipeline.sky import hpx29
 from pipeline.surveys import survey as survey_named
 from tests import decode_oracle, oracle
-from tests.bench import books, packets
+from tests.bench import books, templates
 from tests.bench.expected import NONE_TOPIC, Beside, Expected, lsst, ztf
 from tests.bench.world import DEC_RANGE_DEG, MATCH_ARCSEC, OTHER
 
@@ -76,7 +76,7 @@ app.conf.update(
 def alert(survey: str, offset: int, timestamp_ms: int, payload: str) -> None:
     """Carry one packet to its topics."""
     value = base64.b64decode(payload)
-    record = packets.read(survey, value)
+    record = templates.read(survey, value)
     place = _archived(value)
     with transaction() as session:
         judged, beside = _judged(session, survey, record)

@@ -8,7 +8,7 @@ import pytest
 from broker.kafka_types import Packet
 from pipeline.surveys import survey as survey_named
 from tests import oracle
-from tests.bench import packets, world
+from tests.bench import packets, templates, variants, world
 from tests.bench.world import Places, Surroundings
 
 COUNT = 120
@@ -19,15 +19,15 @@ BEYOND_FLOATS = 2**53
 def origin(request: pytest.FixtureRequest):
     """Let templates come from the samples, where there are some, or from the simulator."""
     with pytest.MonkeyPatch.context() as patch:
-        for found in (packets.templates, packets.rubin_schema, packets.templates_are_generated):
+        for found in (templates.of_survey, templates.rubin_schema, templates.are_generated):
             found.cache_clear()
         if request.param == "generated":
-            patch.setattr(packets.samples, "folder", lambda: pytest.skip("none, for this test"))
-        elif packets.templates_are_generated():
+            patch.setattr(templates.samples, "folder", lambda: pytest.skip("none, for this test"))
+        elif templates.are_generated():
             pytest.skip("no sample data")
-        packets.templates_are_generated.cache_clear()
+        templates.are_generated.cache_clear()
         yield request.param
-    for found in (packets.templates, packets.rubin_schema, packets.templates_are_generated):
+    for found in (templates.of_survey, templates.rubin_schema, templates.are_generated):
         found.cache_clear()
 
 
@@ -48,14 +48,14 @@ def test_every_packet_decodes_at_its_new_place_and_under_its_new_id(origin, surv
     batch, rejected = survey_named(survey).decode([Packet(i, 0, v) for i, v in enumerate(values)])
 
     assert rejected == []
-    assert packets.templates(survey)[0] == origin
+    assert templates.of_survey(survey)[0] == origin
     assert batch.candid.tolist() == [one.candid for one in expected]
     assert min(batch.candid) > BEYOND_FLOATS
     assert len(set(batch.candid.tolist())) == COUNT
     assert batch.ra_deg.tolist() == places.ra_deg.tolist()
     assert np.all(np.diff(batch.jd_utc) > 0)
     names = Counter(name for name in batch.object_id if not name.startswith("sso"))
-    assert set(names) <= {packets.object_name(survey, number) for number in range(COUNT // 2)}
+    assert set(names) <= {variants.object_name(survey, number) for number in range(COUNT // 2)}
     assert Counter(names.values())[2] > COUNT // 3
 
 
@@ -63,7 +63,7 @@ def test_every_packet_decodes_at_its_new_place_and_under_its_new_id(origin, surv
 def test_the_mix_of_a_night_is_sent(origin):
     _, values, expected = made("ztf")
 
-    records = [packets.read("ztf", value) for value in values]
+    records = [templates.read("ztf", value) for value in values]
     shares = Counter(one.gate for one in expected)
 
     assert [one.gate for one in expected] == [oracle.ztf_gate(record) for record in records]
