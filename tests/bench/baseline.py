@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
+from celery import Celery
 
 from broker import db, kafka_admin
 from broker.config import ROOT, config
@@ -156,14 +157,14 @@ def _worker(system: System) -> Iterator[int]:
         process.wait()
 
 
-def _send(app: object, survey: str, values: list[bytes], first: int) -> None:
+def _send(app: Celery, survey: str, values: list[bytes], first: int) -> None:
     from tests.bench.naive import QUEUE, TASK
 
-    with app.connection_for_write() as connection, app.amqp.Producer(connection) as producer:  # type: ignore[attr-defined]
+    with app.connection_for_write() as connection, app.amqp.Producer(connection) as producer:
         now_ms = int(time.time() * 1000)
         for at, value in enumerate(values, first):
             payload = base64.b64encode(value).decode()
-            app.send_task(  # type: ignore[attr-defined]
+            app.send_task(
                 TASK,
                 (survey, at, now_ms, payload),
                 queue=QUEUE,
