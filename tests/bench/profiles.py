@@ -38,7 +38,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Profile:
-    """Sizes of one form of the benchmark.
+    """Sizes of one form of the benchmark; as usual where it says nothing else.
 
     Attributes
     ----------
@@ -71,15 +71,15 @@ class Profile:
     name: str
     ztf: Load
     lsst: Load
-    segments: int
-    d_s: float
-    still_s: float
-    idle_rate_hz: float
-    open_loop_s: float
-    catalog_a_rows: int
-    catalog_b_rows: int
-    curve: tuple[int, ...]
-    free_bytes: int
+    segments: int = 5
+    d_s: float = 1.5
+    still_s: float = 20.0
+    idle_rate_hz: float = 1.0
+    open_loop_s: float = 30.0
+    catalog_a_rows: int = 5_000_000
+    catalog_b_rows: int = 1_000_000
+    curve: tuple[int, ...] = (1,)
+    free_bytes: int = 20 * 10**9
     one_in: int = 100
     is_spoilt_after: bool = False
     is_judged: bool = True
@@ -90,14 +90,12 @@ PROFILES = {
         "smoke",
         ztf=Load(warm=60, timed=400, idle=20, open_loop=60, singles=40, naive=40),
         lsst=Load(warm=60, timed=150, idle=10, open_loop=30, singles=20, naive=20),
-        segments=5,
         d_s=0.2,
         still_s=3.0,
         idle_rate_hz=10.0,
         open_loop_s=3.0,
         catalog_a_rows=30_000,
         catalog_b_rows=10_000,
-        curve=(1,),
         free_bytes=6 * 10**9,
         one_in=5,
         is_spoilt_after=True,
@@ -107,15 +105,6 @@ PROFILES = {
         "default",
         ztf=Load(warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500),
         lsst=Load(warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500),
-        segments=5,
-        d_s=1.5,
-        still_s=20.0,
-        idle_rate_hz=1.0,
-        open_loop_s=30.0,
-        catalog_a_rows=5_000_000,
-        catalog_b_rows=1_000_000,
-        curve=(1,),
-        free_bytes=20 * 10**9,
     ),
     "full": Profile(
         "full",
@@ -123,11 +112,7 @@ PROFILES = {
         lsst=Load(warm=500, timed=10_000, idle=400, open_loop=3000, singles=1000, naive=500),
         segments=10,
         d_s=2.0,
-        still_s=20.0,
-        idle_rate_hz=1.0,
         open_loop_s=60.0,
-        catalog_a_rows=5_000_000,
-        catalog_b_rows=1_000_000,
         curve=(1, 20, 100),
         free_bytes=40 * 10**9,
     ),
