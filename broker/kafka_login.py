@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
@@ -39,12 +41,29 @@ def try_login(
     so the callback is served while the call waits in a thread of its own.
     """
     refused = threading.Event()
+    consumer = public_consumer(
+        principal, password, servers, refused, {"group.id": "nightjar-login-probe"}
+    )
+    try:
+        return await_login(consumer, refused, limit_s)
+    finally:
+        consumer.close()
+
+
+def public_consumer(
+    principal: str,
+    password: str,
+    servers: str,
+    refused: threading.Event,
+    settings: Mapping[str, Any],
+) -> Consumer:
+    """Return a consumer on a public listener, which sets ``refused`` when its login is."""
 
     def note(error: KafkaError) -> None:
         if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 librdkafka's public name
             refused.set()
 
-    consumer = Consumer(
+    return Consumer(
         {
             "bootstrap.servers": servers,
             "broker.address.family": "v4",
@@ -52,18 +71,15 @@ def try_login(
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": principal,
             "sasl.password": password,
-            "group.id": "nightjar-login-probe",
             "error_cb": note,
             "log_level": 0,
+            **settings,
         }
     )
-    try:
-        return _login_outcome(consumer, refused, limit_s)
-    finally:
-        consumer.close()
 
 
-def _login_outcome(consumer: Consumer, refused: threading.Event, limit_s: float) -> LoginOutcome:
+def await_login(consumer: Consumer, refused: threading.Event, limit_s: float) -> LoginOutcome:
+    """Wait until the broker has answered a consumer of ``public_consumer``, or refused it."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         with suppress(KafkaException):

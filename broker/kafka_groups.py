@@ -1,0 +1,183 @@
+"""Consumer groups as our broker sees them: who is in them, and how far they have read.
+
+Asked as ``pipeline``, which may describe the groups of people and do nothing with them; so the web
+process needs no password of ``admin``. Kafka names a member's client id and address, never its
+principal.
+"""
+
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+
+from broker.errors import TransientError
+from broker.kafka_cluster import Cluster
+from broker.kafka_connection import (
+    ANSWER_S,
+    REQUEST_S,
+    Partition,
+    admin_client,
+    answer,
+    own_connection,
+)
+
+LOOK_S = 3
+"""Longest that a page waits for one answer."""
+_GONE = frozenset({KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP})
+
+
+@dataclass(frozen=True)
+class Member:
+    """One consumer of a group."""
+
+    client_id: str
+    host: str
+    partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A consumer group.
+
+    Attributes
+    ----------
+    name : str
+        Its id.
+    state : str
+        Kafka's word: STABLE, EMPTY, PREPARING_REBALANCING …
+    members : tuple of Member
+        Consumers that are connected.
+    committed : dict
+        Next offset to be read of each partition that the group ever committed.
+    ends : dict
+        Offset after the last message of these partitions.
+    beginnings : dict
+        Oldest offset that is kept of these partitions.
+    """
+
+    name: str
+    state: str
+    members: tuple[Member, ...]
+    committed: dict[Partition, int]
+    ends: dict[Partition, int]
+    beginnings: dict[Partition, int]
+
+    @property
+    def lag(self) -> int:
+        """Messages that are kept and not read, over all partitions that the group committed."""
+        return sum(
+            max(self.ends[place] - max(offset, self.beginnings.get(place, 0)), 0)
+            for place, offset in self.committed.items()
+            if place in self.ends
+        )
+
+    @property
+    def lost(self) -> int:
+        """Messages that expired before the group read them."""
+        return sum(
+            max(self.beginnings[place] - offset, 0)
+            for place, offset in self.committed.items()
+            if place in self.beginnings
+        )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Addresses of its members."""
+        return frozenset(member.host for member in self.members)
+
+
+def groups(prefix: str, *, limit: int) -> list[Group]:
+    """Return the groups whose names begin with ``prefix``, the first ``limit`` by name.
+
+    Raises
+    ------
+    TransientError
+        If the broker is away.
+    """
+    names = group_names(prefix)[:limit]
+    return [found for name in names if (found := _group(name)) is not None]
+
+
+def group_names(prefix: str) -> list[str]:
+    """Return the names of all groups that begin with ``prefix``, sorted."""
+    listed = answer(_client().list_consumer_groups(request_timeout=LOOK_S))
+    return sorted(each.group_id for each in listed.valid if each.group_id.startswith(prefix))
+
+
+def delete_groups(names: Iterable[str]) -> list[str]:
+    """Delete groups, as ``admin``; return those deleted. One that has members stays."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return []
+    admin, deleted = admin_client(), []
+    for name, future in admin.delete_consumer_groups(wanted, request_timeout=REQUEST_S).items():
+        try:
+            future.result(ANSWER_S)
+        except KafkaException as error:
+            if error.args[0].code() not in _GONE:
+                raise TransientError(f"group {name}: {error.args[0].str()}") from error
+        else:
+            deleted.append(name)
+    return deleted
+
+
+def _group(name: str) -> Group | None:
+    """Return one group, or None if it vanished."""
+    described = _described(name)
+    if described is None:
+        return None
+    committed = _committed(name)
+    places: Collection[Partition] = committed.keys()
+    cluster = _cluster()
+    return Group(
+        name,
+        described.state.name,
+        tuple(_members(described)),
+        committed,
+        cluster.ends(places),
+        cluster.beginnings(places),
+    )
+
+
+def _described(name: str) -> ConsumerGroupDescription | None:
+    (future,) = _client().describe_consumer_groups([name], request_timeout=LOOK_S).values()
+    with suppress(KafkaException):
+        return answer(future)
+    return None
+
+
+def _members(described: ConsumerGroupDescription) -> list[Member]:
+    return [
+        Member(
+            member.client_id,
+            member.host.lstrip("/"),
+            tuple((each.topic, each.partition) for each in member.assignment.topic_partitions),
+        )
+        for member in described.members
+    ]
+
+
+def _committed(name: str) -> dict[Partition, int]:
+    asked = [ConsumerGroupTopicPartitions(name)]
+    (future,) = _client().list_consumer_group_offsets(asked, request_timeout=LOOK_S).values()
+    found: list[TopicPartition] = answer(future).topic_partitions
+    return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
+
+@cache
+def _client() -> AdminClient:
+    """Return a connection that this process keeps; made after the fork."""
+    return AdminClient(own_connection() | {"log_level": 1})
+
+
+@cache
+def _cluster() -> Cluster:
+    return Cluster(own_connection())
