@@ -283,7 +283,40 @@ class WebSettings(Section):
         "localhost",
         "127.0.0.1",
     )
+    trusted_proxies: Annotated[
+        int, Field(ge=0, le=10, description="proxies in front that append to X-Forwarded-For")
+    ] = 0
     debug: Annotated[bool, Field(description="Django's debug pages; never in production")] = False
+
+
+class OperatorSettings(Section):
+    """Who runs this: shown at the foot of every page, and on the pages of terms and privacy."""
+
+    name: Annotated[str, Field(description="institute or person; empty: the pages say so")] = ""
+    contact: Annotated[
+        str, Field(description="e-mail address of whoever answers; may be empty")
+    ] = ""
+    terms_file: Annotated[
+        str, Field(description="text of the terms of use, a blank line between paragraphs")
+    ] = ""
+    privacy_file: Annotated[
+        str, Field(description="text about personal data, a blank line between paragraphs")
+    ] = ""
+
+
+class LimitsSettings(Section):
+    """How much anybody may ask of the web; what concerns sign-up and log-in is under accounts."""
+
+    address_per_s: Annotated[
+        float, Field(gt=0, description="requests of one address; a workshop has one [1/s]")
+    ] = 100
+    address_burst: Annotated[int, Field(gt=0, description="that may come at once")] = 400
+    user_per_s: Annotated[float, Field(gt=0, description="requests of one account [1/s]")] = 50
+    user_burst: Annotated[int, Field(gt=0, description="that may come at once")] = 200
+    searches: Annotated[int, Field(gt=0, description="heavy searches of one account at once")] = 4
+    search_wait_s: Annotated[
+        float, Field(ge=0, le=25, description="the next one waits so long for its turn [s]")
+    ] = 20
 
 
 class AccountsSettings(Section):
@@ -421,6 +454,8 @@ class Config(Section):
     lsst: LsstSettings = LsstSettings()
     archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()
+    operator: OperatorSettings = OperatorSettings()
+    limits: LimitsSettings = LimitsSettings()
     accounts: AccountsSettings = AccountsSettings()
     mail: MailSettings = MailSettings()
     native: NativeSettings = NativeSettings()

@@ -19,6 +19,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from broker import health_parts
+from broker.access import PUBLIC, access
 from broker.health_parts import Finding, State
 from broker.logs import log
 
@@ -115,6 +116,7 @@ class Probe:
         return Report(tuple(found), datetime.now(UTC))
 
 
+@access(PUBLIC)
 @require_safe
 def page(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part works and 503 when one is down, with the state of each."""

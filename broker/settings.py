@@ -9,8 +9,10 @@ that sets this header must stand in front. With ``http://`` (the demo: published
 mode speak plain HTTP) none of that is possible.
 """
 
+from datetime import timedelta
 from typing import Any
 
+from csp.constants import NONCE, NONE, SELF
 from django.core.management.utils import get_random_secret_key
 from psycopg.conninfo import conninfo_to_dict
 
@@ -57,16 +59,27 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "csp",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "broker.middleware.Bodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "broker.middleware.Requests",  # behind WhiteNoise: a page's files are not counted
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",  # last, as it asks: it turns a locked log-in into its answer
 ]
 TEMPLATES = [
     {
@@ -78,6 +91,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "broker.frame.context",
             ]
         },
     }
@@ -89,6 +103,18 @@ DATABASES = {"default": database(_postgres.url.get_secret_value())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES = {"pipeline": None}  # mirrors only: Alembic owns the tables that streams write
 
+AUTHENTICATION_BACKENDS = [  # of staff; a Babamul account is none, and has its own middleware
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else anybody could keep staff out for ever
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "broker.limits.client_ip"
+AXES_ONLY_ADMIN_SITE = True
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -119,6 +145,47 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else 
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "broker.error_pages.csrf_failure"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+# broker.middleware.Bodies counts first, and its answers fit whoever asks; Django's are HTML.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 33_554_432
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["broker.rest.Declared"],
+    "DEFAULT_PARSER_CLASSES": ["broker.rest_json.JSONParser", "broker.rest_json.FormParser"],
+    "DEFAULT_RENDERER_CLASSES": ["broker.rest_json.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "broker.rest.AnyAccept",
+    "DEFAULT_SCHEMA_CLASS": "broker.rest_schema.Schema",
+    "EXCEPTION_HANDLER": "broker.rest_errors.as_json",
+    "URL_FORMAT_OVERRIDE": None,  # ``format=csv`` is the data's own parameter
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Babamul",
+    "VERSION": "1.0",
+    "DESCRIPTION": "Alerts of ZTF and Rubin: accounts, tokens, credentials and data.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SCHEMA_PATH_PREFIX": "/babamul/",
+    "PREPROCESSING_HOOKS": ["broker.rest_schema.only_babamul"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "broker.rest_schema.with_failures",
+    ],
+    "COMPONENT_SPLIT_REQUEST": True,
+}
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains and preload lists
     "security.W021",  # belong to the owner of the domain, not to one application on it

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from sqlalchemy.exc import OperationalError
 
+from broker.access import PUBLIC, access
 from broker.config import config
 from broker.db import transaction
 from pipeline import topics
@@ -18,6 +19,7 @@ KEEP_S = 5
 READ_TIMEOUT_S = 5
 
 
+@access(PUBLIC)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show every stream and topic with what went through it; open to everybody."""
