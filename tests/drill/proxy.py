@@ -12,7 +12,6 @@ import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Literal, Self
 
 CHUNK_BYTES = 65_536
@@ -89,12 +88,7 @@ class Proxy:
         self._run(self._listen())
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         """Tear everything down."""
         self._run(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)

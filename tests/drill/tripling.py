@@ -1,13 +1,10 @@
 """Rings for ranges that were rung for already, as a broker does that delivers twice."""
 
-import threading
-from types import TracebackType
-from typing import Self
-
 import celery
 import psycopg
 
 from broker.redis_transport import TRANSPORT_OPTIONS
+from tests.drill.companion import Companion
 from tests.e2e.system import System
 
 COPIES = 3
@@ -20,8 +17,10 @@ _NEWER = """
 """
 
 
-class Tripler:
+class Tripler(Companion):
     """Sends each new range's task three times more; use it as a context.
+
+    What was sent stays in the queue.
 
     Parameters
     ----------
@@ -31,24 +30,8 @@ class Tripler:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._is_ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tripler", daemon=True)
+        super().__init__("tripler")
         self.sent = 0
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _at: TracebackType | None,
-    ) -> None:
-        """Stop; what was sent stays in the queue."""
-        self._is_ending.set()
-        self._thread.join()
 
     def _run(self) -> None:
         newest = self._system.sql("SELECT coalesce(max(id), 0) FROM stream_ranges")[0][0]

@@ -1,13 +1,12 @@
 """The web process, asked again and again while something else is broken."""
 
-import threading
 import time
 import urllib.error
 import urllib.request
-from types import TracebackType
 from typing import Self
 
 from compose.native import ports
+from tests.drill.companion import Companion
 from tests.drill.crew import Member
 
 PAGES = ("/", "/health")
@@ -26,7 +25,7 @@ def member() -> Member:
     return Member((*words, "--bind", f"127.0.0.1:{port}"), {"NIGHTJAR_WEB__PORT": str(port)})
 
 
-class Visitor:
+class Visitor(Companion):
     """Asks for pages from a thread and remembers the slowest answer; use it as a context.
 
     Parameters
@@ -37,8 +36,7 @@ class Visitor:
 
     def __init__(self, member: Member) -> None:
         self._site = f"http://127.0.0.1:{member.environment['NIGHTJAR_WEB__PORT']}"
-        self._is_ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="visitor", daemon=True)
+        super().__init__("visitor")
         self.asked = 0
         self.slowest_s = dict.fromkeys(PAGES, 0.0)
         self.failures: list[str] = []
@@ -51,18 +49,7 @@ class Visitor:
             time.sleep(EVERY_S)
         for page in PAGES * WARM_UP:
             self._ask(page)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _at: TracebackType | None,
-    ) -> None:
-        """Stop asking."""
-        self._is_ending.set()
-        self._thread.join()
+        return super().__enter__()
 
     def __str__(self) -> str:
         """Say how long the slowest answers took."""
