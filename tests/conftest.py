@@ -14,6 +14,7 @@ os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this run and its ch
 from broker.config import config
 from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
 from tests import native
+from tests.environment import inherited, point_at
 
 config.cache_clear()
 
@@ -41,8 +42,7 @@ def parts() -> Iterator[native.Parts]:
         for name in ("postgres", "redis"):
             if name in started.missing:
                 pytest.fail(f"{name} did not start: {started.missing[name]}")
-        # Stronger than a developer's .env, and inherited by every process that a test starts.
-        os.environ.update(started.native.settings())  # noqa: TID251 see above
+        point_at(started.native.settings())
         config.cache_clear()
         yield started
 
@@ -52,7 +52,7 @@ def kafka(parts: native.Parts) -> native.Parts:
     """Demand Kafka; without it a test is skipped, unless REQUIRE_KAFKA=1."""
     if "kafka" in parts.missing:
         reason = NO_KAFKA + parts.missing["kafka"]
-        if os.environ.get("REQUIRE_KAFKA") == "1":  # noqa: TID251 of the run, not of the project
+        if inherited().get("REQUIRE_KAFKA") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
     topics = ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS")

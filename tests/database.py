@@ -1,6 +1,5 @@
 """Databases for tests: one transaction that Django and SQLAlchemy share, or a database alone."""
 
-import os
 import subprocess
 import sys
 import uuid
@@ -21,6 +20,7 @@ from broker import db
 from broker.config import ROOT, config
 from broker.settings import database as django_database
 from tests import native
+from tests.environment import inherited
 
 ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
@@ -163,7 +163,7 @@ def run_command(url: str, *words: str) -> "subprocess.CompletedProcess[str]":
 
 def environment(url: str) -> dict[str, str]:
     """Return the environment of a process that shall use the database at ``url``."""
-    return {**os.environ, "NIGHTJAR_POSTGRES__URL": url}  # noqa: TID251 handed on
+    return inherited({"NIGHTJAR_POSTGRES__URL": url})
 
 
 def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from compose.native.home import ROOT, Home
 from compose.native.processes import running
 from compose.native.watchdog import use
+from tests.environment import inherited
 
 TEST_HOME = ".nightjar/test"
 UP_LIMIT_S = 400
@@ -46,7 +47,7 @@ class Native:
         # The parts live on with the output's file; a pipe would make us wait for them.
         return subprocess.run(
             [sys.executable, str(ROOT / "compose" / "native"), *words],
-            env={**os.environ, **self.environment, **self.place},  # noqa: TID251 handed on
+            env=inherited(self.environment, self.place),
             capture_output=True,
             text=True,
             timeout=UP_LIMIT_S,

@@ -5,8 +5,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from tests.bench.profiles import HOME, HOMES, PROFILES
+from tests.environment import point_at
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 
 def main() -> int:
@@ -17,10 +22,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--out", type=Path, help="write the report there, as Markdown")
     options = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # processes are forked
+    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)  # processes are forked
     # Before anything reads a setting: a run of the benchmark knows no settings but its own.
     home = HOMES.get(options.profile, HOME)
-    os.environ |= {"NIGHTJAR_HOME": home, "NIGHTJAR_TOML": os.devnull}  # noqa: TID251 for this run
+    point_at({"NIGHTJAR_HOME": home, "NIGHTJAR_TOML": os.devnull})
     from tests.bench import report, run, servers
 
     chosen = run.SURVEYS if options.survey == "both" else (options.survey,)

@@ -1,7 +1,6 @@
 """Runs the naive baseline on the run's servers, in a database of its own, and compares."""
 
 import base64
-import os
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from tests.bench.evidence import Messages
 from tests.bench.flow import SETTLE_S
 from tests.bench.packets import Spool
 from tests.bench.servers import BenchError, System
+from tests.environment import inherited
 
 DATABASE = "nightjar_naive"
 PARTITIONS = 4
@@ -142,7 +142,7 @@ def _worker(system: System) -> Iterator[int]:
         process = subprocess.Popen(
             [sys.executable, *words, *options, *names],
             cwd=ROOT,
-            env={**os.environ, "NIGHTJAR_POSTGRES__URL": url()},  # noqa: TID251 handed on
+            env=inherited({"NIGHTJAR_POSTGRES__URL": url()}),
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -1,6 +1,5 @@
 """The system under test: servers in a home of their own, and our processes as production starts them."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from broker.kafka_connection import own_connection
 from compose.native.processes import read_record, running
 from pipeline import bootstrap
 from tests.bench.profiles import Profile, home_path
+from tests.environment import point_at
 from tests.native import Home, Native
 
 INPUT = {"ztf": "ztf_20261120_programid1", "lsst": "lsst-alerts-v11"}
@@ -146,7 +146,7 @@ def system(profile: Profile) -> Iterator[System]:
     _empty(home)
     try:
         _start(native, "servers", "--free-ports")
-        os.environ.update(native.settings())  # noqa: TID251 stronger than a developer's .env
+        point_at(native.settings())
         _forget()
         yield _prepared(System(native))
     finally:

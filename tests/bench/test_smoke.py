@@ -1,7 +1,6 @@
 """The benchmark in its smallest form, whole: it runs, balances, and notices when it is spoilt."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.config import ROOT
+from tests.environment import inherited
 
 LONGEST_S = 900
 
@@ -18,10 +18,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("bench"
 
 def test_the_smoke_form_balances_and_its_books_notice_every_fault(tmp_path: Path):
     figures = tmp_path / "figures.json"
-    environment = dict(os.environ)  # noqa: TID251 handed on, but for what points at the tests' parts
-    alone = {
+    alone = {  # but for what points at the tests' parts
         name: text
-        for name, text in environment.items()
+        for name, text in inherited().items()
         if not name.startswith("NIGHTJAR_") or name.startswith("NIGHTJAR_TESTING__")
     }
 

@@ -2,25 +2,23 @@
 
 import os
 
-HOME = os.environ.get("DRILL_HOME", ".nightjar/drill")  # noqa: TID251 as below
-
 # Before anything reads a setting: a drill never sees a developer's parts or thresholds.
-os.environ["NIGHTJAR_HOME"] = HOME  # noqa: TID251 for this drill and its children
+os.environ["NIGHTJAR_HOME"] = os.environ.get("DRILL_HOME", ".nightjar/drill")  # noqa: TID251
 os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this drill and its children
 
-import argparse  # noqa: E402 the settings had to be turned away first
-import json  # noqa: E402
-import signal  # noqa: E402
-import sys  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
-from datetime import UTC, datetime  # noqa: E402
-from pathlib import Path  # noqa: E402
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
-from compose.native.home import ROOT  # noqa: E402
-from tests.drill import ground, report  # noqa: E402
-from tests.drill.faults import FAULTS  # noqa: E402
-from tests.drill.record import Outcome  # noqa: E402
-from tests.drill.stage import Stage  # noqa: E402
+from broker.config import config, project_path
+from tests.drill import ground, report
+from tests.drill.faults import FAULTS
+from tests.drill.record import Outcome
+from tests.drill.stage import Stage
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = [fault for fault in FAULTS if fault.number in (options.only or [fault.number])]
     began = datetime.now(UTC)
     outcomes: list[Outcome] = []
-    with ground.own(ROOT / HOME) as own:
+    with ground.own(project_path(config().home)) as own:
         for number, fault in enumerate(wanted):
             with Stage(
                 own, number, is_short=options.short, patience=options.patience, say=_say

@@ -136,7 +136,10 @@ class Case:
         recovered_at_s = max([self._over_at_s, *waited_for])
         outcome = self.outcome
         outcome.recovery_s = recovered_at_s - self._over_at_s
-        rate = lambda begin, end: _rate(list(done.values()), begin, end)  # noqa: E731 three uses
+
+        def rate(begin: float, end: float) -> float:
+            return _rate(list(done.values()), begin, end)
+
         outcome.before_per_s = rate(self._began_at_s, self._struck_at_s)
         outcome.during_per_s = rate(
             self._struck_at_s, max(recovered_at_s, self._struck_at_s + SHORTEST_WINDOW_S)

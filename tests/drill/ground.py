@@ -1,6 +1,5 @@
 """The servers that a drill stands on: of its own, or those of the test run."""
 
-import os
 import subprocess
 import sys
 import uuid
@@ -15,6 +14,7 @@ from broker import kafka_admin
 from broker.config import ROOT, config
 from pipeline import bootstrap
 from tests.drill.servers import Servers, servers
+from tests.environment import inherited, point_at
 
 LSPSC = "id,ra,dec,score,mag_white\n0,10.0,-85.0,0.9,18.0\n"
 """One source far from all alerts: LSST packets wait until there is such a catalog."""
@@ -54,7 +54,7 @@ class Ground:
     @property
     def url(self) -> str:
         """URL of the servers' first database."""
-        return os.environ["NIGHTJAR_POSTGRES__URL"]  # noqa: TID251 of the servers, not of a stage
+        return inherited()["NIGHTJAR_POSTGRES__URL"]
 
     def prepare(self, migrated: str) -> None:
         """Make topics, and the template from a migrated database."""
@@ -77,7 +77,7 @@ class Ground:
 def own(home: Path) -> Iterator[Ground]:
     """Yield servers of the drill's own, which may be killed; they end with this process."""
     with servers(home) as found:
-        os.environ.update(found.native.settings())  # noqa: TID251 inherited by every process
+        point_at(found.native.settings())
         config.cache_clear()
         folder = home / "stages"
         folder.mkdir()
@@ -101,7 +101,7 @@ def _manage(url: str, *words: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=ROOT,
-        env={**os.environ, "NIGHTJAR_POSTGRES__URL": url},  # noqa: TID251 handed on
+        env=inherited({"NIGHTJAR_POSTGRES__URL": url}),
         capture_output=True,
         text=True,
         timeout=120,

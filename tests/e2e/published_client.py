@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from accounts.principals import Reader
 from broker.config import ROOT
+from tests.environment import inherited
 
 HOME = ROOT / ".nightjar" / "clients" / "babamul-0.2.0"
 LOCK = ROOT / "tests" / "clients" / "babamul.lock"
@@ -56,8 +56,7 @@ def _login(reader: Reader) -> dict[str, str]:
 def _environment() -> dict[str, str]:
     """Return ours without what would let our packages, or a person's account, in."""
     foreign = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
-    inherited = os.environ.items()  # noqa: TID251 handed on
-    return {name: text for name, text in inherited if not name.startswith(foreign)}
+    return {name: text for name, text in inherited().items() if not name.startswith(foreign)}
 
 
 def _install() -> None:

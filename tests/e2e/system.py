@@ -23,6 +23,7 @@ from broker.config import ROOT, config
 from broker.kafka import Producer, own_connection
 from broker.kafka_types import Message
 from pipeline import bootstrap
+from tests.environment import inherited
 
 ACCOUNTED_WITHIN_S = 120.0
 STOP_WITHIN_S = 40.0
@@ -169,7 +170,7 @@ class System:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **self.environment}  # noqa: TID251 handed on to our processes
+        return inherited(self.environment)
 
     def _is_settled(self, packets: int) -> bool:
         lag, committed = self.sql(

@@ -25,10 +25,11 @@ from broker.kafka import Cluster, Fenced, PartitionOwner, stream_connection
 from broker.ranges.brakes import Brakes
 from broker.ranges.claim import Claim, Counts, claim, finish, release, still_mine
 from broker.ranges.listener import Listener, ListenerSettings
+from tests.environment import inherited
 
 __all__ = ["app"]
 TASK = "range_test.work"
-ORDERS = json.loads(os.environ.get("RANGE_TEST", "{}"))  # noqa: TID251 what a test orders
+ORDERS = json.loads(inherited().get("RANGE_TEST", "{}"))
 log = structlog.get_logger("range_test")
 
 

@@ -1,7 +1,6 @@
 """One stream on the real parts: its listeners and workers as processes, and what they did."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from sqlalchemy import text
 from broker.config import ROOT
 from broker.db import transaction
 from broker.kafka import own_connection
+from tests.environment import inherited
 
 PATIENCE_S = 90
 REDIS_DATABASE = 7
@@ -56,7 +56,7 @@ class World:
             process = subprocess.Popen(
                 [sys.executable, *words],
                 cwd=ROOT,
-                env={**os.environ, **self.environment, **settings},  # noqa: TID251 handed on
+                env=inherited(self.environment, settings),
                 stdout=log,
                 stderr=log,
             )

@@ -26,6 +26,7 @@ from redis.exceptions import AuthenticationError
 from compose.native.home import ROOT, Home
 from compose.native.postgres import beside, find_programs
 from compose.native.processes import running, start_mark
+from tests.environment import inherited
 from tests.native import Native
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("own-parts")]
@@ -294,7 +295,7 @@ def test_a_supervised_process_is_restarted_and_stops_when_told(native):
             "sleep",
             "600",
         ],
-        env={**os.environ, "NIGHTJAR_HOME": str(native.home.path)},  # noqa: TID251 handed on
+        env=inherited({"NIGHTJAR_HOME": str(native.home.path)}),
         stderr=subprocess.DEVNULL,
     )
     with supervisor:

@@ -8,7 +8,6 @@ that was killed between its two steps, and the alerts that waited are published 
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from broker.kafka_connection import ANSWER_S, admin_client
 from broker.kafka_login import LoginOutcome, try_login
 from tests.drill.record import Fault
 from tests.drill.stage import Stage
+from tests.environment import inherited
 
 DRIFTED_S = 5.0
 ANY_ACL = (ResourceType.ANY, None, ResourcePatternType.ANY)
@@ -151,7 +151,7 @@ def _run_killed(stage: Stage, step: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _DIE_AT, step, "create_topics", "--exact"],
         cwd=ROOT,
-        env={**os.environ, **stage.system.environment},  # noqa: TID251 handed on
+        env=inherited(stage.system.environment),
         capture_output=True,
         timeout=60,
         check=False,

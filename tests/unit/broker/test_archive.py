@@ -23,7 +23,7 @@ class Writer(ArchiveWriter):
         super().__init__(root, segment_bytes=1000)
         self.made = []
 
-    def _create(self, survey, night):  # noqa: ARG002 as its base
+    def _create(self, _survey, _night):
         file = self._root / f"{len(self.made)}.seg"
         self.made.append(file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND

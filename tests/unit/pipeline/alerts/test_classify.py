@@ -253,7 +253,7 @@ ROW = st.tuples(
 def test_lsst_classes_agree_with_the_oracle(rows, is_inside, preset):
     position = {} if is_inside else OUTSIDE
     neighbours = [
-        oracle.Neighbour(*(None if value != value else value for value in row))  # noqa: PLR0124 NaN
+        oracle.Neighbour(*(None if np.isnan(value) else value for value in row))
         for row in sorted(rows)
     ]
 

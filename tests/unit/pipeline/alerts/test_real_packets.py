@@ -73,7 +73,7 @@ def test_each_packet_is_gated_as_the_oracle_says(name):
 @pytest.mark.parametrize("name", ["ztf container", "ztf tar"])
 def test_ztf_classes_are_the_oracles_and_the_golden_counts(name, preset):
     found = classes_of(name, preset).alert_class
-    passes = gate_reasons(batch_of(name), GateSettings()) == None  # noqa: E711 elementwise
+    passes = np.equal(gate_reasons(batch_of(name), GateSettings()), None)
 
     expected = [oracle.ztf_class(r["candidate"], preset) for r in records_of(name)]
     assert found.tolist() == expected
@@ -123,7 +123,7 @@ def messages_of(name):
                 max_bytes=MAX_BYTES,
             )[0],
         )
-        for i in np.flatnonzero(reasons == None)  # noqa: E711 elementwise
+        for i in np.flatnonzero(np.equal(reasons, None))
     ]
 
 
