@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.web.sessions.AccountMiddleware",  # ``request.account``; never Django's user
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -162,7 +163,7 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 33_554_432
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.web.authentication.BabamulAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["broker.rest.Declared"],
     "DEFAULT_PARSER_CLASSES": ["broker.rest_json.JSONParser", "broker.rest_json.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["broker.rest_json.JSONRenderer"],

@@ -1,0 +1,194 @@
+"""Mails wait in a table until a mail server has taken them; no request ever waits for one.
+
+A mail is written in the transaction of what it tells about, its text sealed, and wiped as soon as
+it has left or is too old. Only its id passes through Redis. Without ``mail.host`` mails are written
+into a folder, as the whole message that would have left.
+"""
+
+import json
+import smtplib
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.smtp import EmailBackend
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+
+from accounts.mail_tasks import QUEUE, SEND
+from accounts.models import OutboxMail
+from broker.celery import enqueue
+from broker.config import config, project_path
+from broker.logs import log
+from broker.secrets_box import SealError, open_sealed, seal
+
+SUBJECTS = {
+    "activation": "Activate your Nightjar account",
+    "known": "You already have a Nightjar account",
+    "reset": "A new password for your Nightjar account",
+    "changed": "Your Nightjar password was changed",
+}
+"""Each letter has two templates of its name: plain text and HTML."""
+LEASE = timedelta(minutes=3)
+"""Nobody else sends a mail for so long; above the time limit of its task."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 1800
+LONG_S = 10**9
+AT_ONCE = 100
+"""Mails that one sweep rings for."""
+
+
+def post(
+    to: str, letter: str, context: Mapping[str, Any], good_for_s: int | None = None
+) -> OutboxMail:
+    """Write a mail in the caller's transaction; it leaves after the commit.
+
+    Parameters
+    ----------
+    to : str
+        Address in the form that accounts keep.
+    letter : str
+        One of ``SUBJECTS``.
+    context : mapping
+        For its templates; may hold secrets.
+    good_for_s : int, optional
+        A mail that has not left by then is not worth sending, as its code is dead [s].
+    """
+    settings = config().mail
+    body = {
+        kind: render_to_string(f"accounts/mail/{letter}.{kind}", dict(context))
+        for kind in ("txt", "html")
+    }
+    row = OutboxMail.objects.create(
+        to=to,
+        subject=SUBJECTS[letter],
+        body_encrypted=seal(json.dumps(body).encode()),
+        expires_at=Now() + timedelta(seconds=min(good_for_s or LONG_S, settings.expires_s)),
+    )
+    transaction.on_commit(lambda: ring(row.pk))
+    return row
+
+
+def ring(mail_id: int) -> None:
+    """Ring for the task that sends a mail."""
+    enqueue(SEND, QUEUE, mail_id)
+
+
+def send(mail_id: int) -> None:
+    """Send a mail that is due; safe to repeat, as one sender at a time holds it.
+
+    A server that is away or busy gets it later; one that refuses it for good ends it.
+    """
+    if not _due().filter(pk=mail_id).update(next_try_at=Now() + LEASE, tries=F("tries") + 1):
+        return
+    row = OutboxMail.objects.get(pk=mail_id)
+    try:
+        _deliver(_message(row))
+    except SealError as error:
+        _end(row, "failed", str(error))
+    except smtplib.SMTPDataError as error:
+        _refused(row, error.smtp_code, error)
+    except smtplib.SMTPRecipientsRefused as error:
+        _refused(row, max(code for code, _ in error.recipients.values()), error)
+    except (smtplib.SMTPException, OSError) as error:  # also our own log-in refused: mend, not drop
+        _later(row, error)
+    else:
+        _end(row, "sent")
+
+
+def sweep() -> int:
+    """Drop what is too old and ring for what is due; return how many were rung."""
+    stale = OutboxMail.objects.filter(state="waiting", expires_at__lte=Now())
+    stale.update(state="expired", body_encrypted=None)
+    due = list(_due().order_by("next_try_at").values_list("pk", flat=True)[:AT_ONCE])
+    for mail_id in due:
+        ring(mail_id)
+    return len(due)
+
+
+def spool_folder() -> Path:
+    """Return where mails are written when there is no mail server."""
+    settings = config()
+    return project_path(settings.mail.spool_dir or f"{settings.home}/mail")
+
+
+def _due() -> Any:
+    return OutboxMail.objects.filter(
+        Q(next_try_at__lte=Now()), state="waiting", expires_at__gt=Now()
+    )
+
+
+def _message(row: OutboxMail) -> EmailMultiAlternatives:
+    body = json.loads(open_sealed(bytes(row.body_encrypted or b"")))
+    sender = config().mail.from_address
+    domain = sender.rstrip("> ").rpartition("@")[2]
+    headers = {
+        # The same at each try: a server that took it and then fell silent can tell.
+        "Message-ID": f"<{row.pk}.{int(row.created_at.timestamp())}@{domain}>",
+        "Auto-Submitted": "auto-generated",
+    }
+    message = EmailMultiAlternatives(row.subject, body["txt"], sender, [row.to], headers=headers)
+    message.attach_alternative(body["html"], "text/html")
+    return message
+
+
+def _deliver(message: EmailMultiAlternatives) -> None:
+    settings = config().mail
+    if not settings.host:
+        _spool(message)
+        return
+    backend = EmailBackend(
+        host=settings.host,
+        port=settings.port,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        use_tls=settings.security == "starttls",
+        use_ssl=settings.security == "tls",
+        timeout=settings.timeout_s,
+    )
+    backend.send_messages([message])
+
+
+def _spool(message: EmailMultiAlternatives) -> None:
+    """Write a file that only its owner reads; it is whole or absent."""
+    folder = spool_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = folder / f".{uuid.uuid4()}.part"
+    part.touch(mode=0o600)
+    part.write_bytes(message.message().as_bytes())
+    name = str(message.message()["Message-ID"]).strip("<>").partition("@")[0]
+    part.rename(folder / f"{name}.eml")
+
+
+def _refused(row: OutboxMail, code: int, error: Exception) -> None:
+    """End a mail that the server will never take (5xx); try again later otherwise."""
+    if code >= 500:  # noqa: PLR2004 SMTP's permanent failures
+        _end(row, "failed", repr(error))
+    else:
+        _later(row, error)
+
+
+def _later(row: OutboxMail, error: Exception) -> None:
+    pause_s = min(FIRST_PAUSE_S * 2 ** min(row.tries - 1, 10), LONGEST_PAUSE_S)
+    log.warning("mail.delayed", mail=row.pk, tries=row.tries, error=repr(error))
+    OutboxMail.objects.filter(pk=row.pk, state="waiting").update(
+        next_try_at=Now() + timedelta(seconds=pause_s), last_error=repr(error)[:500]
+    )
+
+
+def _end(row: OutboxMail, state: str, error: str = "") -> None:
+    """Write how a mail ended; its text goes in the same statement."""
+    if error:
+        log.error("mail.failed", mail=row.pk, error=error)
+    else:
+        log.info("mail.sent", mail=row.pk, tries=row.tries)
+    OutboxMail.objects.filter(pk=row.pk).update(
+        state=state,
+        body_encrypted=None,
+        last_error=error[:500],
+        sent_at=Now() if state == "sent" else None,
+    )

@@ -1,0 +1,58 @@
+"""Browsers that are signed in: a row for each, found by the hash of its cookie."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from accounts.models import BabamulUser, WebSession
+from broker.config import config
+
+KEY_BYTES = 32
+NOTED_EVERY = timedelta(minutes=1)
+LONGEST_AGENT = 300
+
+
+def open_session(user: BabamulUser, agent: str) -> str:
+    """Return the cookie of a new session."""
+    key = secrets.token_urlsafe(KEY_BYTES)
+    WebSession.objects.create(user=user, key_sha256=_sha256(key), agent=agent[:LONGEST_AGENT])
+    return key
+
+
+def find_session(key: str) -> WebSession | None:
+    """Return the session of a cookie, with its account, unless it idled away or must not be.
+
+    That it was seen is noted at most once a minute.
+    """
+    idle = timedelta(seconds=config().accounts.session_idle_s)
+    row = (
+        WebSession.objects.select_related("user")
+        .filter(key_sha256=_sha256(key), last_seen_at__gt=Now() - idle, user__state="active")
+        .first()
+    )
+    if row is not None:
+        _note(row)
+    return row
+
+
+def close_session(key: str) -> None:
+    """Sign one browser out."""
+    WebSession.objects.filter(key_sha256=_sha256(key)).delete()
+
+
+def close_others(user: BabamulUser, kept: WebSession | None = None) -> int:
+    """Sign every browser out but ``kept``; return how many there were."""
+    every = user.sessions.all()
+    return (every.exclude(pk=kept.pk) if kept else every).delete()[0]
+
+
+def _note(row: WebSession) -> None:
+    seen = WebSession.objects.filter(pk=row.pk, last_seen_at__lt=Now() - NOTED_EVERY)
+    if seen.update(last_seen_at=Now()):
+        BabamulUser.objects.filter(pk=row.user_id).update(last_seen_at=Now())
+
+
+def _sha256(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
