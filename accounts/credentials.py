@@ -55,13 +55,17 @@ def want(
     Raises
     ------
     CredentialError
-        If the e-mail principal is suspended or being revoked.
+        If the account is not active, or its e-mail principal is suspended.
     """
+    # Who suspends or deletes the account waits for this, and then finds the new row.
+    state = BabamulUser.objects.select_for_update().values_list("state", flat=True).get(pk=user.pk)
+    if state != "active":
+        raise CredentialError(f"this account is {state}")
     if kind == "named":
         return _new(user, kind, name, named_reader(password=password))
     present = KafkaCredential.objects.filter(user=user, kind=kind).exclude(state="revoked").first()
     if present is not None:
-        return rotate(present, password)
+        return _rekey(present, password, (*ALIVE, "revoking"))  # who wants it again, has it again
     return _new(user, kind, name, email_reader(user.email, config(), password))
 
 
@@ -73,13 +77,7 @@ def rotate(credential: KafkaCredential, password: str) -> KafkaCredential:
     CredentialError
         If it is suspended, revoked or about to be.
     """
-    row = _locked(credential)
-    if row.state not in ALIVE:
-        raise CredentialError(f"this credential is {row.get_state_display()}")
-    row.state = "wanted"
-    row.secret_encrypted = seal(password.encode("ascii"))
-    row.secret_expires_at = Now() + SECRET_LIFE
-    return _wish(row)
+    return _rekey(credential, password, ALIVE)
 
 
 def revoke(credential: KafkaCredential) -> KafkaCredential:
@@ -151,6 +149,16 @@ def _new(user: BabamulUser, kind: str, name: str, reader: Reader) -> KafkaCreden
     row.refresh_from_db()  # times are Postgres' own
     transaction.on_commit(lambda: ring(row))
     return row
+
+
+def _rekey(credential: KafkaCredential, password: str, states: Collection[str]) -> KafkaCredential:
+    row = _locked(credential)
+    if row.state not in states:
+        raise CredentialError(f"this credential is {row.get_state_display()}")
+    row.state = "wanted"
+    row.secret_encrypted = seal(password.encode("ascii"))
+    row.secret_expires_at = Now() + SECRET_LIFE
+    return _wish(row)
 
 
 def _suspend(row: KafkaCredential) -> KafkaCredential:

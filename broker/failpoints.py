@@ -20,8 +20,11 @@ FAILPOINTS = (
     "after_publish",
     "before_commit",
     "after_commit",
+    "credential_claimed",
+    "credential_settled",
 )
-"""The first six lie in a worker, the others in a listener."""
+"""The first six lie in a worker, the next four in a listener; the last two before and after Kafka is
+brought to what a credential's row says."""
 
 _passes: Counter[str] = Counter()
 

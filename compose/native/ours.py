@@ -44,6 +44,8 @@ def processes(settings: Config) -> tuple[Process, ...]:
         Process("web", (*gunicorn, "--workers", "2"), port=web.port),
         _worker("alerts", settings.ranges.worker_processes),
         _worker("upkeep", 1),
+        _worker("accounts", 2),  # a second one, while a probe waits for its limit
+        _worker("notify", 1),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),

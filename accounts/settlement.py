@@ -1,0 +1,270 @@
+"""Bring Kafka to what a credential's row says; one row at a time, no transaction while Kafka works.
+
+A row is claimed by one statement, for its generation and for the time of a lease; whoever was
+killed holds it until the lease ends, and the next one does the same again. A newer wish does not
+break the lease: two tasks never work on one principal, so a late one cannot put an old password
+back. What a task finds when it is done may be a newer generation; then it writes nothing but frees
+the row and rings for that one.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from accounts import credentials, deletion
+from accounts.models import KafkaCredential
+from broker import kafka_admin
+from broker.config import config
+from broker.errors import TransientError
+from broker.failpoints import failpoint
+from broker.kafka_admin import ProbeOutcome
+from broker.logs import log
+from broker.secrets_box import SealError, open_sealed
+
+LEASE_S = 35
+"""Above the hard time limit of the task, so that its holder is dead when it ends."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 300
+PROBE_S = 10.0
+PROBE_TOPIC = "babamul.ztf-test"
+PROBE_GROUP = "nightjar-probe"
+"""Ends the name of the group whose offsets the probe asks for; the principal's prefix begins it."""
+AT_ONCE = 200
+"""Rows that one sweep rings for."""
+LOST = "Kafka has lost this password, and nobody keeps a copy: rotate it"
+EXPIRED = "Kafka could not be told this password within an hour, so it was forgotten: rotate it"
+
+_CLAIM = """
+    UPDATE babamul_credentials SET
+        state = CASE state WHEN 'wanted' THEN 'granting' ELSE state END,
+        lease_until = now() + %(lease_s)s * interval '1 s',
+        tries = tries + 1
+    WHERE id = %(id)s AND generation = %(generation)s
+        AND state IN ('wanted', 'granting', 'suspending', 'revoking')
+        AND (lease_until IS NULL OR lease_until < now())
+        AND (next_try_at IS NULL OR next_try_at <= now())
+    RETURNING state, principal, group_prefix, secret_encrypted, secret_expires_at < now(),
+        lease_until, tries, user_id
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row that is ours until the lease ends.
+
+    Attributes
+    ----------
+    id, generation
+        Of the row.
+    state : str
+        What is to be done: ``granting``, ``suspending`` or ``revoking``.
+    principal, group_prefix : str
+        At Kafka.
+    secret : bytes or None
+        Sealed password; None: rights alone are to be given back.
+    is_expired : bool
+        The password is too old to be granted.
+    lease_until : datetime
+        By which the holder knows the row again.
+    tries : int
+        This one included.
+    user_id : UUID
+        Whose it is.
+    """
+
+    id: uuid.UUID
+    generation: int
+    state: str
+    principal: str
+    group_prefix: str
+    secret: bytes | None
+    is_expired: bool
+    lease_until: datetime
+    tries: int
+    user_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the row shall say now."""
+
+    state: str
+    note: str = ""
+
+
+class NotYetError(Exception):
+    """Kafka does not show yet what it was told; asked again later."""
+
+
+def settle(credential_id: str, generation: int) -> None:
+    """Do what the row wants, if it is of this generation, due, and nobody else's."""
+    claim = _claim(uuid.UUID(credential_id), generation)
+    if claim is None:
+        return
+    failpoint("credential_claimed")
+    try:
+        settled = _WORK[claim.state](claim)
+    except (TransientError, NotYetError, TimeoutError) as error:
+        log.warning("credential.delayed", **_facts(claim), error=str(error))
+        _put_off(claim, str(error))
+        return
+    except Exception as error:
+        _put_off(claim, repr(error))
+        raise
+    failpoint("credential_settled")
+    _confirm(claim, settled)
+
+
+def sweep() -> int:
+    """Ring for what is due, forget passwords that are too old; return how many rows were rung."""
+    old = Q(secret_expires_at__lt=Now()) & ~Q(state__in=("wanted", "granting"))
+    KafkaCredential.objects.filter(old).update(secret_encrypted=None, secret_expires_at=None)
+    rows = list(due()[:AT_ONCE])
+    for row in rows:
+        credentials.ring(row)
+    deletion.finish_all()
+    return len(rows)
+
+
+def due() -> QuerySet[KafkaCredential]:
+    """Return the rows that Kafka has still to be brought to and that nobody works on."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    ripe = Q(next_try_at=None) | Q(next_try_at__lte=Now())
+    rows = KafkaCredential.objects.filter(free, ripe, state__in=credentials.UNSETTLED)
+    return rows.order_by("created_at")
+
+
+def _claim(credential_id: uuid.UUID, generation: int) -> Claim | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM, {"id": str(credential_id), "generation": generation, "lease_s": LEASE_S}
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    state, principal, prefix, secret, is_expired, lease_until, tries, user_id = row
+    return Claim(
+        credential_id,
+        generation,
+        state,
+        principal,
+        prefix,
+        None if secret is None else bytes(secret),
+        bool(is_expired),
+        lease_until,
+        tries,
+        user_id,
+    )
+
+
+def _grant(claim: Claim) -> Settled:
+    if claim.secret is None:
+        return _grant_again(claim)
+    if claim.is_expired:
+        return Settled("needs_rotation", EXPIRED)
+    try:
+        password = open_sealed(claim.secret).decode("ascii")
+    except SealError:
+        return Settled("needs_rotation", EXPIRED)
+    kafka_admin.grant_reader(claim.principal, password, claim.group_prefix)
+    outcome = kafka_admin.probe_reader(
+        claim.principal,
+        password,
+        config().kafka.public_servers,
+        topic=PROBE_TOPIC,
+        group=f"{claim.group_prefix}-{PROBE_GROUP}".replace("--", "-"),
+        limit_s=PROBE_S,
+    )
+    if not outcome.is_ready:
+        raise NotYetError(f"a login on {config().kafka.public_servers}: {outcome}")
+    return Settled("active", "" if outcome is ProbeOutcome.READ else outcome)
+
+
+def _grant_again(claim: Claim) -> Settled:
+    """Give the rights back to a principal whose password stands at Kafka."""
+    if not kafka_admin.has_secret(claim.principal):
+        return Settled("needs_rotation", LOST)
+    kafka_admin.grant_rights(claim.principal, claim.group_prefix)
+    return Settled("active")
+
+
+def _suspend(claim: Claim) -> Settled:
+    kafka_admin.suspend(claim.principal)
+    if kafka_admin.listed_rights(claim.principal):
+        raise NotYetError("its rights are still listed")
+    return Settled("suspended")
+
+
+def _revoke(claim: Claim) -> Settled:
+    """Take rights, then the password, until Kafka lists neither."""
+    kafka_admin.revoke(claim.principal)
+    if kafka_admin.listed_rights(claim.principal):
+        raise NotYetError("its rights are still listed")
+    if kafka_admin.has_secret(claim.principal):
+        raise NotYetError("its password is still listed")
+    return Settled("revoked")
+
+
+_WORK: Mapping[str, Callable[[Claim], Settled]] = {
+    "granting": _grant,
+    "suspending": _suspend,
+    "revoking": _revoke,
+}
+
+
+def _confirm(claim: Claim, settled: Settled) -> None:
+    """Write what Kafka has shown, unless something newer is wanted by now."""
+    values = {
+        "state": settled.state,
+        "note": settled.note,
+        "lease_until": None,
+        "tries": 0,
+        "last_error": "",
+        "confirmed_at": Now(),
+    }
+    if settled.state != "suspended":  # a password that was never granted waits for Restore
+        values |= {"secret_encrypted": None, "secret_expires_at": None}
+    if not _held(claim).filter(generation=claim.generation).update(**values):
+        _give_back(claim)
+        return
+    log.info("credential.settled", **_facts(claim), now=settled.state)
+    if settled.state == "revoked":
+        deletion.finish(claim.user_id)
+
+
+def _put_off(claim: Claim, error: str) -> None:
+    """Give a row back that could not be settled; it is due again after a pause."""
+    pause_s = min(FIRST_PAUSE_S * 2 ** min(claim.tries - 1, 10), LONGEST_PAUSE_S)
+    back = "wanted" if claim.state == "granting" else claim.state
+    done = (
+        _held(claim)
+        .filter(generation=claim.generation)
+        .update(
+            state=back,
+            lease_until=None,
+            next_try_at=Now() + timedelta(seconds=pause_s),
+            last_error=error[:500],
+        )
+    )
+    if not done:
+        _give_back(claim)
+
+
+def _give_back(claim: Claim) -> None:
+    """Free a row whose wish has changed, and ring for the newer one."""
+    log.info("credential.outdated", **_facts(claim))
+    _held(claim).update(lease_until=None)
+    for row in KafkaCredential.objects.filter(pk=claim.id, state__in=credentials.UNSETTLED):
+        credentials.ring(row)
+
+
+def _held(claim: Claim) -> QuerySet[KafkaCredential]:
+    return KafkaCredential.objects.filter(pk=claim.id, lease_until=claim.lease_until)
+
+
+def _facts(claim: Claim) -> dict[str, object]:
+    return {"id": str(claim.id), "generation": claim.generation, "doing": claim.state}
