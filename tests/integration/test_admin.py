@@ -21,7 +21,6 @@ from tests.factories import (
     make_light_curve,
     make_object,
     make_segment,
-    make_source,
 )
 
 pytestmark = pytest.mark.integration
@@ -31,11 +30,6 @@ MIRRORS = [
     for model in apps.get_app_config("pipeline").get_models()
     if issubclass(model, Mirror) and model.__name__ != "LightCurve"
 ]
-
-
-@pytest.fixture
-def source(session):
-    return make_source(session)
 
 
 @pytest.fixture

@@ -11,11 +11,6 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def source(session):
-    return factories.make_source(session)
-
-
-@pytest.fixture
 def bury_one(session, source):
     def buried(letter):
         bury(session, source.stream, source.topic, source.id, [letter])

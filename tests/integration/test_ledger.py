@@ -17,11 +17,6 @@ TOPIC = "babamul.ztf.no-lsst-match.hosted"
 
 
 @pytest.fixture
-def source(session):
-    return factories.make_source(session)
-
-
-@pytest.fixture
 def make_alert(session, source):
     segment = factories.make_segment(session)
 

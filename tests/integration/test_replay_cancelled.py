@@ -15,11 +15,6 @@ PARTITION = 3
 
 
 @pytest.fixture
-def source(session):
-    return factories.make_source(session)
-
-
-@pytest.fixture
 def alert(session, source):
     segment, owner = factories.make_segment(session), factories.make_object(session)
     return factories.make_alert(

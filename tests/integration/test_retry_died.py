@@ -39,11 +39,6 @@ def kafka(monkeypatch):
 
 
 @pytest.fixture
-def source(session):
-    return factories.make_source(session)
-
-
-@pytest.fixture
 def make_letter(session, source):
     def make(age_min=15, **given):
         seen = datetime.now(UTC) - timedelta(minutes=age_min)

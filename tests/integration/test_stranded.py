@@ -39,11 +39,6 @@ class Producer:
 
 
 @pytest.fixture
-def source(session):
-    return factories.make_source(session)
-
-
-@pytest.fixture
 def make_alert(session, source):
     segment = factories.make_segment(session)
     owner = factories.make_object(session)

@@ -10,13 +10,8 @@ from sqlalchemy import text
 from broker.config import config
 from broker.ranges import second_tries
 from broker.ranges.replays import ReplayError
-from tests.factories import make_dead_letter, make_segment, make_source
+from tests.factories import make_dead_letter, make_segment
 from tests.integration.dead_letter_pages.letters import PACKET
-
-
-@pytest.fixture
-def source(session):
-    return make_source(session)
 
 
 @pytest.fixture
