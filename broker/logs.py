@@ -23,8 +23,22 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _LOGIN_IN_URL = re.compile(r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)")
-_TALKATIVE = ("alembic.runtime.plugins", "alembic.runtime.migration")
-"""Loggers of libraries that say at each start what nobody asks."""
+_TOKENS = re.compile(
+    r"bbml_[A-Za-z0-9]+"  # a personal access token
+    r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
+    r"|(?<=bearer )\S+"
+    r"|(?<=[?&])((?:activation_code|code|token|access_token|password|new_password)=)[^&\s\"']+",
+    re.IGNORECASE,
+)
+"""What is secret by its form, wherever it stands; links in mails carry codes."""
+_QUIET = {
+    "alembic.runtime.plugins": logging.WARNING,  # says at each start what nobody asks
+    "alembic.runtime.migration": logging.WARNING,
+    "django.request": logging.ERROR,  # every 404 of every robot
+    "django.security.DisallowedHost": logging.CRITICAL,
+    "axes": logging.WARNING,
+}
+"""Lowest level of libraries that say more than a person needs."""
 _SHORTEST_SECRET = 6
 """Characters; a shorter value would blot out innocent text."""
 
@@ -60,6 +74,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return ``text`` without logins in URLs and without known secrets."""
         text = _LOGIN_IN_URL.sub(REDACTED, text)
+        text = _TOKENS.sub(lambda found: (found[1] or "") + REDACTED, text)
         return self._known.sub(REDACTED, text) if self._known else text
 
 
@@ -95,8 +110,8 @@ def configure(settings: Config | None = None, stream: TextIO | None = None) -> N
     output.is_nightjars = True  # type: ignore[attr-defined] # so that a second call replaces it
     root.addHandler(output)
     root.setLevel(settings.logs.level.upper())
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def known_secrets(settings: BaseModel) -> Iterator[str]:

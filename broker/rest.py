@@ -5,20 +5,16 @@ it refuses it raises as :class:`ApiError`; everything that fails leaves as one s
 ``{"message": …, "errors": {field: [rule]}}``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.core.exceptions import ImproperlyConfigured
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.permissions import BasePermission
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from broker import limits
-from broker.access import API, PUBLIC, Access
+from broker.access import PUBLIC, Access
 from broker.config import config
 from broker.refusals import ApiError, field_error, too_many
 
@@ -33,39 +29,6 @@ def ok(data: Any = None, message: str = "", status: int = 200, **extra: Any) -> 
 def bare(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer without the envelope."""
     return Response(payload, status=status, headers=dict(headers or {}))
-
-
-class Declared(BasePermission):
-    """Enforces what the view declares."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the caller may go on.
-
-        Raises
-        ------
-        ImproperlyConfigured
-            If the view declares nothing, or what a REST view cannot enforce.
-        """
-        needed = getattr(view, "access", None)
-        if needed == PUBLIC:
-            return True
-        if needed != API:
-            raise ImproperlyConfigured(f"{type(view).__name__} declares no access")
-        # Named authentication only: a session's cookie never opens the API.
-        return bool(request.successful_authenticator)
-
-
-class AnyAccept(DefaultContentNegotiation):
-    """Answers JSON whatever the client says it accepts; clients say many things."""
-
-    def select_renderer(
-        self,
-        request: Request,
-        renderers: Sequence[BaseRenderer],  # type: ignore[override] # the stubs' own type is wrong
-        format_suffix: str | None = None,
-    ) -> tuple[BaseRenderer, str]:
-        """Return the first renderer."""
-        return renderers[0], renderers[0].media_type or "application/json"
 
 
 class ApiView(APIView):

@@ -164,10 +164,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 33_554_432
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.web.authentication.BabamulAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["broker.rest.Declared"],
+    "DEFAULT_PERMISSION_CLASSES": ["broker.rest_policy.Declared"],
     "DEFAULT_PARSER_CLASSES": ["broker.rest_json.JSONParser", "broker.rest_json.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["broker.rest_json.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "broker.rest.AnyAccept",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "broker.rest_policy.AnyAccept",
     "DEFAULT_SCHEMA_CLASS": "broker.rest_schema.Schema",
     "EXCEPTION_HANDLER": "broker.rest_errors.as_json",
     "URL_FORMAT_OVERRIDE": None,  # ``format=csv`` is the data's own parameter

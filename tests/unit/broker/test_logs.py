@@ -118,3 +118,45 @@ def test_the_console_form_is_for_people(stream):
 
     assert "range.done" in stream.getvalue()
     assert "stored=11" in stream.getvalue()
+
+
+TOKEN = "bbml_" + "aB3" * 12
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJiYWJhbXVsOjEifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"sent {TOKEN} along", "sent *** along"),
+        (f"Authorization was Bearer {JWT}", "Authorization was Bearer ***"),
+        (f"cut off: {JWT[:60]}", "cut off: ***"),
+        (
+            "GET /activate?email=a%40b.org&activation_code=3f2c1d HTTP/1.1",
+            "GET /activate?email=a%40b.org&activation_code=*** HTTP/1.1",
+        ),
+        ("/reset?token=abc&email=x", "/reset?token=***&email=x"),
+    ],
+    ids=["personal token", "jwt", "cut jwt", "activation link", "reset link"],
+)
+def test_what_is_secret_by_its_form_is_blotted_out(lines, text, left):
+    logs.log.warning("mail.refused", error=text)
+
+    assert lines()[0]["error"] == left
+
+
+def test_a_secret_in_a_traceback_is_blotted_out(lines):
+    try:
+        fail_with(f"no such token: {TOKEN}")
+    except ValueError:
+        logs.log.exception("web.failed")
+
+    text = json.dumps(lines()[0])
+    assert TOKEN not in text
+    assert "no such token: ***" in text
+
+
+def test_what_robots_ask_for_is_not_noted(lines):
+    logging.getLogger("django.request").warning("Not Found: /wp-login.php")
+    logging.getLogger("django.request").error("Internal Server Error: /topics")
+
+    assert [line["event"] for line in lines()] == ["Internal Server Error: /topics"]

@@ -1,0 +1,138 @@
+"""Token buckets and places in a real Redis."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from rest_framework.exceptions import APIException
+
+from broker import limits
+from broker.config import config
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _ours(parts, monkeypatch):
+    config.cache_clear()
+    monkeypatch.setattr(limits, "_rests_until_s", 0.0)
+
+
+@pytest.fixture
+def key():
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def no_redis(monkeypatch):
+    monkeypatch.setenv("NIGHTJAR_REDIS__URL", "redis://127.0.0.1:1/0")
+    config.cache_clear()
+    yield
+    config.cache_clear()
+
+
+def take(key, rate_per_s=0.001, burst=3, **given):
+    return limits.take("test", key, rate_per_s=rate_per_s, burst=burst, **given)
+
+
+def test_a_bucket_gives_its_burst_and_then_says_how_long_to_wait(key):
+    assert [take(key) for _ in range(3)] == [None, None, None]
+    assert take(key) == pytest.approx(1000, abs=5)
+
+
+def test_refused_requests_do_not_make_the_wait_longer(key):
+    waits = [take(key) for _ in range(20)][3:]
+
+    assert max(waits) <= 1000
+
+
+def test_tokens_come_back(key):
+    assert take(key, rate_per_s=50, burst=1) is None
+
+    threading.Event().wait(0.03)
+
+    assert take(key, rate_per_s=50, burst=1) is None
+
+
+def test_buckets_and_keys_do_not_share(key):
+    assert [take(key, burst=1), take(key + "x", burst=1)] == [None, None]
+    assert limits.take("other", key, rate_per_s=0.001, burst=1) is None
+
+
+def test_fifty_at_once_get_what_there_is_and_no_more(key):
+    with ThreadPoolExecutor(25) as threads:
+        waits = list(threads.map(lambda _: take(key, burst=5), range(50)))
+
+    assert waits.count(None) == 5
+
+
+def test_what_is_kept_names_nobody(key):
+    take("somebody@example.org")
+
+    names = limits._client().scan_iter("nightjar:limit:*")
+    assert not any("somebody" in name for name in names)
+
+
+def test_a_bucket_that_is_full_again_is_forgotten(key):
+    take(key, rate_per_s=1000, burst=1)
+
+    assert 0 < limits._client().pttl(limits._name("test", key)) <= 1001
+
+
+def test_without_redis_reads_go_on_and_sign_up_does_not(no_redis, key):
+    assert take(key) is None
+    assert take(key, fail_open=False) == limits.REST_S
+
+
+def test_a_redis_that_failed_is_left_alone_for_a_moment(no_redis, key, monkeypatch):
+    asked = []
+    real = limits._client
+    monkeypatch.setattr(limits, "_client", lambda: asked.append(1) or real())
+
+    for _ in range(5):
+        take(key)
+
+    assert len(asked) == 1
+
+
+def test_places_are_given_and_given_back(key):
+    def place():
+        return limits.concurrent("test", key, limit=2, wait_s=0)
+
+    with place():
+        with place(), pytest.raises(APIException) as refused:
+            place().__enter__()
+        with place():
+            pass
+
+    assert refused.value.status_code == 429
+    assert refused.value.headers == {"Retry-After": "1"}
+
+
+def test_who_waits_gets_the_place_that_becomes_free(key):
+    first = limits.concurrent("test", key, limit=1, wait_s=0)
+    first.__enter__()
+    with ThreadPoolExecutor(1) as threads:
+        second = limits.concurrent("test", key, limit=1, wait_s=20)
+        waiting = threads.submit(second.__enter__)
+        first.__exit__(None, None, None)
+
+        waiting.result()
+
+    second.__exit__(None, None, None)
+
+
+def test_a_place_is_given_back_after_a_failure(key):
+    with pytest.raises(ZeroDivisionError), limits.concurrent("test", key, limit=1, wait_s=0):
+        raise ZeroDivisionError
+
+    with limits.concurrent("test", key, limit=1, wait_s=0):
+        pass
+
+
+def test_without_redis_nobody_waits_for_a_place(no_redis, key):
+    first, second = (limits.concurrent("test", key, limit=1, wait_s=0) for _ in range(2))
+
+    with first, second:
+        pass
