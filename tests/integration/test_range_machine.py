@@ -22,8 +22,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration import range_machine_world as model
-from tests.integration.range_machine_world import PARTITIONS, World
+from tests.integration.range_machine import seams
+from tests.integration.range_machine.feed import PARTITIONS, good_packets
+from tests.integration.range_machine.world import World
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -90,42 +91,42 @@ class RangeMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.world = World(self.watch, self.packets, figures)
-        model._worlds[:] = [self.world]
+        seams.play(self.world)
 
     def listener(self, at):
-        alive = self.world.alive()
+        alive = self.world.crew.alive()
         return alive[at % len(alive)]
 
     def worker(self, at):
-        workers = self.world.workers()
+        workers = self.world.crew.workers()
         return workers[at % len(workers)]
 
     def has_listener(self):
-        return bool(self.world.alive())
+        return bool(self.world.crew.alive())
 
     def has_worker(self):
-        return bool(self.world.workers())
+        return bool(self.world.crew.workers())
 
     def has_task(self):
-        return bool(self.world.queue) and len(self.world.workers()) < MOST_WORKERS
+        return bool(self.world.crew.queue) and len(self.world.crew.workers()) < MOST_WORKERS
 
     @initialize(partition=partitions)
     def begin(self, partition):
-        self.world.start_listener("0")
-        self.world.append(partition, ["good"] * 5)
+        self.world.crew.start_listener("0")
+        self.world.feed.append(partition, ["good"] * 5)
 
     @rule(
         partition=partitions,
         kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=9),
     )
     def packets_come(self, partition, kinds):
-        self.world.append(partition, kinds)
+        self.world.feed.append(partition, kinds)
 
     @precondition(has_listener)
     @rule(at=number, seconds=st.sampled_from([0.0, 1.1, 11.0, 31.0]))
     def a_listener_ticks(self, at, seconds):
         self.world.clock.now += seconds
-        self.world.tick(self.listener(at))
+        self.world.crew.tick(self.listener(at))
 
     @precondition(has_listener)
     @rule(
@@ -134,39 +135,39 @@ class RangeMachine(RuleBasedStateMachine):
     )  # fmt: skip
     def a_listener_gets_stuck(self, at, seconds, point, times):
         self.world.clock.now += seconds
-        self.world.tick(self.listener(at), reach(point, times))
+        self.world.crew.tick(self.listener(at), reach(point, times))
 
     @rule(slot=st.sampled_from(SLOTS), event=st.sampled_from(GROUP_EVENTS), at=number)
     def the_group_changes(self, slot, event, at):
         world = self.world
         if event == "start":
-            world.start_listener(slot)
+            world.crew.start_listener(slot)
         elif event == "session ends" and slot in world.kafka.members:
             world.kafka.session_ends(slot)
         elif event == "spread":
             world.kafka.rebalance(at)
         elif event == "joining":
             world.kafka.is_joining = not world.kafka.is_joining
-        elif event == "kill" and world.alive():
-            world.kill_listener(self.listener(at))
-        elif event == "stop" and world.alive():
-            world.stop_listener(self.listener(at))
+        elif event == "kill" and world.crew.alive():
+            world.crew.kill_listener(self.listener(at))
+        elif event == "stop" and world.crew.alive():
+            world.crew.stop_listener(self.listener(at))
 
     @rule(rounds=st.integers(1, 3))
     def all_goes_well_for_a_while(self, rounds):
         for _ in range(rounds):
             self.world.clock.now += 1.1
-            for process in self.world.alive():
-                self.world.tick(process)
-            for _ in range(min(3, len(self.world.queue))):
-                self.world.deliver(0, again=False)
-                self.world.step(self.world.workers()[-1])
+            for process in self.world.crew.alive():
+                self.world.crew.tick(process)
+            for _ in range(min(3, len(self.world.crew.queue))):
+                self.world.crew.deliver(0, again=False)
+                self.world.crew.step(self.world.crew.workers()[-1])
 
     @precondition(has_task)
     @rule(at=number, again=st.sampled_from([False, False, False, True]))
     def a_worker_does_a_task(self, at, again):
-        self.world.deliver(at, again=again)
-        self.world.step(self.world.workers()[-1])
+        self.world.crew.deliver(at, again=again)
+        self.world.crew.step(self.world.crew.workers()[-1])
 
     @precondition(has_task)
     @rule(
@@ -176,22 +177,22 @@ class RangeMachine(RuleBasedStateMachine):
     )  # fmt: skip
     def a_worker_gets_stuck(self, at, again, point, times, event, troubles):
         world = self.world
-        world.deliver(at, again=again)
-        life = world.workers()[-1]
-        world.delivery_trouble(life, troubles)
-        world.step(life, reach(point, times))
+        world.crew.deliver(at, again=again)
+        life = world.crew.workers()[-1]
+        world.crew.delivery_trouble(life, troubles)
+        world.crew.step(life, reach(point, times))
         if not life.actor.ended:
             self.strike(life, event)
 
     @precondition(has_worker)
     @rule(at=number, point=st.sampled_from(WORKER_POINTS), times=times)
     def a_worker_goes_on(self, at, point, times):
-        self.world.step(self.worker(at), reach(point, times))
+        self.world.crew.step(self.worker(at), reach(point, times))
 
     @precondition(has_worker)
     @rule(at=number)
     def a_worker_ends(self, at):
-        self.world.step(self.worker(at))
+        self.world.crew.step(self.worker(at))
 
     @precondition(has_worker)
     @rule(at=number, event=st.sampled_from(WORKER_EVENTS))
@@ -201,15 +202,15 @@ class RangeMachine(RuleBasedStateMachine):
     def strike(self, life, event):
         world = self.world
         if event == "kill":
-            world.kill_worker(life, is_freed=False)
+            world.crew.kill_worker(life, is_freed=False)
         elif event == "kill, parent lives":
-            world.kill_worker(life, is_freed=True)
+            world.crew.kill_worker(life, is_freed=True)
         elif event == "soft time limit":
-            world.time_limit(life)
+            world.crew.time_limit(life)
         elif event == "shutdown":
-            world.shut_down(life)
+            world.crew.shut_down(life)
         elif event == "Postgres fails":
-            world.fail(life.actor)
+            world.crew.fail(life.actor)
         elif event == "lease ends":
             world.end_lease(life)
 
@@ -221,21 +222,21 @@ class RangeMachine(RuleBasedStateMachine):
     def disaster_strikes(self, event, partition, share):
         world = self.world
         if event == "Redis emptied":
-            world.queue.clear()
+            world.crew.queue.clear()
         elif event == "Redis goes or comes":
-            world.is_redis_away = not world.is_redis_away
+            world.crew.is_redis_away = not world.crew.is_redis_away
         elif event == "bookkeeping emptied":
             world.empty_bookkeeping()
         elif event == "Postgres restarted":
             world.restart_postgres()
         elif event == "retention":
-            world.forget_messages(partition, share)
+            world.feed.forget_messages(partition, share)
         elif event.startswith("topic deleted"):
-            world.delete_topic(forgets_offsets=event == "topic deleted")
+            world.feed.delete_topic(forgets_offsets=event == "topic deleted")
         elif event in {"topic made", "packets come again"}:
-            world.make_topic(comes_again=event == "packets come again")
+            world.feed.make_topic(comes_again=event == "packets come again")
         elif event == "log shortened":
-            world.shorten(partition, share)
+            world.feed.shorten(partition, share)
 
     @invariant()
     def promises_hold(self):
@@ -261,9 +262,9 @@ def watch(database):
 @pytest.fixture
 def machine(watch, monkeypatch):
     configuration = structlog.get_config()
-    model.build_in(monkeypatch)
+    seams.build_in(monkeypatch)
     RangeMachine.watch = watch
-    RangeMachine.packets = model.good_packets()
+    RangeMachine.packets = good_packets()
     yield RangeMachine
     structlog.configure(**configuration)
 

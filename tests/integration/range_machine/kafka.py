@@ -6,7 +6,7 @@ from typing import NamedTuple
 from broker.errors import TransientError
 from broker.kafka import Fenced, OffsetsExpired, Watermarks
 from broker.kafka_types import DeliveryError, Packet, ReadResult
-from tests.integration.range_machine_actors import crash_point, current
+from tests.integration.range_machine.actors import crash_point, current
 
 TIMED_OUT = DeliveryError("_MSG_TIMED_OUT", is_too_large=False, text="Local: Message timed out")
 

@@ -21,6 +21,19 @@ WAITING = """SELECT count(*) FROM pg_stat_activity
 _here = threading.local()
 
 
+class Clock:
+    """Stands in for ``time`` in our modules; moves when it is told to, or slept on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class Killed(BaseException):
     """The process of this actor is gone, as by kill -9: nothing of ours may catch it."""
 
