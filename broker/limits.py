@@ -91,6 +91,14 @@ def take(
     return wait_s or None
 
 
+def forget(bucket: str, key: str) -> None:
+    """Fill a bucket again, as somebody has shown that the limit was not meant for them."""
+    try:
+        _client().delete(_name(bucket, key))
+    except redis.RedisError as error:
+        log.warning("limits.no_redis", bucket=bucket, error=repr(error))
+
+
 @contextmanager
 def concurrent(bucket: str, key: str, *, limit: int, wait_s: float) -> Iterator[None]:
     """Hold one of ``limit`` places; wait for it, but not for ever.

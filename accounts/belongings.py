@@ -1,0 +1,110 @@
+"""What an account makes for itself: named Kafka credentials and personal tokens."""
+
+import uuid
+
+from django.db import IntegrityError, transaction
+
+from accounts import audit, credentials, tokens
+from accounts.models import AccessToken, BabamulUser, KafkaCredential
+from accounts.principals import new_password
+from broker.config import config
+from broker.refusals import field_error
+
+GONE = ("revoking", "revoked")
+
+
+def named_credentials(user: BabamulUser) -> list[KafkaCredential]:
+    """Return the named credentials of an account that are not gone, the oldest first."""
+    found = user.credentials.filter(kind="named").exclude(state="revoked")
+    return list(found.order_by("created_at", "pk"))
+
+
+def find_credential(user: BabamulUser, text: str) -> KafkaCredential | None:
+    """Return one named credential of this account, or None; others' are none of theirs."""
+    known = user.credentials.filter(kind="named").exclude(state="revoked")
+    return known.filter(pk=wanted).first() if (wanted := _uuid(text)) else None
+
+
+def new_credential(user: BabamulUser, name: str) -> tuple[KafkaCredential, str]:
+    """Return a new named credential and, this once, its password.
+
+    Raises
+    ------
+    ApiError
+        400 if the account has as many as it may.
+    """
+    password = new_password()
+    most = config().accounts.max_credentials
+    with transaction.atomic():
+        _hold(user)
+        if user.credentials.filter(kind="named").exclude(state__in=GONE).count() >= most:
+            raise field_error("name", f"you have {most} credentials already: delete one first")
+        row = credentials.want(user, "named", name, password)
+        audit.record(f"account:{user.pk}", "create", f"credential:{row.pk}")
+    return row, password
+
+
+def rotate_credential(user: BabamulUser, row: KafkaCredential) -> tuple[KafkaCredential, str]:
+    """Return a credential that gets another password, and that password.
+
+    Raises
+    ------
+    CredentialError
+        If its state does not allow that.
+    """
+    password = new_password()
+    with transaction.atomic():
+        row = credentials.rotate(row, password)
+        audit.record(f"account:{user.pk}", "rotate", f"credential:{row.pk}")
+    return row, password
+
+
+def revoke_credential(user: BabamulUser, row: KafkaCredential) -> KafkaCredential:
+    """Begin to take a credential away."""
+    with transaction.atomic():
+        row = credentials.revoke(row)
+        audit.record(f"account:{user.pk}", "revoke", f"credential:{row.pk}")
+    return row
+
+
+def new_token(user: BabamulUser, name: str, days: int) -> tuple[AccessToken, str]:
+    """Return a new personal token's row and, this once, the token.
+
+    Raises
+    ------
+    ApiError
+        400 for a name that is taken, or if the account has as many as it may.
+    """
+    most = config().accounts.max_tokens
+    with transaction.atomic():
+        _hold(user)
+        if user.tokens.count() >= most:
+            raise field_error("name", f"you have {most} tokens already: delete one first")
+        try:
+            with transaction.atomic():
+                row, token = tokens.new_personal(user, name, days)
+        except IntegrityError:
+            raise field_error("name", "another token of yours has this name") from None
+        audit.record(f"account:{user.pk}", "create", f"token:{row.pk}")
+    return row, token
+
+
+def delete_token(user: BabamulUser, text: str) -> bool:
+    """Delete one token of this account; return whether there was one."""
+    wanted = _uuid(text)
+    if wanted is None or not user.tokens.filter(pk=wanted).delete()[0]:
+        return False
+    audit.record(f"account:{user.pk}", "delete", f"token:{wanted}")
+    return True
+
+
+def _hold(user: BabamulUser) -> None:
+    """Let no second request of this account count at the same time."""
+    BabamulUser.objects.select_for_update().get(pk=user.pk)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
