@@ -30,7 +30,6 @@ LEASE_S = 35
 """Above the hard time limit of the task, so that its holder is dead when it ends."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 300
 PROBE_S = 10.0
-PROBE_TOPIC = "babamul.ztf-test"
 PROBE_GROUP = "nightjar-probe"
 """Ends the name of the group whose offsets the probe asks for; the principal's prefix begins it."""
 AT_ONCE = 200
@@ -175,7 +174,7 @@ def _grant(claim: Claim) -> Settled:
         claim.principal,
         password,
         config().kafka.public_servers,
-        topic=PROBE_TOPIC,
+        topic=kafka_admin.PROBE_TOPIC,
         group=f"{claim.group_prefix}-{PROBE_GROUP}".replace("--", "-"),
         limit_s=PROBE_S,
     )

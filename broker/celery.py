@@ -43,6 +43,8 @@ RANGE_QUEUES = frozenset({"alerts"})
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
 TASK_MODULES = (
+    "accounts.credential_tasks",
+    "accounts.mail_tasks",
     "broker.archive_tasks",
     "broker.dead_letter_tasks",
     "pipeline.alerts.tasks",

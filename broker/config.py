@@ -244,6 +244,17 @@ class BabamulSettings(Section):
     none: Annotated[NoneTopicSettings, Field(description="babamul.none")] = NoneTopicSettings()
 
 
+class TestStreamSettings(Section):
+    """What comes day and night, for people who try their consumers."""
+
+    period_s: Annotated[
+        float, Field(gt=0, le=3600, description="a test alert of each survey so often [s]")
+    ] = 10
+    heartbeat_s: Annotated[
+        float, Field(gt=0, le=3600, description="a message on babamul.heartbeat so often [s]")
+    ] = 60
+
+
 class LsstSettings(Section):
     """How Rubin's packets are read."""
 
@@ -451,6 +462,7 @@ class Config(Section):
     route: RouteSettings = RouteSettings()
     lspsc: LspscSettings = LspscSettings()
     babamul: BabamulSettings = BabamulSettings()
+    test_stream: TestStreamSettings = TestStreamSettings()
     lsst: LsstSettings = LsstSettings()
     archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()

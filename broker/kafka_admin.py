@@ -10,6 +10,8 @@ from broker.kafka_groups import delete_groups
 from broker.kafka_login import LoginOutcome, probe_login, try_login
 from broker.kafka_probe import ProbeOutcome, probe_reader
 from broker.kafka_rights import (
+    GROUP_PREFIX,
+    PROBE_TOPIC,
     PUBLIC_PREFIX,
     Acl,
     ensure_acls,
@@ -29,6 +31,8 @@ from broker.kafka_secrets import (
 from broker.kafka_topics import TopicSpec, ensure_topics
 
 __all__ = [
+    "GROUP_PREFIX",
+    "PROBE_TOPIC",
     "PUBLIC_PREFIX",
     "SCRAM_ITERATIONS",
     "Acl",

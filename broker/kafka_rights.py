@@ -22,6 +22,10 @@ from broker.kafka_connection import REQUEST_S, admin_client, answer
 
 PUBLIC_PREFIX = "babamul."
 """Topics that every account may read."""
+PROBE_TOPIC = "babamul.ztf-test"
+"""One of them that never falls silent: who can read it can read all."""
+GROUP_PREFIX = "babamul-"
+"""Begins the consumer groups of people."""
 OF_USER = "User:"
 NEEDED_TO_LIST = frozenset({AclOperation.DESCRIBE, AclOperation.ALTER})
 """Operations on the cluster without which listings of rights and secrets mean nothing."""

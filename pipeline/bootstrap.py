@@ -6,7 +6,7 @@ Everything is derived from the topic registry; nothing names a topic twice.
 from collections.abc import Iterator
 
 from broker.config import Config
-from broker.kafka_admin import PUBLIC_PREFIX, Acl, TopicSpec
+from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec
 from pipeline import topics
 
 INPUT_RETENTION_DAYS = 7
@@ -14,14 +14,13 @@ INPUT_RETENTION_DAYS = 7
 
 def output_topics(settings: Config) -> list[TopicSpec]:
     """Return every topic that we write."""
+    kept_ms = settings.babamul.retention_days * topics.DAY_MS
+    steady_ms = topics.STEADY_RETENTION_DAYS * topics.DAY_MS
+    config = topics.topic_config(settings)
+    partitions = settings.kafka.babamul_partitions
     return [
-        TopicSpec(
-            output.name,
-            settings.kafka.babamul_partitions,
-            settings.babamul.retention_days * topics.DAY_MS,
-            topics.topic_config(settings),
-        )
-        for output in topics.OUTPUTS
+        *(TopicSpec(output.name, partitions, kept_ms, config) for output in topics.OUTPUTS),
+        *(TopicSpec(output.name, 1, steady_ms, config) for output in topics.STEADY),
     ]
 
 
@@ -54,6 +53,11 @@ def _pipeline_acls(settings: Config) -> Iterator[Acl]:
     principal = settings.kafka.username
     write = ("WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS")
     yield Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=write)
+    for prefix in (
+        GROUP_PREFIX,
+        settings.kafka.email_group_prefix,
+    ):  # who waits for what, for pages
+        yield Acl(principal, "group", prefix, is_prefix=True, operations=("DESCRIBE",))
     for stream in topics.STREAMS:
         for name in stream.own_topics:
             yield _on_topics(principal, name, ("READ", "DESCRIBE"))

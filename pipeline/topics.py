@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from broker.config import Config
+from broker.kafka_rights import PROBE_TOPIC
 
 DAY_MS = 86_400_000
 SCHEMA_VERSION = "1.0"
@@ -115,6 +116,25 @@ OUTPUTS = (
         "Second copy of hostless alerts of both surveys with no counterpart in any catalog.",
     ),
 )
+
+TEST_TOPICS = {"ztf": PROBE_TOPIC, "lsst": "babamul.lsst-test"}
+"""Topic of each survey's test alerts; the published client reads them like any other of it."""
+HEARTBEAT_TOPIC = "babamul.heartbeat"
+STEADY = (
+    *(
+        OutputTopic(
+            name,
+            survey,
+            f"A synthetic {survey.upper()} alert every few seconds, day and night, with a negative "
+            "candid: for trying a consumer.",
+        )
+        for survey, name in TEST_TOPICS.items()
+    ),
+    OutputTopic(HEARTBEAT_TOPIC, None, "The time, once a minute."),
+)
+"""Topics that no packet leads to, each with one partition; ``OUTPUTS`` and the books leave them
+out."""
+STEADY_RETENTION_DAYS = 1
 
 
 def stream(name: str) -> InputStream:

@@ -49,6 +49,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),
+        Process("steady", (*MANAGE, "steady")),
     )
 
 

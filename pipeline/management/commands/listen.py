@@ -1,13 +1,10 @@
 """``manage.py listen STREAM --slot N``: cut new offsets into ranges until SIGTERM."""
 
 import os
-import signal
 import socket
-import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -21,6 +18,7 @@ from broker.kafka import Cluster, Fenced, PartitionOwner, stream_connection
 from broker.migrate import require_migrated
 from broker.ranges.brakes import Brakes
 from broker.ranges.listener import Listener, ListenerSettings
+from broker.stop import Stop
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
 from pipeline.catalogs.record import CatalogMissing
@@ -68,20 +66,6 @@ def _require_catalogs(survey: str) -> None:
             require_lspsc(session)
     except CatalogMissing as error:
         raise CommandError(str(error)) from None
-
-
-class Stop:
-    """Hears SIGTERM and SIGINT: the first asks to stop, the second ends the process at once."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-        signal.signal(signal.SIGTERM, self._hear)
-        signal.signal(signal.SIGINT, self._hear)
-
-    def _hear(self, _number: int, _frame: FrameType | None) -> None:
-        if self.is_asked:
-            sys.exit(1)
-        self.is_asked = True
 
 
 def make_listener(stream: str, name: str) -> Listener:
