@@ -47,6 +47,10 @@ REASONS = (
     "unexpected",
 )
 STATES = ("open", "retried", "resolved", "ignored")
+RETRIED_STATES = ("open", "ignored")
+"""In which a letter can be tried again."""
+IGNORED_STATES = ("open", "retried")
+"""In which a letter can be given up."""
 
 _PLACE = ("source_id", "source_partition", "source_offset")
 _PACKET_KEY = (*_PLACE, "sha256")
@@ -195,7 +199,7 @@ def ignore(session: Session, ids: Sequence[int], by: str, why: str) -> list[int]
     return list(
         session.scalars(
             update(DeadLetter)
-            .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(("open", "retried")))
+            .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(IGNORED_STATES))
             .values(state="ignored", resolved_by=by, note=note, updated_at=func.now())
             .returning(DeadLetter.id)
         )
@@ -204,14 +208,14 @@ def ignore(session: Session, ids: Sequence[int], by: str, why: str) -> list[int]
 
 @dataclass(frozen=True)
 class Commonest:
-    """What most of the newest letters of a stream were buried for, with one message of them."""
+    """The most frequent reason of the newest letters of a stream, with one message of them."""
 
     reason: str
     message: str
 
 
 def commonest(session: Session, stream: str, newest: int) -> Commonest | None:
-    """Return what most of the ``newest`` letters of a stream were buried for."""
+    """Return what the ``newest`` letters of a stream were buried for most often."""
     recent = (
         select(DeadLetter.id, DeadLetter.reason, DeadLetter.message)
         .where(DeadLetter.stream == stream)

@@ -105,7 +105,18 @@ _INSERT = text("""
     ON CONFLICT DO NOTHING
     RETURNING topic, partition, first_offset
 """)
-_DUE = text("""
+RING_AGAIN = """
+    UPDATE stream_ranges AS r SET state = 'queued', owner = NULL, lease_until = NULL,
+        attempts = CASE WHEN r.state = 'running' AND pg_postmaster_start_time() > r.claimed_at
+            THEN greatest(r.attempts - 1, 0) ELSE r.attempts END,
+        error = CASE WHEN r.state = 'running' THEN 'the lease ended' ELSE r.error END,
+        ring_at = now() + make_interval(secs => :ring_after_s)
+    FROM due WHERE r.id = due.id
+    RETURNING r.topic, r.partition, r.first_offset, r.last_offset
+"""
+"""Queues the ranges of a CTE ``due`` again; a Postgres that went down is no packet's fault."""
+_DUE = text(
+    """
     WITH due AS (
         SELECT r.id
         FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS bigint[]),
@@ -117,14 +128,9 @@ _DUE = text("""
             OR (r.state = 'running' AND r.lease_until < now())
         FOR UPDATE OF r SKIP LOCKED
     )
-    UPDATE stream_ranges AS r SET state = 'queued', owner = NULL, lease_until = NULL,
-        attempts = CASE WHEN r.state = 'running' AND pg_postmaster_start_time() > r.claimed_at
-            THEN greatest(r.attempts - 1, 0) ELSE r.attempts END,
-        error = CASE WHEN r.state = 'running' THEN 'the lease ended' ELSE r.error END,
-        ring_at = now() + make_interval(secs => :ring_after_s)
-    FROM due WHERE r.id = due.id
-    RETURNING r.topic, r.partition, r.first_offset, r.last_offset
-""")
+"""  # noqa: S608 a constant of ours
+    + RING_AGAIN
+)
 _COMMIT = text("""
     UPDATE stream_partitions AS p SET committed_offset = owned.cursor, high_offset = owned.high,
         updated_at = now()

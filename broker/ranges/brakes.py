@@ -111,7 +111,7 @@ class Brakes:
 
 def _worded(trouble: str, found: Commonest | None) -> str:
     """Return the reason as everybody may read it: no text that came with a packet."""
-    return trouble if found is None else f"{trouble}, most of them as {found.reason}"
+    return trouble if found is None else f"{trouble}, most often {found.reason}"
 
 
 def _alarm(stream: str, found: Commonest | None) -> dict[str, str]:

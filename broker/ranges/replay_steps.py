@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from broker.ranges.bookkeeping import Due
+from broker.ranges.bookkeeping import RING_AGAIN, Due
 from broker.ranges.planning import Backlog, Cut, Place, RangeRow, done_prefix, plan_cuts
 from broker.ranges.replay_letters import OF_PLACE, letters_back, settle_letters
 from broker.ranges.replay_queue import sweep
@@ -140,7 +140,8 @@ _INSERT = text("""
     FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS bigint[]), CAST(:firsts AS bigint[]),
         CAST(:lasts AS bigint[])) AS cut (topic, partition, first_offset, last_offset)
 """)
-_DUE = text("""
+_DUE = text(
+    """
     WITH due AS (
         SELECT id FROM stream_ranges
         WHERE replay_id = :replay_id AND replay_id > 0 AND stream = :stream
@@ -148,14 +149,9 @@ _DUE = text("""
                 OR (state = 'running' AND lease_until < now()))
         FOR UPDATE SKIP LOCKED
     )
-    UPDATE stream_ranges AS r SET state = 'queued', owner = NULL, lease_until = NULL,
-        attempts = CASE WHEN r.state = 'running' AND pg_postmaster_start_time() > r.claimed_at
-            THEN greatest(r.attempts - 1, 0) ELSE r.attempts END,
-        error = CASE WHEN r.state = 'running' THEN 'the lease ended' ELSE r.error END,
-        ring_at = now() + make_interval(secs => :ring_after_s)
-    FROM due WHERE r.id = due.id
-    RETURNING r.topic, r.partition, r.first_offset, r.last_offset
-""")
+"""  # noqa: S608 a constant of ours
+    + RING_AGAIN
+)
 _STATE = text("""
     UPDATE replays SET state = :state,
         finished_at = CASE WHEN :is_finished THEN now() END,

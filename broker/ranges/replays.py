@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
 from broker.archive_index import Segment, segments_named, segments_of_nights
-from broker.dead_letters import DeadLetter
+from broker.dead_letters import RETRIED_STATES, DeadLetter
 from broker.ranges import whereabouts
 from broker.ranges.planning import Place
 from broker.ranges.replay_letters import letters_back
@@ -266,7 +266,7 @@ def retry_letters(
     """
     letters = session.scalars(
         select(DeadLetter)
-        .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(("open", "ignored")))
+        .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(RETRIED_STATES))
         .order_by(DeadLetter.id)
     ).all()
     found = whereabouts.locate(session, letters, brokers)
@@ -300,7 +300,7 @@ def _take_letters(session: Session, ids: Sequence[int]) -> set[int]:
     """Mark the letters as retried that are still open or ignored; return which were."""
     taken = session.scalars(
         update(DeadLetter)
-        .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(("open", "ignored")))
+        .where(DeadLetter.id.in_(ids), DeadLetter.state.in_(RETRIED_STATES))
         .values(state="retried", resolved_by=None, updated_at=func.now())
         .returning(DeadLetter.id)
     )

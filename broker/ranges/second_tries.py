@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from broker.db import transaction
-from broker.dead_letters import DeadLetter
+from broker.dead_letters import RETRIED_STATES, DeadLetter
 from broker.ranges.replays import ReplayError, retry_letters
 from broker.ranges.whereabouts import ask_brokers
-
-RETRIED_STATES = ("open", "ignored")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.letter_packets import NoPacketError, archived_packet, kafka_packet, living_log
 from broker.mirror import all_of
-from broker.ranges.second_tries import RETRIED_STATES, try_again
+from broker.ranges.second_tries import try_again
 from pipeline import models
 from pipeline.admin import cells
 from pipeline.admin.letter_filters import FirstSeenFilter, NightFilter, PartitionFilter, TopicFilter
@@ -37,7 +37,6 @@ COUNTED_LETTERS = 10_000
 SHOWN_REASONS = 5
 SHOWN_MESSAGE = 120
 BIGGEST_ID = 2**63 - 1
-IGNORED_STATES = ("open", "retried")
 
 
 class IgnoreForm(forms.Form):
@@ -195,8 +194,8 @@ class DeadLetterAdmin(MirrorAdmin):
         if letter is not None and request.method == "GET":
             may = self.has_operate_permission(request)
             context |= self._packet_context(request, letter)
-            context["may_retry"] = may and letter.state in RETRIED_STATES
-            context["may_ignore"] = may and letter.state in IGNORED_STATES
+            context["may_retry"] = may and letter.state in dead_letters.RETRIED_STATES
+            context["may_ignore"] = may and letter.state in dead_letters.IGNORED_STATES
         return super().change_view(request, object_id, form_url, context)
 
     def _packet_context(self, request: HttpRequest, letter: Any) -> dict[str, Any]:
@@ -229,7 +228,7 @@ class DeadLetterAdmin(MirrorAdmin):
     @admin.action(description="Retry: work the packets once more", permissions=["operate"])
     def retry(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Ask for a replay of each packet; tell how many, and why not the others."""
-        ids, left = _ids(rows.filter(state__in=RETRIED_STATES), MAX_RETRIED)
+        ids, left = _ids(rows.filter(state__in=dead_letters.RETRIED_STATES), MAX_RETRIED)
         asked = rows.count() if not ids else None
         by = request.user.get_username()
         try:
@@ -256,7 +255,7 @@ class DeadLetterAdmin(MirrorAdmin):
     @admin.action(description="Ignore, with a reason", permissions=["operate"])
     def ignore(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         """Ask for the reason; then close the letters for good."""
-        rows = rows.filter(state__in=IGNORED_STATES)
+        rows = rows.filter(state__in=dead_letters.IGNORED_STATES)
         newest = request.POST.get("newest", "")
         if newest.isdecimal():
             rows = rows.filter(pk__lte=int(newest))  # what came while the reason was being written

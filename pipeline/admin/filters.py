@@ -17,6 +17,12 @@ NOON_UTC_OF_DAY_0_JD = 1_721_425
 """Julian date, at noon UTC, of the day whose ordinal would be 0."""
 
 
+def nights_up_to(newest: date | None) -> list[tuple[str, str]]:
+    """Return the last nights, newest first, as a filter lists them; none where there is none."""
+    nights = [newest - timedelta(days=ago) for ago in range(SHOWN_NIGHTS)] if newest else []
+    return [(night.isoformat(), night.isoformat()) for night in nights]
+
+
 class NightFilter(admin.SimpleListFilter):
     """The nights up to the newest alert's."""
 
@@ -28,8 +34,7 @@ class NightFilter(admin.SimpleListFilter):
     ) -> list[tuple[str, str]]:
         """Return the last nights, newest first."""
         newest = all_of(models.Alert).order_by("-pk").values_list("night", flat=True).first()
-        nights = [newest - timedelta(days=ago) for ago in range(SHOWN_NIGHTS)] if newest else []
-        return [(night.isoformat(), night.isoformat()) for night in nights]
+        return nights_up_to(newest)
 
     def queryset(self, _request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Keep one night; its bounds in time let the index of survey and time be used."""

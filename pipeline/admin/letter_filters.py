@@ -10,9 +10,9 @@ from django.http import HttpRequest
 
 from broker.mirror import all_of
 from pipeline import models
+from pipeline.admin.filters import nights_up_to
 from pipeline.topics import STREAMS
 
-SHOWN_NIGHTS = 14
 SHOWN_TOPICS = 20
 _STREAM_NAMES = [stream.name for stream in STREAMS]
 
@@ -33,8 +33,7 @@ class NightFilter(admin.SimpleListFilter):
             for name in _STREAM_NAMES
         ]
         newest = max((last for last in lasts if last is not None), default=None)
-        nights = [newest - timedelta(days=ago) for ago in range(SHOWN_NIGHTS)] if newest else []
-        return [(night.isoformat(), night.isoformat()) for night in nights] + [("none", "unknown")]
+        return [*nights_up_to(newest), ("none", "unknown")]
 
     def queryset(self, _request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Keep one night; naming every stream lets the index of stream and night be used."""

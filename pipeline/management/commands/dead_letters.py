@@ -10,8 +10,7 @@ from rich.table import Table
 from sqlalchemy import ColumnElement, func, select
 
 from broker.db import transaction
-from broker.dead_letters import REASONS, STATES, DeadLetter
-from broker.ranges.second_tries import RETRIED_STATES
+from broker.dead_letters import REASONS, RETRIED_STATES, STATES, DeadLetter
 from pipeline import topics
 from pipeline.management import letters
 
