@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,6 +19,8 @@ from broker.ranges.replays import ReplayError
 from pipeline.alerts.replay_plan import Plan
 
 LISTED = 20
+NAMED = 4
+SHOWN_AS_SECONDS_S = 120
 LOOK_EVERY_S = 0.5
 TELL_EVERY_S = 10.0
 """Where no terminal shows the bar."""
@@ -64,9 +66,7 @@ def preview_lines(
             topics = sorted({stretch.place[0] for stretch in of})
             offsets = sum(stretch.offsets for stretch in of)
             word = "Kafka" if name == "kafka" else "the archive"
-            yield (
-                f"  from {word}: {offsets:,} offsets in {len(of)} partitions of {', '.join(topics)}"
-            )
+            yield (f"  from {word}: {offsets:,} offsets in {len(of)} partitions of {_some(topics)}")
     size = plan.size_bytes
     yield f"  {plan.offsets:,} offsets" + ("" if size is None else f", about {size / 1e6:,.1f} MB")
     if plan.forgotten:
@@ -81,15 +81,27 @@ def preview_lines(
     yield from _publishing(plan, publish)
     if plan.alerts_per_s:
         processes = config().ranges.worker_processes
-        minutes = plan.offsets / (plan.alerts_per_s * processes) / 60
+        lasts_s = plan.offsets / (plan.alerts_per_s * processes)
         yield (
-            f"  about {max(minutes, 0.1):,.1f} minutes of {processes} worker processes, by the "
-            "last ranges; live ranges go first"
+            f"  about {_duration(lasts_s)} of {processes} worker processes, by the last ranges; "
+            "live ranges go first"
         )
     if plan.unread:
-        yield f"  left out, no listener has finished anything of them: {', '.join(plan.unread)}"
+        yield f"  left out, no listener has finished anything of them: {_some(plan.unread)}"
     if plan.elsewhere:
         yield f"  {plan.elsewhere} archive segments lie on other machines and were not counted"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return a few of the names, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _duration(lasts_s: float) -> str:
+    if lasts_s < SHOWN_AS_SECONDS_S:
+        return f"{max(1, round(lasts_s)):,} s"
+    return f"{lasts_s / 60:,.0f} minutes"
 
 
 def _publishing(plan: Plan, publish: str) -> Iterator[str]:

@@ -99,6 +99,8 @@ class Command(BaseCommand):
         last = last or first
         if first > last:
             raise CommandError(f"--from {first} lies after --to {last}")
+        if not options["dry_run"]:
+            _require_free(stream, first, last)
         plan = self._plan(stream, (first, last), options["source"])
         if not plan.stretches:
             raise CommandError(
@@ -110,8 +112,9 @@ class Command(BaseCommand):
         ):
             self.stdout.write(line)
         if options["dry_run"]:
+            if reason := _why_stopped(stream):
+                self.stdout.write(f"  it could not begin now: {reason}")
             return
-        _require_free(stream, first, last)
         if not (options["yes"] or _is_confirmed()):
             self.stdout.write("Nothing was done.")
             return
@@ -158,13 +161,18 @@ class Command(BaseCommand):
 
 def _require_free(stream: str, first: date, last: date) -> None:
     """Refuse before anybody is asked; what is asked for is looked at once more when it begins."""
+    if reason := _why_stopped(stream):
+        raise CommandError(reason)
+    with transaction() as session:
+        replays.require_no_other(session, stream, first, last)
+
+
+def _why_stopped(stream: str) -> str | None:
     with transaction() as session:
         reason = stops.stop_reason(session, stream)
-        if reason is not None:
-            raise CommandError(
-                f"{stream} is stopped: {reason}. Mend it, then: manage.py resume {stream}"
-            )
-        replays.require_no_other(session, stream, first, last)
+    if reason is None:
+        return None
+    return f"{stream} is stopped: {reason}. Mend it, then: manage.py resume {stream}"
 
 
 def _is_confirmed() -> bool:

@@ -6,6 +6,8 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 
+from broker.config import config
+from broker.ranges.whereabouts import Stretch
 from pipeline.alerts.replay_books import Books
 from pipeline.alerts.replay_plan import Plan
 from pipeline.management import replay_view
@@ -48,6 +50,16 @@ def test_what_was_left_out_is_told():
     assert "3 archive segments lie on other machines and were not counted" in said
     assert "no listener has finished anything of them: ztf_a[0]" in said
     assert "Kafka has forgotten 12 packets that the archive has: read there" in said
+
+
+def test_a_list_of_topics_is_named_in_part_and_a_short_time_in_seconds():
+    stretches = [Stretch((f"ztf_{n}", 0), 1, "kafka", 0, 99) for n in range(6)]
+
+    said = text("none", stretches=stretches, alerts_per_s=100.0)
+
+    assert "600 offsets in 6 partitions of ztf_0, ztf_1, ztf_2, ztf_3 and 2 more" in said
+    processes = config().ranges.worker_processes
+    assert f"about {round(6 / processes)} s of {processes} worker processes" in said
 
 
 @pytest.fixture
