@@ -23,3 +23,12 @@ def sweep() -> None:
         from accounts import settlement  # noqa: PLC0415 needs Django
 
         settlement.sweep()
+
+
+@task("accounts.reconcile", queue="accounts", every_s=300)
+def reconcile() -> None:
+    """Compare our rows with Kafka's listings and repair what differs."""
+    with rows_of_django():
+        from accounts import reconcile as drift  # noqa: PLC0415 needs Django
+
+        drift.reconcile()

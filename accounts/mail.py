@@ -32,6 +32,7 @@ SUBJECTS = {
     "known": "You already have a Nightjar account",
     "reset": "A new password for your Nightjar account",
     "changed": "Your Nightjar password was changed",
+    "rotate": "Your Kafka login needs a new password",
 }
 """Each letter has two templates of its name: plain text and HTML."""
 LEASE = timedelta(minutes=3)

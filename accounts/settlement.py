@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from accounts import credentials, deletion
+from accounts import credentials, deletion, mail
 from accounts.models import KafkaCredential
 from broker import kafka_admin
 from broker.config import config
@@ -129,6 +129,14 @@ def sweep() -> int:
     return len(rows)
 
 
+def lose(row: KafkaCredential, why: str) -> None:
+    """Write that Kafka has no password of an active row any more, and tell its owner."""
+    with transaction.atomic():
+        same = KafkaCredential.objects.filter(pk=row.pk, generation=row.generation, state="active")
+        if same.update(state="needs_rotation", note=why, confirmed_at=Now()):
+            _tell_owner(row.pk)
+
+
 def due() -> QuerySet[KafkaCredential]:
     """Return the rows that Kafka has still to be brought to and that nobody works on."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
@@ -227,7 +235,11 @@ def _confirm(claim: Claim, settled: Settled) -> None:
     }
     if settled.state != "suspended":  # a password that was never granted waits for Restore
         values |= {"secret_encrypted": None, "secret_expires_at": None}
-    if not _held(claim).filter(generation=claim.generation).update(**values):
+    with transaction.atomic():
+        is_ours = _held(claim).filter(generation=claim.generation).update(**values)
+        if is_ours and settled.state == "needs_rotation":
+            _tell_owner(claim.id)
+    if not is_ours:
         _give_back(claim)
         return
     log.info("credential.settled", **_facts(claim), now=settled.state)
@@ -251,6 +263,14 @@ def _put_off(claim: Claim, error: str) -> None:
     )
     if not done:
         _give_back(claim)
+
+
+def _tell_owner(credential_id: uuid.UUID) -> None:
+    """Mail the owner of a credential that only they can mend, in the caller's transaction."""
+    row = KafkaCredential.objects.select_related("user").get(pk=credential_id)
+    if row.user.is_active:
+        public_url = config().web.public_url.rstrip("/")
+        mail.post(row.user.email, "rotate", {"credential": row, "public_url": public_url})
 
 
 def _give_back(claim: Claim) -> None:

@@ -1,57 +1,96 @@
-"""What the demo logs in with: two Kafka readers and one member of staff."""
+"""What the demo logs in with: an account, its two Kafka credentials, and a member of staff."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.db.models.functions import Now
 
-from accounts.principals import Reader, email_reader, named_reader, new_password
-from broker import kafka_admin
+from accounts import credentials, passwords, settlement
+from accounts.models import BabamulUser, KafkaCredential
+from accounts.principals import Reader, new_password
 from broker.config import config, project_path
 
 DEMO_EMAIL = "demo@nightjar.invalid"
 DEMO_STAFF = "admin"
+KINDS = ("email", "named")
+SETTLED_WITHIN_S = 90.0
+"""Longer than the lease of a run that was killed."""
 
 
 class Command(BaseCommand):
-    """Grant the demo's readers and make its administrator; a second run keeps the passwords."""
+    """Make the demo's account and administrator; a second run grants the same passwords again."""
 
     help = (
-        "Make the demo's two Kafka credentials, which read babamul.* only, and an administrator; "
-        "print them as JSON. They are kept in a file that only its owner reads."
+        "Make the account demo@nightjar.invalid with two Kafka credentials, which read babamul.* "
+        "only, and an administrator; print them as JSON. They are kept in a file that only its "
+        "owner reads, and granted again at each run."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--file", help="where they are kept (default: demo.json in home)")
 
     def handle(self, **options: Any) -> str:
-        settings = config()
-        file = Path(options["file"] or project_path(settings.home) / "demo.json")
+        file = Path(options["file"] or project_path(config().home) / "demo.json")
         kept = json.loads(file.read_text()) if file.exists() else {}
-        readers = [Reader(**values) for values in kept.get("readers", ())] or [
-            email_reader(DEMO_EMAIL, settings),
-            named_reader(),
-        ]
-        password = kept.get("staff_password") or new_password()
+        known = {kind: new_password() for kind in KINDS} | kept.get("passwords", {})
+        staff_password = kept.get("staff_password") or new_password()
+        _keep(file, {"passwords": known, "staff_password": staff_password})
+        try:
+            rows = _want(known)
+        except credentials.CredentialError as error:
+            raise CommandError(f"{DEMO_EMAIL}: {error}") from None
+        for row in rows:
+            _settle(row)
+        _make_staff(staff_password)
         made = {
-            "readers": [vars(reader) for reader in readers],
+            "email": DEMO_EMAIL,
+            "readers": [
+                vars(Reader(row.principal, known[row.kind], row.group_prefix)) for row in rows
+            ],
             "staff": DEMO_STAFF,
-            "staff_password": password,
+            "staff_password": staff_password,
         }
-        _keep(file, made)
-        for reader in readers:
-            _grant(reader, settings.kafka.public_servers)
-        _make_staff(password)
+        _keep(file, {"passwords": known, **made})
         return json.dumps(made)
 
 
-def _grant(reader: Reader, servers: str) -> None:
-    """Grant one reader; done means that the broker has let it in."""
-    kafka_admin.grant_reader(reader.username, reader.password, reader.group_prefix)
-    if not kafka_admin.probe_login(reader.username, reader.password, servers):
-        raise CommandError(f"{reader.username} cannot log in at {servers}; see: make doctor")
+@transaction.atomic
+def _want(known: dict[str, str]) -> list[KafkaCredential]:
+    """Ask for both credentials, each with the password that is kept."""
+    user, _ = BabamulUser.objects.get_or_create(
+        email=DEMO_EMAIL,
+        defaults={"username": "demo", "state": "active", "activated_at": Now()},
+    )
+    if not passwords.matches(known["email"], user.password or None):
+        user.password = passwords.hashed(known["email"])
+        user.save(update_fields=["password"])
+    named = user.credentials.filter(kind="named", name="demo").exclude(state="revoked").first()
+    return [
+        credentials.want(user, "email", "account", known["email"]),
+        credentials.rotate(named, known["named"])
+        if named
+        else credentials.want(user, "named", "demo", known["named"]),
+    ]
+
+
+def _settle(row: KafkaCredential) -> None:
+    """Do what the worker would do, for it may not run yet; done means that Kafka let it in."""
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while True:
+        settlement.settle(str(row.pk), row.generation)
+        row.refresh_from_db()
+        if row.state == "active":
+            return
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"{row.principal} is {row.state}: {row.last_error or row.note}; see: make doctor"
+            )
+        time.sleep(1)
 
 
 def _make_staff(password: str) -> None:

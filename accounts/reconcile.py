@@ -1,0 +1,265 @@
+"""Compare our rows with Kafka's own listings, and repair what differs, in either direction.
+
+Kafka is listed first and the rows are read after it, so what a listing shows has its row by then.
+A row that changed since is left for the next time. Repairs hold the row's lease, like the tasks
+that settle it. Principals that are not people's are never touched.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts import credentials, settlement
+from accounts.models import DriftReport, KafkaCredential
+from broker import kafka_admin
+from broker.config import config
+from broker.db import lock
+from broker.errors import TransientError
+from broker.kafka_groups import group_names
+from broker.logs import log
+
+LOCK = "accounts.reconcile"
+KEPT = timedelta(days=30)
+AT_ONCE = 1000
+"""Repairs of one comparison; the others follow with the next."""
+NAMED = re.compile(r"babamul-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SETTLED = ("active", "suspended", "needs_rotation")
+NO_ROW = "nothing"
+SEEN_ONCE = "none yet: it goes if it is still there next time"
+NOTHING_LISTED = "Kafka lists no password of anybody"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What Kafka says: principals with a password, and the rights of each principal."""
+
+    secrets: frozenset[str]
+    rights: Mapping[str, list[str]]
+
+    @property
+    def principals(self) -> set[str]:
+        """Everybody who has either."""
+        return {*self.secrets, *self.rights}
+
+    def told(self, principal: str) -> str:
+        """Return what Kafka says of a principal, for people."""
+        secret = "password" if principal in self.secrets else "no password"
+        return ", ".join([secret, *(self.rights.get(principal) or ["no rights"])])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that differs, and what mends it.
+
+    Attributes
+    ----------
+    principal, ours, kafka : str
+        Who, what our row says, what Kafka says.
+    repair : str
+        What is done, in words.
+    row : KafkaCredential or None
+        The row that the repair holds.
+    mend : callable or None
+        Does it; None: only told.
+    """
+
+    principal: str
+    ours: str
+    kafka: str
+    repair: str
+    row: KafkaCredential | None = None
+    mend: Callable[[], object] | None = None
+
+
+class DoubtfulListingError(Exception):
+    """A listing that cannot be whole; nothing is concluded from it."""
+
+
+def reconcile() -> DriftReport | None:
+    """Compare, repair and report; None while another process does."""
+    with lock(LOCK) as is_ours:
+        if not is_ours:
+            return None
+        try:
+            found = _differences()
+            lines = [_mended(difference) for difference in found[:AT_ONCE]]
+            _delete_groups_of_nobody()
+            error = ""
+        except (TransientError, PermissionError, TimeoutError, DoubtfulListingError) as trouble:
+            lines, error = [], str(trouble)
+            log.warning("credentials.not_compared", error=error)
+        DriftReport.objects.filter(at__lt=Now() - KEPT).delete()
+        return DriftReport.objects.create(lines=lines, error=error)
+
+
+def compare(
+    rows: Iterable[KafkaCredential],
+    listing: Listing,
+    known: Collection[str],
+    revoked: Collection[str],
+    seen: Collection[str],
+) -> Iterator[Difference]:
+    """Yield what differs.
+
+    Parameters
+    ----------
+    rows : iterable of KafkaCredential
+        Settled ones that did not change since Kafka was listed.
+    listing : Listing
+        What Kafka said.
+    known : collection of str
+        Principals of all rows that are not revoked.
+    revoked : collection of str
+        Principals of revoked rows.
+    seen : collection of str
+        Principals without a row that the last report named.
+    """
+    for row in rows:
+        yield from _of_row(row, listing)
+    for principal in sorted(listing.principals - set(known)):
+        if not is_persons(principal):
+            continue
+        says = listing.told(principal)
+        if principal in revoked or principal in seen:
+            ours = "revoked" if principal in revoked else NO_ROW
+            revoke = partial(_revoke_unless_known, principal)
+            yield Difference(principal, ours, says, "revoked", mend=revoke)
+        else:
+            yield Difference(principal, NO_ROW, says, SEEN_ONCE)
+
+
+def is_persons(principal: str) -> bool:
+    """Return whether a principal is of a kind that we make for people: all others are let be."""
+    if kafka_admin.is_protected(principal):
+        return False
+    return "@" in principal or NAMED.fullmatch(principal) is not None
+
+
+def _of_row(row: KafkaCredential, listing: Listing) -> Iterator[Difference]:
+    principal, says = row.principal, listing.told(row.principal)
+    has_secret, rights = principal in listing.secrets, listing.rights.get(principal, [])
+    wanted = kafka_admin.told(kafka_admin.reader_rights(principal, row.group_prefix))
+    if row.state == "active" and not has_secret:
+        lose = partial(settlement.lose, row, settlement.LOST)
+        yield Difference(principal, row.state, says, "its owner is asked to rotate", row, lose)
+    elif row.state == "active" and rights != wanted:
+        give = partial(kafka_admin.grant_rights, principal, row.group_prefix)
+        yield Difference(principal, row.state, says, "rights made right", row, give)
+    elif row.state == "suspended" and rights:
+        take = partial(kafka_admin.suspend, principal)
+        yield Difference(principal, row.state, says, "rights taken", row, take)
+    elif row.state == "needs_rotation" and (rights or has_secret):
+        revoke = partial(kafka_admin.revoke, principal)
+        yield Difference(principal, row.state, says, "revoked until it is rotated", row, revoke)
+
+
+def _differences() -> list[Difference]:
+    began = _now()
+    listing = _listing()
+    previous = DriftReport.objects.order_by("-at").first()
+    rows = list(KafkaCredential.objects.exclude(state="revoked"))
+    settled = [row for row in rows if row.state in SETTLED and _is_older(row, began)]
+    was_empty = previous is not None and previous.error.startswith(NOTHING_LISTED)
+    if not listing.secrets and any(row.state == "active" for row in settled) and not was_empty:
+        raise DoubtfulListingError(f"{NOTHING_LISTED}; believed if it says so twice running")
+    seen = {
+        line["principal"] for line in (previous.lines if previous else ()) if line["ours"] == NO_ROW
+    }
+    gone = KafkaCredential.objects.filter(state="revoked").values_list("principal", flat=True)
+    return list(compare(settled, listing, {row.principal for row in rows}, set(gone), seen))
+
+
+def _listing() -> Listing:
+    """Ask Kafka, after proving that its answer will be whole."""
+    kafka_admin.prove_right_to_list()
+    listing = Listing(kafka_admin.listed_secrets(), kafka_admin.listed_rights())
+    own = config().kafka.username
+    if own not in listing.rights:
+        raise DoubtfulListingError(
+            f"Kafka lists no right of {own} itself; run: manage.py create_topics"
+        )
+    return listing
+
+
+def _mended(difference: Difference) -> dict[str, str]:
+    """Mend one difference; return its line of the report."""
+    line = {
+        "principal": difference.principal,
+        "ours": difference.ours,
+        "kafka": difference.kafka,
+        "repair": difference.repair,
+    }
+    if difference.mend is None:
+        return line
+    try:
+        is_done = difference.row is None or _hold(difference.row)
+        if is_done:
+            difference.mend()
+    except (TransientError, TimeoutError) as error:
+        return line | {"repair": f"failed: {error}"}
+    finally:
+        if difference.row is not None:
+            _release(difference.row)
+    log.warning("credential.drifted", **{name: line[name] for name in ("ours", "kafka", "repair")})
+    return line if is_done else line | {"repair": "none: it is being changed just now"}
+
+
+def _hold(row: KafkaCredential) -> bool:
+    """Take the lease of a row that is still as it was compared."""
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    same = KafkaCredential.objects.filter(
+        free, pk=row.pk, generation=row.generation, state=row.state
+    )
+    if not same.update(lease_until=Now() + timedelta(seconds=settlement.LEASE_S)):
+        return False
+    row.refresh_from_db(fields=["lease_until"])
+    return True
+
+
+def _release(row: KafkaCredential) -> None:
+    """Give the lease back; whatever was wished meanwhile is rung for."""
+    if row.lease_until is None:
+        return
+    KafkaCredential.objects.filter(pk=row.pk, lease_until=row.lease_until).update(lease_until=None)
+    for newer in settlement.due().filter(pk=row.pk):
+        credentials.ring(newer)
+
+
+def _revoke_unless_known(principal: str) -> None:
+    """Revoke what has no row; asked again just before, for somebody may have signed up since."""
+    if not KafkaCredential.objects.filter(principal=principal).exclude(state="revoked").exists():
+        kafka_admin.revoke(principal)
+
+
+def _delete_groups_of_nobody() -> None:
+    """Delete the empty groups of named credentials that are gone."""
+    living = set(
+        KafkaCredential.objects.exclude(state="revoked").values_list("principal", flat=True)
+    )
+    dead = [
+        name
+        for name in group_names("babamul-")
+        if (found := NAMED.match(name)) and found[0] not in living
+    ]
+    deleted = kafka_admin.delete_groups(dead)
+    if deleted:
+        log.info("groups.deleted", count=len(deleted))
+
+
+def _is_older(row: KafkaCredential, moment: datetime) -> bool:
+    return row.confirmed_at is None or row.confirmed_at < moment
+
+
+def _now() -> datetime:
+    """Return Postgres' time: rows are dated by it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        (now,) = cursor.fetchone() or (None,)
+    assert isinstance(now, datetime)  # noqa: S101 what now() is
+    return now
