@@ -16,7 +16,7 @@ from pipeline.admin.filters import NightFilter, OutcomeFilter
 from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, OUTPUT_SELECTED
 from pipeline.topics import NONE_TOPIC
 
-FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary")
+FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary", "complete")
 FLAG_WORDS = ("unknown", "no", "yes", "?")
 
 

@@ -5,7 +5,7 @@ joins them with a table's index, and the exact separation decides in NumPy. Ever
 its caller's transaction and leaves the planner's settings there as it found them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,10 @@ _ARRAY_TYPES: dict[ColumnType, Any] = {
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+class TooManyRowsError(Exception):
+    """A search found more than it may return."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +139,74 @@ def match_objects(
         Column("id", "bigint", "objects.id"),
     )
     with cursor(session) as cur:
-        found = _search(
+        found = search(
             cur, "objects", columns, (ra_deg, dec_deg), radius_arcsec, tail, {"survey": survey}
         )
     alert, separation, values = found
     return ObjectMatches(alert, values["id"], separation)
+
+
+def search(
+    cur: psycopg.Cursor[Any],
+    table: str,
+    columns: Sequence[Column],
+    at: tuple[Floats, Floats],
+    radius_arcsec: float,
+    tail: str = "",
+    more: dict[str, Any] | None = None,
+    most: int | None = None,
+) -> tuple[Ints, Floats, dict[str, NDArray[Any]]]:
+    """Return position, separation and columns of every row of a table within a radius.
+
+    Parameters
+    ----------
+    cur : psycopg.Cursor
+        In a transaction.
+    table : str
+        With the index column; its alias in ``tail`` is ``t``.
+    columns : sequence of Column
+        Right ascension, declination, and what else is wanted.
+    at : (float64[n], float64[n])
+        Positions [deg, ICRS].
+    radius_arcsec : float
+        Inclusive [arcsec].
+    tail, more : str, dict
+        Further conditions and their parameters.
+    most : int, optional
+        Rows in the boxes around the cones, 4/π times as many as in these.
+
+    Raises
+    ------
+    TooManyRowsError
+        If there are more.
+    """
+    ra_deg, dec_deg = at
+    rows: Sequence[tuple[Any, ...]] = ()
+    if len(ra_deg):
+        bound = {**parameters(ra_deg, dec_deg, radius_arcsec), **(more or {})}
+        accept_arrays(cur)
+        cur.execute(PLANNER_OFF)
+        limit = "" if most is None else f" LIMIT {most + 1}"
+        cur.execute(statement(table, columns, tail + limit), bound, binary=True)
+        rows = cur.fetchall()
+        cur.execute(PLANNER_BACK)
+        if most is not None and len(rows) > most:
+            raise TooManyRowsError(f"more than {most} rows")
+    parts = list(zip(*rows, strict=True)) or [()] * (1 + len(columns))
+    position = np.array(parts[0], np.int64)
+    values = {
+        column.name: np.array(part, _ARRAY_TYPES[column.type])
+        for column, part in zip(columns, parts[1:], strict=True)
+    }
+    ra, dec = values[columns[0].name], values[columns[1].name]
+    separation = separation_arcsec(ra_deg[position], dec_deg[position], ra, dec)
+    order = np.lexsort((ra, dec, separation, position))
+    order = order[separation[order] <= radius_arcsec]
+    return (
+        position[order],
+        separation[order],
+        {name: column[order] for name, column in values.items()},
+    )
 
 
 def has_archival_source(
@@ -209,48 +276,12 @@ def _search_catalog(
 ) -> tuple[Ints, Floats, dict[str, NDArray[Any]]]:
     with cursor(session) as cur:
         try:
-            return _search(cur, catalog.table, columns, (ra_deg, dec_deg), radius_arcsec)
+            return search(cur, catalog.table, columns, (ra_deg, dec_deg), radius_arcsec)
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             raise CatalogMissing(_advice(catalog)) from None
         except errors.UndefinedColumn as error:
             text = str(error.diag.message_primary)
             raise CatalogMissing(f"{text}; load it again: {_advice(catalog)}") from None
-
-
-def _search(
-    cur: psycopg.Cursor[Any],
-    table: str,
-    columns: Sequence[Column],
-    at: tuple[Floats, Floats],
-    radius_arcsec: float,
-    tail: str = "",
-    more: dict[str, Any] | None = None,
-) -> tuple[Ints, Floats, dict[str, NDArray[Any]]]:
-    """Return position, separation and columns of every row within the radius."""
-    ra_deg, dec_deg = at
-    rows: Iterable[tuple[Any, ...]] = ()
-    if len(ra_deg):
-        bound = {**parameters(ra_deg, dec_deg, radius_arcsec), **(more or {})}
-        accept_arrays(cur)
-        cur.execute(PLANNER_OFF)
-        cur.execute(statement(table, columns, tail), bound, binary=True)
-        rows = cur.fetchall()
-        cur.execute(PLANNER_BACK)
-    parts = list(zip(*rows, strict=True)) or [()] * (1 + len(columns))
-    position = np.array(parts[0], np.int64)
-    values = {
-        column.name: np.array(part, _ARRAY_TYPES[column.type])
-        for column, part in zip(columns, parts[1:], strict=True)
-    }
-    ra, dec = values[columns[0].name], values[columns[1].name]
-    separation = separation_arcsec(ra_deg[position], dec_deg[position], ra, dec)
-    order = np.lexsort((ra, dec, separation, position))
-    order = order[separation[order] <= radius_arcsec]
-    return (
-        position[order],
-        separation[order],
-        {name: column[order] for name, column in values.items()},
-    )
 
 
 def _rank(alert: Ints) -> Ints:

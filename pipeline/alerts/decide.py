@@ -12,7 +12,7 @@ from pipeline.alerts.batch import Batch, Column
 from pipeline.alerts.classify import LSST_SEARCH_ARCSEC, Classes, classify, rule_version
 from pipeline.alerts.crossmatch import has_archival_source, match_catalog, require_lspsc
 from pipeline.alerts.encode import encode_candidates, encode_properties
-from pipeline.alerts.gate import gate_reasons
+from pipeline.alerts.gate import gate_reasons, has_client_fields
 from pipeline.alerts.merge import Merged
 from pipeline.alerts.photstats import photstats
 from pipeline.alerts.store import Decided
@@ -97,6 +97,7 @@ def decide(
                 classes.star,
                 classes.near_brightstar,
                 stationary,
+                Column(has_client_fields(batch), np.ones(len(batch), bool)),
             )
         ),
         gate_reason=classified.gate_reason,

@@ -23,6 +23,9 @@ ROCK_DISTANCE_ARCSEC = 12.0
 NAN_ALLOWED = frozenset({"magap", "sigmagap"})
 """Required LSST floats that an alert without aperture flux has none of: NaN on the wire."""
 
+CLIENT_COUNTS = {"ztf": ("programid", "ndethist", "ncovhist", "nmtchps"), "lsst": ("detector",)}
+"""Whole numbers that the published client refuses below 0."""
+
 _THRESHOLD = {"min_drb": "min_score", "min_reliability": "min_score"}
 
 Mask = NDArray[np.bool_]
@@ -125,6 +128,22 @@ def lsst_rock(batch: Batch) -> Mask:
     return np.asarray(column.valid & (column.values != 0), np.bool_)
 
 
+def has_client_fields(batch: Batch) -> Mask:
+    """Tell which alerts have a usable value in every field that the published client requires.
+
+    One row without would end the client's whole call, so that REST leaves such alerts out. Beyond
+    the gates: ZTF's counts are not negative and its band is known, LSST's ``snr`` is given.
+    """
+    is_complete = ~_lacks_field(batch)
+    for name in CLIENT_COUNTS[batch.survey]:
+        is_complete &= batch.candidate[name].values >= 0
+    if batch.survey == "ztf":
+        is_complete &= batch.band >= 0
+    else:
+        is_complete &= batch.candidate["snr"].valid
+    return is_complete
+
+
 def _has_low_score(batch: Batch, thresholds: Thresholds) -> Mask:
     # Packets carry float32: 0.7 there must not be below a threshold of 0.7 here.
     score = np.nan_to_num(batch.score, nan=0.0).astype(np.float32)
@@ -141,6 +160,10 @@ def _has_no_detection(batch: Batch, _: Thresholds) -> Mask:
 
 
 def _lacks_required_field(batch: Batch, _: Thresholds) -> Mask:
+    return _lacks_field(batch)
+
+
+def _lacks_field(batch: Batch) -> Mask:
     lacks = np.zeros(len(batch), np.bool_)
     for name in _finite_fields(batch.survey):
         lacks |= ~np.isfinite(batch.candidate[name].values.astype(np.float64))

@@ -47,7 +47,7 @@ ALERT_COLUMNS = {
     "outputs": "int2",
     "pending": "int2",
 }
-FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary")
+FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary", "complete")
 FLAG_NULL, FLAG_FALSE, FLAG_TRUE = 0, 1, 2
 LAST_TIMESTAMP_MS = 4_102_444_800_000
 """2100-01-01; a later time on a message is a mistake."""

@@ -31,6 +31,11 @@ class SkyObject(Table):
     __table_args__ = (
         UniqueConstraint("survey", "object_id"),
         Index(None, "survey", "hpx29"),
+        Index(
+            "ix_objects_object_id_prefix",
+            "object_id",
+            postgresql_ops={"object_id": "text_pattern_ops"},
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -79,8 +84,8 @@ class Alert(Table):
     __table_args__ = (
         UniqueConstraint("survey", "candid"),
         UniqueConstraint("source_id", "source_partition", "source_offset"),
-        Index(None, "object_id"),
-        Index(None, "survey", "jd_utc"),
+        Index(None, "object_id", "candid"),
+        Index(None, "survey", "jd_utc", "candid"),
         Index(None, "hpx29"),
     )
 
@@ -104,7 +109,7 @@ class Alert(Table):
     flags: Mapped[int] = mapped_column(
         SmallInteger,
         comment="two bits each (0 null, 1 false, 2 true), from the lowest: positive, rock, star, "
-        "near_brightstar, stationary",
+        "near_brightstar, stationary, complete (has all that published clients require)",
     )
     gate_reason: Mapped[str | None] = mapped_column(comment="null: passed every gate")
     alert_class: Mapped[str | None] = mapped_column(comment="stellar, hosted, hostless, unknown")

@@ -64,10 +64,17 @@ _FORCED = ("midpointMjdTai", "psfFlux", "psfFluxErr")
 
 def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     """Decode LSST packets; what cannot be read is returned beside the batch, never raised."""
-    return decode_packets(packets, _read, _to_batch)
+    return decode_packets(packets, read, _to_batch)
 
 
-def _read(value: bytes) -> dict[str, Any]:
+def read(value: bytes) -> dict[str, Any]:
+    """Return the whole record of one packet, with today's names.
+
+    Raises
+    ------
+    UnreadableError, SchemaUnreachableError
+        Saying why not.
+    """
     is_container = value.startswith(CONTAINER_MAGIC)
     record: dict[str, Any] = (
         _containers().read(value) if is_container else read_confluent(_schemas(), value)
@@ -251,4 +258,5 @@ SURVEY = Survey(
     position_error_arcsec=0.1,
     night_utc_offset_h=-3,
     has_limits=False,
+    read=read,
 )

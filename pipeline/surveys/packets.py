@@ -92,7 +92,7 @@ def _read_one(value: bytes | None, read: Read) -> dict[str, Any]:
     record = read(value)
     for name in CUTOUTS:
         # Nothing behind needs more of them, and what inflates would lie here 250-fold.
-        record[name] = _image(record.get(name))[:_MAGIC_BYTES]
+        record[name] = image_bytes(record.get(name))[:_MAGIC_BYTES]
     return record
 
 
@@ -180,7 +180,8 @@ def count_images(
     return np.array(good, bool), np.array(bad, np.int64)
 
 
-def _image(cutout: Any) -> bytes:
+def image_bytes(cutout: Any) -> bytes:
+    """Return the bytes of a packet's cutout; ZTF wraps them in a record."""
     if isinstance(cutout, dict):
         cutout = cutout.get("stampData")
     return cutout or b""

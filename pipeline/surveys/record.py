@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Rejected
@@ -31,6 +32,8 @@ class Survey:
         Local standard time at the observatory; a night runs from local noon to noon.
     has_limits : bool
         Whether its messages carry non-detections.
+    read : callable
+        One packet to its whole record, cutouts included; raises UnreadableError.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Survey:
     position_error_arcsec: float
     night_utc_offset_h: int
     has_limits: bool
+    read: Callable[[bytes], dict[str, Any]]
 
     def night(self, at: datetime) -> date:
         """Return the night of ``at`` (aware), named by its starting date."""

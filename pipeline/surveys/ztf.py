@@ -46,7 +46,19 @@ _FORCED = ("jd", "fid", "programid", FORCED_FLUX, "forcediffimfluxunc", "magzpsc
 
 def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     """Decode ZTF packets; what cannot be read is returned beside the batch, never raised."""
-    return decode_packets(packets, _containers().read, _to_batch)
+    return decode_packets(packets, read, _to_batch)
+
+
+def read(packet: bytes) -> dict[str, Any]:
+    """Return the whole record of one packet.
+
+    Raises
+    ------
+    UnreadableError
+        Saying why not.
+    """
+    record: dict[str, Any] = _containers().read(packet)
+    return record
 
 
 @cache
@@ -209,4 +221,5 @@ SURVEY = Survey(
     position_error_arcsec=2.0,
     night_utc_offset_h=-7,
     has_limits=True,
+    read=read,
 )

@@ -1,5 +1,44 @@
 """REST of the data: under ``/babamul/``, and the Virtual Observatory's ``/vo/``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path, register_converter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from pipeline.web.api import alerts, cutouts, objects, schemas, scs, stats, tracks
+
+
+class SurveyConverter:
+    """A survey's name in any case; another is no address."""
+
+    regex = "[Zz][Tt][Ff]|[Ll][Ss][Ss][Tt]"
+
+    def to_python(self, value: str) -> str:
+        """Return the name as we write it."""
+        return value.lower()
+
+    def to_url(self, value: str) -> str:
+        """Return the name as it stands in addresses."""
+        return value
+
+
+register_converter(SurveyConverter, "survey")
+
+of_survey = [
+    path("alerts", alerts.Alerts.as_view()),
+    path("alerts/cone-search", alerts.AlertCones.as_view()),
+    path("alerts/skymap-search", alerts.AlertSkymap.as_view()),
+    path("objects/cross-matches", objects.MatchesOfMany.as_view()),
+    path("objects/cone-search", objects.ObjectCones.as_view()),
+    path("objects/<str:object_id>", objects.Object.as_view()),
+    path("objects/<str:object_id>/cross-matches", objects.ObjectMatches.as_view()),
+    path("cutouts", cutouts.CutoutsOfAlerts.as_view()),
+    path("tracks/<str:track_id>", tracks.Track.as_view()),
+    path("villar-fit", tracks.VillarFit.as_view()),
+    path("schemas", schemas.Schemas.as_view()),
+]
+urlpatterns = [
+    path("babamul/surveys/<survey:survey>/", include(of_survey)),
+    path("babamul/objects", objects.Objects.as_view()),
+    path("babamul/stats/nightly", stats.Nightly.as_view()),
+    path("babamul/stats/collections", stats.Collections.as_view()),
+    path("babamul/stats/kafka", stats.Topics.as_view()),
+    path("vo/scs", scs.cone_search, name="scs"),
+]

@@ -1,0 +1,84 @@
+"""Cutouts of alerts that may be shown, read from their packets in the archive."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from broker.archive import Slice
+from broker.archive_index import ArchiveError, read_slice
+from broker.db import cursor
+from pipeline.alerts.query import public, visible
+from pipeline.surveys.cutouts import Cutouts, read_cutouts
+
+Which = Literal["first", "last", "brightest", "faintest"]
+
+MAX_CANDIDS = 100
+_ORDERS: dict[Which, str] = {
+    "first": "a.jd_utc, a.candid",
+    "last": "a.jd_utc DESC, a.candid DESC",
+    "brightest": "a.magpsf_abmag, a.candid",
+    "faintest": "a.magpsf_abmag DESC, a.candid",
+}
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where an alert's packet lies."""
+
+    candid: int
+    jd_utc: float
+    piece: Slice
+
+
+def locate(session: Session, survey: str, candids: Sequence[int]) -> dict[int, Located]:
+    """Return the packets of those of the alerts that may be shown, by candid."""
+    return _located(session, f"a.candid = ANY(%s) AND {visible()}", (survey, list(candids)))
+
+
+def locate_public(session: Session, survey: str, candid: int) -> Located | None:
+    """Return the packet of an alert for a page, which shows incomplete ones too."""
+    return _located(session, f"a.candid = %s AND {public()}", (survey, candid)).get(candid)
+
+
+def choose(
+    session: Session, survey: str, object_id: str, which: Which, band: str | None
+) -> Located | None:
+    """Return the packet of one of an object's alerts; None if there is none to choose."""
+    found = _located(
+        session,
+        "a.object_id = (SELECT id FROM objects AS o"  # noqa: S608 conditions of ours
+        " WHERE o.survey = a.survey AND o.object_id = %s)"
+        f" AND (%s::text IS NULL OR a.band = %s) AND {visible()}"
+        f" ORDER BY {_ORDERS[which]} LIMIT 1",
+        (survey, object_id, band, band),
+    )
+    return next(iter(found.values()), None)
+
+
+def packet(session: Session, root: Path, located: Located) -> bytes | None:
+    """Return a packet as it came; None if its archive file has expired or is damaged."""
+    try:
+        return read_slice(session, root, located.piece)
+    except ArchiveError:
+        return None
+
+
+def cutouts(session: Session, root: Path, survey: str, located: Located) -> Cutouts | None:
+    """Return the images of an alert; None if its archive file has expired."""
+    raw = packet(session, root, located)
+    return None if raw is None else read_cutouts(survey, raw)
+
+
+def _located(session: Session, condition: str, values: tuple[object, ...]) -> dict[int, Located]:
+    with cursor(session) as cur:
+        cur.execute(
+            "SELECT a.candid, a.jd_utc, a.archive_segment_id, a.archive_start,"  # noqa: S608 conditions of ours
+            " a.archive_length, a.archive_crc32 FROM alerts AS a"
+            f" WHERE a.survey = %s AND {condition}",
+            values,
+            binary=True,
+        )
+        return {row[0]: Located(row[0], row[1], Slice(*row[2:])) for row in cur}

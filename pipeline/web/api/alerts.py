@@ -1,0 +1,131 @@
+"""Alerts by object, cone, time, many cones, and sky map."""
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from broker.refusals import field_error
+from pipeline.alerts import query_alerts, query_skymap
+from pipeline.alerts.query import SKYMAP_LIMIT_S, reading
+from pipeline.alerts.skymaps import Region, SkyMapError, read_credible_region, read_moc
+from pipeline.web.api import answers
+from pipeline.web.api.parameters import (
+    AlertParameters,
+    Checked,
+    ConeBatch,
+    Format,
+    SkymapSearch,
+    check_body,
+    check_query,
+    filters_of,
+    page_of,
+)
+from pipeline.web.api.views import (
+    ALERT,
+    SURVEY,
+    DataView,
+    by_name,
+    envelope,
+    in_turn,
+    listed,
+    tabular,
+)
+
+DEFAULT_CREDIBLE_LEVEL = 0.9
+IN_PROJECTION = (
+    "The map has distances; it was searched in projection on the sky, hosts were not ranked."
+)
+
+
+class Alerts(DataView):
+    """Alerts of one object, one cone, or a time of at most a day."""
+
+    @extend_schema(
+        parameters=[SURVEY, AlertParameters],
+        responses=tabular(listed(ALERT)),
+        operation_id="list_alerts",
+    )
+    def get(self, request: Request, survey: str) -> HttpResponseBase:
+        """Return alerts in order of candid; page with limit and skip until a page is short."""
+        asked = check_query(AlertParameters, request)
+        ids = self._ids(request, survey, asked)
+        if asked["format"] != "json":
+            return answers.alerts_as_table(survey, ids, asked["format"])
+        return answers.alerts_as_json(survey, ids)
+
+    def _ids(self, request: Request, survey: str, asked: Checked) -> list[int]:
+        filters, page = filters_of(asked), page_of(asked)
+        if "object_id" in asked:
+            with reading() as session:
+                return query_alerts.of_object(session, survey, asked["object_id"], filters, page)
+        with in_turn(request), reading() as session:
+            if "ra" in asked:
+                place = (asked["ra"], asked["dec"])
+                return query_alerts.in_cone(
+                    session, survey, place, asked["radius_arcsec"], filters, page
+                )
+            return query_alerts.between(session, survey, filters, page)
+
+
+class AlertCones(DataView):
+    """Alerts around up to 5000 positions."""
+
+    @extend_schema(
+        parameters=[SURVEY, Format],
+        request=ConeBatch,
+        responses=tabular(by_name(listed(ALERT))),
+        operation_id="search_alert_cones",
+    )
+    def post(self, request: Request, survey: str) -> HttpResponseBase:
+        """Return the alerts around each position; every name is in the answer."""
+        form = check_query(Format, request)["format"]
+        asked = check_body(ConeBatch, request)
+        with in_turn(request), reading() as session:
+            ids = query_alerts.in_cones(
+                *(session, survey, asked["coordinates"], asked["radius_arcsec"]),
+                filters_of(asked),
+            )
+        if form == "json":
+            return answers.cones_as_json(survey, ids)
+        pairs = [(name, one) for name, many in ids.items() for one in many]
+        names, flat = [name for name, _ in pairs], [one for _, one in pairs]
+        return answers.alerts_as_table(survey, flat, form, names)
+
+
+class AlertSkymap(DataView):
+    """Alerts inside a region of the sky."""
+
+    @extend_schema(
+        parameters=[SURVEY],
+        request=SkymapSearch,
+        responses=envelope(listed(ALERT)),
+        operation_id="search_skymap",
+    )
+    def post(self, request: Request, survey: str) -> HttpResponseBase:
+        """Return the alerts inside a MOC, or inside a map's credible region."""
+        asked = check_body(SkymapSearch, request)
+        with in_turn(request):
+            region = _region(asked)
+            with reading(SKYMAP_LIMIT_S) as session:
+                found = query_skymap.inside(
+                    session, survey, region, filters_of(asked), asked["limit"]
+                )
+        words = [IN_PROJECTION] if region.has_distances else []
+        if found.has_more:
+            words.append(f"There are more than {asked['limit']}: ask for a shorter time.")
+        return answers.alerts_as_json(
+            survey, found.ids, " ".join(words), {"host_searched_prob_vol": None}
+        )
+
+
+def _region(asked: dict[str, Any]) -> Region:
+    field = "moc_fits_base64" if "moc_fits_base64" in asked else "skymap_fits_base64"
+    try:
+        if field == "moc_fits_base64":
+            return read_moc(asked[field])
+        level = asked.get("credible_level", DEFAULT_CREDIBLE_LEVEL)
+        return read_credible_region(asked[field], level)
+    except SkyMapError as error:
+        raise field_error(field, str(error)) from None

@@ -1,0 +1,158 @@
+"""Objects: whole, by a part of the name, around positions; their catalogs."""
+
+from typing import Any
+
+import pyarrow as pa
+from django.http import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from sqlalchemy.orm import Session
+
+from broker.refusals import ApiError, field_error
+from broker.rest import ok
+from pipeline.alerts import partial_ids, query_matches, query_objects
+from pipeline.alerts.query import reading
+from pipeline.alerts.query_objects import FoundObject
+from pipeline.alerts.query_photometry import COLUMNS, photometry_rows
+from pipeline.web.api import answers
+from pipeline.web.api.parameters import (
+    Checked,
+    Format,
+    ObjectConeBatch,
+    ObjectNames,
+    ObjectSearch,
+    check_body,
+    check_query,
+)
+from pipeline.web.api.views import (
+    FOUND_OBJECT,
+    MATCHES,
+    OBJECT_ID,
+    RECORD,
+    SURVEY,
+    DataView,
+    by_name,
+    envelope,
+    in_turn,
+    listed,
+    tabular,
+)
+
+ARROW_TYPES = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+
+
+class Object(DataView):
+    """One object with everything that is known of it."""
+
+    @extend_schema(
+        parameters=[SURVEY, OBJECT_ID, Format],
+        responses=envelope(RECORD),
+        operation_id="get_object",
+    )
+    def get(self, request: Request, survey: str, object_id: str) -> HttpResponseBase:
+        """Return the newest alert, the light curve, catalogs and the other survey's object.
+
+        As csv or parquet: the light curve, one row for a point.
+        """
+        form = check_query(Format, request)["format"]
+        with reading() as session:
+            found = required(session, survey, object_id)
+            if form == "json":
+                return ok(query_objects.full(session, found))
+            rows = photometry_rows(session, found)
+        columns = {name: ARROW_TYPES[kind] for name, kind in COLUMNS.items()}
+        return answers.as_table(columns, [rows], form, f"{survey}_{object_id}")
+
+
+class ObjectMatches(DataView):
+    """Catalog rows near one object."""
+
+    @extend_schema(
+        parameters=[SURVEY, OBJECT_ID],
+        responses=envelope(MATCHES),
+        operation_id="get_cross_matches",
+    )
+    def get(self, request: Request, survey: str, object_id: str) -> Response:  # noqa: ARG002 routed
+        """Return the rows by catalog, nearest first."""
+        with reading() as session:
+            found = required(session, survey, object_id)
+            place = (found.ra_deg, found.dec_deg)
+            return ok(query_matches.cross_matches(session, [place])[0])
+
+
+class MatchesOfMany(DataView):
+    """Catalog rows near up to 5000 objects."""
+
+    @extend_schema(
+        parameters=[SURVEY],
+        request=ObjectNames,
+        responses=envelope(by_name(MATCHES)),
+        operation_id="get_cross_matches_bulk",
+    )
+    def post(self, request: Request, survey: str) -> Response:
+        """Return the rows by object and catalog; unknown objects are left out."""
+        names = check_body(ObjectNames, request)["object_ids"]
+        with in_turn(request), reading() as session:
+            found = query_objects.find_all(session, survey, names)
+            places = [(one.ra_deg, one.dec_deg) for one in found]
+            matches = query_matches.cross_matches(session, places)
+        return ok({one.object_id: rows for one, rows in zip(found, matches, strict=True)})
+
+
+class ObjectCones(DataView):
+    """Objects around up to 5000 positions."""
+
+    @extend_schema(
+        parameters=[SURVEY],
+        request=ObjectConeBatch,
+        responses=envelope(by_name(listed(FOUND_OBJECT))),
+        operation_id="search_object_cones",
+    )
+    def post(self, request: Request, survey: str) -> Response:
+        """Return the objects around each position, nearest first; every name is in the answer."""
+        asked = check_body(ObjectConeBatch, request)
+        with in_turn(request), reading() as session:
+            return ok(
+                query_objects.in_cones(
+                    session, survey, asked["coordinates"], asked["radius_arcsec"]
+                )
+            )
+
+
+class Objects(DataView):
+    """Objects of both surveys, by the beginning of their name or around a position."""
+
+    @extend_schema(
+        parameters=[ObjectSearch],
+        responses=tabular(listed(FOUND_OBJECT)),
+        operation_id="search_objects",
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """Return objects by name, or the nearest first."""
+        asked = check_query(ObjectSearch, request)
+        rows = self._found(request, asked)
+        return (
+            ok(rows)
+            if asked["format"] == "json"
+            else answers.objects_as_table(rows, asked["format"])
+        )
+
+    def _found(self, request: Request, asked: Checked) -> list[dict[str, Any]]:
+        if "object_id" not in asked:
+            with in_turn(request), reading() as session:
+                place = (asked["ra"], asked["dec"])
+                return query_objects.near(session, place, asked["radius"], asked["limit"])
+        prefix = partial_ids.parse(asked["object_id"])
+        if prefix is None:
+            raise field_error("object_id", partial_ids.RULE)
+        with reading() as session:
+            return query_objects.by_prefix(session, *prefix, asked["limit"])
+
+
+def required(session: Session, survey: str, object_id: str) -> FoundObject:
+    """Return the object, or answer 404: also for one that has no alert to be shown."""
+    found = query_objects.find(session, survey, object_id)
+    if found is None:
+        raise ApiError(404, f"no {survey.upper()} object {object_id[:128]!r}")
+    return found

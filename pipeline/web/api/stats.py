@@ -1,0 +1,116 @@
+"""Counts for everybody."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.cache import cache
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from broker.access import PUBLIC
+from broker.config import config
+from broker.errors import TransientError
+from broker.kafka_cluster import Cluster
+from broker.kafka_connection import own_connection
+from broker.refusals import ApiError, field_error
+from broker.rest import ok
+from pipeline.alerts import query_stats
+from pipeline.alerts.query import reading
+from pipeline.surveys import SURVEYS
+from pipeline.topics import OUTPUTS
+from pipeline.web.api.parameters import Nights, check_query
+from pipeline.web.api.views import INT64, RECORD, TEXT, DataView, envelope, listed
+
+FIRST_NIGHT = date(2018, 1, 1)
+KEEP_NIGHTS_S = 300
+KEEP_COLLECTIONS_S = 3600
+KEEP_TOPICS_S = 300
+NIGHT = {
+    "type": "object",
+    "required": ["date"],
+    "properties": {"date": TEXT, "ztf": INT64, "lsst": INT64},
+}
+
+
+class Nightly(DataView):
+    """Public alerts of each night."""
+
+    access = PUBLIC
+
+    @extend_schema(
+        parameters=[Nights], responses=envelope(listed(NIGHT)), operation_id="stats_nightly"
+    )
+    def get(self, request: Request) -> Response:
+        """Return the counts by night, which runs from local noon to noon."""
+        asked = check_query(Nights, request)
+        start, end = asked["start_date"], asked["end_date"]
+        names = tuple(one.name for one in SURVEYS)
+        wanted = asked.get("survey", "").lower()
+        if wanted and wanted not in names:
+            raise field_error("survey", f"must be one of {', '.join(names)}")
+        if start < FIRST_NIGHT:
+            raise field_error("start_date", f"must be {FIRST_NIGHT} or later")
+        if end > datetime.now(UTC).date():
+            raise field_error("end_date", "must not be in the future")
+        if start > end:
+            raise field_error("end_date", "must not be before start_date")
+        chosen = (wanted,) if wanted else names
+        key = f"stats:nightly:{start}:{end}:{','.join(chosen)}"
+        return ok(cache.get_or_set(key, lambda: _nights(start, end, chosen), KEEP_NIGHTS_S))
+
+
+class Collections(DataView):
+    """The tables behind the answers."""
+
+    access = PUBLIC
+
+    @extend_schema(responses=envelope(RECORD), operation_id="stats_collections")
+    def get(self, request: Request) -> Response:  # noqa: ARG002 the framework's form
+        """Return name, estimated rows and bytes of each."""
+        found = cache.get_or_set("stats:collections", _collections, KEEP_COLLECTIONS_S) or []
+        return ok({"n_collections": len(found), "collections": found})
+
+
+class Topics(DataView):
+    """The public topics."""
+
+    access = PUBLIC
+
+    @extend_schema(responses=envelope(listed(RECORD)), operation_id="stats_kafka")
+    def get(self, request: Request) -> Response:  # noqa: ARG002 the framework's form
+        """Return how many messages each holds, and how long it keeps them."""
+        try:
+            return ok(cache.get_or_set("stats:kafka", _topics, KEEP_TOPICS_S))
+        except TransientError as error:
+            raise ApiError(
+                503, "Kafka does not answer: try again later", headers={"Retry-After": "30"}
+            ) from error
+
+
+def _nights(start: date, end: date, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    counts: dict[date, dict[str, int]] = {}
+    with reading() as session:
+        for survey in SURVEYS:
+            if survey.name in names:
+                for night, count in query_stats.nightly(session, survey, start, end).items():
+                    counts.setdefault(night, {})[survey.name] = count
+    return [{"date": f"{night}", **counts[night]} for night in sorted(counts)]
+
+
+def _collections() -> list[dict[str, Any]]:
+    with reading() as session:
+        return query_stats.collections(session)
+
+
+def _topics() -> list[dict[str, Any]]:
+    retention_days = config().babamul.retention_days
+    counts = {output.name: 0 for output in OUTPUTS if output.is_public}
+    cluster = Cluster(own_connection())
+    marks = cluster.watermarks(cluster.partitions(list(counts)))
+    for (topic, _), (low, high) in marks.items():
+        counts[topic] += high - low
+    return [
+        {"name": name, "n_alerts": count, "retention_days": retention_days}
+        for name, count in counts.items()
+    ]
