@@ -20,9 +20,15 @@ def named_credentials(user: BabamulUser) -> list[KafkaCredential]:
 
 
 def find_credential(user: BabamulUser, text: str) -> KafkaCredential | None:
-    """Return one named credential of this account, or None; others' are none of theirs."""
-    known = user.credentials.filter(kind="named").exclude(state="revoked")
-    return known.filter(pk=wanted).first() if (wanted := _uuid(text)) else None
+    """Return one named credential of this account that is not gone, or None."""
+    row = find_any_credential(user, text)
+    return row if row is not None and row.kind == "named" and row.state != "revoked" else None
+
+
+def find_any_credential(user: BabamulUser, text: str) -> KafkaCredential | None:
+    """Return one credential of this account, whatever became of it; others' are none of theirs."""
+    wanted = _uuid(text)
+    return user.credentials.filter(pk=wanted).first() if wanted else None
 
 
 def new_credential(user: BabamulUser, name: str) -> tuple[KafkaCredential, str]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts.web import rest
+from accounts.web import entry_pages, profile_pages, rest
 
 REST = [
     path("signup", rest.SignUp.as_view()),
@@ -17,4 +17,20 @@ REST = [
     path("tokens", rest.Tokens.as_view()),
     path("tokens/<str:token_id>", rest.OneToken.as_view()),
 ]
-urlpatterns: list[URLPattern | URLResolver] = [path("babamul/", include(REST))]
+PAGES = [
+    path("signup", entry_pages.sign_up, name="signup"),
+    path("activate", entry_pages.activate, name="activate"),
+    path("login", entry_pages.log_in, name="login"),
+    path("logout", entry_pages.log_out, name="logout"),
+    path("reset", entry_pages.reset, name="reset"),
+    path("profile", profile_pages.profile, name="profile"),
+    path("profile/credentials", profile_pages.create_credential),
+    path("profile/credentials/<str:credential_id>/state", profile_pages.credential_state),
+    path("profile/credentials/<str:credential_id>/rotate", profile_pages.rotate_credential),
+    path("profile/credentials/<str:credential_id>/delete", profile_pages.delete_credential),
+    path("profile/tokens", profile_pages.create_token),
+    path("profile/tokens/<str:token_id>/delete", profile_pages.delete_token),
+    path("profile/sessions/others", profile_pages.sign_out_others),
+    path("profile/delete", profile_pages.delete_account),
+]
+urlpatterns: list[URLPattern | URLResolver] = [*PAGES, path("babamul/", include(REST))]

@@ -1,0 +1,16 @@
+"""The one piece of code that shows a secret: a ``.env`` file, when it was just made."""
+
+from broker.config import config
+
+
+def dotenv(username: str, password: str) -> str:
+    """Return a ``.env`` file that the published client and our snippets read."""
+    settings = config()
+    lines = [
+        f"BABAMUL_KAFKA_SERVER={settings.kafka.public_servers}",
+        f"BABAMUL_KAFKA_USERNAME={username}",
+        f"BABAMUL_KAFKA_PASSWORD={password}",
+    ]
+    if settings.kafka.public_host == "localhost":
+        lines.insert(0, "BABAMUL_ENV=local")
+    return "\n".join(lines)
