@@ -18,6 +18,7 @@ if not apps.ready:
 import broker.archive
 import broker.dead_letters
 import broker.ranges.replay_tables
+import broker.ranges.switch_tables
 import broker.ranges.tables
 import pipeline.alerts.tables  # noqa: F401
 from broker.db import Table

@@ -4,6 +4,7 @@ from broker import dead_letters
 from broker.archive import ArchiveSegment as ArchiveSegmentTable
 from broker.mirror import Mirror, mirror
 from broker.ranges import replay_tables as replays
+from broker.ranges import switch_tables as switches
 from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
 from pipeline.topics import STREAMS
@@ -141,4 +142,23 @@ ReplayPlace: type[Mirror] = mirror(
         "letter_id": "DeadLetter",
         "archive_segment_id": "ArchiveSegment",
     },
+)
+
+StreamSwitch: type[Mirror] = mirror(
+    switches.StreamSwitch,
+    "StreamSwitch",
+    __name__,
+    verbose_name="kill switch",
+    title="stream",
+    choices={"stream": _STREAMS},
+    permissions=(("operate_streamswitch", "Can hold a stream's messages back and let them go"),),
+)
+
+HeldRange: type[Mirror] = mirror(
+    switches.HeldRange,
+    "HeldRange",
+    __name__,
+    verbose_name="held range",
+    links={"source_id": "Source"},
+    choices={"stream": _STREAMS},
 )

@@ -1,8 +1,9 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
-alerts, objects, dead_letters, replays, bookkeeping: a page each · filters, cells: what they share.
+alerts, objects, dead_letters, replays, bookkeeping, streams, switches: a page each · filters,
+cells: what they share.
 """
 
-from pipeline.admin import alerts, bookkeeping, dead_letters, objects, replays, streams
+from pipeline.admin import alerts, bookkeeping, dead_letters, objects, replays, streams, switches
 
-__all__ = ["alerts", "bookkeeping", "dead_letters", "objects", "replays", "streams"]
+__all__ = ["alerts", "bookkeeping", "dead_letters", "objects", "replays", "streams", "switches"]

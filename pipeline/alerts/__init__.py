@@ -3,6 +3,7 @@
 ``batch`` (the shared arrays, which the surveys decode into) · ``crossmatch`` · ``gate`` ·
 ``classify`` · ``curves`` and ``merge`` (light curves, transaction A1) · ``survey_match`` ·
 ``photstats`` · ``encode`` · ``decide`` · ``store`` (transaction A2) · ``publish`` (Kafka, then
-transaction B) · ``work`` and ``flow`` (one range through all of them) · ``tasks`` · ``ledger``
+transaction B) · ``work`` and ``flow`` (one range through all of them) ·
+``stranded`` and ``holdback`` (what no range publishes) · ``tasks`` · ``ledger``
 (the books).
 """

@@ -17,6 +17,7 @@ from broker.errors import TransientError
 from broker.failpoints import failpoint, strike
 from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet, ReadResult
+from broker.ranges import switches
 from broker.ranges.claim import finish, still_mine
 from pipeline.alerts import publish, replaying, store
 from pipeline.alerts.batch import Batch, Rejected
@@ -279,6 +280,9 @@ def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
         if not still_mine(session, work.claim):
             raise RangeLostError
         pending = publish.read_pending(session, work.survey.name, work.source, first, last)
+    if not work.is_publishing:
+        _hold(work, first if pending.rows else None, last, is_last=is_last)
+        return
     with work.stage("encode"):
         outgoing = publish.build(pending)
     with work.stage("produce"):
@@ -293,6 +297,16 @@ def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
             f"{len(delivered.failed)} of {len(outgoing)} messages were not acknowledged, "
             f"first: {delivered.failed[0].text}"
         )
+
+
+def _hold(work: RangeWork, first: int | None, last: int, *, is_last: bool) -> None:
+    """End the range while its stream is off; from ``first`` on something waits, None: nothing."""
+    with work.stage("mark"), transaction(statement_timeout_s=_timeout_s(work)) as session:
+        if first is not None:
+            switches.hold(
+                session, work.claim.stream, work.source.id, work.source.partition, first, last
+            )
+        _settle(session, work, publish.NOTHING, is_last=is_last)
 
 
 def _settle(

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from broker import dead_letters
 from broker.db import lock, transaction
 from broker.kafka_types import DeliveryError, Message
+from broker.ranges import switches
 from broker.ranges.replay_steps import CUTS_LOCK
 from pipeline.alerts import publish
 from pipeline.surveys import survey as survey_named
@@ -172,6 +173,8 @@ def _publish(producer: Sends, alerts: Sequence[Stranded]) -> tuple[int, bool]:
     """Send what waits of alerts of one partition; return how many, and whether that was all."""
     survey, stream, topic, source_id, partition, _ = alerts[0]
     with transaction(statement_timeout_s=STATEMENT_S) as session:
+        if not switches.is_publishing(session, stream):
+            return 0, False
         pending = publish.read_alerts(session, survey, [alert.alert_id for alert in alerts])
     outgoing = publish.build(pending)
     outcomes = producer.send([sent.message for sent in outgoing])

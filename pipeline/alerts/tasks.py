@@ -15,10 +15,11 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka import OffsetsExpired
+from broker.ranges import switches
 from broker.ranges.claim import Claim, claim, release
 from broker.ranges.sources import source_id
 from pipeline import topics
-from pipeline.alerts import flow, replay_tasks, replaying, stranded
+from pipeline.alerts import flow, holdback, replay_tasks, replaying, stranded
 from pipeline.alerts.resources import resources
 from pipeline.alerts.store import Source, utc_from_ms
 from pipeline.alerts.work import RangeLostError, RangeWork, is_infrastructure
@@ -120,8 +121,9 @@ def _open(held: Claim) -> RangeWork:
             stored_under = replay.order.source_id
         else:
             stored_under = source_id(session, held.stream, held.topic, held.partition)
+        is_on = switches.is_publishing(session, held.stream)
     source = Source(stored_under, held.partition)
-    return RangeWork(held, source, survey, config(), resources(), replay)
+    return RangeWork(held, source, survey, config(), resources(), replay, is_publishing=is_on)
 
 
 def _milliseconds(work: RangeWork) -> dict[str, float]:
@@ -133,6 +135,12 @@ def _milliseconds(work: RangeWork) -> dict[str, float]:
 def publish_stranded() -> None:
     """Publish what waits in offsets that no range will work again; see ADR 13."""
     stranded.publish_stranded(resources().producer(), _seen)
+
+
+@task("alerts.publish_held", queue="upkeep", every_s=10)
+def publish_held() -> None:
+    """Publish what was stored while its stream was switched off; at least once."""
+    holdback.publish_held(resources().producer())
 
 
 @worker_starting

@@ -73,6 +73,8 @@ class RangeWork:
     resources: Resources
     replay: Replaying | None = None
     """None: live."""
+    is_publishing: bool = True
+    """Else an operator holds the stream's messages back."""
     tally: Tally = field(default_factory=Tally)
     stage_s: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, for the log and the benchmark."""
