@@ -53,7 +53,9 @@ __all__ = [
     "prove_right_to_list",
     "reader_rights",
     "revoke",
+    "set_secret",
     "suspend",
+    "take_secret",
     "told",
     "try_login",
 ]

@@ -1,0 +1,154 @@
+"""What is taken is taken at once, from consumers that run and from those that come."""
+
+import pytest
+from django.db import transaction
+
+from accounts import credentials, people
+from accounts.models import BabamulUser, KafkaCredential
+from broker import kafka_admin
+from tests.integration.credentials.conftest import Login, eventually, granted, next_word
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
+
+TOPIC = "babamul.ztf-test"
+
+
+def running(login):
+    """Return a consumer that has read a message."""
+    reading = login.consumer(TOPIC)
+    assert next_word(reading) == "message"
+    return reading
+
+
+def word_after(reading):
+    """Return the first thing a running consumer hears that is not a message."""
+    while (word := next_word(reading)) == "message":
+        pass
+    reading.close()
+    return word
+
+
+def test_a_revoked_credential_stops_a_running_consumer_and_lets_nobody_in(bell, owl):
+    login = granted(bell, owl)
+    reading = running(login)
+
+    with transaction.atomic():
+        credentials.revoke(login.row)
+    bell.answer()
+
+    assert word_after(reading) == "TOPIC_AUTHORIZATION_FAILED"
+    assert not login.may_log_in()
+    assert login.now().state == "revoked"
+    assert kafka_admin.listed_rights(login.row.principal) == {}
+
+
+def test_revoking_twice_is_revoking_once(bell, owl):
+    login = granted(bell, owl)
+    for _ in range(2):
+        with transaction.atomic():
+            credentials.revoke(login.row)
+    bell.answer()
+
+    assert login.now().state == "revoked"
+    assert login.now().generation == login.row.generation + 1
+
+
+def test_a_suspended_credential_logs_in_and_reads_nothing(bell, owl):
+    login = granted(bell, owl)
+    reading = running(login)
+
+    with transaction.atomic():
+        credentials.suspend_all(owl)
+    bell.answer()
+
+    assert word_after(reading) == "TOPIC_AUTHORIZATION_FAILED"
+    assert login.may_log_in()
+    assert login.now().state == "suspended"
+
+
+def test_a_restored_credential_reads_with_its_old_password(bell, owl):
+    login = granted(bell, owl)
+    for act in (credentials.suspend_all, credentials.restore_all):
+        with transaction.atomic():
+            act(owl)
+        bell.answer()
+
+    assert login.now().state == "active"
+    reading = login.consumer(TOPIC)
+    eventually(lambda: next_word(reading) == "message")
+    reading.close()
+
+
+def test_a_suspended_credential_cannot_be_rotated(bell, owl):
+    login = granted(bell, owl)
+    with transaction.atomic():
+        credentials.suspend_all(owl)
+
+    with pytest.raises(credentials.CredentialError, match="suspending"), transaction.atomic():
+        credentials.rotate(login.row, "x" * 32)
+
+
+def test_what_was_wanted_when_it_was_suspended_is_granted_when_it_is_restored(bell, owl):
+    login = granted(bell, owl)
+    with transaction.atomic():
+        credentials.rotate(login.row, "y" * 32)
+        credentials.suspend_all(owl)
+    bell.answer()
+    with transaction.atomic():
+        credentials.restore_all(owl)
+    bell.answer()
+
+    assert login.now().state == "active"
+    assert login.may_log_in("y" * 32)
+
+
+def test_a_deleted_account_is_forgotten_once_kafka_has_forgotten_it(bell, owl):
+    named, email = granted(bell, owl), granted(bell, owl, "email")
+
+    people.delete(owl, "account:himself")
+    assert BabamulUser.objects.get().email == owl.email
+    bell.answer()
+
+    gone = BabamulUser.objects.get()
+    assert gone.state == "deleted"
+    assert owl.email not in str(BabamulUser.objects.values())
+    assert owl.email not in str(KafkaCredential.objects.values())
+    assert not named.may_log_in()
+    assert not email.may_log_in()
+
+
+def test_an_account_without_credentials_is_forgotten_by_the_sweep(bell, owl):
+    from accounts import settlement
+
+    people.delete(owl, "account:himself")
+    settlement.sweep()
+
+    assert BabamulUser.objects.get().state == "deleted"
+
+
+def test_a_deleted_address_may_sign_up_again(bell, owl, people):
+    from accounts import people as life
+
+    granted(bell, owl, "email")
+    life.delete(owl, "account:himself")
+    bell.answer()
+
+    again = BabamulUser.objects.create(email=owl.email, username="owl", state="active")
+    assert Login(granted(bell, again, "email").row, "").now().state == "active"
+
+
+def test_two_people_with_named_credentials_both_receive_everything(bell, people):
+    first, second = (granted(bell, people()) for _ in range(2))
+
+    for login in (first, second):
+        reading = login.consumer(TOPIC, f"{login.row.principal}-client-1")
+        assert next_word(reading) == "message"
+        reading.close()
+
+
+def test_nobody_joins_the_group_of_anothers_named_credential(bell, people):
+    mine, theirs = (granted(bell, people()) for _ in range(2))
+
+    reading = mine.consumer(TOPIC, f"{theirs.row.principal}-client-1")
+    assert next_word(reading) == "GROUP_AUTHORIZATION_FAILED"
+    reading.close()
