@@ -2,6 +2,10 @@
 
 from django.urls import path
 
-from pipeline.web import views
+from pipeline.web import start, views
 
-urlpatterns = [path("", views.home, name="home")]
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("start", start.start, name="start"),
+    path("start/nightjar.ipynb", start.notebook),
+]
