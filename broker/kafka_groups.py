@@ -5,12 +5,13 @@ process needs no password of ``admin``. Kafka names a member's client id and add
 principal.
 """
 
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from confluent_kafka import (
+    ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
@@ -26,8 +27,10 @@ from broker.kafka_connection import (
     Partition,
     admin_client,
     answer,
+    answer_of,
     own_connection,
 )
+from broker.kafka_rights import PUBLIC_PREFIX
 
 LOOK_S = 3
 """Longest that a page waits for one answer."""
@@ -61,6 +64,10 @@ class Group:
         Offset after the last message of these partitions.
     beginnings : dict
         Oldest offset that is kept of these partitions.
+    fresh : dict
+        First offset of these partitions that is not about to expire; None where all are.
+    newest_ms : int or None
+        Time of the newest message of these partitions [ms since 1970].
     """
 
     name: str
@@ -69,6 +76,13 @@ class Group:
     committed: dict[Partition, int]
     ends: dict[Partition, int]
     beginnings: dict[Partition, int]
+    fresh: dict[Partition, int | None]
+    newest_ms: int | None
+
+    @property
+    def position(self) -> int:
+        """Sum of the committed offsets: it grows while the group reads."""
+        return sum(self.committed.values())
 
     @property
     def lag(self) -> int:
@@ -89,13 +103,32 @@ class Group:
         )
 
     @property
+    def expiring(self) -> int:
+        """Messages that are not read and about to expire."""
+        return sum(self._expiring(place, offset) for place, offset in self.committed.items())
+
+    def _expiring(self, place: Partition, offset: int) -> int:
+        low, end = self.beginnings.get(place, 0), self.ends.get(place, 0)
+        bound = self.fresh.get(place, low)
+        return max((end if bound is None else bound) - max(offset, low), 0)
+
+    @property
     def hosts(self) -> frozenset[str]:
         """Addresses of its members."""
         return frozenset(member.host for member in self.members)
 
 
-def groups(prefix: str, *, limit: int) -> list[Group]:
+def groups(prefix: str, *, kept_ms: int, limit: int) -> list[Group]:
     """Return the groups whose names begin with ``prefix``, the first ``limit`` by name.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the groups.
+    kept_ms : int
+        A message older than this is about to expire [ms].
+    limit : int
+        Most groups to be looked at.
 
     Raises
     ------
@@ -103,13 +136,19 @@ def groups(prefix: str, *, limit: int) -> list[Group]:
         If the broker is away.
     """
     names = group_names(prefix)[:limit]
-    return [found for name in names if (found := _group(name)) is not None]
+    return [found for name in names if (found := group(name, kept_ms)) is not None]
 
 
 def group_names(prefix: str) -> list[str]:
     """Return the names of all groups that begin with ``prefix``, sorted."""
     listed = answer(_client().list_consumer_groups(request_timeout=LOOK_S))
     return sorted(each.group_id for each in listed.valid if each.group_id.startswith(prefix))
+
+
+def public_topics() -> list[str]:
+    """Return the names of all topics that people may read, sorted."""
+    listed = answer_of(lambda: _client().list_topics(timeout=LOOK_S)).topics
+    return sorted(name for name in listed if name.startswith(PUBLIC_PREFIX))
 
 
 def delete_groups(names: Iterable[str]) -> list[str]:
@@ -129,29 +168,35 @@ def delete_groups(names: Iterable[str]) -> list[str]:
     return deleted
 
 
-def _group(name: str) -> Group | None:
-    """Return one group, or None if it vanished."""
+def group(name: str, kept_ms: int) -> Group | None:
+    """Return one group, or None if there is none of this name; see ``groups``."""
     described = _described(name)
     if described is None:
         return None
-    committed = _committed(name)
-    places: Collection[Partition] = committed.keys()
+    members, committed = _members(described), _committed(name)
+    places = {*committed, *(place for member in members for place in member.partitions)}
     cluster = _cluster()
     return Group(
         name,
         described.state.name,
-        tuple(_members(described)),
+        tuple(members),
         committed,
         cluster.ends(places),
         cluster.beginnings(places),
+        cluster.starting_at(places, int(time.time() * 1000) - kept_ms),
+        max((at_ms for _, at_ms in cluster.newest(places).values()), default=None),
     )
 
 
 def _described(name: str) -> ConsumerGroupDescription | None:
     (future,) = _client().describe_consumer_groups([name], request_timeout=LOOK_S).values()
-    with suppress(KafkaException):
-        return answer(future)
-    return None
+    try:
+        found = answer(future)
+    except KafkaException as error:
+        if error.args[0].code() in _GONE:
+            return None
+        raise TransientError(f"group {name}: {error.args[0].str()}") from error
+    return None if found.state is ConsumerGroupState.DEAD else found
 
 
 def _members(described: ConsumerGroupDescription) -> list[Member]:

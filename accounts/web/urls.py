@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts.web import entry_pages, profile_pages, rest
+from accounts.web import check_pages, entry_pages, profile_pages, rest
 
 REST = [
     path("signup", rest.SignUp.as_view()),
@@ -23,6 +23,10 @@ PAGES = [
     path("login", entry_pages.log_in, name="login"),
     path("logout", entry_pages.log_out, name="logout"),
     path("reset", entry_pages.reset, name="reset"),
+    path("check", check_pages.check, name="check"),
+    path("check/waiting", check_pages.waiting),
+    path("check/password", check_pages.password),
+    path("check/script", check_pages.download),
     path("profile", profile_pages.profile, name="profile"),
     path("profile/credentials", profile_pages.create_credential),
     path("profile/credentials/<str:credential_id>/state", profile_pages.credential_state),

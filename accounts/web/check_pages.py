@@ -1,0 +1,227 @@
+"""The connection check: what the server sees of a consumer, a login on trial, a script for home."""
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import connection
+from accounts.connection import Answer
+from accounts.models import BabamulUser, KafkaCredential
+from accounts.web.sessions import account_of
+from broker.access import ACCOUNT, PUBLIC, access
+from broker.config import config
+from broker.errors import TransientError
+from broker.kafka_groups import Group, group, groups, public_topics
+from broker.kafka_probe import probe_reader
+from broker.kafka_rights import PROBE_TOPIC
+from broker.limits import take
+
+PROBE_S = 4.0
+PROBES_PER_S, PROBES_AT_ONCE = 0.1, 5
+LOOK_AGAIN_S = 3
+REMEMBERED_S = 600
+MOST_GROUPS = 20
+DEFAULT_SUFFIX = "laptop"
+AWAY = Answer(
+    "UNREACHABLE",
+    "warn",
+    "The broker does not answer",
+    "It is not your fault. This page looks again; see the status page.",
+)
+BUSY = Answer("BUSY", "warn", "That was often", "Wait a few seconds before the next try.")
+
+
+class LookForm(forms.Form):
+    """Which consumer to look for."""
+
+    credential = forms.ChoiceField(label="Credential")
+    username = forms.CharField(
+        label="User name as your consumer has it",
+        required=False,
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    topic = forms.CharField(label="Topic", max_length=249, initial=PROBE_TOPIC)
+    group = forms.CharField(
+        label="Consumer group (group.id)",
+        required=False,
+        max_length=255,
+        help_text="Empty: the one that our snippets use.",
+    )
+
+    def __init__(self, user: BabamulUser, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rows = {str(row.pk): row for row in _rows(user)}
+        choices = [(key, f"{row.name} · {row.principal}") for key, row in self.rows.items()]
+        self.fields["credential"] = forms.ChoiceField(label="Credential", choices=choices)
+
+    @property
+    def row(self) -> KafkaCredential:
+        """The credential that was chosen."""
+        return self.rows[self.cleaned_data["credential"]]
+
+    @property
+    def group_name(self) -> str:
+        """The group that was given, or the one that snippets use."""
+        return self.cleaned_data["group"].strip() or default_group(self.row)
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What was asked, for the next look."""
+        data = self.cleaned_data
+        names = ("credential", "username", "topic")
+        return {**{name: data[name] for name in names}, "group": self.group_name}
+
+
+@access(ACCOUNT)
+@require_safe
+@never_cache
+def check(request: HttpRequest) -> HttpResponse:
+    """Show the check; with a credential chosen, what is seen of its consumer."""
+    user = account_of(request)
+    rows = _rows(user)
+    if not rows:
+        return render(request, "accounts/check.html", {"rows": rows})
+    initial = {"credential": str(rows[0].pk), "topic": PROBE_TOPIC}
+    form = LookForm(user, {**initial, **request.GET.dict()})
+    context = {"rows": rows, "form": form, "every_s": LOOK_AGAIN_S, "script": script()}
+    if form.is_valid():
+        context |= {
+            "answers": _look(user, form),
+            "asked": form.asked,
+            "query": urlencode(form.asked),
+            "groups": _own(form.row),
+        }
+    return render(request, "accounts/check.html", context)
+
+
+@access(ACCOUNT)
+@require_safe
+@never_cache
+def waiting(request: HttpRequest) -> HttpResponse:
+    """Return what is seen of a consumer now; the page asks again and again."""
+    user = account_of(request)
+    form = LookForm(user, request.GET)
+    if not form.is_valid():
+        return JsonResponse({"message": "no such credential of yours"}, status=404)
+    context = {
+        "answers": _look(user, form),
+        "query": urlencode(form.asked),
+        "every_s": LOOK_AGAIN_S,
+    }
+    return render(request, "accounts/check_answers.html", context)
+
+
+@access(ACCOUNT)
+@require_POST
+@never_cache
+@sensitive_variables()
+def password(request: HttpRequest) -> HttpResponse:
+    """Log in with a pasted password, which is neither kept nor logged."""
+    user = account_of(request)
+    form = LookForm(user, request.POST)
+    if not form.is_valid():
+        return JsonResponse({"message": "no such credential of yours"}, status=404)
+    pasted = request.POST.get("password", "").strip()
+    context = {"form": form, "tried": _try(user, form, pasted), "rows": [form.row]}
+    return render(request, "accounts/check_tried.html", context)
+
+
+@access(PUBLIC)
+@require_safe
+def download(_: HttpRequest) -> HttpResponse:
+    """Return the script that a person runs at home."""
+    response = HttpResponse(script(), content_type="text/x-python; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="check_babamul.py"'
+    return response
+
+
+def script() -> str:
+    """Return the script that names what the server cannot see; it holds no secret."""
+    servers = config().kafka.public_servers
+    return render_to_string("accounts/check_babamul.py.txt", {"servers": servers})
+
+
+def default_group(row: KafkaCredential) -> str:
+    """Return the group that snippets use for a credential; nobody else has it."""
+    own = row.group_prefix.rstrip("-")
+    unique = f"-{row.user_id.hex[:8]}" if row.kind == "email" else ""
+    return f"{own}{unique}-{DEFAULT_SUFFIX}"
+
+
+def _rows(user: BabamulUser) -> list[KafkaCredential]:
+    """Return an account's credentials, those that were deleted last."""
+    rows = list(user.credentials.order_by("-kind", "created_at", "pk"))
+    return sorted(rows, key=lambda row: row.state == "revoked")
+
+
+def _look(user: BabamulUser, form: LookForm) -> list[Answer]:
+    """Return what is wrong, or else what the broker sees of the group."""
+    row, typed = form.row, form.cleaned_data["username"]
+    try:
+        found = [
+            connection.of_username(user, typed) if typed else None,
+            connection.of_row(row),
+            connection.of_topic(form.cleaned_data["topic"].strip(), public_topics()),
+            connection.of_group_name(row, form.group_name),
+        ]
+        wrong = [answer for answer in found if answer is not None]
+        if wrong:
+            return wrong
+        seen = group(form.group_name, connection.kept_ms())
+        return [connection.of_group(row, seen, _moved_s(seen))]
+    except TransientError:
+        return [AWAY]
+
+
+def _own(row: KafkaCredential) -> list[dict[str, Any]]:
+    """Return the groups of a named credential; those of addresses are nobody's alone."""
+    if row.kind != "named":
+        return []
+    try:
+        found = groups(row.group_prefix, kept_ms=connection.kept_ms(), limit=MOST_GROUPS)
+    except TransientError:
+        return []
+    return [{"it": each, "answer": connection.of_group(row, each, None)} for each in found]
+
+
+def _moved_s(seen: Group | None) -> float | None:
+    """Return how long ago [s] a group was last seen to read on; None: never, as far as we know."""
+    if seen is None:
+        return None
+    key, now_s = f"check:{seen.name}", time.time()
+    position, moved_at_s = cache.get(key, (seen.position, None))
+    if position != seen.position:
+        moved_at_s = now_s
+    cache.set(key, (seen.position, moved_at_s), REMEMBERED_S)
+    return None if moved_at_s is None else now_s - moved_at_s
+
+
+@sensitive_variables()
+def _try(user: BabamulUser, form: LookForm, pasted: str) -> Answer:
+    typed = form.cleaned_data["username"]
+    wrong = connection.of_username(user, typed) if typed else None
+    if wrong is not None:
+        return wrong
+    wait_s = take("check-password", str(user.pk), rate_per_s=PROBES_PER_S, burst=PROBES_AT_ONCE)
+    if wait_s is not None:
+        return BUSY
+    row = form.row
+    outcome = probe_reader(
+        row.principal,
+        pasted,
+        config().kafka.public_servers,
+        topic=PROBE_TOPIC,
+        group=default_group(row),
+        limit_s=PROBE_S,
+    )
+    return connection.of_probe(row, outcome)
