@@ -39,6 +39,8 @@ INDEX_RECORD = np.dtype(
     ]
 )
 MAX_OPEN_SEGMENTS = 4
+MAX_PIECES = 1024
+"""What one call may write (IOV_MAX of Linux)."""
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 
 
@@ -82,13 +84,18 @@ class _Segment:
     size_bytes: int = 0
     sha256: Any = field(default_factory=hashlib.sha256)
 
-    def append(self, buffer: bytes, records: NDArray[Any]) -> None:
-        _write_all(self.data_fd, buffer)
+    def append(self, packets: Sequence[bytes], records: NDArray[Any]) -> None:
+        start, end = self.size_bytes, self.size_bytes + sum(map(len, packets))
+        _write_all(self.data_fd, packets)
         os.fdatasync(self.data_fd)
-        _write_all(self.index_fd, records.tobytes())
+        # Nobody reads this soon, and a page of the cache used again is far cheaper than another
+        # one: a machine that must first be given the memory pays more for it than for the write.
+        os.posix_fadvise(self.data_fd, start, end - start, os.POSIX_FADV_DONTNEED)
+        _write_all(self.index_fd, [records.tobytes()])
         os.fdatasync(self.index_fd)
-        self.sha256.update(buffer)
-        self.size_bytes += len(buffer)
+        for packet in packets:
+            self.sha256.update(packet)
+        self.size_bytes = end
 
     def close_files(self) -> None:
         os.close(self.data_fd)
@@ -134,7 +141,7 @@ class ArchiveWriter:
         records["start"] = segment.size_bytes + np.cumsum(lengths) - lengths
         records["crc32"] = [zlib.crc32(packet.value) for packet in packets]
         try:
-            segment.append(b"".join(packet.value for packet in packets), records)
+            segment.append([packet.value for packet in packets], records)
         except BaseException:  # also a time limit or a stop: the file may be longer than we count
             del self._open[survey, night]
             segment.close_files()
@@ -204,7 +211,13 @@ def open_locked(file: Path) -> int:
     return data_fd
 
 
-def _write_all(fd: int, buffer: bytes) -> None:
-    view = memoryview(buffer)
-    while view:
-        view = view[os.write(fd, view) :]
+def _write_all(fd: int, pieces: Sequence[bytes]) -> None:
+    """Write all pieces, one behind the other, without joining them in memory."""
+    for first in range(0, len(pieces), MAX_PIECES):
+        waiting = [memoryview(piece) for piece in pieces[first : first + MAX_PIECES]]
+        while waiting:
+            written = os.writev(fd, waiting)
+            while waiting and written >= len(waiting[0]):
+                written -= len(waiting.pop(0))
+            if waiting:
+                waiting[0] = waiting[0][written:]

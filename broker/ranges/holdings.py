@@ -45,6 +45,11 @@ class OwnedPartition:
         """Return the number of ranges that are not finished."""
         return sum(not row.is_done for row in self.rows)
 
+    def uncut(self) -> int:
+        """Return the offsets above the last range, as far as the log's end is known."""
+        last = max((row.last for row in self.rows), default=self.cursor - 1)
+        return max(0, self.high - 1 - last)
+
     def adopt(self, rows: Iterable[RangeRow]) -> list[RangeRow]:
         """Take the rows as they stand now; return those that were finished since."""
         rows = list(rows)
@@ -78,6 +83,10 @@ class Holdings:
     def in_flight(self) -> int:
         """Return the number of ranges that are not finished."""
         return sum(partition.in_flight() for partition in self.owned.values())
+
+    def uncut(self) -> int:
+        """Return the offsets of all partitions that no range has yet."""
+        return sum(partition.uncut() for partition in self.owned.values())
 
     def drop(self, places: Iterable[Place]) -> None:
         """Forget partitions; their ranges live on for the next owner."""

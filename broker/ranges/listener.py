@@ -30,6 +30,7 @@ from broker.ranges.planning import Place
 COMMIT_EVERY_S = 1.0
 RING_EVERY_S = 0.2
 BRAKES_EVERY_S = 1.0
+ENDS_UNDER_LOAD_EVERY_S = 1.0
 LOW_EVERY_S = 10.0
 TAKE_EVERY_S = 0.5
 TOUCH_EVERY_S = 10.0
@@ -206,6 +207,10 @@ class Listener:
 
     def _see_new_offsets(self) -> None:
         owned = self._held.owned
+        settings = self._settings
+        is_full = self._held.uncut() >= settings.window * settings.longest
+        if is_full and not self._is_time("ends", ENDS_UNDER_LOAD_EVERY_S):
+            return  # whole windows wait: later offsets change nothing now
         for place, high in self._cluster.ends(owned).items():
             self._held.see_end(place, high)
         if owned and self._is_time("low", LOW_EVERY_S):

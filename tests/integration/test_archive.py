@@ -122,7 +122,7 @@ def test_a_full_disk_gives_the_segment_up_and_the_next_call_starts_another(
 ):
     writer.append("ztf", NIGHT, 1, 0, PACKETS[:1])
 
-    def full(fd, buffer):
+    def full(fd, pieces):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

@@ -130,6 +130,33 @@ def test_offsets_are_cut(stage):
     assert stage.rung == [(0, 9), (10, 19), (20, 29)]
 
 
+def test_while_whole_windows_wait_the_end_of_the_log_is_asked_for_once_a_second(stage):
+    asked = []
+    ends = stage.kafka.ends
+    stage.kafka.ends = lambda places: asked.append(stage.clock.now) or ends(places)
+    stage.kafka.high = 200
+    stage.tick()
+    assert len(asked) == 1
+
+    stage.tick(0.1, times=30)
+
+    assert 3 <= len(asked) - 1 <= 4
+    for first in (0, 10, 20, 30):
+        stage.work(first)
+    stage.tick(0.1, times=2)
+    assert (70, 79) in stage.rung, "what waits is cut without asking"
+
+
+def test_a_quiet_log_is_asked_for_in_every_tick(stage):
+    asked = []
+    ends = stage.kafka.ends
+    stage.kafka.ends = lambda places: asked.append(1) or ends(places)
+
+    stage.tick(0.1, times=10)
+
+    assert len(asked) == 10
+
+
 def test_a_log_that_is_shorter_than_the_cursor_is_read_from_its_beginning(stage):
     sources = {stage.work(first) for first in (0, 10, 20)}
     stage.tick(1.0, times=2)

@@ -49,3 +49,19 @@ def test_a_segment_interrupted_between_bytes_and_count_is_given_up(tmp_path, mon
     stored = writer.made[piece.segment_id - 1].read_bytes()
     assert stored[piece.start : piece.start + piece.length] == b"next"
     assert piece.crc32 == zlib.crc32(b"next")
+
+
+def test_a_write_that_stops_early_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    writer = Writer(tmp_path)
+    packets = [Packet(n, 0, bytes([n % 251]) * (n % 7)) for n in range(2500)]
+    writev = os.writev
+
+    def a_little(fd, pieces):
+        return os.write(fd, b"".join(pieces[:3])[:5]) if len(pieces) > 1 else writev(fd, pieces)
+
+    monkeypatch.setattr(os, "writev", a_little)
+    slices = writer.append("ztf", NIGHT, 1, 0, packets)
+
+    written = writer.made[0].read_bytes()
+    assert written == b"".join(packet.value for packet in packets)
+    assert [written[one.start :][: one.length] for one in slices] == [p.value for p in packets]
