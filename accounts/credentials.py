@@ -28,7 +28,7 @@ SECRET_LIFE = timedelta(hours=1)
 ALIVE = ("wanted", "granting", "active", "needs_rotation")
 """States in which a credential may be given another password."""
 UNSETTLED = ("wanted", "granting", "suspending", "revoking")
-"""States that Kafka has still to be brought to."""
+"""States that Kafka has still to be brought to; also ``needs_rotation``, until it is confirmed."""
 POLL_S = 0.1
 
 
@@ -78,6 +78,22 @@ def rotate(credential: KafkaCredential, password: str) -> KafkaCredential:
         If it is suspended, revoked or about to be.
     """
     return _rekey(credential, password, ALIVE)
+
+
+def demand_rotation(credential: KafkaCredential, note: str) -> KafkaCredential:
+    """Ask that the password of ``credential`` be gone until its owner draws another one.
+
+    Raises
+    ------
+    CredentialError
+        If it is suspended, revoked or about to be.
+    """
+    row = _locked(credential)
+    if row.state not in ALIVE:
+        raise CredentialError(f"this credential is {row.get_state_display()}")
+    row.state, row.confirmed_at = "needs_rotation", None
+    _forget_secret(row)
+    return _wish(row, note)
 
 
 def revoke(credential: KafkaCredential) -> KafkaCredential:
@@ -171,11 +187,11 @@ def _restore(row: KafkaCredential) -> KafkaCredential:
     return _wish(row)
 
 
-def _wish(row: KafkaCredential) -> KafkaCredential:
+def _wish(row: KafkaCredential, note: str = "") -> KafkaCredential:
     """Write a wish. The lease stays: who works on the older one must have ended first."""
     row.generation += 1
     row.tries, row.next_try_at = 0, None
-    row.note, row.last_error = "", ""
+    row.note, row.last_error = note, ""
     row.save()
     row.refresh_from_db()  # times are Postgres' own
     transaction.on_commit(lambda: ring(row))

@@ -59,6 +59,9 @@ class BabamulUser(models.Model):
 
         db_table = "babamul_users"
         verbose_name = "account"
+        permissions: ClassVar = [
+            ("govern_babamuluser", "Can suspend, restore, rotate and delete accounts")
+        ]
         constraints: ClassVar = [_one_of("state", ACCOUNT_STATES)]
 
     def __str__(self) -> str:

@@ -37,17 +37,19 @@ AT_ONCE = 200
 LOST = "Kafka has lost this password, and nobody keeps a copy: rotate it"
 EXPIRED = "Kafka could not be told this password within an hour, so it was forgotten: rotate it"
 
+_UNSETTLED = Q(state__in=credentials.UNSETTLED) | Q(state="needs_rotation", confirmed_at=None)
 _CLAIM = """
     UPDATE babamul_credentials SET
         state = CASE state WHEN 'wanted' THEN 'granting' ELSE state END,
         lease_until = now() + %(lease_s)s * interval '1 s',
         tries = tries + 1
     WHERE id = %(id)s AND generation = %(generation)s
-        AND state IN ('wanted', 'granting', 'suspending', 'revoking')
+        AND (state IN ('wanted', 'granting', 'suspending', 'revoking')
+            OR state = 'needs_rotation' AND confirmed_at IS NULL)
         AND (lease_until IS NULL OR lease_until < now())
         AND (next_try_at IS NULL OR next_try_at <= now())
     RETURNING state, principal, group_prefix, secret_encrypted, secret_expires_at < now(),
-        lease_until, tries, user_id
+        lease_until, tries, user_id, note
 """
 
 
@@ -60,7 +62,7 @@ class Claim:
     id, generation
         Of the row.
     state : str
-        What is to be done: ``granting``, ``suspending`` or ``revoking``.
+        What is to be done: ``granting``, ``suspending``, ``revoking`` or ``needs_rotation``.
     principal, group_prefix : str
         At Kafka.
     secret : bytes or None
@@ -73,6 +75,8 @@ class Claim:
         This one included.
     user_id : UUID
         Whose it is.
+    note : str
+        What its owner should know.
     """
 
     id: uuid.UUID
@@ -85,6 +89,7 @@ class Claim:
     lease_until: datetime
     tries: int
     user_id: uuid.UUID
+    note: str
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,7 @@ def due() -> QuerySet[KafkaCredential]:
     """Return the rows that Kafka has still to be brought to and that nobody works on."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     ripe = Q(next_try_at=None) | Q(next_try_at__lte=Now())
-    rows = KafkaCredential.objects.filter(free, ripe, state__in=credentials.UNSETTLED)
-    return rows.order_by("created_at")
+    return KafkaCredential.objects.filter(free, ripe, _UNSETTLED).order_by("created_at")
 
 
 def _claim(credential_id: uuid.UUID, generation: int) -> Claim | None:
@@ -153,7 +157,7 @@ def _claim(credential_id: uuid.UUID, generation: int) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    state, principal, prefix, secret, is_expired, lease_until, tries, user_id = row
+    state, principal, prefix, secret, is_expired, lease_until, tries, user_id, note = row
     return Claim(
         credential_id,
         generation,
@@ -165,6 +169,7 @@ def _claim(credential_id: uuid.UUID, generation: int) -> Claim | None:
         lease_until,
         tries,
         user_id,
+        note,
     )
 
 
@@ -206,6 +211,12 @@ def _suspend(claim: Claim) -> Settled:
     return Settled("suspended")
 
 
+def _retire(claim: Claim) -> Settled:
+    """Take rights and password until the owner draws another password."""
+    _revoke(claim)
+    return Settled("needs_rotation", claim.note)
+
+
 def _revoke(claim: Claim) -> Settled:
     """Take rights, then the password, until Kafka lists neither."""
     kafka_admin.revoke(claim.principal)
@@ -220,6 +231,7 @@ _WORK: Mapping[str, Callable[[Claim], Settled]] = {
     "granting": _grant,
     "suspending": _suspend,
     "revoking": _revoke,
+    "needs_rotation": _retire,
 }
 
 
@@ -277,7 +289,7 @@ def _give_back(claim: Claim) -> None:
     """Free a row whose wish has changed, and ring for the newer one."""
     log.info("credential.outdated", **_facts(claim))
     _held(claim).update(lease_until=None)
-    for row in KafkaCredential.objects.filter(pk=claim.id, state__in=credentials.UNSETTLED):
+    for row in KafkaCredential.objects.filter(_UNSETTLED, pk=claim.id):
         credentials.ring(row)
 
 
