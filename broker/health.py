@@ -116,12 +116,17 @@ class Probe:
         return Report(tuple(found), datetime.now(UTC))
 
 
+def report() -> Report:
+    """Return the state of every part, as ``/health`` answers it."""
+    return _probe().report()
+
+
 @access(PUBLIC)
 @require_safe
 def page(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when every part works and 503 when one is down, with the state of each."""
-    report = _probe().report()
-    answer = JsonResponse(report.as_json(), status=503 if report.state == "down" else 200)
+    found = report()
+    answer = JsonResponse(found.as_json(), status=503 if found.state == "down" else 200)
     answer["Cache-Control"] = "no-store"
     return answer
 

@@ -1,7 +1,8 @@
 """What a broker knows about topics and partitions, asked in bulk."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
     IsolationLevel,
@@ -74,6 +75,17 @@ class Cluster:
         found = self._offsets(partitions, OffsetSpec.for_timestamp(timestamp_ms))
         return {partition: offset if offset >= 0 else None for partition, offset in found.items()}
 
+    def newest(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, int]]:
+        """Return offset and time [ms since 1970] of the newest message of each that has one."""
+        futures = self._asked(partitions, OffsetSpec.max_timestamp())
+        found: dict[Partition, tuple[int, int]] = {}
+        for partition, future in futures.items():
+            with suppress(KafkaException, TimeoutError):
+                result = future.result(REQUEST_S)
+                if result.offset >= 0:
+                    found[partition] = (result.offset, result.timestamp)
+        return found
+
     def _describe(self, topics: Collection[str]) -> dict[str, TopicDescription]:
         if not topics:
             return {}
@@ -92,6 +104,19 @@ class Cluster:
     def _offsets(
         self, partitions: Collection[Partition], which: OffsetSpec
     ) -> dict[Partition, int]:
+        found: dict[Partition, int] = {}
+        trouble: Exception | None = None
+        for asked, future in self._asked(partitions, which).items():
+            try:
+                found[asked] = future.result(REQUEST_S).offset
+            except (KafkaException, TimeoutError) as error:
+                trouble = error
+        if trouble is not None and not found:
+            raise TransientError(f"Kafka: {trouble}") from trouble
+        return found
+
+    def _asked(self, partitions: Collection[Partition], which: OffsetSpec) -> dict[Partition, Any]:
+        """Ask for one offset of each partition; return the futures of the answers."""
         if not partitions:
             return {}
         futures = self._admin.list_offsets(
@@ -99,16 +124,7 @@ class Cluster:
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=REQUEST_S,
         )
-        found: dict[Partition, int] = {}
-        trouble: Exception | None = None
-        for asked, future in futures.items():
-            try:
-                found[asked.topic, asked.partition] = future.result(REQUEST_S).offset
-            except (KafkaException, TimeoutError) as error:
-                trouble = error
-        if trouble is not None and not found:
-            raise TransientError(f"Kafka: {trouble}") from trouble
-        return found
+        return {(asked.topic, asked.partition): future for asked, future in futures.items()}
 
 
 def _known(offsets: dict[Partition, int]) -> dict[Partition, int]:

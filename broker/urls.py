@@ -7,7 +7,7 @@ staff by themselves.
 from django.contrib import admin
 from django.urls import include, path
 
-from broker import health
+from broker import api_docs, health
 
 admin.site.site_header = "Nightjar"
 admin.site.site_title = "Nightjar"
@@ -18,6 +18,8 @@ admin.site.enable_nav_sidebar = False  # wide tables need the room
 urlpatterns = [
     path("health", health.page, name="health"),
     path("admin/", admin.site.urls),
+    path("babamul/docs", api_docs.swagger, name="api_docs"),
+    path("babamul/openapi.json", api_docs.openapi, name="openapi"),
     path("", include("accounts.web.urls")),  # by name: broker imports no flow
     path("", include("pipeline.web.urls")),
     path("", include("pipeline.web.api.urls")),

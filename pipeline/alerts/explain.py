@@ -181,3 +181,4 @@ def _all_of(parts: list[str]) -> str:
 
 
 _CHARTS = {"ztf": _ztf, "lsst": _lsst}
+SURVEYS = tuple(_CHARTS)

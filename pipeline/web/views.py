@@ -1,57 +1,71 @@
 """The first page: what comes in, what goes out, and how to read it."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from sqlalchemy.exc import OperationalError
 
 from broker.access import PUBLIC, access
 from broker.config import config
 from broker.db import transaction
-from pipeline import topics
+from broker.kept import Kept
 from pipeline.alerts import ledger
-from pipeline.sky import Footprint
+from pipeline.web import figures
+from pipeline.web.topic_pages import groups
 
-KEEP_S = 5
-READ_TIMEOUT_S = 5
+KEEP_S = 5.0
+PATIENCE_S = 2.0
+REFRESH_S = 5
+READ_TIMEOUT_S = 30
 
 
 @access(PUBLIC)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show every stream and topic with what went through it; open to everybody."""
-    figures = cache.get("home")
-    if figures is None:
-        figures = _figures()
-        cache.set("home", figures, KEEP_S)
-    settings = config()
-    footprint = Footprint.load(settings.lspsc.footprint_moc)
-    context = figures | {
-        "servers": settings.kafka.public_servers,
-        "retention_days": settings.babamul.retention_days,
-        "footprint_is_approximate": footprint.is_approximate,
-        "refresh_s": KEEP_S,
+    """Show every stream and topic; ``part=live`` shows only what changes."""
+    is_part = request.GET.get("part") == "live"
+    context = live() | {"refresh_s": REFRESH_S}
+    if not is_part:
+        settings = config()
+        context |= {
+            "servers": settings.kafka.public_servers,
+            "retention_days": settings.babamul.retention_days,
+        }
+    return render(request, "pipeline/live.html" if is_part else "pipeline/home.html", context)
+
+
+def live() -> dict[str, Any]:
+    """Return what changes from moment to moment."""
+    books = _books().get()
+    seen = figures.figures()
+    return {
+        "books": books.value if books else None,
+        "groups": groups(),
+        "last_at_s": max(
+            (f.last_at_s for f in seen.value.values() if f.last_at_s is not None), default=None
+        )
+        if seen
+        else None,
+        "per_minute": sum(f.per_minute for f in seen.value.values()) if seen else None,
+        "last_day": sum(f.last_day for f in seen.value.values()) if seen else None,
     }
-    return render(request, "pipeline/home.html", context)
 
 
-def _figures() -> dict[str, Any]:
-    """Return the books by stream and by topic, or why there are none."""
-    try:
-        with transaction(statement_timeout_s=READ_TIMEOUT_S) as session:
-            books = ledger.read(session)
-    except OperationalError:
-        return {"problem": "The database does not answer; see /health."}
+@cache
+def _books() -> Kept[Mapping[str, Any]]:
+    """Return the books of all nights; adding them up takes the longer the more there is."""
+    return Kept("books", _add_up, keep_s=KEEP_S, patience_s=PATIENCE_S)
+
+
+def _add_up() -> Mapping[str, Any]:
+    with transaction(statement_timeout_s=READ_TIMEOUT_S) as session:
+        books = ledger.read(session)
     return {
         "streams": ledger.by_stream(books),
-        "topics": [
-            {"name": output.name, "text": output.description, "count": counts.get(output.name, 0)}
-            for counts in [ledger.by_topic(books)]
-            for output in topics.OUTPUTS
-        ],
+        "topics": ledger.by_topic(books),
         "is_balanced": books.is_balanced,
         "unaccounted": books.unaccounted,
     }

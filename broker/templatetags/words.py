@@ -1,0 +1,65 @@
+"""Numbers and times as people read them."""
+
+import time
+from datetime import UTC, datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+THIN_SPACE = "\u202f"
+NONE = "–"
+_STEPS = ((86_400 * 2, 86_400, "d"), (3600 * 2, 3600, "h"), (60 * 2, 60, "min"), (0, 1, "s"))
+
+
+@register.filter
+def grouped(number: float | None) -> str:
+    """Return a whole number with a thin space between thousands."""
+    return NONE if number is None else f"{round(number):,}".replace(",", THIN_SPACE)
+
+
+@register.filter
+def rate(per_minute: float | None) -> str:
+    """Return a rate with as many digits as it deserves."""
+    if per_minute is None:
+        return NONE
+    return grouped(per_minute) if per_minute >= 100 else f"{per_minute:.3g}"  # noqa: PLR2004 digits
+
+
+@register.filter
+def megabytes(size_bytes: float | None) -> str:
+    """Return an amount in MB or GB."""
+    if size_bytes is None:
+        return NONE
+    return f"{size_bytes / 1e9:.2g} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2g} MB"  # noqa: PLR2004 one GB
+
+
+@register.filter
+def ago(at_s: float | None) -> SafeString | str:
+    """Return how long ago a time [s since 1970] was; the time itself shows on hover."""
+    if at_s is None:
+        return "never"
+    age_s = max(0.0, time.time() - at_s)
+    unit_s, unit = next((size, name) for least, size, name in _STEPS if age_s >= least)
+    moment = datetime.fromtimestamp(at_s, UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}{}{} ago</time>',
+        f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        int(age_s // unit_s),
+        THIN_SPACE,
+        unit,
+    )
+
+
+@register.filter
+def utc(moment: datetime | None) -> SafeString | str:
+    """Return a time in UTC; the viewer's own shows on hover."""
+    if moment is None:
+        return NONE
+    at = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{} UTC</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M:%S}"
+    )
