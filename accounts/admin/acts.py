@@ -1,0 +1,186 @@
+"""Pages that show rows and offer acts: each act has a page of its own that asks for a reason."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_http_methods
+from typing_extensions import override
+
+from accounts.governing import GoverningError
+from accounts.models import AuditEntry
+
+if TYPE_CHECKING:  # Django's own classes cannot be subscripted when the code runs
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+LONGEST_REASON = 500
+GOVERN = "accounts.govern_babamuluser"
+SHOWN_ENTRIES = 20
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that staff may do to a row.
+
+    Attributes
+    ----------
+    word : str
+        In the address.
+    title : str
+        On the button.
+    means : str
+        What happens, said before it does.
+    done : str
+        What is told afterwards.
+    run : callable
+        Takes the row, the actor and the reason; a GoverningError says why not.
+    states : tuple of str
+        States of the row in which it is offered; empty: in every one.
+    """
+
+    word: str
+    title: str
+    means: str
+    done: str
+    run: Callable[[Any, str, str], None]
+    states: tuple[str, ...] = ()
+
+
+class ReasonForm(forms.Form):
+    """Why somebody does it."""
+
+    why = forms.CharField(
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80, "autofocus": True}),
+        label="Reason",
+        help_text="Kept in the audit trail with your name.",
+    )
+
+
+class ShownAdmin(_ModelAdmin):
+    """Pages of one table: look, search, filter; what may be done are ``acts``."""
+
+    acts: tuple[Act, ...] = ()
+    target = ""
+    """Begins a row's name in the audit trail."""
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    change_form_template = "admin/accounts/shown.html"
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody writes such a row by hand."""
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes such a row by hand."""
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes such a row by hand."""
+        return False
+
+    def may_act(self, request: HttpRequest) -> bool:
+        """Return whether this member of staff may do what is offered."""
+        return bool(request.user.has_perm(GOVERN))
+
+    @override
+    def get_urls(self) -> list[URLPattern]:
+        """Add a page for each act."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
+        page = self.admin_site.admin_view(self.act)
+        return [path("<uuid:key>/do/<str:word>/", page, name=name), *super().get_urls()]
+
+    @override
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a row, what may be done to it, what it has, and what was done."""
+        context: dict[str, Any] = {"title": str(self.opts.verbose_name).capitalize()}
+        row = self.get_object(request, object_id)
+        if row is not None and self.has_view_permission(request, row):
+            context |= {
+                "acts": self._offered(row) if self.may_act(request) else [],
+                "entries": AuditEntry.objects.filter(target=f"{self.target}:{row.pk}").order_by(
+                    "-at"
+                )[:SHOWN_ENTRIES],
+                **self.more(row),
+            }
+        return super().change_view(
+            request, object_id, form_url, {**context, **(extra_context or {})}
+        )
+
+    def more(self, row: Any) -> dict[str, Any]:  # noqa: ARG002 for subclasses
+        """Return what else the page of ``row`` shows."""
+        return {}
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def act(self, request: HttpRequest, key: uuid.UUID, word: str) -> HttpResponse:
+        """Ask for a reason and do it."""
+        row, act = self._find_act(request, key, word)
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if form.is_bound and form.is_valid():
+            self._do(request, row, act, form.cleaned_data["why"])
+            page = "change" if self.get_queryset(request).filter(pk=key).exists() else "changelist"
+            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+            return redirect(name, key) if page == "change" else redirect(name)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{act.title}: {row}",
+            "opts": self.opts,
+            "media": self.media,
+            "row": row,
+            "act": act,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/accounts/act.html", context)
+
+    def _do(self, request: HttpRequest, row: Any, act: Act, why: str) -> None:
+        try:
+            act.run(row, f"staff:{request.user.get_username()}", why)
+        except GoverningError as error:
+            messages.error(request, f"{row}: {error}.")
+        else:
+            messages.success(request, f"{row}: {act.done}")
+
+    def _find_act(self, request: HttpRequest, key: uuid.UUID, word: str) -> tuple[Any, Act]:
+        """Return row and act of an address."""
+        if not self.has_view_permission(request) or not self.may_act(request):
+            raise PermissionDenied
+        row = self.get_object(request, str(key))
+        if row is None:
+            raise Http404("no such row")
+        for act in self.acts:
+            if act.word == word:
+                return row, act
+        raise Http404("no such act")
+
+    def _offered(self, row: Any) -> list[dict[str, str]]:
+        return [
+            {"title": act.title, "url": self._url(row, act)}
+            for act in self.acts
+            if not act.states or row.state in act.states
+        ]
+
+    def _url(self, row: Any, act: Act) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_act"
+        return reverse(name, args=(row.pk, act.word))

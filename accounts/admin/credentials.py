@@ -1,0 +1,98 @@
+"""Pages of Kafka credentials and personal tokens."""
+
+from typing import Any
+
+from django.contrib import admin
+from typing_extensions import override
+
+from accounts import governing
+from accounts.admin.acts import Act, ShownAdmin
+from accounts.credentials import ALIVE, UNSETTLED
+from accounts.models import AccessToken, KafkaCredential
+
+
+@admin.register(KafkaCredential)
+class CredentialAdmin(ShownAdmin):
+    """One principal at Kafka, and how far it is what its row says."""
+
+    target = "credential"
+    list_display = ("principal", "user", "kind", "name", "state", "tries", "confirmed_at")
+    list_filter = ("state", "kind", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("principal", "name", "user__email", "group_prefix")
+    search_help_text = "user name, address, name, or how a consumer group begins"
+    ordering = ("-created_at",)
+    fields = (
+        "id",
+        "user",
+        "kind",
+        "name",
+        "principal",
+        "group_prefix",
+        "state",
+        "note",
+        "generation",
+        "tries",
+        "last_error",
+        "next_try_at",
+        "lease_until",
+        "secret_expires_at",
+        "created_at",
+        "confirmed_at",
+    )
+    readonly_fields = fields
+    acts = (
+        Act(
+            "rotate",
+            "Rotate",
+            "The password is withdrawn: running consumers stop within seconds, and the owner is "
+            "mailed to draw another one. Nobody else ever sees it.",
+            "withdrawn; the owner is asked to rotate once Kafka has confirmed.",
+            governing.rotate,
+            ALIVE,
+        ),
+        Act(
+            "revoke",
+            "Delete",
+            "The credential is gone for good; running consumers stop within seconds.",
+            "is being deleted.",
+            governing.revoke,
+            (*ALIVE, "suspending", "suspended"),
+        ),
+    )
+
+    @override
+    def more(self, row: KafkaCredential) -> dict[str, Any]:
+        """Look again while Kafka has not confirmed."""
+        return {"is_unsettled": row.state in UNSETTLED or row.confirmed_at is None}
+
+
+@admin.register(AccessToken)
+class TokenAdmin(ShownAdmin):
+    """One personal access token; the token itself is nowhere."""
+
+    target = "token"
+    list_display = ("name", "user", "last_characters", "created_at", "expires_at", "last_used_at")
+    list_filter = ("expires_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__email", "=last_characters")
+    ordering = ("-created_at",)
+    fields = (
+        "id",
+        "user",
+        "name",
+        "last_characters",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+    )
+    readonly_fields = fields
+    acts = (
+        Act(
+            "delete",
+            "Delete",
+            "The token opens nothing from now on.",
+            "deleted.",
+            governing.delete_token,
+        ),
+    )

@@ -1,0 +1,61 @@
+"""What Postgres says and what Kafka says, where they differ; and Repair."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from typing_extensions import override
+
+from accounts import audit
+from accounts.admin.acts import ShownAdmin
+from accounts.models import DriftReport
+from broker.celery import enqueue
+
+
+@admin.register(DriftReport)
+class DriftAdmin(ShownAdmin):
+    """One comparison of credentials with Kafka's own listings."""
+
+    list_display = ("at", "differences", "error")
+    list_filter = ("at",)
+    ordering = ("-at",)
+    fields = ("at", "error")
+    readonly_fields = fields
+    change_list_template = "admin/accounts/drift.html"
+
+    @admin.display(description="differences")
+    def differences(self, row: DriftReport) -> int:
+        """Return how many principals differed."""
+        return len(row.lines)
+
+    @override
+    def get_urls(self) -> list[URLPattern]:
+        """Add Repair."""
+        page = self.admin_site.admin_view(self.repair)
+        return [path("repair/", page, name="accounts_driftreport_repair"), *super().get_urls()]
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the last comparison above all others."""
+        latest = DriftReport.objects.order_by("-at").first()
+        context = {"title": "Drift", "latest": latest, "may_repair": self.may_act(request)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @override
+    def more(self, row: DriftReport) -> dict[str, Any]:
+        """Show what differed."""
+        return {"lines": row.lines}
+
+    def repair(self, request: HttpRequest) -> HttpResponse:
+        """Ask the worker to compare and repair now."""
+        if request.method != "POST" or not self.may_act(request):
+            raise PermissionDenied
+        audit.record(f"staff:{request.user.get_username()}", "repair", "credentials")
+        enqueue("accounts.reconcile", "accounts")
+        messages.success(request, "Being compared and repaired; load this page again in a moment.")
+        return redirect("admin:accounts_driftreport_changelist")
