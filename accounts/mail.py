@@ -151,7 +151,10 @@ def _deliver(message: EmailMultiAlternatives) -> None:
         use_ssl=settings.security == "tls",
         timeout=settings.timeout_s,
     )
-    backend.send_messages([message])
+    try:
+        backend.send_messages([message])
+    finally:
+        backend.close()  # Django forgets a connection that failed on its way to TLS or log-in
 
 
 def _spool(message: EmailMultiAlternatives) -> None:

@@ -5,7 +5,6 @@ nothing about whether an address has an account: that is kept here, not in the v
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from urllib.parse import urlencode
 
 from django.db import IntegrityError, transaction
@@ -209,10 +208,10 @@ def _cooldown_s(user: BabamulUser) -> float:
     """Return how long the password must stay as it is [s]; judged by Postgres' clock."""
     changed = BabamulUser.objects.filter(pk=user.pk).exclude(password_changed_at=None)
     aged = changed.annotate(age=Now() - F("password_changed_at"))
-    age: timedelta | None = aged.values_list("age", flat=True).first()
+    age = aged.values_list("age", flat=True).first()
     if age is None:
         return 0
-    return max(0.0, config().accounts.reset_cooldown_s - age.total_seconds())
+    return max(0.0, config().accounts.reset_cooldown_s - float(age.total_seconds()))
 
 
 def _public_url() -> str:
