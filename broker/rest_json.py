@@ -99,7 +99,7 @@ def read(text: str) -> Any:
     except ValueError as error:  # also an integer of more than 4300 digits
         raise ParseError(f"malformed JSON: {error}") from None
     for level, each in _walk(value):
-        if level > DEEPEST:
+        if level >= DEEPEST and isinstance(each, dict | list):
             raise ParseError(f"malformed JSON: deeper than {DEEPEST} levels")
         if isinstance(each, str) and not _can_be_kept(each):
             raise ParseError("malformed JSON: holds NUL or half a surrogate pair")

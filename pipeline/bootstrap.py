@@ -51,8 +51,9 @@ def service_acls(settings: Config) -> list[Acl]:
 
 def _pipeline_acls(settings: Config) -> Iterator[Acl]:
     principal = settings.kafka.username
-    write = ("WRITE", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS")
-    yield Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=write)
+    # READ: pages show the newest message of a topic.
+    public = ("WRITE", "READ", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS")
+    yield Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=public)
     for prefix in (
         GROUP_PREFIX,
         settings.kafka.email_group_prefix,

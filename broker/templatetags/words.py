@@ -9,37 +9,44 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
+Number = float | str | None
+"""Text where a template found nothing to look a number up in."""
+
 THIN_SPACE = "\u202f"
 NONE = "–"
 _STEPS = ((86_400 * 2, 86_400, "d"), (3600 * 2, 3600, "h"), (60 * 2, 60, "min"), (0, 1, "s"))
 
 
 @register.filter
-def grouped(number: float | None) -> str:
+def grouped(number: Number) -> str:
     """Return a whole number with a thin space between thousands."""
-    return NONE if number is None else f"{round(number):,}".replace(",", THIN_SPACE)
+    return (
+        NONE
+        if number is None or isinstance(number, str)
+        else f"{round(number):,}".replace(",", THIN_SPACE)
+    )
 
 
 @register.filter
-def rate(per_minute: float | None) -> str:
+def rate(per_minute: Number) -> str:
     """Return a rate with as many digits as it deserves."""
-    if per_minute is None:
+    if per_minute is None or isinstance(per_minute, str):
         return NONE
     return grouped(per_minute) if per_minute >= 100 else f"{per_minute:.3g}"  # noqa: PLR2004 digits
 
 
 @register.filter
-def megabytes(size_bytes: float | None) -> str:
+def megabytes(size_bytes: Number) -> str:
     """Return an amount in MB or GB."""
-    if size_bytes is None:
+    if size_bytes is None or isinstance(size_bytes, str):
         return NONE
     return f"{size_bytes / 1e9:.2g} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2g} MB"  # noqa: PLR2004 one GB
 
 
 @register.filter
-def ago(at_s: float | None) -> SafeString | str:
+def ago(at_s: Number) -> SafeString | str:
     """Return how long ago a time [s since 1970] was; the time itself shows on hover."""
-    if at_s is None:
+    if at_s is None or isinstance(at_s, str):
         return "never"
     age_s = max(0.0, time.time() - at_s)
     unit_s, unit = next((size, name) for least, size, name in _STEPS if age_s >= least)

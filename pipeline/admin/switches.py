@@ -75,7 +75,7 @@ class StreamSwitchAdmin(MirrorAdmin):
         if is_done:
             _note(request, stream, reason, publishing=publishing)
         words = "is published" if publishing else "is held back: alerts are stored and wait"
-        told = f"{stream} {words}." if is_done else f"{stream}: nothing to change."
+        told = f"Stream {stream} {words}." if is_done else f"Nothing to change: {stream} {words}."
         self.message_user(request, told, messages.SUCCESS if is_done else messages.INFO)
         return redirect(request.path)
 

@@ -226,10 +226,12 @@ def api_routes():
 
 
 def test_a_session_of_an_account_opens_its_pages_and_nothing_else(user):
+    browser = with_session(user)
+
     for route in routes():
         if route.access is None or route.is_open or route.access.kind == "public":
             continue
-        answer = with_session(user).get(route.path)
+        answer = browser.get(route.path)
         if route.access.kind == "account":
             assert not is_refused(answer, "account"), route.path
         else:

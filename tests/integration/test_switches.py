@@ -111,7 +111,7 @@ def test_what_is_held_goes_out_with_its_own_ids_when_the_stream_is_on_again(
 def test_what_kafka_does_not_take_stays_held(session, source, alerts):
     hold(session, source)
 
-    assert holdback.publish_held(Producer(DeliveryError("away", is_too_large=False))) == 0
+    assert holdback.publish_held(Producer(DeliveryError("X", is_too_large=False, text="away"))) == 0
 
     assert waiting(session) == [10, 300, 599]
     assert len(session.scalars(select(HeldRange)).all()) == 1
@@ -149,7 +149,7 @@ def test_an_operator_holds_a_stream_back_and_says_why(staff, session, source):
 
     answer = staff.post(PAGE, words, follow=True)
 
-    assert "ztf is held back" in answer.text
+    assert "Stream ztf is held back" in answer.text
     assert "by staff: wrong zero points" in answer.text
     assert "Waiting: 600 offsets in 1 ranges" in answer.text
     assert not switches.is_publishing(session, "ztf")
@@ -164,7 +164,7 @@ def test_an_operator_lets_it_go_again(staff, session):
         PAGE, {"stream": "ztf", "publishing": "on", "reason": "mended"}, follow=True
     )
 
-    assert "ztf is published." in answer.text
+    assert "Stream ztf is published." in answer.text
     assert switches.is_publishing(session, "ztf")
 
 

@@ -1,0 +1,44 @@
+"""The first page, empty and with alerts."""
+
+import pytest
+
+from pipeline import topics
+from pipeline.alerts import ledger
+
+pytestmark = pytest.mark.integration
+
+
+def test_an_empty_system_says_how_to_see_alerts(browser, no_kafka):
+    page = browser.get("/")
+
+    assert page.status_code == 200
+    assert "make demo" in page.text
+
+
+def test_every_stream_and_topic_stands_on_the_page(browser, figures_of, monkeypatch):
+    night = ledger.NightBooks("ztf", None)
+    night.published["babamul.ztf.no-lsst-match.hosted"] = 4123
+    monkeypatch.setattr(ledger, "read", lambda _: ledger.Ledger([night], []))
+    figures_of("babamul.ztf.no-lsst-match.hosted")
+
+    page = browser.get("/").text
+
+    assert all(output.name in page for output in topics.OUTPUTS)
+    assert '<td class="num">4\u202f123</td>' in page
+    assert '<td class="num">123\u202f456</td>' in page
+    assert "Every packet is accounted for" in page
+
+
+def test_only_what_changes_is_asked_for_again(browser, no_kafka):
+    part = browser.get("/?part=live").text
+
+    assert "<html" not in part
+    assert "Going out" in part
+
+
+def test_a_visitor_is_offered_an_account(browser, no_kafka):
+    assert 'href="/signup"' in browser.get("/").text
+
+
+def test_the_page_cannot_be_written_to(browser):
+    assert browser.post("/").status_code == 405
