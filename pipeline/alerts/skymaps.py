@@ -30,6 +30,8 @@ _GZIP = b"\x1f\x8b"
 _CHUNK_BYTES = 1 << 20
 _SUM_TOLERANCE = 0.05
 _MAX_FLAT_ORDER = 12
+_NO_FITS = (OSError, ValueError, TypeError, LookupError, AttributeError, UserWarning)
+"""What astropy's reader raises of files that are none; warnings, where these are errors."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,13 +101,13 @@ def read_credible_region(content: bytes, level: float) -> Region:
     """
     with _inflated(content) as path:
         try:
-            with fits.open(path, memmap=True) as file:
+            with path.open("rb") as raw, fits.open(raw, memmap=True) as file:
                 table = _table(file)
                 order, cell, probability = _pixels(table.header, table.data)
                 has_distances = set(table.columns.names) >= DISTANCE_COLUMNS
-        except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            if isinstance(error, SkyMapError):
-                raise
+        except SkyMapError:
+            raise
+        except _NO_FITS as error:
             raise SkyMapError(f"it is no HEALPix FITS file: {_short(error)}") from None
     inside = _densest(order, probability, level)
     shift = 2 * (HPX_ORDER - order[inside])

@@ -16,6 +16,7 @@ from tests.environment import inherited
 HOME = ROOT / ".nightjar" / "clients" / "babamul-0.2.0"
 LOCK = ROOT / "tests" / "clients" / "babamul.lock"
 PROGRAM = ROOT / "tests" / "clients" / "consume.py"
+REST_PROGRAM = ROOT / "tests" / "clients" / "rest.py"
 INSTALL_LIMIT_S = 600
 CONSUME_LIMIT_S = 300
 
@@ -42,6 +43,20 @@ def consume(reader: Reader, server: str, count: int, topics: Sequence[str]) -> l
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ask_rest(token: str, facts: Path) -> dict[str, Any]:
+    """Return what the client's models made of every answer of REST, on the port it hard-wires."""
+    done = subprocess.run(
+        [str(installed()), str(REST_PROGRAM), str(facts)],
+        env=_environment() | {"BABAMUL_API_TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=CONSUME_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def _login(reader: Reader) -> dict[str, str]:

@@ -35,6 +35,7 @@ class Number(serializers.FloatField):
         super().__init__(**options)
         self.low, self.high = low, high
         self.low_is_out, self.high_is_out = low_is_out, high_is_out
+        self.error_messages["invalid"] = self.rule
 
     def to_internal_value(self, data: Any) -> float:
         """Return the number; refuse what is none, is not finite, or lies outside."""

@@ -1,25 +1,9 @@
 """REST of the data: under ``/babamul/``, and the Virtual Observatory's ``/vo/``."""
 
-from django.urls import include, path, register_converter
+from django.urls import include, path
 
+from pipeline.web import converters  # noqa: F401 makes <survey:…> known
 from pipeline.web.api import alerts, cutouts, objects, schemas, scs, stats, tracks
-
-
-class SurveyConverter:
-    """A survey's name in any case; another is no address."""
-
-    regex = "[Zz][Tt][Ff]|[Ll][Ss][Ss][Tt]"
-
-    def to_python(self, value: str) -> str:
-        """Return the name as we write it."""
-        return value.lower()
-
-    def to_url(self, value: str) -> str:
-        """Return the name as it stands in addresses."""
-        return value
-
-
-register_converter(SurveyConverter, "survey")
 
 of_survey = [
     path("alerts", alerts.Alerts.as_view()),
