@@ -7,7 +7,7 @@ one of them. In order: ``query_alerts`` (by object, cone, time), ``query_skymap`
 ``query_stats``. All are functions of a read-only session.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,14 +50,14 @@ def visible(alert: str = "a") -> str:
     )
 
 
-def exists(thing: str = "o") -> str:
+def exists(thing: str = "o", condition: Callable[[str], str] = visible) -> str:
     """Return the condition that the object of this alias exists for others.
 
     It has an alert that may be shown; a public point in the history of a private one is not enough.
     """
     return (
         f"{thing}.is_public AND EXISTS (SELECT 1 FROM alerts AS e"  # noqa: S608 names of ours
-        f" WHERE e.object_id = {thing}.id AND {visible('e')})"
+        f" WHERE e.object_id = {thing}.id AND {condition('e')})"
     )
 
 

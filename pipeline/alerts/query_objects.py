@@ -11,10 +11,11 @@ from broker.db import cursor
 from pipeline.alerts import curves, query_alerts, records
 from pipeline.alerts.batch import LightCurves
 from pipeline.alerts.crossmatch import TooManyRowsError, search
-from pipeline.alerts.query import MAX_ALERTS, QueryError, exists, visible
+from pipeline.alerts.query import MAX_ALERTS, QueryError, exists, public, visible
 from pipeline.alerts.query_matches import cross_matches
 from pipeline.alerts.records import KEYS, Row
 from pipeline.catalogs.record import Column
+from pipeline.light_curves import Photometry, unpack
 from pipeline.sky import separation_arcsec
 from pipeline.surveys import SURVEYS
 from pipeline.surveys import survey as survey_named
@@ -43,6 +44,20 @@ class FoundObject:
 def find(session: Session, survey: str, object_id: str) -> FoundObject | None:
     """Return the object of this name; None also for one without an alert that may be shown."""
     return _find(session, "o.survey = %s AND o.object_id = %s", (survey, object_id))
+
+
+def find_for_page(session: Session, survey: str, object_id: str) -> FoundObject | None:
+    """Return the object of this name; also one whose public alerts are all incomplete."""
+    condition = f"o.survey = %s AND o.object_id = %s AND {exists('o', public)}"
+    with cursor(session) as cur:
+        cur.execute(f"{_SELECT} WHERE {condition}", (survey, object_id), binary=True)
+        row = cur.fetchone()
+    return None if row is None else FoundObject(*row)
+
+
+def find_match(session: Session, found: FoundObject) -> FoundObject | None:
+    """Return the other survey's object at the same place, None without a public one."""
+    return None if found.match_id is None else _find(session, "o.id = %s", (found.match_id,))
 
 
 def find_all(session: Session, survey: str, object_ids: Sequence[str]) -> list[FoundObject]:
@@ -88,11 +103,18 @@ def light_curve(session: Session, survey: str, row_id: int) -> dict[str, list[Ro
     return _series(stored, survey)
 
 
+def photometry(session: Session, found: FoundObject) -> list[Photometry]:
+    """Return the public light curve of an object in the units that people read."""
+    stored = curves.load(session, found.survey, np.array([found.id], np.int64))
+    return [
+        unpack(found.survey, series, stored.points(series, 0).tobytes())
+        for series in range(len(KEYS))
+    ]
+
+
 def survey_match(session: Session, found: FoundObject) -> Row | None:
     """Return the other survey's object at the same place with its light curve; None without."""
-    if found.match_id is None:
-        return None
-    match = _find(session, "o.id = %s", (found.match_id,))
+    match = find_match(session, found)
     if match is None:
         return None
     distance_arcsec = found.match_arcsec

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from pipeline.web import doc_pages, schema_pages, start, status_pages, topic_pages, views
+from pipeline.web import (
+    converters,  # noqa: F401 makes <survey:…> known
+    doc_pages,
+    object_pages,
+    schema_pages,
+    search_pages,
+    start,
+    status_pages,
+    topic_pages,
+    views,
+)
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,6 +25,15 @@ urlpatterns = [
     path("schemas/<str:name>/sample", schema_pages.sample, name="sample"),
     path("schemas/<str:name>/sample.json", schema_pages.sample_json, name="sample_json"),
     path("schemas/<str:name>/sample.avro", schema_pages.sample_avro, name="sample_avro"),
+    path("search", search_pages.search, name="search"),
+    path("objects/<survey:survey>/<str:object_id>", object_pages.page, name="object"),
+    path("objects/<survey:survey>/<str:object_id>/data.json", object_pages.data),
+    path(
+        "objects/<survey:survey>/<str:object_id>/light_curve.<table:form>",
+        object_pages.light_curve_file,
+    ),
+    path("objects/<survey:survey>/<str:object_id>/cutouts/<int:candid>.json", object_pages.images),
+    path("objects/<survey:survey>/<str:object_id>/packets/<int:candid>", object_pages.packet),
     path("status", status_pages.page, name="status"),
     path("status.json", status_pages.status_json, name="status_json"),
     path("guide", doc_pages.guide, name="guide"),

@@ -1,0 +1,166 @@
+"""The search page: one box for names, numbers and places, and filters."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from broker.access import PUBLIC, access
+from broker.config import config
+from pipeline.alerts import query_alerts, query_objects, query_pages
+from pipeline.alerts.query import Page, QueryError, TooLongError, reading
+from pipeline.alerts.query_pages import BriefAlert
+from pipeline.plots import utc
+from pipeline.web import search_form
+from pipeline.web.search_form import CLASSES, Question
+
+PAGE_SIZE = 100
+MAX_PAGES = 100
+
+Row = dict[str, Any]
+
+
+@access(PUBLIC)
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Show the form, and what was found; a whole name or number leads to the object at once."""
+    question = search_form.read(request.GET.dict())
+    context: dict[str, Any] = {
+        "asked": request.GET,
+        "question": question,
+        "classes": CLASSES,
+        "page_size": PAGE_SIZE,
+    }
+    if not question.is_empty and not question.problems:
+        try:
+            target = _direct(question)
+            if target is not None:
+                return redirect(target)
+            context |= _found(question, _page_number(request))
+        except (QueryError, TooLongError) as error:
+            question.problems["q"] = str(error)
+    context["code"] = _code(question)
+    context["next"] = _next(request, context)
+    return render(
+        request, "pipeline/search.html", context, status=400 if question.problems else 200
+    )
+
+
+def alert_row(alert: BriefAlert) -> Row:
+    """Return what a table shows of an alert."""
+    return {**alert._asdict(), "time": utc(alert.jd_utc), "address": address(alert)}
+
+
+def address(alert: BriefAlert) -> str:
+    """Return the page of an alert's object, at that alert."""
+    return f"/objects/{alert.survey}/{alert.object_id}?candid={alert.candid}"
+
+
+def _direct(question: Question) -> str | None:
+    """Return the page of the one object that is meant, if it exists."""
+    with reading() as session:
+        if question.name is not None:
+            survey, name = question.name
+            if query_objects.find_for_page(session, survey, name) is not None:
+                return f"/objects/{survey}/{name}"
+        if question.number is not None:
+            name = str(question.number)
+            if query_objects.find_for_page(session, "lsst", name) is not None:
+                return f"/objects/lsst/{name}"
+            for survey, object_id in query_pages.object_of_candid(session, question.number):
+                return f"/objects/{survey}/{object_id}?candid={name}"
+    return None
+
+
+def _found(question: Question, page_number: int) -> dict[str, Any]:
+    page = Page(PAGE_SIZE + 1, PAGE_SIZE * (page_number - 1))
+    with reading() as session:
+        if question.name is not None:
+            return {"objects": [], "what": f"objects named {question.name[1]}"}
+        if question.prefix is not None:
+            survey, text = question.prefix
+            rows = query_objects.by_prefix(session, survey, text, PAGE_SIZE)
+            return {"objects": rows, "what": f"{survey.upper()} objects whose name begins so"}
+        if question.cone is not None and not question.has_filters:
+            rows = [
+                row
+                for row in query_objects.near(
+                    session, question.cone[:2], question.cone.radius_arcsec, PAGE_SIZE
+                )
+                if row["survey"].lower() in question.surveys
+            ]
+            return {"objects": rows, "what": "objects around the position", "has_distance": True}
+        ids = [one for survey in question.surveys for one in _ids(session, survey, question, page)]
+        alerts = [alert_row(alert) for alert in query_pages.brief(session, ids)]
+    return {
+        "alerts": alerts[:PAGE_SIZE],
+        "has_more": len(alerts) > PAGE_SIZE,
+        "page_number": page_number,
+        "what": "alerts",
+    }
+
+
+def _ids(session: Any, survey: str, question: Question, page: Page) -> list[int]:
+    if question.cone is None:
+        return query_alerts.between(session, survey, question.filters, page)
+    cone = question.cone
+    return query_alerts.in_cone(
+        session, survey, cone[:2], cone.radius_arcsec, question.filters, page
+    )
+
+
+def _page_number(request: HttpRequest) -> int:
+    text = request.GET.get("page", "1")
+    return min(max(int(text), 1), MAX_PAGES) if text.isdecimal() and len(text) < 5 else 1  # noqa: PLR2004
+
+
+def _next(request: HttpRequest, context: dict[str, Any]) -> str | None:
+    if not context.get("has_more"):
+        return None
+    asked = request.GET.dict() | {"page": context["page_number"] + 1}
+    return "?" + urlencode(asked)
+
+
+def _code(question: Question) -> list[tuple[str, str]]:
+    """Return the same question for programs: title and text."""
+    base = config().web.public_url.rstrip("/")
+    survey = question.surveys[0]
+    filters = question.filters
+    names = {"min_score": "min_drb", "max_score": "max_drb"}
+    given = {
+        names.get(name, name): value
+        for name in ("start_jd", "end_jd", "min_magpsf", "max_magpsf", "min_score", "max_score")
+        if (value := getattr(filters, name)) is not None
+    }
+    if question.cone is not None:
+        ra, dec, radius = question.cone
+        given = {"ra": ra, "dec": dec, "radius_arcsec": radius, **given}
+    elif question.name is not None:
+        survey, given = question.name[0], {"object_id": question.name[1], **given}
+    elif question.prefix is not None:
+        return [
+            (
+                "Python (babamul)",
+                f'from babamul import api\n\nfound = api.search_objects("{question.text}")\n',
+            )
+        ]
+    if not given:
+        return []
+    arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    python = (
+        f'from babamul import api\n\nalerts = api.get_alerts("{survey.upper()}", {arguments})\n'
+    )
+    curl = (
+        'curl -H "Authorization: Bearer $BABAMUL_API_TOKEN" \\\n'
+        f'  "{base}/babamul/surveys/{survey}/alerts?{urlencode(given)}"\n'
+    )
+    code = [("Python (babamul)", python), ("curl", curl)]
+    if question.cone is not None:
+        pyvo = (
+            "import pyvo\n\n"
+            f'found = pyvo.conesearch("{base}/vo/scs", ({ra}, {dec}), {radius / 3600:.6f})\n'
+        )
+        code.append(("Python (pyvo)", pyvo))
+    return code
