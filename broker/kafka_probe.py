@@ -64,12 +64,13 @@ def probe_reader(
         How long a refusal is asked again [s].
     """
     deadline = time.monotonic() + limit_s
-    while True:
-        left_s = max(deadline - time.monotonic(), STEP_S)
-        outcome = _probe(principal, password, servers, topic, group, left_s)
-        if outcome.is_ready or time.monotonic() + STEP_S >= deadline:
-            return outcome
+    outcome = _probe(principal, password, servers, topic, group, limit_s)
+    while not outcome.is_ready and (left_s := deadline - time.monotonic() - STEP_S) > 0:
         time.sleep(STEP_S)
+        again = _probe(principal, password, servers, topic, group, left_s)
+        if again is not ProbeOutcome.UNREACHABLE:  # the time that was left may have been too short
+            outcome = again
+    return outcome
 
 
 def _probe(

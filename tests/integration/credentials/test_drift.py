@@ -74,7 +74,7 @@ def test_rights_that_were_given_are_taken(bell, owl, mine):
 
 
 def test_a_password_that_is_lost_needs_its_owner(bell, owl, mine):
-    login = granted(bell, owl)
+    login, _other = granted(bell, owl), granted(bell, owl, "email")
     kafka_admin.take_secret(login.row.principal)
 
     assert lines() == {login.row.principal: ("active", "its owner is asked to rotate")}

@@ -53,7 +53,9 @@ def test_two_alerts_differ():
     first, second = alert("ztf")[1], alert("ztf", NOON + 10)[1]
 
     assert first["candid"] != second["candid"]
-    assert second["candidate"]["jd"] - first["candidate"]["jd"] == pytest.approx(10 / 86_400, abs=1e-9)
+    assert second["candidate"]["jd"] - first["candidate"]["jd"] == pytest.approx(
+        10 / 86_400, abs=1e-9
+    )
 
 
 def test_a_heartbeat_says_when_and_which():

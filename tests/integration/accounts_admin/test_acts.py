@@ -1,0 +1,187 @@
+"""What staff do to accounts: asked for a reason first, written down, refused where absurd."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db.models.functions import Now
+from django.test import Client
+
+from accounts import credentials, sessions, tokens
+from accounts.models import AccessToken, AuditEntry, BabamulUser, KafkaCredential, OutboxMail
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+PEOPLE = "/admin/accounts/babamuluser"
+CREDENTIALS = "/admin/accounts/kafkacredential"
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch, django_capture_on_commit_callbacks):
+    """Hear what is rung for; nothing works on it here."""
+    heard = []
+    monkeypatch.setattr(credentials, "enqueue", lambda *ring: heard.append(ring))
+    return heard
+
+
+@pytest.fixture
+def owl():
+    return BabamulUser.objects.create(
+        email="owl@example.org", username="owl", password="!", state="active", activated_at=Now()
+    )
+
+
+@pytest.fixture
+def laptop(owl):
+    row = credentials.want(owl, "named", "laptop", "x" * 32)
+    KafkaCredential.objects.update(state="active", secret_encrypted=None, confirmed_at=Now())
+    row.refresh_from_db()
+    return row
+
+
+def do(browser, page, row, word, why="he asked for it"):
+    return browser.post(f"{page}/{row.pk}/do/{word}/", {"why": why}, follow=True)
+
+
+def state(row):
+    return type(row).objects.get(pk=row.pk).state
+
+
+def last_entry():
+    entry = AuditEntry.objects.latest("pk")
+    return entry.actor, entry.action, entry.target, entry.why
+
+
+def test_an_act_says_what_it_means_before_it_does(staff, owl):
+    page = staff.get(f"{PEOPLE}/{owl.pk}/do/suspend/").content.decode()
+
+    assert "tokens are refused at once" in page
+    assert state(owl) == "active"
+
+
+def test_an_act_without_a_reason_does_nothing(staff, owl):
+    answer = do(staff, PEOPLE, owl, "suspend", why="  ")
+
+    assert "This field is required" in answer.content.decode()
+    assert state(owl) == "active"
+    assert not AuditEntry.objects.exists()
+
+
+def test_suspend_ends_everything_at_once_and_tells_kafka(staff, owl, laptop):
+    cookie = sessions.open_session(owl, "Firefox")
+    _, token = tokens.new_personal(owl, "laptop")
+
+    answer = do(staff, PEOPLE, owl, "suspend")
+
+    assert (state(owl), state(laptop)) == ("suspended", "suspending")
+    assert sessions.find_session(cookie) is None
+    with pytest.raises(tokens.BadTokenError):
+        tokens.owner_of(token)
+    assert last_entry() == ("staff:staff", "suspend", f"account:{owl.pk}", "he asked for it")
+    assert 'http-equiv="refresh"' in answer.content.decode(), "the page looks again by itself"
+
+
+def test_restore_gives_tokens_and_credentials_back(staff, owl, laptop):
+    _, token = tokens.new_personal(owl, "laptop")
+    do(staff, PEOPLE, owl, "suspend")
+
+    do(staff, PEOPLE, owl, "restore")
+
+    assert (state(owl), state(laptop)) == ("active", "wanted")
+    assert tokens.owner_of(token) == owl
+
+
+def test_delete_begins_with_kafka(staff, owl, laptop):
+    do(staff, PEOPLE, owl, "delete")
+
+    assert (state(owl), state(laptop)) == ("deleting", "revoking")
+    assert last_entry()[1:] == ("delete", f"account:{owl.pk}", "he asked for it")
+
+
+def test_an_activation_is_sent_again_to_who_was_never_activated(staff, owl):
+    BabamulUser.objects.update(state="inactive")
+
+    do(staff, PEOPLE, owl, "resend")
+
+    assert [mail.to for mail in OutboxMail.objects.all()] == ["owl@example.org"]
+    assert owl.codes.count() == 1
+
+
+@pytest.mark.parametrize("word", ["restore", "resend"])
+def test_an_act_that_does_not_fit_the_state_is_refused(staff, owl, word):
+    answer = do(staff, PEOPLE, owl, word)
+
+    assert "this account is active" in answer.content.decode()
+    assert not AuditEntry.objects.exists()
+
+
+def test_rotate_withdraws_a_password_that_only_its_owner_draws_anew(staff, laptop):
+    do(staff, CREDENTIALS, laptop, "rotate")
+
+    laptop.refresh_from_db()
+    assert (laptop.state, laptop.confirmed_at, laptop.secret_encrypted) == (
+        "needs_rotation",
+        None,
+        None,
+    )
+    assert "operator withdrew" in laptop.note
+    assert last_entry()[:3] == ("staff:staff", "rotate", f"credential:{laptop.pk}")
+
+
+def test_a_credential_is_deleted_once(staff, laptop):
+    do(staff, CREDENTIALS, laptop, "revoke")
+    again = do(staff, CREDENTIALS, laptop, "revoke")
+
+    assert state(laptop) == "revoking"
+    assert "this credential is revoking" in again.content.decode()
+
+
+def test_a_token_is_deleted(staff, owl):
+    row, token = tokens.new_personal(owl, "laptop")
+
+    answer = do(staff, "/admin/accounts/accesstoken", row, "delete")
+
+    assert answer.status_code == 200
+    assert not AccessToken.objects.exists()
+    with pytest.raises(tokens.BadTokenError):
+        tokens.owner_of(token)
+
+
+def test_an_unknown_act_is_not_found(staff, owl):
+    assert staff.get(f"{PEOPLE}/{owl.pk}/do/praise/").status_code == 404
+
+
+def member(role):
+    user = User.objects.create(username=role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    browser = Client(headers={"host": "localhost"})
+    browser.force_login(user)
+    return browser
+
+
+def test_the_role_admin_governs(owl):
+    do(member("admin"), PEOPLE, owl, "suspend")
+
+    assert state(owl) == "suspended"
+
+
+def test_an_operator_looks_and_does_not_govern(owl):
+    browser = member("operator")
+
+    assert browser.get(f"{PEOPLE}/{owl.pk}/change/").status_code == 200
+    assert "Suspend" not in browser.get(f"{PEOPLE}/{owl.pk}/change/").content.decode()
+    assert do(browser, PEOPLE, owl, "suspend").status_code == 403
+    assert state(owl) == "active"
+
+
+@pytest.mark.parametrize("role", ["shifter", "data_manager"])
+def test_others_do_not_see_people(owl, role):
+    browser = member(role)
+
+    assert browser.get(f"{PEOPLE}/").status_code == 403
+    assert browser.get("/admin/pipeline/alert/").status_code == 200
+
+
+def test_an_account_is_no_staff(owl):
+    browser = Client(headers={"host": "localhost"})
+    browser.cookies["babamul_session"] = sessions.open_session(owl, "Firefox")
+
+    assert browser.get(f"{PEOPLE}/").status_code == 302
