@@ -102,7 +102,7 @@ import os
 
 {_names(choice)}
 consumer = AlertConsumer(
-    topics={_listed(choice.topics)},
+    topics={_listed(choice.topics, "    ")},
     username=username,
     password=os.environ["BABAMUL_KAFKA_PASSWORD"],
     server="{choice.servers}",
@@ -232,7 +232,7 @@ def _cell(kind: str, name: str, source: str) -> dict[str, Any]:
     return cell | {"source": source.splitlines(keepends=True)}
 
 
-def _listed(topics: tuple[str, ...]) -> str:
+def _listed(topics: tuple[str, ...], indent: str = "") -> str:
     if len(topics) == 1:
         return f'["{topics[0]}"]'
-    return "[\n" + "".join(f'    "{topic}",\n' for topic in topics) + "]"
+    return "[\n" + "".join(f'{indent}    "{topic}",\n' for topic in topics) + f"{indent}]"

@@ -1,0 +1,111 @@
+"""A headless Chromium against the whole site; what it complains about fails the test."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from broker.config import ROOT
+from compose.native.home import NativeError
+from compose.native.packages import install, may_install
+from tests.browser import site as sites
+from tests.browser.watch import Watch
+from tests.e2e.conftest import SYSTEM_GROUP, topics_made
+from tests.e2e.system import fresh_system
+
+__all__ = ["topics_made"]
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+PHONE, DESK = (360, 740), (1280, 860)
+SHOTS = ROOT / ".nightjar" / "screenshots"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of this folder on the worker of those that run the system."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(SYSTEM_GROUP))
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the system's browser, installed with apt when root."""
+    found = next((path for path in CHROMIUM if Path(path).exists()), shutil.which("chromium"))
+    if found is None and may_install():
+        install("chromium")
+        found = shutil.which("chromium")
+    if found is None:
+        try:
+            install("chromium")
+        except NativeError as error:
+            pytest.fail(f"no browser: {error}")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Return a running browser."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def site(
+    topics_made: object,
+    make_database: Callable[..., str],
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[sites.Site]:
+    """Return a whole site for a module's tests."""
+    folder = tmp_path_factory.mktemp(request.module.__name__.rpartition("_")[2])
+    with (
+        fresh_system(make_database(migrated_template), folder) as system,
+        sites.running(system) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., tuple[Page, Watch]]]:
+    """Return a function that opens a window; at the end nothing may have been complained about."""
+    opened = []
+
+    def open_(
+        size: tuple[int, int] = DESK, theme: str = "light", *, scripts: bool = True
+    ) -> tuple[Page, Watch]:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=theme,
+            java_script_enabled=scripts,
+            permissions=["clipboard-read", "clipboard-write"] if scripts else [],
+        )
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        watch = Watch(page)
+        opened.append((context, watch))
+        return page, watch
+
+    yield open_
+    for context, _ in opened:
+        context.close()
+    assert [line for _, watch in opened for line in watch.complaints] == []
+
+
+@pytest.fixture
+def shoot() -> Callable[[Page, str], Path]:
+    """Return a function that keeps a picture of a whole page, to be looked at."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+    def keep(page: Page, name: str) -> Path:
+        path = SHOTS / f"{name}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return keep
