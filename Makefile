@@ -9,7 +9,7 @@ NATIVE := $(BIN)/python compose/native
 READY := $(VENV)/ready
 SERVERS := postgres redis kafka
 
-.PHONY: help demo up down status test lint types drill bench fuzz doctor lock
+.PHONY: help demo up down status test lint types drill bench bench-api fuzz doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ drill: $(READY) ## pull every plug under load and count what was lost
 
 bench: $(READY) ## measure the alert flow end to end (PROFILE=smoke|default|full, SURVEY=ztf|lsst, OUT=docs/bench.md)
 	@$(BIN)/python -m tests.bench $(PROFILE) $(if $(SURVEY),--survey $(SURVEY)) $(if $(JSON),--json $(JSON)) $(if $(OUT),--out $(OUT))
+
+bench-api: $(READY) ## measure how fast people are answered at 5 million alerts (PROFILE=smoke|small|default)
+	@$(BIN)/python -m tests.bench_api $(PROFILE) $(if $(JSON),--json $(JSON))
 
 fuzz: $(READY) ## give every decoder a minute of hostile bytes (FUZZ=ztf SECONDS=60 for one)
 	@$(BIN)/python -m tests.fuzz $(or $(FUZZ),all) $(if $(SECONDS),--seconds $(SECONDS))

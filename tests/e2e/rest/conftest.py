@@ -21,6 +21,8 @@ from tests.integration.api.world import load_rows, store_packets
 
 CLIENT_PORT = 4000
 STARTS_WITHIN_S = 60.0
+LSST_OBJECT = 170_028_496_585_700_001
+"""Of none of the real packets."""
 MANY = 10_050
 """More than the client's page."""
 JD = 2461254.75
@@ -80,7 +82,7 @@ def _fill(archive: Path) -> None:
         "ztf": [one.value for one in samples.ztf_originals() + samples.ztf_rewritten()],
         "lsst": [one.value for one in samples.rubin()],
     }
-    parts["lsst"] += [make_lsst_packet(diaSourceId=1 << 57, jd=JD)]
+    parts["lsst"] += [make_lsst_packet(diaSourceId=1 << 57, diaObjectId=LSST_OBJECT, jd=JD)]
     parts["ztf"] += [
         make_ztf_packet(
             candid=(1 << 53) + 1, jd=JD + 0.5, magpsf=18.5, sgscore1=0.1, distpsnr1=1.0

@@ -9,7 +9,7 @@ from mocpy import MOC
 
 from tests import oracle, samples
 from tests.e2e import published_client
-from tests.e2e.rest.conftest import JD, MANY, MANY_JD, Rest
+from tests.e2e.rest.conftest import JD, LSST_OBJECT, MANY, MANY_JD, Rest
 from tests.integration.api.test_skymap import flat_map
 
 pytestmark = [pytest.mark.samples, pytest.mark.slow]
@@ -21,7 +21,7 @@ ZTF = {
     "dec": 30.0,
     "jd": JD + 0.5,
 }
-LSST = {"object_id": "170028496585752654", "candid": 1 << 57}
+LSST = {"object_id": str(LSST_OBJECT), "candid": 1 << 57}
 DISTANCES = ("DISTMU", "DISTSIGMA", "DISTNORM")
 
 

@@ -1,0 +1,62 @@
+"""``make bench-api``: ``python -m tests.bench_api [smoke|small|default]``."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.bench_api.profiles import HOME, PROFILES, Profile
+from tests.environment import point_at
+
+LONG_STATEMENT_S = 3600
+
+
+def main() -> int:
+    """Measure and print; 1 when a goal is missed or something was not answered."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench_api", description=__doc__)
+    parser.add_argument("profile", nargs="?", default="default", choices=sorted(PROFILES))
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    # Before anything reads a setting: a run of the benchmark knows no settings but its own.
+    point_at({"NIGHTJAR_HOME": f"{HOME}-{options.profile}", "NIGHTJAR_TOML": os.devnull})
+    from tests import native
+
+    running = native.Native(native.Home.named(f"{HOME}-{options.profile}"))
+    try:
+        running.must("up", "postgres", "redis", "--free-ports")
+        point_at(running.settings())
+        point_at({"NIGHTJAR_LIMITS__USER_PER_S": "1e6", "NIGHTJAR_LIMITS__USER_BURST": "1000000",
+                  "NIGHTJAR_LIMITS__ADDRESS_PER_S": "1e6",
+                  "NIGHTJAR_LIMITS__ADDRESS_BURST": "1000000"})  # fmt: skip
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], check=True)
+        return measured(PROFILES[options.profile], options.json)
+    finally:
+        running.must("down")
+
+
+def measured(profile: Profile, out: Path | None) -> int:
+    """Fill the database that the settings name, ask, print; return the exit code."""
+    point_at({"DJANGO_SETTINGS_MODULE": "broker.settings"})
+    import django
+
+    django.setup()
+    from tests.bench_api import measure
+    from tests.bench_api.run import asked
+
+    begun = time.perf_counter()
+    rows, filled_s = asked(profile, LONG_STATEMENT_S)
+    print(f"{profile.alerts:,} alerts written in {filled_s:.0f} s, all in "
+          f"{time.perf_counter() - begun:.0f} s; ms of server time\n")  # fmt: skip
+    print(measure.table(rows))
+    if out:
+        out.write_text(measure.as_json(profile, filled_s, rows) + "\n")
+    failed = measure.failures(rows) if profile.is_judged else []
+    for line in failed:
+        print(f"FAILED: {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

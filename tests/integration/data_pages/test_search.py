@@ -1,0 +1,121 @@
+"""The search page: what the box understands, what filters find, what is refused."""
+
+import pytest
+
+from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
+
+pytestmark = pytest.mark.integration
+
+JD = 2461254.75
+LSST_NAME = "170028496585752654"
+
+
+@pytest.fixture
+def sky(store):
+    store(
+        "ztf",
+        make_ztf_packet(candid=2**53 + 1, magpsf=18.5),
+        make_ztf_packet(candid=12, object_id="ZTF26bbbbbbb", ra=10.0, magpsf=20.0, jd=JD + 0.1),
+        make_ztf_packet(candid=13, object_id="ZTF26ppppppp", ra=20.0, programid=2),
+    )
+    store("lsst", make_lsst_packet(diaSourceId=77, dec=30.0 + 1 / 3600))
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ztf26AAAAAAA", "/objects/ztf/ZTF26aaaaaaa"),
+        (LSST_NAME, f"/objects/lsst/{LSST_NAME}"),
+        ("9007199254740993", "/objects/ztf/ZTF26aaaaaaa?candid=9007199254740993"),
+        ("77", f"/objects/lsst/{LSST_NAME}?candid=77"),
+        ("LSST-AP-DS-77", f"/objects/lsst/{LSST_NAME}?candid=77"),
+    ],
+)
+def test_a_whole_name_or_number_leads_to_the_object(sky, anybody, text, address):
+    response = anybody.get("/search", {"q": text})
+
+    assert (response.status_code, response["Location"]) == (302, address)
+
+
+@pytest.mark.parametrize("text", ["ZTF26ppppppp", "13"])
+def test_what_is_private_leads_nowhere(sky, anybody, text):
+    response = anybody.get("/search", {"q": text})
+
+    assert response.status_code == 200
+    assert "ZTF26ppppppp</a>" not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["150 30", "150.0, +30.0", "10:00:00 +30:00:00", '10h00m00s 30d00m00s 5"', "150 30 0.1'"],
+)
+def test_a_position_finds_objects_of_both_surveys_nearest_first(sky, anybody, text):
+    page = anybody.get("/search", {"q": text}).content.decode()
+
+    assert "2 objects around the position" in page
+    assert page.index("/objects/ztf/ZTF26aaaaaaa") < page.index(f"/objects/lsst/{LSST_NAME}")
+    assert "1.00″" in page
+
+
+def test_a_survey_may_be_chosen(sky, anybody):
+    page = anybody.get("/search", {"q": "150 30", "survey": "lsst"}).content.decode()
+
+    assert "1 objects around" in page
+    assert "ZTF26aaaaaaa</a>" not in page
+
+
+def test_a_part_of_a_name_lists_objects(sky, anybody):
+    page = anybody.get("/search", {"q": "ZTF26"}).content.decode()
+
+    assert "ZTF26aaaaaaa</a>" in page
+    assert "ZTF26bbbbbbb</a>" in page
+    assert "ZTF26ppppppp" not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"after": "2026-08-02", "before": "2026-08-02T12:00"}, ["aaaaaaa", "bbbbbbb", "2654"]),
+        ({"after": "61254.2", "before": "2461254.76"}, ["aaaaaaa", "2654"]),
+        ({"after": "2026-08-02", "before": "2026-08-03", "min_mag": "19", "survey": "ztf"}, ["bbbbbbb"]),
+        ({"q": "150 30", "max_mag": "19"}, ["aaaaaaa"]),
+    ],
+)  # fmt: skip
+def test_filters_list_alerts(sky, anybody, query, found):
+    page = anybody.get("/search", query).content.decode()
+
+    shown = {name for name in ("aaaaaaa", "bbbbbbb", "2654", "ppppppp") if f"{name}</a>" in page}
+    assert shown == set(found)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"q": "what?"}, "this is no ZTF or LSST name"),
+        ({"q": "150 30 700"}, "the radius must be in (0, 600]"),
+        ({"q": "400 30"}, "this is no ZTF or LSST name"),
+        ({"min_mag": "bright"}, "must be a number"),
+        ({"after": "yesterday", "before": "2026-08-02"}, "must be a date (UTC), a JD or an MJD"),
+        ({"min_mag": "19"}, "without a name or a position, give both times"),
+        ({"after": "2026-08-02", "before": "2026-08-04"}, "at most a day"),
+        ({"survey": "atlas"}, ""),
+    ],
+)
+def test_what_cannot_be_understood_is_told_beside_its_field(anybody, query, words):
+    response = anybody.get("/search", query)
+
+    assert response.status_code == 400
+    assert words in response.content.decode()
+
+
+def test_what_was_typed_is_shown_as_text(anybody):
+    page = anybody.get("/search", {"q": '"><script>alert(1)</script>'}).content.decode()
+
+    assert "<script>alert" not in page
+
+
+def test_the_same_question_as_code(sky, anybody):
+    page = anybody.get("/search", {"q": "150 30 7", "max_mag": "19"}).content.decode()
+
+    assert "api.get_alerts(&quot;ZTF&quot;, ra=150.0, dec=30.0, radius_arcsec=7.0" in page
+    assert "/vo/scs" in page
