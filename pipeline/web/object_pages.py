@@ -35,6 +35,10 @@ _ALADIN_FIELD_DEG = 0.05
 _POINT_KEYS = ("jd", "mag", "magerr", "limmag", "flux_njy", "flux_err_njy")
 
 
+class ExpiredError(Http404):
+    """The archive has given up a packet."""
+
+
 @access(PUBLIC)
 @require_safe
 def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
@@ -112,7 +116,10 @@ def images(
     candid: int,
 ) -> HttpResponse:
     """Return the pixels of an alert's cutouts: float32, row by row from below, in base64."""
-    raw = _packet(survey, object_id, candid)
+    try:
+        raw = _packet(survey, object_id, candid)
+    except ExpiredError as error:
+        return JsonResponse({"message": str(error), "errors": {}}, status=404)
     found = packet_cutouts.read_cutouts(survey, raw)
     pixels = [(name, read_pixels(image)) for name, image in zip(IMAGE_NAMES, found, strict=True)]
     return JsonResponse(
@@ -163,7 +170,7 @@ def _packet(survey: str, object_id: str, candid: int) -> bytes:
             raise Http404("no such alert")
         raw = query_cutouts.packet(session, project_path(config().archive.path), located)
     if raw is None:
-        raise Http404("archive expired: the packet of this alert is not kept any more")
+        raise ExpiredError("archive expired: the packet of this alert is not kept any more")
     return raw
 
 
