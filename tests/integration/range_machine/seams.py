@@ -24,8 +24,9 @@ def play(world: World) -> None:
 def build_in(monkeypatch: Any) -> None:
     """Put crash points into our code, and the model's Kafka, clock and Redis around it."""
     real = failpoints.failpoint
-    for module in [m for m in sys.modules.values() if getattr(m, "failpoint", None) is real]:
-        monkeypatch.setattr(module, "failpoint", crash_point)
+    for module in [*sys.modules.values()]:  # some import more when they are asked for a name
+        if vars(module).get("failpoint") is real:
+            monkeypatch.setattr(module, "failpoint", crash_point)
     monkeypatch.setattr(tasks, "claim", _claim)
     monkeypatch.setattr(tasks, "release", _release)
     monkeypatch.setattr(tasks, "resources", lambda: _worlds[-1].crew.resources)
