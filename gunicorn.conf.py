@@ -10,7 +10,7 @@ _web = read_config().web
 bind = f"{_web.host}:{_web.port}"
 worker_class = "gthread"  # a synchronous worker would be killed in the middle of a long search
 workers = 2
-threads = 4
+threads = 16  # most of them wait: for a place to search, for Kafka to confirm, for a client
 graceful_timeout = 20
 control_socket_disable = True  # it would lie in the home folder, outside the project
 

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -70,3 +70,9 @@ def utc(moment: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}">{} UTC</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M:%S}"
     )
+
+
+@register.filter
+def dotted(name: str) -> SafeString:
+    """Return a dotted name that may break behind its dots."""
+    return SafeString(escape(name).replace(".", ".<wbr>"))

@@ -63,14 +63,18 @@ def match_rule(survey: str, *, is_matched: bool) -> tuple[str, str]:
     other = other_survey(survey)
     radius_arcsec = match_radius_arcsec(survey_named(survey), survey_named(other))
     low_deg, high_deg = survey_named(other).dec_range_deg
-    words = (
-        f"the nearest {other.upper()} object within {radius_arcsec:g}″ of this alert, asked at"
-        f" every alert at declinations {low_deg:g}° to {high_deg:g}° and kept once found"
+    named = {"ztf": "a ZTF", "lsst": "an LSST"}[other]
+    asked = (
+        f"looked for at every alert at declinations {_degrees(low_deg)} to {_degrees(high_deg)};"
+        " the nearest counts, and once found it is kept"
     )
     found = f"survey_matches.{other} is not None"
     if is_matched:
-        return f"There is {words}.", found
-    return f"There never was {words}.", f"survey_matches.{other} is None"
+        return f"There is {named} object within {radius_arcsec:g}″ ({asked}).", found
+    return (
+        f"There is no {other.upper()} object within {radius_arcsec:g}″ ({asked}).",
+        f"survey_matches.{other} is None",
+    )
 
 
 def gates(survey: str, settings: Config) -> list[Explanation]:
@@ -108,6 +112,10 @@ def topic_parts(name: str) -> tuple[str, bool, str] | None:
                 if name == class_topic(survey, alert_class, is_matched=is_matched):
                     return survey, is_matched, alert_class
     return None
+
+
+def _degrees(angle_deg: float) -> str:
+    return f"{angle_deg:g}°".replace("-", "\u2212")
 
 
 def _ztf(rules: Rules) -> Chart:

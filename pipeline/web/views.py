@@ -12,6 +12,7 @@ from broker.access import PUBLIC, access
 from broker.config import config
 from broker.db import transaction
 from broker.kept import Kept
+from pipeline import topics
 from pipeline.alerts import ledger
 from pipeline.web import figures
 from pipeline.web.topic_pages import groups
@@ -41,16 +42,17 @@ def live() -> dict[str, Any]:
     """Return what changes from moment to moment."""
     books = _books().get()
     seen = figures.figures()
+    sky = (
+        [seen.value[each.name] for each in topics.OUTPUTS if each.name in seen.value]
+        if seen
+        else []
+    )
     return {
         "books": books.value if books else None,
         "groups": groups(),
-        "last_at_s": max(
-            (f.last_at_s for f in seen.value.values() if f.last_at_s is not None), default=None
-        )
-        if seen
-        else None,
-        "per_minute": sum(f.per_minute for f in seen.value.values()) if seen else None,
-        "last_day": sum(f.last_day for f in seen.value.values()) if seen else None,
+        "last_at_s": max((f.last_at_s for f in sky if f.last_at_s is not None), default=None),
+        "per_minute": sum(f.per_minute for f in sky) if sky else None,
+        "last_day": sum(f.last_day for f in sky) if sky else None,
     }
 
 

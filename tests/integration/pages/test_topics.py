@@ -17,7 +17,7 @@ EVERY = [each.name for each in (*topics.OUTPUTS, *topics.STEADY)]
 def test_the_tree_names_every_topic_without_kafka(browser, no_kafka):
     page = browser.get("/topics").text
 
-    assert all(name in page for name in EVERY)
+    assert all(f'href="/topics/{name}"' in page for name in EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
