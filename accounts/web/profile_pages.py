@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import belongings, credentials, people, sessions
+from accounts import belongings, connection, credentials, people, sessions
 from accounts.credentials import ALIVE, UNSETTLED, CredentialError
 from accounts.models import KafkaCredential
 from accounts.web.forms import DeletionForm, NameForm, TokenForm
@@ -18,9 +18,12 @@ from accounts.web.sessions import account_of, session_of, sign_out
 from accounts.web.snippets import dotenv
 from broker.access import ACCOUNT, access
 from broker.config import config
+from broker.errors import TransientError
+from broker.kafka_groups import groups
 from broker.refusals import ApiError
 
 KAFKA_WAIT_S = 3.0
+MOST_GROUPS = 5
 STATES = {
     "wanted": ("warn", "being granted"),
     "granting": ("warn", "being granted"),
@@ -94,6 +97,19 @@ def credential_state(request: HttpRequest, credential_id: str) -> HttpResponse:
     if row is None:
         raise Http404("no such credential of yours")
     return render(request, "accounts/state.html", {"row": shown(row)})
+
+
+@access(ACCOUNT)
+@require_safe
+@never_cache
+def credential_groups(request: HttpRequest, credential_id: str) -> HttpResponse:
+    """Return the consumer groups of one named credential and how far each has read."""
+    row = _find(request, credential_id)
+    try:
+        found = groups(row.group_prefix, kept_ms=connection.kept_ms(), limit=MOST_GROUPS)
+    except TransientError:
+        found = None
+    return render(request, "accounts/groups.html", {"row": row, "groups": found})
 
 
 @access(ACCOUNT)

@@ -30,6 +30,7 @@ PAGES = [
     path("profile", profile_pages.profile, name="profile"),
     path("profile/credentials", profile_pages.create_credential),
     path("profile/credentials/<str:credential_id>/state", profile_pages.credential_state),
+    path("profile/credentials/<str:credential_id>/groups", profile_pages.credential_groups),
     path("profile/credentials/<str:credential_id>/rotate", profile_pages.rotate_credential),
     path("profile/credentials/<str:credential_id>/delete", profile_pages.delete_credential),
     path("profile/tokens", profile_pages.create_token),

@@ -12,7 +12,8 @@ from broker.access import PUBLIC, access
 from broker.config import config
 from pipeline import topics
 from pipeline.topics import OutputTopic
-from pipeline.web import snippets
+from pipeline.web import figures, snippets, topic_pages
+from pipeline.web.figures import TopicFigures
 from pipeline.web.snippets import Choice
 
 USUAL_SUFFIX = "laptop"
@@ -46,6 +47,28 @@ class Wizard:
     credential: Any
     suffix: str
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One topic of the tree.
+
+    Attributes
+    ----------
+    topic : OutputTopic
+        Its name and what it carries, in words.
+    expression : str
+        The rule in force; empty for test streams.
+    figures : TopicFigures or None
+        What goes through it; None while Kafka has said nothing.
+    day_bytes : float or None
+        What a day of it weighs [bytes].
+    """
+
+    topic: OutputTopic
+    expression: str
+    figures: TopicFigures | None
+    day_bytes: float | None
 
 
 @access(PUBLIC)
@@ -128,7 +151,7 @@ def _group(request: HttpRequest, credential: Any, suffix: str) -> str:
     if credential.kind == "named":
         return f"{credential.group_prefix}-{suffix}"
     account: Any = request.account  # type: ignore[attr-defined] # set by the accounts' middleware
-    return f"{credential.group_prefix}{account.pk.hex[:12]}-{suffix}"
+    return f"{credential.group_prefix.rstrip('-')}-{account.pk.hex[:8]}-{suffix}"
 
 
 def _query(wizard: Wizard) -> QueryDict:
@@ -147,12 +170,19 @@ def _all() -> tuple[OutputTopic, ...]:
     return (*topics.OUTPUTS, *(each for each in topics.STEADY if each.name in tests))
 
 
-def _tree() -> list[tuple[str, list[OutputTopic]]]:
+def _tree() -> list[tuple[str, list[Leaf]]]:
     """Return the topics under headings: test streams first, they always have something to read."""
-    branches: dict[str, list[OutputTopic]] = {}
+    branches: dict[str, list[Leaf]] = {}
     for each in sorted(_all(), key=lambda topic: topic.name not in topics.TEST_TOPICS.values()):
-        branches.setdefault(_branch(each), []).append(each)
+        branches.setdefault(_branch(each), []).append(_leaf(each))
     return list(branches.items())
+
+
+def _leaf(topic: OutputTopic) -> Leaf:
+    rule = topic_pages.rule(topic.name, config())
+    seen, size_bytes = topic_pages.known(topic.name), figures.mean_bytes(topic.name)
+    day_bytes = seen.week_mean * size_bytes if seen and size_bytes else None
+    return Leaf(topic, rule["expression"] if rule else "", seen, day_bytes)
 
 
 def _branch(topic: OutputTopic) -> str:

@@ -65,7 +65,7 @@ def test_an_address_gets_a_group_that_no_other_account_has(inside, rows, user):
     found = wizard(inside, credential=rows["email"].pk, suffix="desk")
 
     assert found.choice.username == "v@example.org"
-    assert found.choice.group == f"babamul-{user.pk.hex[:12]}-desk"
+    assert found.choice.group == f"babamul-{user.pk.hex[:8]}-desk"
 
 
 def test_somebody_elses_credential_is_not_used(inside, rows):
