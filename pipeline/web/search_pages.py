@@ -78,7 +78,7 @@ def _found(question: Question, page_number: int) -> dict[str, Any]:
     page = Page(PAGE_SIZE + 1, PAGE_SIZE * (page_number - 1))
     with reading() as session:
         if question.name is not None:
-            return {"objects": [], "what": f"objects named {question.name[1]}"}
+            return {"objects": [], "what": f"Objects named {question.name[1]}"}
         if question.prefix is not None:
             survey, text = question.prefix
             rows = query_objects.by_prefix(session, survey, text, PAGE_SIZE)
@@ -91,7 +91,7 @@ def _found(question: Question, page_number: int) -> dict[str, Any]:
                 )
                 if row["survey"].lower() in question.surveys
             ]
-            return {"objects": rows, "what": "objects around the position", "has_distance": True}
+            return {"objects": rows, "what": "Objects around the position", "has_distance": True}
         ids = [one for survey in question.surveys for one in _ids(session, survey, question, page)]
         alerts = [alert_row(alert) for alert in query_pages.brief(session, ids)]
     return {

@@ -13,7 +13,6 @@ from broker import db
 from tests.bench_api.profiles import Profile
 from tests.bench_api.questions import Question
 
-WARM_ROUNDS = 3
 SHOWN_PLANS = 2
 """Of a question that missed its goal: those of its slowest statements."""
 
@@ -24,11 +23,11 @@ def measure(questions: Sequence[Question], profile: Profile) -> list[dict[str, A
 
 
 def _asked(question: Question, profile: Profile) -> dict[str, Any]:
-    rounds = max(round(profile.rounds * question.rounds_share), 3)
-    for n in range(WARM_ROUNDS):
+    rounds = max(round(profile.rounds * question.rounds_share), profile.warm, 1)
+    for n in range(profile.warm):
         _answer(question, n)
     times_ms, size_bytes, status = [], 0, set()
-    for n in range(WARM_ROUNDS, WARM_ROUNDS + rounds):
+    for n in range(profile.warm, profile.warm + rounds):
         begun = time.perf_counter()
         response, size = _answer(question, n)
         times_ms.append(1000 * (time.perf_counter() - begun))

@@ -22,6 +22,8 @@ class Profile:
         Over which the alerts are spread.
     rounds : int
         How often each question is asked, each time about another place.
+    warm : int
+        How often before that, untimed.
     is_judged : bool
         Whether the goals count.
     """
@@ -32,13 +34,14 @@ class Profile:
     points_per_curve: int = 40
     nights: int = 365
     rounds: int = 200
+    warm: int = 3
     is_judged: bool = True
 
 
 PROFILES = {
     one.name: one
     for one in (
-        Profile("smoke", 4_000, nights=5, rounds=5, is_judged=False),
+        Profile("smoke", 4_000, nights=5, rounds=2, warm=0, is_judged=False),
         Profile("small", 500_000, is_judged=False),
         Profile("default", 5_000_000),
     )

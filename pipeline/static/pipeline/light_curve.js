@@ -93,6 +93,8 @@
       ctx.lineTo(left - size * 1.3, top);
       ctx.closePath();
       point.kind === "forced" ? ctx.stroke() : ctx.fill();
+    } else if (point.flux < 0 && checked("unit") === "mag") {
+      ctx.strokeRect(left - size, top - size, 2 * size, 2 * size);
     } else {
       ctx.arc(left, top, size, 0, 2 * Math.PI);
       point.kind === "forced" ? ctx.stroke() : ctx.fill();
@@ -122,7 +124,9 @@
   }
 
   function yRange() {
-    const values = shown.flatMap((point) => {
+    // In magnitudes a point of little weight may lie anywhere: it must not press the others flat.
+    const sure = checked("unit") === "flux" ? shown : shown.filter((point) => !(error(point) > 0.75));
+    const values = (sure.length ? sure : shown).flatMap((point) => {
       const half = Math.min(error(point) ?? 0, checked("unit") === "flux" ? Infinity : 1);
       return [y(point) - half, y(point) + half];
     });

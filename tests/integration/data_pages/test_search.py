@@ -52,7 +52,7 @@ def test_what_is_private_leads_nowhere(sky, anybody, text):
 def test_a_position_finds_objects_of_both_surveys_nearest_first(sky, anybody, text):
     page = anybody.get("/search", {"q": text}).content.decode()
 
-    assert "2 objects around the position" in page
+    assert "Objects around the position: 2" in page
     assert page.index("/objects/ztf/ZTF26aaaaaaa") < page.index(f"/objects/lsst/{LSST_NAME}")
     assert "1.00″" in page
 
@@ -60,7 +60,7 @@ def test_a_position_finds_objects_of_both_surveys_nearest_first(sky, anybody, te
 def test_a_survey_may_be_chosen(sky, anybody):
     page = anybody.get("/search", {"q": "150 30", "survey": "lsst"}).content.decode()
 
-    assert "1 objects around" in page
+    assert "Objects around the position: 1" in page
     assert "ZTF26aaaaaaa</a>" not in page
 
 
