@@ -5,10 +5,13 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
 from rest_framework.exceptions import APIException
 
 from broker import limits
 from broker.config import config
+from broker.middleware import Requests
 
 pytestmark = pytest.mark.integration
 
@@ -136,3 +139,19 @@ def test_without_redis_nobody_waits_for_a_place(no_redis, key):
 
     with first, second:
         pass
+
+
+def test_a_forged_header_stays_limited(monkeypatch, key):
+    monkeypatch.setenv("NIGHTJAR_LIMITS__ADDRESS_BURST", "3")
+    monkeypatch.setenv("NIGHTJAR_LIMITS__ADDRESS_PER_S", "0.001")
+    config.cache_clear()
+    monkeypatch.setattr(limits, "_name", lambda bucket, who: f"nightjar:limit:{bucket}:{key}:{who}")
+    layer = Requests(lambda _: HttpResponse())
+
+    statuses = [
+        layer(RequestFactory().get("/", headers={"x-forwarded-for": f"10.0.0.{n}"})).status_code
+        for n in range(5)
+    ]
+
+    assert statuses == [200, 200, 200, 429, 429]
+    config.cache_clear()

@@ -25,7 +25,7 @@ def test_every_stream_and_topic_stands_on_the_page(browser, figures_of, monkeypa
 
     assert all(f'href="/topics/{output.name}"' in page for output in topics.OUTPUTS)
     assert '<td class="num">4\u202f123</td>' in page
-    assert '<td class="num">123\u202f456</td>' in page
+    assert '<td class="num wide">123\u202f456</td>' in page
     assert "Every packet is accounted for" in page
 
 
