@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts import audit
-from accounts.models import BabamulUser, KafkaCredential, OutboxMail
+from accounts.models import BabamulUser, DriftReport, KafkaCredential, OutboxMail
 from broker.logs import log
 
 UNUSABLE = "!"
@@ -22,8 +22,8 @@ def finish_all() -> None:
 def finish(user_id: uuid.UUID) -> bool:
     """Forget a person whose account is being deleted; False while a credential still exists.
 
-    Address, name, mails, sessions, tokens and codes go; the empty row stays, for the audit trail to
-    point at. The address may sign up again from then on.
+    Address, name, mails, reports of drift, sessions, tokens and codes go; the empty row stays, for
+    the audit trail to point at. The address may sign up again from then on.
     """
     with transaction.atomic():
         user = BabamulUser.objects.select_for_update().filter(pk=user_id, state="deleting").first()
@@ -38,6 +38,7 @@ def finish(user_id: uuid.UUID) -> bool:
 def _forget(user: BabamulUser) -> None:
     nobody = f"deleted-{user.pk}"
     OutboxMail.objects.filter(to=user.email).delete()
+    DriftReport.objects.filter(lines__contains=[{"principal": user.email}]).delete()
     KafkaCredential.objects.filter(user=user, kind="email").update(principal=nobody, note="")
     for owned in (user.sessions, user.tokens, user.codes):
         owned.all().delete()

@@ -137,8 +137,8 @@ def test_a_password_of_a_revoked_credential_is_told_as_such(bell, owl, browser):
     assert try_password(browser, login, login.password) == "REVOKED"
 
 
-def test_nobody_looks_at_anothers_credential(bell, people, browser):
-    theirs = granted(bell, people())
+def test_nobody_looks_at_anothers_credential(bell, make_person, browser):
+    theirs = granted(bell, make_person())
 
     assert browser.get("/check/waiting", {"credential": theirs.row.pk}).status_code == 404
 

@@ -24,7 +24,7 @@ def may_log_in(reader):
     return outcome is kafka_admin.LoginOutcome.ACCEPTED
 
 
-def test_a_run_makes_an_account_with_two_credentials(bell, people, tmp_path):
+def test_a_run_makes_an_account_with_two_credentials(bell, make_person, tmp_path):
     made = run(tmp_path / "demo.json")
 
     user = BabamulUser.objects.get(email="demo@nightjar.invalid")
@@ -35,7 +35,7 @@ def test_a_run_makes_an_account_with_two_credentials(bell, people, tmp_path):
     assert User.objects.get(username="admin").check_password(made["staff_password"])
 
 
-def test_a_second_run_brings_the_same_passwords_back(bell, people, tmp_path):
+def test_a_second_run_brings_the_same_passwords_back(bell, make_person, tmp_path):
     made = run(tmp_path / "demo.json")
     kafka_admin.revoke(made["readers"][0]["username"])
     kafka_admin.suspend(made["readers"][1]["username"])
@@ -45,7 +45,7 @@ def test_a_second_run_brings_the_same_passwords_back(bell, people, tmp_path):
     assert KafkaCredential.objects.count() == 2
 
 
-def test_its_file_is_its_owners_alone(bell, people, tmp_path):
+def test_its_file_is_its_owners_alone(bell, make_person, tmp_path):
     run(tmp_path / "demo.json")
 
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600

@@ -11,7 +11,8 @@ from accounts.models import DriftReport, KafkaCredential, OutboxMail
 from accounts.principals import new_password
 from broker import kafka_admin
 from broker.kafka_admin import Acl
-from tests.integration.credentials.conftest import granted, wanted
+from broker.kafka_groups import group_names
+from tests.integration.credentials.conftest import granted, next_word, wanted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -22,6 +23,11 @@ def mine(monkeypatch):
     names = set()
     is_persons = reconcile.is_persons
     monkeypatch.setattr(reconcile, "is_persons", lambda name: name in names and is_persons(name))
+    monkeypatch.setattr(
+        reconcile,
+        "group_names",
+        lambda prefix: [each for each in group_names(prefix) if each.removesuffix("-old") in names],
+    )
     yield names
     for name in names:
         kafka_admin.revoke(name)
@@ -124,6 +130,24 @@ def test_what_was_revoked_and_is_back_goes_at_once(bell, owl, mine):
 
     assert lines() == {login.row.principal: ("revoked", "revoked")}
     assert not login.may_log_in()
+
+
+def test_groups_go_with_their_credential_and_not_before(bell, owl, mine):
+    login = granted(bell, owl)
+    name = f"{login.row.principal}-old"
+    mine.add(login.row.principal)
+    reading = login.consumer("babamul.ztf-test", name)
+    assert next_word(reading) == "message"
+    reading.close()
+    lines()
+    assert group_names(name) == [name]
+
+    with transaction.atomic():
+        credentials.revoke(login.row)
+    bell.answer()
+    lines()
+
+    assert group_names(name) == []
 
 
 @pytest.mark.parametrize("name", ["telescope-17", "babamul-not-a-uuid", "pipeline"])

@@ -79,7 +79,7 @@ def test_trouble_is_told_in_the_row_and_tried_again_after_a_pause(bell, owl, mon
     login = wanted(owl)
     with monkeypatch.context() as patch:
         patch.setattr(kafka_admin, "set_secret", away)
-        bell.answer()
+        bell.answer_once()
     row = login.now()
     assert (row.state, row.last_error) == ("wanted", "Kafka: nobody there")
     settlement.settle(str(row.pk), row.generation)
@@ -100,7 +100,7 @@ def test_a_mistake_of_ours_is_told_in_the_row_and_raised(bell, owl, monkeypatch)
     login = wanted(owl)
     monkeypatch.setattr(kafka_admin, "set_secret", broken)
     with pytest.raises(ZeroDivisionError):
-        bell.answer()
+        bell.answer_once()
 
     assert login.now().state == "wanted"
     assert "ZeroDivisionError" in login.now().last_error

@@ -76,7 +76,7 @@ def test_nobody_touches_the_row_while_its_lease_holds(bell, owl):
     login = wanted(owl)
     die_at("credential_claimed", login.row)
 
-    bell.answer()
+    bell.answer_once()
 
     assert login.now().state == "granting"
     assert settlement.sweep() == 0

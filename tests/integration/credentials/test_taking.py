@@ -3,8 +3,8 @@
 import pytest
 from django.db import transaction
 
-from accounts import credentials, people
-from accounts.models import BabamulUser, KafkaCredential
+from accounts import credentials, people, settlement
+from accounts.models import BabamulUser, DriftReport, KafkaCredential
 from broker import kafka_admin
 from tests.integration.credentials.conftest import Login, eventually, granted, next_word
 
@@ -105,6 +105,7 @@ def test_what_was_wanted_when_it_was_suspended_is_granted_when_it_is_restored(be
 def test_a_deleted_account_is_forgotten_once_kafka_has_forgotten_it(bell, owl):
     named, email = granted(bell, owl), granted(bell, owl, "email")
 
+    DriftReport.objects.create(lines=[{"principal": owl.email, "ours": "active"}])
     people.delete(owl, "account:himself")
     assert BabamulUser.objects.get().email == owl.email
     bell.answer()
@@ -113,32 +114,29 @@ def test_a_deleted_account_is_forgotten_once_kafka_has_forgotten_it(bell, owl):
     assert gone.state == "deleted"
     assert owl.email not in str(BabamulUser.objects.values())
     assert owl.email not in str(KafkaCredential.objects.values())
+    assert owl.email not in str(DriftReport.objects.values())
     assert not named.may_log_in()
     assert not email.may_log_in()
 
 
 def test_an_account_without_credentials_is_forgotten_by_the_sweep(bell, owl):
-    from accounts import settlement
-
     people.delete(owl, "account:himself")
     settlement.sweep()
 
     assert BabamulUser.objects.get().state == "deleted"
 
 
-def test_a_deleted_address_may_sign_up_again(bell, owl, people):
-    from accounts import people as life
-
+def test_a_deleted_address_may_sign_up_again(bell, owl):
     granted(bell, owl, "email")
-    life.delete(owl, "account:himself")
+    people.delete(owl, "account:himself")
     bell.answer()
 
     again = BabamulUser.objects.create(email=owl.email, username="owl", state="active")
     assert Login(granted(bell, again, "email").row, "").now().state == "active"
 
 
-def test_two_people_with_named_credentials_both_receive_everything(bell, people):
-    first, second = (granted(bell, people()) for _ in range(2))
+def test_two_people_with_named_credentials_both_receive_everything(bell, make_person):
+    first, second = (granted(bell, make_person()) for _ in range(2))
 
     for login in (first, second):
         reading = login.consumer(TOPIC, f"{login.row.principal}-client-1")
@@ -146,8 +144,8 @@ def test_two_people_with_named_credentials_both_receive_everything(bell, people)
         reading.close()
 
 
-def test_nobody_joins_the_group_of_anothers_named_credential(bell, people):
-    mine, theirs = (granted(bell, people()) for _ in range(2))
+def test_nobody_joins_the_group_of_anothers_named_credential(bell, make_person):
+    mine, theirs = (granted(bell, make_person()) for _ in range(2))
 
     reading = mine.consumer(TOPIC, f"{theirs.row.principal}-client-1")
     assert next_word(reading) == "GROUP_AUTHORIZATION_FAILED"

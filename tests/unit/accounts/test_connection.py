@@ -1,0 +1,132 @@
+"""Each way of hearing nothing has a name, and a text that says what to do."""
+
+import dataclasses
+import time
+
+import pytest
+
+from accounts import connection
+from accounts.models import KafkaCredential
+from broker.kafka_groups import Group, Member
+from broker.kafka_probe import ProbeOutcome
+
+PLACE = ("babamul.none", 0)
+TOPICS = ["babamul.none", "babamul.ztf-test", "babamul.ztf.no-lsst-match.stellar"]
+
+
+def credential(kind="named", state="active"):
+    prefix = "babamul-1f" if kind == "named" else "babamul-"
+    return KafkaCredential(kind=kind, state=state, principal="babamul-1f", group_prefix=prefix)
+
+
+def group(*hosts, committed=100, low=0, end=100, fresh=0, newest_s=None):
+    members = tuple(Member(f"c{at}", host, (PLACE,)) for at, host in enumerate(hosts))
+    newest_ms = None if newest_s is None else int((time.time() - newest_s) * 1000)
+    name = "babamul-1f-laptop"
+    seen = ({PLACE: committed}, {PLACE: end}, {PLACE: low}, {PLACE: fresh}, newest_ms)
+    return Group(name, "STABLE", members, *seen)
+
+
+def named(row, found, moved_s=None):
+    return connection.of_group(row, found, moved_s).name
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "moved_s", "name"),
+    [
+        ("named", None, None, "WAITING"),
+        ("named", group(), None, "WAITING"),
+        ("named", group("h1"), None, "QUIET"),
+        ("named", group("h1", committed=40), None, "STUCK"),
+        ("named", group("h1", committed=40), 12.0, "OK"),
+        ("named", group("h1", committed=40), 61.0, "STUCK"),
+        ("named", group("h1", committed=40, fresh=60), 1.0, "BEHIND"),
+        ("named", group("h1", committed=40, low=50), 1.0, "BEHIND"),
+        ("named", group("h1", "h2"), None, "QUIET"),
+        ("email", group("h1", "h2"), 1.0, "SHARED"),
+        ("email", group("h1", "h1"), 1.0, "OK"),
+    ],
+)
+def test_a_group_is_named(kind, found, moved_s, name):
+    assert named(credential(kind), found, moved_s) == name
+
+
+def test_what_was_lost_is_worse_than_what_will_be():
+    lost = connection.of_group(credential(), group("h1", committed=40, low=50), 1.0)
+    soon = connection.of_group(credential(), group("h1", committed=40, fresh=60), 1.0)
+
+    assert (lost.tone, soon.tone) == ("bad", "warn")
+    assert "10 messages expired" in lost.text
+    assert "20 more expire within a day" in soon.text
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "words"), [(12, "12 s ago"), (300, "5 minutes ago"), (30_000, "8 hours ago")]
+)
+def test_a_quiet_consumer_is_told_when_the_last_message_came(ago_s, words):
+    found = connection.of_group(credential(), group("h1", newest_s=ago_s), None)
+
+    assert words in found.text
+
+
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        ("active", None),
+        ("wanted", "NOT_ACTIVE"),
+        ("granting", "NOT_ACTIVE"),
+        ("suspended", "NOT_ACTIVE"),
+        ("needs_rotation", "NOT_ACTIVE"),
+        ("revoking", "REVOKED"),
+        ("revoked", "REVOKED"),
+    ],
+)
+def test_a_row_is_named(state, name):
+    found = connection.of_row(credential(state=state))
+
+    assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name"),
+    [
+        (ProbeOutcome.READ, "OK"),
+        (ProbeOutcome.SILENT, "OK"),
+        (ProbeOutcome.REFUSED, "PASSWORD"),
+        (ProbeOutcome.NO_TOPIC, "TOPIC"),
+        (ProbeOutcome.NO_GROUP, "GROUP"),
+        (ProbeOutcome.UNREACHABLE, "UNREACHABLE"),
+    ],
+)
+def test_a_login_on_trial_is_named(outcome, name):
+    assert connection.of_probe(credential(), outcome).name == name
+
+
+@pytest.mark.parametrize("topic", ["babamul.none", "^babamul\\.ztf\\..*"])
+def test_a_topic_or_a_pattern_that_can_be_read_is_fine(topic):
+    assert connection.of_topic(topic, TOPICS) is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        ("babamul.ztf.lsst-match.stelar", "babamul.ztf.no-lsst-match.stellar"),
+        ("babamul.non", "babamul.none"),
+        ("ztf_20260801_programid1", "begin with babamul."),
+    ],
+)
+def test_a_topic_that_cannot_be_read_is_told_with_the_nearest_one(topic, words):
+    found = connection.of_topic(topic, TOPICS)
+
+    assert found.name == "TOPIC"
+    assert words in found.text
+
+
+def test_without_any_topic_there_is_no_nearest():
+    assert connection.of_topic("babamul.none", []).name == "TOPIC"
+
+
+def test_every_answer_says_what_to_do():
+    answers = [connection.of_probe(credential(), outcome) for outcome in ProbeOutcome]
+
+    assert all(all(dataclasses.astuple(answer)) for answer in answers)
