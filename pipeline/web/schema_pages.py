@@ -6,7 +6,7 @@ from typing import Any
 
 import fastavro
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
@@ -29,7 +29,10 @@ NOTHING = "There is no message to show: the topic is empty, or Kafka does not an
 @access(PUBLIC)
 @require_safe
 def schema(request: HttpRequest, name: str) -> HttpResponse:
-    """Show a survey's message field by field."""
+    """Show a survey's message field by field; a topic leads to its survey's."""
+    if name in ALL:
+        survey = ALL[name].survey
+        return redirect(f"/schemas/{survey}" if survey else f"/topics/{name}")
     context = {
         "survey": _survey(name),
         "records": field_docs.records(name),

@@ -40,6 +40,7 @@ def figures_of(monkeypatch):
             for name in topics
         }
         monkeypatch.setattr(figures, "figures", lambda: Seen(shown, 0.0, 0.0))
+        monkeypatch.setattr(figures, "mean_bytes", lambda _: 10_000.0)
 
     return give
 

@@ -86,3 +86,15 @@ def test_kafka_that_is_away_is_no_error(browser, monkeypatch):
     monkeypatch.setattr(figures, "newest_message", fail)
 
     assert browser.get(f"/schemas/{TOPIC}/sample").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_to"),
+    [
+        ("babamul.ztf.lsst-match.hosted", "/schemas/ztf"),
+        (TOPIC, "/schemas/lsst"),
+        ("babamul.none", "/topics/babamul.none"),
+    ],
+)
+def test_a_topic_leads_to_the_schema_of_its_survey(browser, name, leads_to):
+    assert browser.get(f"/schemas/{name}")["Location"] == leads_to

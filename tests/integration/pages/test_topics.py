@@ -61,6 +61,7 @@ def test_figures_of_a_topic_are_shown(browser, figures_of):
 
     assert "<html" not in page
     assert "123\u202f456" in page
+    assert "9 MB" in page  # 900 a day of 10 kB
 
 
 def test_what_was_left_out_last_night_is_counted(browser, no_kafka, monkeypatch):
