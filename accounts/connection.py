@@ -156,20 +156,22 @@ def of_probe(row: KafkaCredential, outcome: ProbeOutcome) -> Answer:
     )
 
 
-def of_group(row: KafkaCredential, group: Group | None, moved_s: float | None) -> Answer:
+def of_group(row: KafkaCredential, name: str, group: Group | None, moved_s: float | None) -> Answer:
     """Return what the broker's view of a consumer group says.
 
     Parameters
     ----------
     row : KafkaCredential
         Whose group it is.
+    name : str
+        Of the group.
     group : Group or None
         None: it does not exist.
     moved_s : float or None
         How long ago the group's position was last seen to change [s]; None: never seen.
     """
     if group is None or not group.members:
-        return _without_members(group)
+        return _without_members(name, group)
     if group.name.startswith(GROUP_PREFIX) and row.kind == "email" and len(group.hosts) > 1:
         return Answer(
             "SHARED",
@@ -210,7 +212,7 @@ def kept_ms() -> int:
     return max(config().babamul.retention_days - 1, 1) * DAY_MS
 
 
-def _without_members(group: Group | None) -> Answer:
+def _without_members(name: str, group: Group | None) -> Answer:
     if group is not None and group.committed:
         return Answer(
             "WAITING",
@@ -223,7 +225,7 @@ def _without_members(group: Group | None) -> Answer:
         "WAITING",
         "warn",
         "Waiting for your consumer",
-        "None has joined this group yet. Start it now; this page looks again by itself.",
+        f"None has joined the group {name} yet. Start it now; this page looks again by itself.",
     )
 
 

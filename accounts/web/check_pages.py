@@ -47,6 +47,7 @@ class LookForm(forms.Form):
     username = forms.CharField(
         label="User name as your consumer has it",
         required=False,
+        help_text="Empty: taken to be right.",
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -178,7 +179,7 @@ def _look(user: BabamulUser, form: LookForm) -> list[Answer]:
         if wrong:
             return wrong
         seen = group(form.group_name, connection.kept_ms())
-        return [connection.of_group(row, seen, _moved_s(seen))]
+        return [connection.of_group(row, form.group_name, seen, _moved_s(seen))]
     except TransientError:
         return [AWAY]
 
@@ -191,7 +192,9 @@ def _own(row: KafkaCredential) -> list[dict[str, Any]]:
         found = groups(row.group_prefix, kept_ms=connection.kept_ms(), limit=MOST_GROUPS)
     except TransientError:
         return []
-    return [{"it": each, "answer": connection.of_group(row, each, None)} for each in found]
+    return [
+        {"it": each, "answer": connection.of_group(row, each.name, each, None)} for each in found
+    ]
 
 
 def _moved_s(seen: Group | None) -> float | None:

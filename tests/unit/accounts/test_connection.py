@@ -11,6 +11,7 @@ from broker.kafka_groups import Group, Member
 from broker.kafka_probe import ProbeOutcome
 
 PLACE = ("babamul.none", 0)
+GROUP = "babamul-1f-laptop"
 TOPICS = ["babamul.none", "babamul.ztf-test", "babamul.ztf.no-lsst-match.stellar"]
 
 
@@ -22,13 +23,12 @@ def credential(kind="named", state="active"):
 def group(*hosts, committed=100, low=0, end=100, fresh=0, newest_s=None):
     members = tuple(Member(f"c{at}", host, (PLACE,)) for at, host in enumerate(hosts))
     newest_ms = None if newest_s is None else int((time.time() - newest_s) * 1000)
-    name = "babamul-1f-laptop"
     seen = ({PLACE: committed}, {PLACE: end}, {PLACE: low}, {PLACE: fresh}, newest_ms)
-    return Group(name, "STABLE", members, *seen)
+    return Group(GROUP, "STABLE", members, *seen)
 
 
 def named(row, found, moved_s=None):
-    return connection.of_group(row, found, moved_s).name
+    return connection.of_group(row, GROUP, found, moved_s).name
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,13 @@ def test_a_group_is_named(kind, found, moved_s, name):
     assert named(credential(kind), found, moved_s) == name
 
 
+def test_who_waits_is_told_for_which_group():
+    assert GROUP in connection.of_group(credential(), GROUP, None, None).text
+
+
 def test_what_was_lost_is_worse_than_what_will_be():
-    lost = connection.of_group(credential(), group("h1", committed=40, low=50), 1.0)
-    soon = connection.of_group(credential(), group("h1", committed=40, fresh=60), 1.0)
+    lost = connection.of_group(credential(), GROUP, group("h1", committed=40, low=50), 1.0)
+    soon = connection.of_group(credential(), GROUP, group("h1", committed=40, fresh=60), 1.0)
 
     assert (lost.tone, soon.tone) == ("bad", "warn")
     assert "10 messages expired" in lost.text
@@ -64,7 +68,7 @@ def test_what_was_lost_is_worse_than_what_will_be():
     ("ago_s", "words"), [(12, "12 s ago"), (300, "5 minutes ago"), (30_000, "8 hours ago")]
 )
 def test_a_quiet_consumer_is_told_when_the_last_message_came(ago_s, words):
-    found = connection.of_group(credential(), group("h1", newest_s=ago_s), None)
+    found = connection.of_group(credential(), GROUP, group("h1", newest_s=ago_s), None)
 
     assert words in found.text
 
