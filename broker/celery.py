@@ -25,7 +25,7 @@ from broker.failpoints import failpoint
 from broker.memory import limit_memory
 from broker.migrate import PendingMigrationsError, require_streams_migrated
 from broker.ranges.claim import free_lost
-from broker.redis_transport import TRANSPORT_OPTIONS
+from broker.redis_transport import TRANSPORT, TRANSPORT_OPTIONS
 from broker.soft_stop import SoftStoppingWorker
 
 LIMITS_S = {
@@ -44,6 +44,7 @@ PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
 TASK_MODULES = (
     "accounts.credential_tasks",
+    "accounts.expiry_tasks",
     "accounts.mail_tasks",
     "broker.archive_tasks",
     "broker.dead_letter_tasks",
@@ -111,6 +112,7 @@ app.conf.update(
     task_default_queue="notify",
     task_routes=(route,),
     task_default_priority=PRIORITY_LIVE,
+    broker_transport=TRANSPORT,
     broker_transport_options=TRANSPORT_OPTIONS,
     beat_schedule={},
     beat_scheduler="celery.beat:Scheduler",  # no file: what was missed is not made up for

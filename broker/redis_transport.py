@@ -1,5 +1,10 @@
 """How every Celery app of ours speaks to Redis; the shortest visibility timeout on it would win."""
 
+import socket
+from typing import Any
+
+from kombu.transport import redis, virtual
+
 VISIBILITY_TIMEOUT_S = 7200
 """Above the longest task: a message comes again only when its holder is surely gone."""
 
@@ -10,6 +15,45 @@ TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
+    # A Redis whose machine vanished says nothing: 25 s, not the system's two hours.
+    "socket_keepalive_options": {
+        socket.TCP_KEEPIDLE: 10,
+        socket.TCP_KEEPINTVL: 5,
+        socket.TCP_KEEPCNT: 3,
+    },
     "queue_order_strategy": "priority",
     "priority_steps": [0, 3, 6, 9],
 }
+
+
+class QoS(redis.QoS):  # type: ignore[misc] # kombu has no types
+    """The window of messages that a worker holds.
+
+    kombu's own keeps a message in the window when Redis does not answer its acknowledgment. Celery
+    logs that and goes on, for the connection that it listens on may be whole: after as many such
+    messages as it has processes, a worker never takes another one.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge; what Redis was not told comes again after the visibility timeout."""
+        try:
+            super().ack(delivery_tag)
+        except Exception:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
+class Channel(redis.Channel):  # type: ignore[misc] # kombu has no types
+    """A channel with that window."""
+
+    QoS: Any = QoS
+
+
+class Transport(redis.Transport):  # type: ignore[misc] # kombu has no types
+    """Redis as Celery's broker, outlasting its silences."""
+
+    Channel: Any = Channel
+
+
+TRANSPORT = f"{__name__}:Transport"
+"""As Celery's setting ``broker_transport`` wants it."""
