@@ -4,6 +4,7 @@ Each function is one unit of work in a transaction of its own. Whoever asks from
 nothing about whether an address has an account: that is kept here, not in the views.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from django.db.models.functions import Now
 
 from accounts import audit, codes, credentials, mail, passwords
 from accounts.addresses import display_name
+from accounts.credentials import CredentialError
 from accounts.models import BabamulUser, KafkaCredential
 from accounts.principals import new_password
 from broker.config import config
@@ -199,7 +201,8 @@ def _change_password(user: BabamulUser, password: str, *, revoke_all: bool) -> N
         user.tokens.all().delete()
         for credential in user.credentials.filter(kind="named").exclude(state="revoked"):
             credentials.revoke(credential)
-    credentials.want(user, "email", EMAIL_CREDENTIAL, password)
+    with suppress(CredentialError):  # staff suspended the e-mail principal: it stays so
+        credentials.want(user, "email", EMAIL_CREDENTIAL, password)
     audit.record(f"account:{user.pk}", "reset password", f"account:{user.pk}")
     mail.post(user.email, "changed", {"public_url": _public_url(), "revoke_all": revoke_all})
 

@@ -18,6 +18,7 @@ from accounts.web.profile_pages import shown
 from accounts.web.sessions import sign_in, sign_out
 from accounts.web.snippets import dotenv
 from broker.access import PUBLIC, access
+from broker.config import config
 from broker.refusals import ApiError
 
 KAFKA_WAIT_S = 3.0
@@ -55,7 +56,11 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     except ApiError as error:
         form.refuse(error)
         return _show(request, "signup", form, error.status_code)
-    context = {"email": email.strip(), "meant": _meant(email)}
+    context = {
+        "email": email.strip(),
+        "meant": _meant(email),
+        "has_mail_server": bool(config().mail.host),
+    }
     return render(request, "accounts/mailed.html", context)
 
 

@@ -99,6 +99,14 @@ def test_everything_goes_when_asked(mine, forgotten, api):
     assert KafkaCredential.objects.get(kind="email").state == "wanted"
 
 
+def test_a_principal_that_staff_suspended_stays_so(forgotten, api):
+    KafkaCredential.objects.filter(kind="email").update(state="suspended")
+
+    assert reset(api, forgotten).status_code == 200
+    assert KafkaCredential.objects.get(kind="email").state == "suspended"
+    assert api.post("auth", {"email": EMAIL, "password": NEW}).status_code == 200
+
+
 def test_a_token_is_good_once(forgotten, api, configured):
     configured(accounts__reset_cooldown_s=0)
     assert reset(api, forgotten).status_code == 200

@@ -62,6 +62,17 @@ def test_what_is_no_address_is_refused_with_its_field(api, db, body, field):
     assert BabamulUser.objects.count() == 0
 
 
+@pytest.mark.parametrize("body", ["3", "null", "[]", '"x"', "true", "{", "", "[" * 5000])
+@pytest.mark.parametrize(
+    "path", ["signup", "activate", "auth", "forgot-password", "reset-password"]
+)
+def test_json_that_is_no_object_is_refused(path, body, api, db):
+    answer = api.client.post(f"/babamul/{path}", body, "application/json")
+
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"message", "errors"}
+
+
 def test_activation_gives_everything_once(person):
     assert re.fullmatch(r"[A-Za-z0-9]{32}", person["password"])
     assert person["activated"] is True

@@ -1,0 +1,19 @@
+"""Celery's side of forgetting."""
+
+import structlog
+
+from broker.celery import task
+from broker.django_tasks import rows_of_django
+
+FORGET_EVERY_S = 3600
+
+log = structlog.get_logger(__name__)
+
+
+@task("accounts.forget_old", queue="accounts", every_s=FORGET_EVERY_S)
+def forget_old() -> None:
+    """Delete mails, codes, sessions and unconfirmed addresses past their time."""
+    with rows_of_django():
+        from accounts import expiry  # noqa: PLC0415 needs Django's tables
+
+        log.info("accounts.forgot_old", **expiry.forget_old())

@@ -1,0 +1,64 @@
+"""What nobody needs is forgotten; what somebody needs stays."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from accounts import codes, expiry, sessions
+from accounts.models import BabamulUser, OneTimeCode, OutboxMail, WebSession
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+OLD = timedelta(days=31)
+
+
+@pytest.fixture
+def user(db):
+    return BabamulUser.objects.create(email="v@example.org", username="v", state="active")
+
+
+def mail(state):
+    return OutboxMail.objects.create(
+        to="v@example.org", subject="x", state=state, expires_at=Now(), created_at=Now() - OLD
+    )
+
+
+def test_mails_that_ended_long_ago_go_with_their_address(user):
+    waiting, _, _ = mail("waiting"), mail("sent"), mail("failed")
+    OutboxMail.objects.create(to="v@example.org", subject="new", state="sent", expires_at=Now())
+
+    assert expiry.forget_old()["mails"] == 2
+    assert set(OutboxMail.objects.values_list("subject", "state")) == {
+        ("x", waiting.state),
+        ("new", "sent"),
+    }
+
+
+def test_dead_codes_go_and_the_used_activation_stays(user):
+    codes.issue(user, "reset")
+    codes.redeem(user, "activation", codes.issue(user, "activation"))
+    OneTimeCode.objects.update(expires_at=Now() - OLD)
+    codes.issue(user, "reset")
+
+    assert expiry.forget_old()["codes"] == 1
+    assert OneTimeCode.objects.count() == 2  # a repeated activation must still be known
+
+
+def test_sessions_that_idled_away_go(user):
+    sessions.open_session(user, "old")
+    WebSession.objects.update(last_seen_at=Now() - OLD)
+    sessions.open_session(user, "new")
+
+    assert expiry.forget_old()["sessions"] == 1
+    assert WebSession.objects.get().agent == "new"
+
+
+def test_addresses_that_nobody_confirmed_go_unless_a_code_is_still_good(user):
+    for name in ("typed", "waiting"):
+        BabamulUser.objects.create(email=f"{name}@x.org", username=name, created_at=Now() - OLD)
+    codes.issue(BabamulUser.objects.get(username="waiting"), "activation")
+    BabamulUser.objects.update(created_at=Now() - OLD)
+
+    expiry.forget_old()
+
+    assert set(BabamulUser.objects.values_list("username", flat=True)) == {"v", "waiting"}
