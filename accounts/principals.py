@@ -1,5 +1,6 @@
 """The two kinds of Kafka principal a person reads the public streams with."""
 
+import re
 import secrets
 import string
 import uuid
@@ -9,6 +10,8 @@ from broker.config import Config
 
 PASSWORD_CHARACTERS = string.ascii_letters + string.digits
 PASSWORD_LENGTH = 32
+NAMED = re.compile(r"babamul-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A named principal; consumer groups of one begin with it."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ A row that changed since is left for the next time. Repairs hold the row's lease
 that settle it. Principals that are not people's are never touched.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from django.db.models.functions import Now
 
 from accounts import credentials, settlement
 from accounts.models import DriftReport, KafkaCredential
+from accounts.principals import NAMED
 from broker import kafka_admin
 from broker.config import config
 from broker.db import lock
@@ -28,7 +28,6 @@ LOCK = "accounts.reconcile"
 KEPT = timedelta(days=30)
 AT_ONCE = 1000
 """Repairs of one comparison; the others follow with the next."""
-NAMED = re.compile(r"babamul-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SETTLED = ("active", "suspended", "needs_rotation")
 NO_ROW = "nothing"
 SEEN_ONCE = "none yet: it goes if it is still there next time"

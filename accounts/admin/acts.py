@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from accounts.governing import GoverningError
 from accounts.models import AuditEntry
+from accounts.principals import NAMED
 
 if TYPE_CHECKING:  # Django's own classes cannot be subscripted when the code runs
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -94,6 +95,14 @@ class ShownAdmin(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody deletes such a row by hand."""
         return False
+
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search; a consumer group stands for the credential whose name begins it."""
+        named = NAMED.match(search_term.strip())
+        return super().get_search_results(request, queryset, named[0] if named else search_term)
 
     def may_act(self, request: HttpRequest) -> bool:
         """Return whether this member of staff may do what is offered."""

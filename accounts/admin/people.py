@@ -21,7 +21,7 @@ class AccountAdmin(ShownAdmin):
     list_display = ("email", "username", "state", "credentials", "created_at", "last_seen_at")
     list_filter = ("state", "created_at", "last_seen_at")
     search_fields = ("email", "username", "=id", "=credentials__principal")
-    search_help_text = "address, name, id, or the user name of a Kafka credential"
+    search_help_text = "address, name, id, a credential's user name, or a consumer group of it"
     ordering = ("-created_at",)
     fields = (
         "id",

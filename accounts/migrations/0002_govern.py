@@ -4,14 +4,18 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_people'),
+        ("accounts", "0001_people"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='babamuluser',
-            options={'permissions': [('govern_babamuluser', 'Can suspend, restore, rotate and delete accounts')], 'verbose_name': 'account'},
+            name="babamuluser",
+            options={
+                "permissions": [
+                    ("govern_babamuluser", "Can suspend, restore, rotate and delete accounts")
+                ],
+                "verbose_name": "account",
+            },
         ),
     ]

@@ -93,6 +93,14 @@ def test_an_account_is_found_by_the_user_name_of_its_credential(staff, everythin
     assert "owl@example.org" not in page
 
 
+@pytest.mark.parametrize("page", ["babamuluser", "kafkacredential"])
+def test_a_consumer_group_leads_to_its_owner(staff, everything, page):
+    group = f"{everything['kafkacredential'].principal}-laptop"
+
+    found = staff.get(f"/admin/accounts/{page}/", {"q": group}).content.decode()
+    assert "owl@example.org" in found
+
+
 def test_an_account_shows_what_it_has_and_what_was_done(staff, everything):
     page = staff.get(f"/admin/accounts/babamuluser/{everything['babamuluser'].pk}/change/")
 
