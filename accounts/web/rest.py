@@ -319,7 +319,7 @@ class OneToken(AccountView):
 
     access = API
 
-    @extend_schema(tags=TAGS, responses=envelope("TokenDeleted"))
+    @extend_schema(tags=TAGS, responses={200: envelope("TokenDeleted")})
     def delete(self, request: Request, token_id: str) -> Response:
         """Delete it: it opens nothing from now on."""
         if not belongings.delete_token(owner(request), token_id):

@@ -14,6 +14,8 @@ from pipeline.catalogs.record import INDEX_COLUMN, Column, names_sql
 from pipeline.sky import HPX_ORDER
 
 MAX_RADIUS_ARCSEC = 3600.0
+SMALLEST_RADIUS_ARCSEC = 1e-6
+"""Far below the deepest cell; a smaller radius is looked for as this one."""
 """Wide cones want a coverage of many cells, not nine."""
 
 CELL_AT_ORDER_0_DEG = 58.6323
@@ -120,7 +122,8 @@ def depth_for(radius_arcsec: float) -> int:
     """Return the deepest order at which a cone fits into a cell and its neighbours."""
     if not 0 < radius_arcsec <= MAX_RADIUS_ARCSEC:
         raise ValueError(f"radius {radius_arcsec} arcsec: wanted above 0, up to 3600")
-    cells = CELL_AT_ORDER_0_DEG / (CELLS_PER_RADIUS * radius_arcsec / _ARCSEC_PER_DEG)
+    size_arcsec = max(radius_arcsec, SMALLEST_RADIUS_ARCSEC)  # the smallest floats divide as 0
+    cells = CELL_AT_ORDER_0_DEG / (CELLS_PER_RADIUS * size_arcsec / _ARCSEC_PER_DEG)
     return min(HPX_ORDER, int(np.floor(np.log2(cells))))
 
 

@@ -25,7 +25,7 @@ def _around(ra_deg, dec_deg, distance_deg, bearing):
 
 # 58.6323 deg / (1.6 × r) is 65 962 for 2 arcsec (2^16 = 65 536) and 4 397 for 30 (2^12 = 4 096).
 @pytest.mark.parametrize(
-    ("radius_arcsec", "depth"), [(2.0, 16), (30.0, 12), (300.0, 8), (1e-6, 29)]
+    ("radius_arcsec", "depth"), [(2.0, 16), (30.0, 12), (300.0, 8), (1e-6, 29), (5e-324, 29)]
 )
 def test_the_depth_follows_from_the_radius(radius_arcsec, depth):
     assert depth_for(radius_arcsec) == depth
