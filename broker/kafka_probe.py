@@ -10,9 +10,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from broker.kafka_login import LoginOutcome, await_login, public_consumer
+
+log = structlog.get_logger(__name__)
 
 STEP_S = 0.1
 ANSWER_S = 5.0
@@ -84,6 +87,9 @@ def _probe(
         if login is LoginOutcome.REFUSED:
             return ProbeOutcome.REFUSED
         if login is LoginOutcome.UNREACHABLE:
+            log.warning(
+                "probe.unanswered", error="no answer to the login", waited_s=round(limit_s, 1)
+            )
             return ProbeOutcome.UNREACHABLE
         return _use(consumer, TopicPartition(topic, PARTITION))
     finally:
@@ -106,6 +112,9 @@ def _read_last(consumer: Consumer, place: TopicPartition) -> ProbeOutcome:
     consumer.assign([TopicPartition(place.topic, place.partition, high - 1)])
     message = consumer.poll(ANSWER_S)
     if message is None:
+        log.warning(
+            "probe.unanswered", error=f"no message within {ANSWER_S:.0f} s", offset=high - 1
+        )
         return ProbeOutcome.UNREACHABLE
     error = message.error()
     if error is None:
@@ -131,4 +140,7 @@ def _told(step: Callable[[], ProbeOutcome]) -> ProbeOutcome:
         return ProbeOutcome.NO_TOPIC
     if cause.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return ProbeOutcome.NO_GROUP
-    return ProbeOutcome.SILENT if cause.code() in _ABSENT else ProbeOutcome.UNREACHABLE
+    if cause.code() in _ABSENT:
+        return ProbeOutcome.SILENT
+    log.warning("probe.unanswered", error=cause.str(), code=cause.name())
+    return ProbeOutcome.UNREACHABLE
