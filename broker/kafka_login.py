@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 LOGIN_S = 10.0
 VISIBLE_S = 10.0
-STEP_S = 0.1
+STEP_S, LONGEST_STEP_S = 0.1, 3.0
 
 
 class LoginOutcome(StrEnum):
@@ -38,7 +38,7 @@ def try_login(
     """Log in once on a public listener.
 
     A refusal reaches a client only through its error callback; the call itself merely times out,
-    so the callback is served while the call waits in a thread of its own.
+    so the callback is served between calls.
     """
     refused = threading.Event()
     consumer = public_consumer(
@@ -79,13 +79,19 @@ def public_consumer(
 
 
 def await_login(consumer: Consumer, refused: threading.Event, limit_s: float) -> LoginOutcome:
-    """Wait until the broker has answered a consumer of ``public_consumer``, or refused it."""
+    """Wait until the broker has answered a consumer of ``public_consumer``, or refused it.
+
+    A call that times out asks anew, so each may last longer than the one before: a broker that is
+    far away or busy, and needs a quarter of a second for an answer, would never be in time.
+    """
     deadline = time.monotonic() + limit_s
+    step_s = STEP_S
     while time.monotonic() < deadline:
         with suppress(KafkaException):
-            consumer.list_topics(timeout=STEP_S)
+            consumer.list_topics(timeout=min(step_s, max(deadline - time.monotonic(), STEP_S)))
             return LoginOutcome.ACCEPTED
         consumer.poll(0)  # serves the error callback
         if refused.is_set():
             return LoginOutcome.REFUSED
+        step_s = min(2 * step_s, LONGEST_STEP_S)
     return LoginOutcome.UNREACHABLE
