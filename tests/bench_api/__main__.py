@@ -4,11 +4,14 @@ import argparse
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from tests.bench_api.profiles import HOME, PROFILES, Profile
 from tests.environment import point_at
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 LONG_STATEMENT_S = 3600
 
@@ -19,6 +22,7 @@ def main() -> int:
     parser.add_argument("profile", nargs="?", default="default", choices=sorted(PROFILES))
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
+    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     # Before anything reads a setting: a run of the benchmark knows no settings but its own.
     point_at({"NIGHTJAR_HOME": f"{HOME}-{options.profile}", "NIGHTJAR_TOML": os.devnull})
     from tests import native
@@ -43,13 +47,9 @@ def measured(profile: Profile, out: Path | None) -> int:
 
     django.setup()
     from tests.bench_api import measure
-    from tests.bench_api.run import asked
+    from tests.bench_api.run import figures
 
-    begun = time.perf_counter()
-    rows, filled_s = asked(profile, LONG_STATEMENT_S)
-    print(f"{profile.alerts:,} alerts written in {filled_s:.0f} s, all in "
-          f"{time.perf_counter() - begun:.0f} s; ms of server time\n")  # fmt: skip
-    print(measure.table(rows))
+    rows, filled_s = figures(profile, LONG_STATEMENT_S)
     if out:
         out.write_text(measure.as_json(profile, filled_s, rows) + "\n")
     failed = measure.failures(rows) if profile.is_judged else []

@@ -12,6 +12,7 @@ from tests.bench_api.profiles import SEED, Profile
 from tests.bench_api.sky import FIRST_JD_UTC, Filled
 
 GOAL_MS = 50.0
+BESIDE_DEG = 20 / 3600
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,12 @@ def questions(  # noqa: C901 a list of small functions
 
     def cones(n: int, size: int) -> Any:
         places = [place(n * size + at) for at in range(size)]
+        # One in ten lies on an object, the others beside one: lists of people are like that.
+        beside = [0.0 if at % 10 == 0 else BESIDE_DEG for at in range(size)]
         body = {
-            "coordinates": {f"{at}": [ra, dec] for at, (_, ra, dec) in enumerate(places)},
+            "coordinates": {
+                f"{at}": [ra, max(dec - beside[at], -90)] for at, (_, ra, dec) in enumerate(places)
+            },
             "radius_arcsec": 2.0,
         }
         return api.post(
