@@ -18,6 +18,7 @@ RECOVERED_WITHIN_S = 120.0
 WORKERS = ("worker-1", "worker-2")
 VICTIMS = ("child", "child", "child", "child", "parent", "child", "child", "parent", "listener")
 LIVE_RANGES = "SELECT count(*) FROM stream_ranges"
+FINISHED_RANGES = "SELECT count(*) FROM stream_ranges WHERE state = 'done'"
 
 
 def run(stage: Stage) -> None:
@@ -36,9 +37,14 @@ def run(stage: Stage) -> None:
         with case.fault():
             kills = 0
             while not _is_enough(stage, kills):
+                before = _finished(stage)
                 _kill_one(stage)
                 kills += 1
                 time.sleep(SHORT_EVERY_S if stage.is_short else EVERY_S)
+                # On a busy machine a process takes longer to start than we to kill it again.
+                stage.crew.wait(
+                    lambda before=before: _finished(stage) > before, "work between two kills"
+                )
         case.most_repeated = kills * in_flight
         case.outcome.note = _told(stage)
 
@@ -48,6 +54,11 @@ def _is_enough(stage: Stage, kills: int) -> bool:
         return kills >= SHORT_KILLS
     found: int = stage.system.sql(LIVE_RANGES)[0][0]
     return found >= RANGES
+
+
+def _finished(stage: Stage) -> int:
+    found: int = stage.system.sql(FINISHED_RANGES)[0][0]
+    return found
 
 
 def _kill_one(stage: Stage) -> None:
