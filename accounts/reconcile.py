@@ -196,17 +196,17 @@ def _mended(difference: Difference) -> dict[str, str]:
     }
     if difference.mend is None:
         return line
+    if difference.row is not None and not _hold(difference.row):
+        return line | {"repair": "none: it is being changed just now"}
     try:
-        is_done = difference.row is None or _hold(difference.row)
-        if is_done:
-            difference.mend()
+        difference.mend()
     except (TransientError, TimeoutError) as error:
         return line | {"repair": f"failed: {error}"}
     finally:
         if difference.row is not None:
             _release(difference.row)
     log.warning("credential.drifted", **{name: line[name] for name in ("ours", "kafka", "repair")})
-    return line if is_done else line | {"repair": "none: it is being changed just now"}
+    return line
 
 
 def _hold(row: KafkaCredential) -> bool:

@@ -166,9 +166,11 @@ def test_a_row_that_a_task_holds_is_let_be(bell, owl, mine):
     login = granted(bell, owl)
     kafka_admin.suspend(login.row.principal)
     KafkaCredential.objects.update(lease_until=Now() + reconcile.KEPT)
+    lease = login.now().lease_until
 
     assert lines() == {login.row.principal: ("active", "none: it is being changed just now")}
     assert rights(login) is None
+    assert login.now().lease_until == lease, "the lease is the task's own"
 
 
 def test_nothing_is_concluded_from_a_listing_without_any_password(bell, owl, mine, monkeypatch):
