@@ -66,7 +66,7 @@ class Claim:
     principal, group_prefix : str
         At Kafka.
     secret : bytes or None
-        Sealed password; None: rights alone are to be given back.
+        Sealed password; None: rights alone are to be given back; empty: it was too old to keep.
     is_expired : bool
         The password is too old to be granted.
     lease_until : datetime
@@ -125,8 +125,7 @@ def settle(credential_id: str, generation: int) -> None:
 
 def sweep() -> int:
     """Ring for what is due, forget passwords that are too old; return how many rows were rung."""
-    old = Q(secret_expires_at__lt=Now()) & ~Q(state__in=("wanted", "granting"))
-    KafkaCredential.objects.filter(old).update(secret_encrypted=None, secret_expires_at=None)
+    _forget_old_secrets()
     rows = list(due()[:AT_ONCE])
     for row in rows:
         credentials.ring(row)
@@ -147,6 +146,20 @@ def due() -> QuerySet[KafkaCredential]:
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     ripe = Q(next_try_at=None) | Q(next_try_at__lte=Now())
     return KafkaCredential.objects.filter(free, ripe, _UNSETTLED).order_by("created_at")
+
+
+def _forget_old_secrets() -> None:
+    """Wipe passwords that are too old; those of grants under way are wiped by their own task.
+
+    A suspended row keeps an empty one, so that Restore asks for a new password: without any it
+    would give rights back to whatever older password stands at Kafka.
+    """
+    old = KafkaCredential.objects.filter(secret_expires_at__lt=Now())
+    waiting = ("suspending", "suspended")
+    old.filter(state__in=waiting).exclude(secret_encrypted=b"").update(secret_encrypted=b"")
+    old.exclude(state__in=("wanted", "granting", *waiting)).update(
+        secret_encrypted=None, secret_expires_at=None
+    )
 
 
 def _claim(credential_id: uuid.UUID, generation: int) -> Claim | None:

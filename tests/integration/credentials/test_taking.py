@@ -1,7 +1,10 @@
 """What is taken is taken at once, from consumers that run and from those that come."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts import credentials, people, settlement
 from accounts.models import BabamulUser, DriftReport, KafkaCredential
@@ -100,6 +103,24 @@ def test_what_was_wanted_when_it_was_suspended_is_granted_when_it_is_restored(be
 
     assert login.now().state == "active"
     assert login.may_log_in("y" * 32)
+
+
+def test_an_older_password_does_not_come_back_when_the_newer_one_was_never_granted(bell, owl):
+    login = granted(bell, owl)
+    with transaction.atomic():
+        credentials.rotate(login.row, "y" * 32)
+        credentials.suspend_all(owl)
+    bell.answer()
+    KafkaCredential.objects.update(secret_expires_at=Now() - timedelta(seconds=1))
+    settlement.sweep()
+    assert bytes(login.now().secret_encrypted) == b"", "nobody keeps a password that old"
+    with transaction.atomic():
+        credentials.restore_all(owl)
+    bell.answer()
+
+    assert login.now().state == "needs_rotation"
+    assert login.now().secret_encrypted is None
+    assert kafka_admin.listed_rights(login.row.principal) == {}
 
 
 def test_a_deleted_account_is_forgotten_once_kafka_has_forgotten_it(bell, owl):
