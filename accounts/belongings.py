@@ -10,8 +10,6 @@ from accounts.principals import new_password
 from broker.config import config
 from broker.refusals import field_error
 
-GONE = ("revoking", "revoked")
-
 
 def named_credentials(user: BabamulUser) -> list[KafkaCredential]:
     """Return the named credentials of an account that are not gone, the oldest first."""
@@ -43,7 +41,8 @@ def new_credential(user: BabamulUser, name: str) -> tuple[KafkaCredential, str]:
     most = config().accounts.max_credentials
     with transaction.atomic():
         _hold(user)
-        if user.credentials.filter(kind="named").exclude(state__in=GONE).count() >= most:
+        # One that is being deleted counts: until Kafka has confirmed, it is still there.
+        if user.credentials.filter(kind="named").exclude(state="revoked").count() >= most:
             raise field_error("name", f"you have {most} credentials already: delete one first")
         row = credentials.want(user, "named", name, password)
         audit.record(f"account:{user.pk}", "create", f"credential:{row.pk}")

@@ -115,7 +115,7 @@ def compare(
     known : collection of str
         Principals of all rows that are not revoked.
     revoked : collection of str
-        Principals of revoked rows.
+        Principals of rows that were revoked of late; older ones are strangers.
     seen : collection of str
         Principals without a row that the last report named.
     """
@@ -170,8 +170,9 @@ def _differences() -> list[Difference]:
     seen = {
         line["principal"] for line in (previous.lines if previous else ()) if line["ours"] == NO_ROW
     }
-    gone = KafkaCredential.objects.filter(state="revoked").values_list("principal", flat=True)
-    return list(compare(settled, listing, {row.principal for row in rows}, set(gone), seen))
+    gone = KafkaCredential.objects.filter(state="revoked", confirmed_at__gte=Now() - KEPT)
+    revoked = set(gone.values_list("principal", flat=True))
+    return list(compare(settled, listing, {row.principal for row in rows}, revoked, seen))
 
 
 def _listing() -> Listing:

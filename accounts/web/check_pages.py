@@ -1,11 +1,14 @@
 """The connection check: what the server sees of a consumer, a login on trial, a script for home."""
 
 import time
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.core.cache import cache
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -30,6 +33,8 @@ PROBES_PER_S, PROBES_AT_ONCE = 0.1, 5
 LOOK_AGAIN_S = 3
 REMEMBERED_S = 600
 MOST_GROUPS = 20
+DELETED_SHOWN = timedelta(days=7)
+"""Who still runs a consumer with a deleted credential asks within that time."""
 DEFAULT_SUFFIX = "laptop"
 AWAY = Answer(
     "UNREACHABLE",
@@ -160,8 +165,9 @@ def default_group(row: KafkaCredential) -> str:
 
 
 def _rows(user: BabamulUser) -> list[KafkaCredential]:
-    """Return an account's credentials, those that were deleted last."""
-    rows = list(user.credentials.order_by("-kind", "created_at", "pk"))
+    """Return an account's credentials, those that were deleted of late at the end."""
+    long_gone = Q(state="revoked", confirmed_at__lt=Now() - DELETED_SHOWN)
+    rows = list(user.credentials.exclude(long_gone).order_by("-kind", "created_at", "pk"))
     return sorted(rows, key=lambda row: row.state == "revoked")
 
 

@@ -74,6 +74,16 @@ def test_ten_credentials_are_enough(mine):
     assert statuses == [202] * 9 + [400]  # the activation made the first
 
 
+def test_a_credential_that_is_being_deleted_makes_no_room_yet(mine):
+    for i in range(9):
+        row = mine.post("kafka-credentials", {"name": str(i)}).json()["data"]
+    assert mine.delete(f"kafka-credentials/{row['id']}").json()["state"] == "revoking"
+
+    assert mine.post("kafka-credentials", {"name": "more"}).status_code == 400
+    KafkaCredential.objects.filter(pk=row["id"]).update(state="revoked")
+    assert mine.post("kafka-credentials", {"name": "more"}).status_code == 202
+
+
 def test_deleting_answers_202_until_kafka_has_confirmed(mine):
     [row] = mine.get("kafka-credentials").json()["data"]
 

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from accounts.models import AccessToken, BabamulUser, KafkaCredential, WebSession
+from accounts.web.check_pages import LookForm
 from accounts.web.sessions import COOKIE
 from tests.integration.accounts.conftest import EMAIL, code_in, send_mails
 
@@ -213,6 +214,17 @@ def test_a_credential_is_made_shown_once_rotated_and_deleted(inside):
     row.refresh_from_db()
     assert row.state == "revoking"
     assert "being deleted" in text_of(inside.get("/profile"))
+
+
+def test_the_check_offers_what_was_deleted_of_late_and_not_what_was_long_ago(person):
+    user = person["row"]
+    rows = list(KafkaCredential.objects.order_by("created_at"))
+    KafkaCredential.objects.update(state="revoked", confirmed_at=Now())
+    assert set(LookForm(user).rows) == {str(row.pk) for row in rows}
+
+    KafkaCredential.objects.filter(pk=rows[0].pk).update(confirmed_at=Now() - timedelta(days=8))
+
+    assert set(LookForm(user).rows) == {str(rows[1].pk)}
 
 
 def test_the_state_of_a_credential_is_a_fragment_that_ends_asking(inside):
