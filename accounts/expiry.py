@@ -1,13 +1,20 @@
 """Forget what nobody needs any more: old mails with their addresses, dead codes, idle sessions."""
 
+import time
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.models import BabamulUser, OneTimeCode, OutboxMail, WebSession
+from accounts.mail import spool_folder
+from accounts.models import BabamulUser, KafkaCredential, OneTimeCode, OutboxMail, WebSession
 from broker.config import config
 
+SPOOLED_KEPT = timedelta(days=7)
+"""Files hold codes in the clear; the longest-lived code is dead by then."""
+REVOKED_KEPT = timedelta(days=90)
+"""Long enough to tell an owner what became of a credential; the audit trail stays."""
 MAILS_KEPT = timedelta(days=14)
 """Long enough to answer "I got no mail"; addresses are then gone from the outbox."""
 CODES_KEPT = timedelta(days=14)
@@ -16,7 +23,7 @@ NEVER_ACTIVATED_KEPT = timedelta(days=30)
 
 
 def forget_old() -> dict[str, int]:
-    """Delete what is past its time; return how many rows of each kind; safe to repeat."""
+    """Delete what is past its time; return how many of each kind; safe to repeat."""
     idle = timedelta(seconds=config().accounts.session_idle_s)
     old = {
         "mails": OutboxMail.objects.exclude(state="waiting").filter(
@@ -29,5 +36,20 @@ def forget_old() -> dict[str, int]:
         "accounts": BabamulUser.objects.filter(
             state="inactive", activated_at=None, created_at__lt=Now() - NEVER_ACTIVATED_KEPT
         ).exclude(codes__expires_at__gt=Now()),
+        "credentials": KafkaCredential.objects.filter(
+            state="revoked", confirmed_at__lt=Now() - REVOKED_KEPT
+        ),
     }
-    return {name: rows.delete()[0] for name, rows in old.items()}
+    return {name: rows.delete()[0] for name, rows in old.items()} | {"files": _forget_files()}
+
+
+def _forget_files() -> int:
+    """Delete mails that were written into the folder long ago, and parts of some."""
+    oldest_s = time.time() - SPOOLED_KEPT.total_seconds()
+    deleted = 0
+    for file in (*spool_folder().glob("*.eml"), *spool_folder().glob(".*.part")):
+        with suppress(FileNotFoundError):  # it became whole, or somebody took it, just now
+            if file.stat().st_mtime < oldest_s:
+                file.unlink()
+                deleted += 1
+    return deleted

@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 @task("accounts.forget_old", queue="accounts", every_s=FORGET_EVERY_S)
 def forget_old() -> None:
-    """Delete mails, codes, sessions and unconfirmed addresses past their time."""
+    """Delete mails, codes, sessions, credentials and unconfirmed addresses past their time."""
     with rows_of_django():
         from accounts import expiry  # noqa: PLC0415 needs Django's tables
 

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import BabamulUser, WebSession
@@ -26,15 +27,16 @@ def find_session(key: str) -> WebSession | None:
 
     That it was seen is noted at most once a minute.
     """
-    idle = timedelta(seconds=config().accounts.session_idle_s)
-    row = (
-        WebSession.objects.select_related("user")
-        .filter(key_sha256=_sha256(key), last_seen_at__gt=Now() - idle, user__state="active")
-        .first()
-    )
+    found = WebSession.objects.select_related("user").filter(key_sha256=_sha256(key))
+    row = found.filter(_is_living(), user__state="active").first()
     if row is not None:
         _note(row)
     return row
+
+
+def living(user: BabamulUser) -> QuerySet[WebSession]:
+    """Return the browsers that are signed in, those seen last first."""
+    return user.sessions.filter(_is_living()).order_by("-last_seen_at")
 
 
 def close_session(key: str) -> None:
@@ -46,6 +48,11 @@ def close_others(user: BabamulUser, kept: WebSession | None = None) -> int:
     """Sign every browser out but ``kept``; return how many there were."""
     every = user.sessions.all()
     return (every.exclude(pk=kept.pk) if kept else every).delete()[0]
+
+
+def _is_living() -> Q:
+    idle = timedelta(seconds=config().accounts.session_idle_s)
+    return Q(last_seen_at__gt=Now() - idle)
 
 
 def _note(row: WebSession) -> None:

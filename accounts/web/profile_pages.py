@@ -183,7 +183,7 @@ def _profile(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRespo
         "user": user,
         "credentials": [shown(row) for row in rows],
         "tokens": user.tokens.order_by("created_at", "pk"),
-        "sessions": user.sessions.order_by("-last_seen_at"),
+        "sessions": sessions.living(user),
         "this_session": session_of(request),
         "credential_form": NameForm(prefix="credential"),
         "token_form": TokenForm(prefix="token"),

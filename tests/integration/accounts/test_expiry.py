@@ -1,12 +1,14 @@
 """What nobody needs is forgotten; what somebody needs stays."""
 
+import os
+import time
 from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
 
 from accounts import codes, expiry, sessions
-from accounts.models import BabamulUser, OneTimeCode, OutboxMail, WebSession
+from accounts.models import BabamulUser, KafkaCredential, OneTimeCode, OutboxMail, WebSession
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 OLD = timedelta(days=31)
@@ -51,6 +53,39 @@ def test_sessions_that_idled_away_go(user):
 
     assert expiry.forget_old()["sessions"] == 1
     assert WebSession.objects.get().agent == "new"
+
+
+def test_credentials_that_were_revoked_long_ago_go(user):
+    for principal, state, days in (
+        ("long ago", "revoked", 91),
+        ("of late", "revoked", 89),
+        ("in use", "active", 91),
+    ):
+        KafkaCredential.objects.create(
+            user=user, kind="named", name="x", group_prefix="x", principal=principal, state=state,
+            confirmed_at=Now() - timedelta(days=days),
+        )  # fmt: skip
+
+    assert expiry.forget_old()["credentials"] == 1
+    left = set(KafkaCredential.objects.values_list("principal", flat=True))
+    assert left == {"of late", "in use"}
+
+
+def test_files_of_mails_go_after_a_week(db, configured, tmp_path):
+    configured(mail__spool_dir=tmp_path)
+    for name, days in (("1.1.eml", 8), (".x.part", 8), ("2.2.eml", 6), ("notes.txt", 8)):
+        (tmp_path / name).touch()
+        then_s = time.time() - days * 86_400
+        os.utime(tmp_path / name, (then_s, then_s))
+
+    assert expiry.forget_old()["files"] == 2
+    assert {file.name for file in tmp_path.iterdir()} == {"2.2.eml", "notes.txt"}
+
+
+def test_without_a_folder_of_mails_there_is_nothing_to_delete(db, configured, tmp_path):
+    configured(mail__spool_dir=tmp_path / "none")
+
+    assert expiry.forget_old()["files"] == 0
 
 
 def test_addresses_that_nobody_confirmed_go_unless_a_code_is_still_good(user):

@@ -168,6 +168,17 @@ def test_a_session_idles_away(inside):
     assert inside.get("/profile").status_code == 302
 
 
+def test_the_profile_shows_living_sessions_only(inside, person):
+    idle = WebSession.objects.create(user=person["row"], key_sha256=b"x", agent="Idle/1.0")
+    assert "Idle/1.0" in text_of(inside.get("/profile"))
+
+    WebSession.objects.filter(pk=idle.pk).update(last_seen_at=Now() - timedelta(days=31))
+
+    shown = text_of(inside.get("/profile"))
+    assert "Test/1.0" in shown
+    assert "Idle/1.0" not in shown
+
+
 def test_a_session_that_is_used_goes_on(inside):
     WebSession.objects.update(last_seen_at=Now() - timedelta(days=13))
     inside.get("/profile")
