@@ -178,6 +178,8 @@ def _rekey(credential: KafkaCredential, password: str, states: Collection[str]) 
 
 
 def _suspend(row: KafkaCredential) -> KafkaCredential:
+    if row.state == "needs_rotation":  # an empty password: Restore must not revive the last one
+        row.secret_encrypted, row.secret_expires_at = b"", Now()
     row.state = "suspending"
     return _wish(row)
 

@@ -123,6 +123,21 @@ def test_an_older_password_does_not_come_back_when_the_newer_one_was_never_grant
     assert kafka_admin.listed_rights(login.row.principal) == {}
 
 
+def test_a_password_that_was_withdrawn_does_not_come_back_by_restoring(bell, owl):
+    login = granted(bell, owl)
+    with transaction.atomic():
+        credentials.demand_rotation(login.row, "withdrawn")
+        credentials.suspend_all(owl)
+    bell.answer()
+    assert login.now().state == "suspended"
+    with transaction.atomic():
+        credentials.restore_all(owl)
+    bell.answer()
+
+    assert login.now().state == "needs_rotation"
+    assert kafka_admin.listed_rights(login.row.principal) == {}
+
+
 def test_a_deleted_account_is_forgotten_once_kafka_has_forgotten_it(bell, owl):
     named, email = granted(bell, owl), granted(bell, owl, "email")
 
