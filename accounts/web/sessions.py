@@ -25,13 +25,15 @@ class AccountMiddleware:
 
     closed: tuple[str, ...] = ("/babamul/", "/static/", "/admin/", "/health")
     """Where no account is looked up: a session never opens the API, nor staff's pages."""
+    pages: tuple[str, ...] = ("/babamul/docs",)
+    """Among those, pages that are open to all: their frame greets who is signed in."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Look the cookie up, and answer."""
-        is_closed = request.path.startswith(self.closed)
+        is_closed = request.path.startswith(self.closed) and request.path not in self.pages
         session = None if is_closed else _session(request.COOKIES.get(COOKIE, ""))
         request.account = session.user if session else None  # type: ignore[attr-defined] # ours
         request.account_session = session  # type: ignore[attr-defined] # ours

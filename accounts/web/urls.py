@@ -2,20 +2,22 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts.web import check_pages, entry_pages, profile_pages, rest
+from accounts.web import check_pages, entry_pages, profile_pages, rest_belongings, rest_entry
 
 REST = [
-    path("signup", rest.SignUp.as_view()),
-    path("activate", rest.Activate.as_view()),
-    path("auth", rest.Authenticate.as_view()),
-    path("forgot-password", rest.ForgotPassword.as_view()),
-    path("reset-password", rest.ResetPassword.as_view()),
-    path("profile", rest.ShowProfile.as_view()),
-    path("kafka-credentials", rest.Credentials.as_view()),
-    path("kafka-credentials/<str:credential_id>", rest.OneCredential.as_view()),
-    path("kafka-credentials/<str:credential_id>/rotate", rest.RotateCredential.as_view()),
-    path("tokens", rest.Tokens.as_view()),
-    path("tokens/<str:token_id>", rest.OneToken.as_view()),
+    path("signup", rest_entry.SignUp.as_view()),
+    path("activate", rest_entry.Activate.as_view()),
+    path("auth", rest_entry.Authenticate.as_view()),
+    path("forgot-password", rest_entry.ForgotPassword.as_view()),
+    path("reset-password", rest_entry.ResetPassword.as_view()),
+    path("profile", rest_belongings.ShowProfile.as_view()),
+    path("kafka-credentials", rest_belongings.Credentials.as_view()),
+    path("kafka-credentials/<str:credential_id>", rest_belongings.OneCredential.as_view()),
+    path(
+        "kafka-credentials/<str:credential_id>/rotate", rest_belongings.RotateCredential.as_view()
+    ),
+    path("tokens", rest_belongings.Tokens.as_view()),
+    path("tokens/<str:token_id>", rest_belongings.OneToken.as_view()),
 ]
 PAGES = [
     path("signup", entry_pages.sign_up, name="signup"),
