@@ -49,7 +49,9 @@ _SLICES = """
     FROM alerts AS a LEFT JOIN archive_segments AS g ON g.id = a.archive_segment_id
 """
 _OBJECTS = """
-    SELECT array_agg(a.candid), o.alert_count, count(*), count(DISTINCT a.jd_utc),
+    SELECT array_agg(a.candid), o.alert_count, count(*), count(DISTINCT a.jd_utc) FILTER (
+            WHERE (a.survey <> 'ztf' OR a.programid = 1)
+                AND a.band IS NOT NULL AND a.magpsf_abmag IS NOT NULL),
         coalesce(max(c.n), 0), min(a.jd_utc) = min(o.first_jd_utc),
         max(a.jd_utc) = max(o.last_jd_utc)
     FROM objects AS o JOIN alerts AS a ON a.object_id = o.id
@@ -284,7 +286,8 @@ def effect_mistakes(
 ) -> list[str]:
     """Return what was counted twice or not at all on objects whose packets were all good.
 
-    Each good packet brings one detection. Where packets were buried, their points may have been
+    Each good packet brings one detection; one that a flipped bit made private, or left without band
+    or magnitude, brings none. Where packets were buried, their points may have been
     merged before: a light curve then has at least the points of the alerts.
     """
     good = {packet.candid for packet in sent.values()}
