@@ -119,6 +119,42 @@ def restore_all(user: BabamulUser) -> list[KafkaCredential]:
     return [_restore(row) for row in _locked_of(user, ("suspending", "suspended"))]
 
 
+def suspend(credential: KafkaCredential) -> KafkaCredential:
+    """Ask that one credential may read nothing; its password stays.
+
+    Raises
+    ------
+    CredentialError
+        If it is suspended, revoked or about to be.
+    """
+    row = _locked(credential)
+    if row.state not in ALIVE:
+        raise CredentialError(f"this credential is {row.get_state_display()}")
+    return _suspend(row)
+
+
+def restore(credential: KafkaCredential) -> KafkaCredential:
+    """Ask that what ``suspend`` took be given back.
+
+    Raises
+    ------
+    CredentialError
+        If it is not suspended, or its account is not active.
+    """
+    return _grant_anew(credential, ("suspending", "suspended"))
+
+
+def grant_again(credential: KafkaCredential) -> KafkaCredential:
+    """Ask that a credential be granted once more: its rights, and a password that still waits.
+
+    Raises
+    ------
+    CredentialError
+        If it is neither active nor being granted, or its account is not active.
+    """
+    return _grant_anew(credential, ("wanted", "granting", "active"))
+
+
 def revoke_all(user: BabamulUser) -> list[KafkaCredential]:
     """Ask that every credential of ``user`` be gone.
 
@@ -182,6 +218,17 @@ def _suspend(row: KafkaCredential) -> KafkaCredential:
         row.secret_encrypted, row.secret_expires_at = b"", Now()
     row.state = "suspending"
     return _wish(row)
+
+
+def _grant_anew(credential: KafkaCredential, states: Collection[str]) -> KafkaCredential:
+    # The account first, as in want(): who suspends it finds the row wanted, or is waited for.
+    users = BabamulUser.objects.select_for_update().values_list("state", flat=True)
+    if (state := users.get(pk=credential.user_id)) != "active":
+        raise CredentialError(f"this account is {state}")
+    row = _locked(credential)
+    if row.state not in states:
+        raise CredentialError(f"this credential is {row.get_state_display()}")
+    return _restore(row)
 
 
 def _restore(row: KafkaCredential) -> KafkaCredential:

@@ -4,6 +4,9 @@ What an act means for Kafka is a wish, see ``accounts.credentials``: its rows sh
 confirmed it.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from django.db import transaction
 
 from accounts import audit, credentials, people
@@ -59,11 +62,26 @@ def resend_activation(user: BabamulUser, actor: str, why: str) -> None:
 @transaction.atomic
 def rotate(credential: KafkaCredential, actor: str, why: str) -> None:
     """Withdraw the password of a credential; its owner is mailed to draw another one."""
-    try:
-        row = credentials.demand_rotation(credential, ROTATED)
-    except CredentialError as error:
-        raise GoverningError(str(error)) from None
-    audit.record(actor, "rotate", f"credential:{row.pk}", why)
+    demand = partial(credentials.demand_rotation, note=ROTATED)
+    _change(demand, "rotate", credential, actor, why)
+
+
+@transaction.atomic
+def suspend_credential(credential: KafkaCredential, actor: str, why: str) -> None:
+    """Let one credential read nothing; its account and its other credentials go on."""
+    _change(credentials.suspend, "suspend", credential, actor, why)
+
+
+@transaction.atomic
+def restore_credential(credential: KafkaCredential, actor: str, why: str) -> None:
+    """Give a suspended credential of an active account back what it had."""
+    _change(credentials.restore, "restore", credential, actor, why)
+
+
+@transaction.atomic
+def grant_again(credential: KafkaCredential, actor: str, why: str) -> None:
+    """Have a credential granted once more, without waiting for the next try or comparison."""
+    _change(credentials.grant_again, "grant again", credential, actor, why)
 
 
 @transaction.atomic
@@ -80,6 +98,20 @@ def delete_token(token: AccessToken, actor: str, why: str) -> None:
     """Delete a personal token; it opens nothing from now on."""
     audit.record(actor, "delete token", f"token:{token.pk}", why)
     token.delete()
+
+
+def _change(
+    wish: Callable[[KafkaCredential], KafkaCredential],
+    action: str,
+    credential: KafkaCredential,
+    actor: str,
+    why: str,
+) -> None:
+    try:
+        row = wish(credential)
+    except CredentialError as error:
+        raise GoverningError(str(error)) from None
+    audit.record(actor, action, f"credential:{row.pk}", why)
 
 
 def _locked(user: BabamulUser, state: str) -> BabamulUser:

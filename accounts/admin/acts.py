@@ -132,14 +132,14 @@ class ShownAdmin(_ModelAdmin):
                 "entries": AuditEntry.objects.filter(target=f"{self.target}:{row.pk}").order_by(
                     "-at"
                 )[:SHOWN_ENTRIES],
-                **self.more(row),
+                **self.more(request, row),
             }
         return super().change_view(
             request, object_id, form_url, {**context, **(extra_context or {})}
         )
 
-    def more(self, row: Any) -> dict[str, Any]:  # noqa: ARG002 for subclasses
-        """Return what else the page of ``row`` shows."""
+    def more(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ARG002 for subclasses
+        """Return what else the page of ``row`` shows to whoever asks."""
         return {}
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))

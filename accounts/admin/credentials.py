@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from typing_extensions import override
 
 from accounts import governing
@@ -43,6 +44,33 @@ class CredentialAdmin(ShownAdmin):
     readonly_fields = fields
     acts = (
         Act(
+            "suspend",
+            "Suspend",
+            "The credential may read nothing; running consumers stop within seconds. Its account "
+            "and its other credentials go on. The password stays: Restore gives everything back, "
+            "and so does restoring the account after it was suspended.",
+            "is being suspended; it turns “suspended” once Kafka has confirmed.",
+            governing.suspend_credential,
+            ALIVE,
+        ),
+        Act(
+            "restore",
+            "Restore",
+            "The credential reads again with the password that it had.",
+            "is being restored; it turns “active” once Kafka has confirmed.",
+            governing.restore_credential,
+            ("suspending", "suspended"),
+        ),
+        Act(
+            "grant",
+            "Grant again now",
+            "Kafka is told the rights again, and a password that it has not confirmed yet, without "
+            "waiting for the next try. A password that works stays.",
+            "is being granted again; it turns “active” once Kafka has confirmed.",
+            governing.grant_again,
+            ("wanted", "granting", "active"),
+        ),
+        Act(
             "rotate",
             "Rotate",
             "The password is withdrawn: running consumers stop within seconds, and the owner is "
@@ -62,7 +90,7 @@ class CredentialAdmin(ShownAdmin):
     )
 
     @override
-    def more(self, row: KafkaCredential) -> dict[str, Any]:
+    def more(self, _: HttpRequest, row: KafkaCredential) -> dict[str, Any]:
         """Look again while Kafka has not confirmed."""
         return {"is_unsettled": row.state in UNSETTLED or row.confirmed_at is None}
 

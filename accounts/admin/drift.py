@@ -47,7 +47,7 @@ class DriftAdmin(ShownAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @override
-    def more(self, row: DriftReport) -> dict[str, Any]:
+    def more(self, _: HttpRequest, row: DriftReport) -> dict[str, Any]:
         """Show what differed."""
         return {"lines": row.lines}
 

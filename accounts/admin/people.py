@@ -88,7 +88,7 @@ class AccountAdmin(ShownAdmin):
         return int(row.alive)
 
     @override
-    def more(self, row: BabamulUser) -> dict[str, Any]:
+    def more(self, _: HttpRequest, row: BabamulUser) -> dict[str, Any]:
         """Show what the account has; the page looks again while Kafka has not confirmed."""
         rows = list(row.credentials.order_by("kind", "created_at", "pk"))
         return {

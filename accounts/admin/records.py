@@ -5,17 +5,19 @@ from email.policy import default
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from typing_extensions import override
 
 from accounts import mail
 from accounts.admin.acts import ShownAdmin
 from accounts.models import AuditEntry, OutboxMail
+from broker.access import has_role
 from broker.config import config
 
 
 @admin.register(OutboxMail)
 class MailAdmin(ShownAdmin):
-    """One mail, without its text; that of a mail that was only written into a folder is shown."""
+    """One mail, without its text; that of one that was only written into a folder: to admins."""
 
     list_display = ("pk", "to", "subject", "state", "tries", "created_at", "sent_at")
     list_filter = ("state", "created_at")
@@ -35,9 +37,13 @@ class MailAdmin(ShownAdmin):
     readonly_fields = fields
 
     @override
-    def more(self, row: OutboxMail) -> dict[str, Any]:
-        """Show a mail that no server took, because there is none."""
-        return {} if config().mail.host else {"spooled": spooled(row)}
+    def more(self, request: HttpRequest, row: OutboxMail) -> dict[str, Any]:
+        """Show a mail that no server took, because there is none.
+
+        Its code opens the account, so it is for those alone who may do anything to one.
+        """
+        is_shown = not config().mail.host and has_role(request.user, ("admin",))
+        return {"spooled": spooled(row)} if is_shown else {}
 
 
 def spooled(row: OutboxMail) -> str:

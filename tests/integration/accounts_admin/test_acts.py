@@ -1,5 +1,7 @@
 """What staff do to accounts: asked for a reason first, written down, refused where absurd."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db.models.functions import Now
@@ -124,6 +126,59 @@ def test_rotate_withdraws_a_password_that_only_its_owner_draws_anew(staff, lapto
     )
     assert "operator withdrew" in laptop.note
     assert last_entry()[:3] == ("staff:staff", "rotate", f"credential:{laptop.pk}")
+
+
+def test_one_credential_is_suspended_and_restored(staff, owl, laptop, rings):
+    other = credentials.want(owl, "named", "desk", "y" * 32)
+
+    do(staff, CREDENTIALS, laptop, "suspend")
+    assert (state(laptop), state(other), state(owl)) == ("suspending", "wanted", "active")
+    assert last_entry() == (
+        "staff:staff", "suspend", f"credential:{laptop.pk}", "he asked for it",
+    )  # fmt: skip
+
+    do(staff, CREDENTIALS, laptop, "restore")
+    assert state(laptop) == "wanted"
+    assert last_entry()[1:3] == ("restore", f"credential:{laptop.pk}")
+
+
+def test_a_credential_that_waits_for_its_next_try_is_granted_again_now(staff, owl, rings):
+    desk = credentials.want(owl, "named", "desk", "y" * 32)
+    KafkaCredential.objects.update(tries=7, next_try_at=Now() + timedelta(minutes=5))
+
+    answer = do(staff, CREDENTIALS, desk, "grant")
+
+    assert "is being granted again" in answer.content.decode()
+    row = KafkaCredential.objects.get()
+    assert (row.state, row.tries, row.next_try_at) == ("wanted", 0, None)
+    assert row.secret_encrypted == desk.secret_encrypted
+    assert row.generation == desk.generation + 1
+    assert last_entry()[1:3] == ("grant again", f"credential:{desk.pk}")
+
+
+@pytest.mark.parametrize(
+    ("word", "is_in", "told"),
+    [
+        ("restore", "active", "this credential is active"),
+        ("suspend", "suspended", "this credential is suspended"),
+        ("grant", "needs_rotation", "this credential is needs rotation"),
+    ],
+)
+def test_an_act_that_does_not_fit_a_credential_is_refused(staff, laptop, word, is_in, told):
+    KafkaCredential.objects.update(state=is_in)
+
+    assert told in do(staff, CREDENTIALS, laptop, word).content.decode()
+    assert state(laptop) == is_in
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize(("word", "is_in"), [("restore", "suspended"), ("grant", "active")])
+def test_nothing_is_granted_to_an_account_that_is_suspended(staff, owl, laptop, word, is_in):
+    BabamulUser.objects.update(state="suspended")
+    KafkaCredential.objects.update(state=is_in)
+
+    assert "this account is suspended" in do(staff, CREDENTIALS, laptop, word).content.decode()
+    assert state(laptop) == is_in
 
 
 def test_a_credential_is_deleted_once(staff, laptop):

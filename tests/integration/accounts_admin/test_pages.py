@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 
 from accounts import audit, credentials, mail, sessions, tokens
 from accounts.models import BabamulUser, DriftReport, KafkaCredential, OutboxMail
+from tests.integration.accounts_admin.test_acts import member
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -141,5 +142,9 @@ def test_a_mail_without_a_server_can_be_read(staff, everything, tmp_path, monkey
     OutboxMail.objects.update(next_try_at=Now())
     mail.send(row.pk)
 
-    page = staff.get(f"/admin/accounts/outboxmail/{row.pk}/change/").content.decode()
-    assert "you already have one" in page
+    page = f"/admin/accounts/outboxmail/{row.pk}/change/"
+    assert "you already have one" in staff.get(page).content.decode()
+    assert "you already have one" in member("admin").get(page).content.decode()
+    for_operators = member("operator").get(page)
+    assert for_operators.status_code == 200
+    assert "you already have one" not in for_operators.content.decode()
