@@ -141,6 +141,13 @@ def of_probe(row: KafkaCredential, outcome: ProbeOutcome) -> Answer:
             "The login works, but the topic may not be read",
             "We repair that by ourselves within five minutes. If it stays so, ask the operator.",
         )
+    if outcome is ProbeOutcome.ABSENT:
+        return Answer(
+            "TOPIC",
+            "bad",
+            "The login works, but our test topic is not there",
+            "It is not your fault: ask the operator.",
+        )
     if outcome is ProbeOutcome.NO_GROUP:
         return Answer(
             "GROUP",

@@ -38,6 +38,7 @@ class ProbeOutcome(StrEnum):
     REFUSED = "login refused"
     NO_TOPIC = "topic denied"
     NO_GROUP = "group denied"
+    ABSENT = "no such topic"
     UNREACHABLE = "no answer"
 
     @property
@@ -60,7 +61,7 @@ def probe_reader(
     servers : str
         A public listener.
     topic : str
-        With one partition; it may be empty or not there yet.
+        With one partition; it may be empty.
     group : str
         One that the principal may use.
     limit_s : float
@@ -141,6 +142,6 @@ def _told(step: Callable[[], ProbeOutcome]) -> ProbeOutcome:
     if cause.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return ProbeOutcome.NO_GROUP
     if cause.code() in _ABSENT:
-        return ProbeOutcome.SILENT
+        return ProbeOutcome.ABSENT  # whether it may be read is not known then
     log.warning("probe.unanswered", error=cause.str(), code=cause.name())
     return ProbeOutcome.UNREACHABLE

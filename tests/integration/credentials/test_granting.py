@@ -11,6 +11,7 @@ from accounts.models import KafkaCredential, OutboxMail
 from accounts.principals import new_password
 from broker import kafka_admin
 from broker.errors import TransientError
+from broker.kafka_topics import TopicSpec
 from tests.integration.credentials.conftest import Login, granted, next_word, wanted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
@@ -67,9 +68,22 @@ def test_a_suspended_account_cannot_wish(bell, owl):
 
 
 def test_a_silent_test_stream_is_told_in_the_note(bell, owl, monkeypatch):
-    monkeypatch.setattr(kafka_admin, "PROBE_TOPIC", "babamul.not-there")
+    silent = "babamul.silent-test"
+    kafka_admin.ensure_topics([TopicSpec(silent, 1, 3_600_000)])
+    monkeypatch.setattr(kafka_admin, "PROBE_TOPIC", silent)
 
     assert granted(bell, owl).row.note == "no test message yet"
+
+
+def test_a_login_is_not_ready_while_there_is_nothing_to_read_with_it(bell, owl, monkeypatch):
+    monkeypatch.setattr(kafka_admin, "PROBE_TOPIC", "babamul.not-there")
+    monkeypatch.setattr(settlement, "PROBE_S", 2.0)
+    login = wanted(owl)
+
+    bell.answer_once()
+
+    assert login.now().state == "wanted"
+    assert login.now().last_error.endswith("no such topic")
 
 
 def test_trouble_is_told_in_the_row_and_tried_again_after_a_pause(bell, owl, monkeypatch):

@@ -99,6 +99,7 @@ def test_a_row_is_named(state, name):
         (ProbeOutcome.REFUSED, "PASSWORD"),
         (ProbeOutcome.NO_TOPIC, "TOPIC"),
         (ProbeOutcome.NO_GROUP, "GROUP"),
+        (ProbeOutcome.ABSENT, "TOPIC"),
         (ProbeOutcome.UNREACHABLE, "UNREACHABLE"),
     ],
 )
