@@ -1,6 +1,7 @@
 """Tasks of the queue ``accounts``: what people want of Kafka, done and watched as ``admin``."""
 
 from broker.celery import task
+from broker.config import config
 from broker.django_tasks import rows_of_django
 
 SOFT_LIMIT_S, HARD_LIMIT_S = 25, 30
@@ -25,7 +26,7 @@ def sweep() -> None:
         settlement.sweep()
 
 
-@task("accounts.reconcile", queue="accounts", every_s=300)
+@task("accounts.reconcile", queue="accounts", every_s=config().accounts.reconcile_s)
 def reconcile() -> None:
     """Compare our rows with Kafka's listings and repair what differs."""
     with rows_of_django():

@@ -354,6 +354,9 @@ class AccountsSettings(Section):
     ] = 1_209_600
     max_tokens: Annotated[int, Field(gt=0, description="personal access tokens per account")] = 10
     max_credentials: Annotated[int, Field(gt=0, description="named Kafka credentials each")] = 10
+    reconcile_s: Annotated[
+        int, Field(ge=10, description="credentials are compared with Kafka's listings so often [s]")
+    ] = 300
     grant_wait_s: Annotated[
         float, Field(ge=0, le=20, description="a page waits so long for Kafka to confirm [s]")
     ] = 10

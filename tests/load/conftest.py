@@ -9,8 +9,8 @@ import pytest
 from tests.browser import site as sites
 from tests.e2e.conftest import SYSTEM_GROUP, topics_made
 from tests.e2e.system import fresh_system
-from tests.e2e.upkeep import use_own_redis
-from tests.load.signups import LIMITS
+from tests.e2e.upkeep import CELERY, use_own_redis
+from tests.load.signups import LIMITS, NEVER_RECONCILE
 
 __all__ = ["topics_made"]
 REDIS_DATABASE = 7
@@ -43,8 +43,9 @@ def site(
 
 @contextmanager
 def crowded_site(database: str, folder: Path) -> Iterator[sites.Site]:
-    """Yield a site on ``database`` whose doorbell nobody else hears."""
+    """Yield a site on ``database`` whose doorbell nobody else hears, and beat, which rings again."""
     with fresh_system(database, folder) as system:
         use_own_redis(system, REDIS_DATABASE)
-        with sites.running(system, **LIMITS) as running:
+        with sites.running(system, **LIMITS, **NEVER_RECONCILE) as running:
+            system.start("beat", *CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")
             yield running
