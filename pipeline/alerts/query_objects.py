@@ -144,13 +144,18 @@ def by_prefix(session: Session, survey: str, prefix: str, limit: int) -> list[Ro
 
 
 def near(
-    session: Session, place: tuple[float, float], radius_arcsec: float, limit: int
+    session: Session,
+    place: tuple[float, float],
+    radius_arcsec: float,
+    limit: int,
+    *,
+    surveys: Sequence[str] = tuple(one.name for one in SURVEYS),
 ) -> list[Row]:
-    """Return the objects of both surveys around a position [deg, ICRS], nearest first."""
+    """Return the objects of some surveys around a position [deg, ICRS], nearest first."""
     found = [
         row
-        for one in SURVEYS
-        for row in in_cones(session, one.name, {"": place}, radius_arcsec)[""]
+        for survey in surveys
+        for row in in_cones(session, survey, {"": place}, radius_arcsec)[""]
     ]
     for row in found:
         row["distance_arcsec"] = float(separation_arcsec(*place, row["ra"], row["dec"]))

@@ -37,12 +37,12 @@ _COLUMNS = (
 
 
 def brief(session: Session, ids: Sequence[int]) -> list[BriefAlert]:
-    """Return the visible ones of these alerts (``alerts.id``), newest first."""
+    """Return the visible ones of these alerts (``alerts.id``), in that order."""
     with cursor(session) as cur:
         cur.execute(
             f"SELECT {_COLUMNS} FROM alerts AS a JOIN objects AS o ON o.id = a.object_id"  # noqa: S608 conditions of ours
-            f" WHERE a.id = ANY(%s) AND {visible()} ORDER BY a.jd_utc DESC, a.candid DESC",
-            (list(ids),),
+            f" WHERE a.id = ANY(%s) AND {visible()} ORDER BY array_position(%s::bigint[], a.id)",
+            (list(ids), list(ids)),
             binary=True,
         )
         return [BriefAlert(*row) for row in cur]

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
+from sqlalchemy.orm import Session
 
 from broker.access import PUBLIC, access
 from broker.config import config
@@ -75,7 +76,6 @@ def _direct(question: Question) -> str | None:
 
 
 def _found(question: Question, page_number: int) -> dict[str, Any]:
-    page = Page(PAGE_SIZE + 1, PAGE_SIZE * (page_number - 1))
     with reading() as session:
         if question.name is not None:
             return {"objects": [], "what": f"Objects named {question.name[1]}"}
@@ -84,25 +84,37 @@ def _found(question: Question, page_number: int) -> dict[str, Any]:
             rows = query_objects.by_prefix(session, survey, text, PAGE_SIZE)
             return {"objects": rows, "what": f"{survey.upper()} objects whose name begins so"}
         if question.cone is not None and not question.has_filters:
-            rows = [
-                row
-                for row in query_objects.near(
-                    session, question.cone[:2], question.cone.radius_arcsec, PAGE_SIZE
-                )
-                if row["survey"].lower() in question.surveys
-            ]
+            place, radius_arcsec = question.cone[:2], question.cone.radius_arcsec
+            rows = query_objects.near(
+                session, place, radius_arcsec, PAGE_SIZE, surveys=question.surveys
+            )
             return {"objects": rows, "what": "Objects around the position", "has_distance": True}
-        ids = [one for survey in question.surveys for one in _ids(session, survey, question, page)]
-        alerts = [alert_row(alert) for alert in query_pages.brief(session, ids)]
+        ids = _ids_of_page(session, question, page_number)
+        alerts = [alert_row(alert) for alert in query_pages.brief(session, ids[:PAGE_SIZE])]
     return {
-        "alerts": alerts[:PAGE_SIZE],
-        "has_more": len(alerts) > PAGE_SIZE,
+        "alerts": alerts,
+        "has_more": len(ids) > PAGE_SIZE,
         "page_number": page_number,
         "what": "alerts",
     }
 
 
-def _ids(session: Any, survey: str, question: Question, page: Page) -> list[int]:
+def _ids_of_page(session: Session, question: Question, page_number: int) -> list[int]:
+    """Return the alerts of one page and one more: first those of one survey, then of the other.
+
+    The cut is made in that order alone, in which no two alerts are alike; else some would be on two
+    pages and some on none.
+    """
+    skip = PAGE_SIZE * (page_number - 1)
+    end = skip + PAGE_SIZE + 1
+    ids: list[int] = []
+    for survey in question.surveys:
+        if len(ids) < end:
+            ids += _ids(session, survey, question, Page(end - len(ids)))
+    return ids[skip:end]
+
+
+def _ids(session: Session, survey: str, question: Question, page: Page) -> list[int]:
     if question.cone is None:
         return query_alerts.between(session, survey, question.filters, page)
     cone = question.cone
@@ -117,7 +129,7 @@ def _page_number(request: HttpRequest) -> int:
 
 
 def _next(request: HttpRequest, context: dict[str, Any]) -> str | None:
-    if not context.get("has_more"):
+    if not context.get("has_more") or context["page_number"] >= MAX_PAGES:
         return None
     asked = request.GET.dict() | {"page": context["page_number"] + 1}
     return "?" + urlencode(asked)

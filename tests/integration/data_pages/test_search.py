@@ -1,8 +1,11 @@
 """The search page: what the box understands, what filters find, what is refused."""
 
+import re
+
 import pytest
 
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
+from pipeline.web import search_pages
 
 pytestmark = pytest.mark.integration
 
@@ -64,6 +67,14 @@ def test_a_survey_may_be_chosen(sky, anybody):
     assert "ZTF26aaaaaaa</a>" not in page
 
 
+def test_the_other_survey_takes_no_place_of_the_one_chosen(sky, anybody, monkeypatch):
+    monkeypatch.setattr(search_pages, "PAGE_SIZE", 1)
+
+    page = anybody.get("/search", {"q": "150 30", "survey": "lsst"}).content.decode()
+
+    assert f"{LSST_NAME}</a>" in page
+
+
 def test_a_part_of_a_name_lists_objects(sky, anybody):
     page = anybody.get("/search", {"q": "ZTF26"}).content.decode()
 
@@ -86,6 +97,36 @@ def test_filters_list_alerts(sky, anybody, query, found):
 
     shown = {name for name in ("aaaaaaa", "bbbbbbb", "2654", "ppppppp") if f"{name}</a>" in page}
     assert shown == set(found)
+
+
+def test_the_pages_hold_every_alert_once(store, anybody, monkeypatch):
+    monkeypatch.setattr(search_pages, "PAGE_SIZE", 3)
+    # As candids of the two surveys interleave, and neither follows the times.
+    for n in range(5):
+        store("ztf", make_ztf_packet(candid=1000 + 10 * n, jd=JD - 0.01 * n))
+        store("lsst", make_lsst_packet(diaSourceId=1005 + 10 * (4 - n)))
+    query, seen, shown = "?q=150+30+10&max_mag=40", [], []
+
+    while query:
+        response = anybody.get(f"/search{query}")
+        found = re.findall(r'href="[^"]*candid=(\d+)"', response.content.decode())
+        seen += [int(candid) for candid in found]
+        shown.append(len(found))
+        query = response.context["next"]
+
+    assert sorted(seen) == [1000 + 5 * n for n in range(10)]
+    assert shown == [3, 3, 3, 1]
+
+
+def test_the_last_page_that_may_be_asked_for_leads_to_no_other(store, anybody, monkeypatch):
+    monkeypatch.setattr(search_pages, "PAGE_SIZE", 1)
+    monkeypatch.setattr(search_pages, "MAX_PAGES", 2)
+    store("ztf", *(make_ztf_packet(candid=n, jd=JD + 0.01 * n) for n in (1, 2, 3)))
+
+    page = anybody.get("/search", {"q": "150 30", "max_mag": "40", "page": "2"})
+
+    assert page.context["next"] is None
+    assert "There are more" in page.content.decode()
 
 
 @pytest.mark.parametrize(
