@@ -12,7 +12,7 @@ SERVERS := postgres redis kafka
 .PHONY: help demo up down status test lint types drill bench bench-api fuzz doctor lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
 	@$(NATIVE) up servers

@@ -30,7 +30,7 @@ from compose.native.processes import (
 from compose.native.redis import Redis
 from compose.native.supervise import GRACE_S
 
-READY_S = 60.0
+READY_S = 150.0
 POLL_S = 0.05
 SHOWN_LINES = 40
 SUPERVISOR_MARGIN_S = 5.0

@@ -24,6 +24,10 @@ from pipeline.management.commands.ledger import show
 from pipeline.simulate import demo
 
 STALLED_S = 120.0
+SILENT_S = 30.0
+LOGS = (
+    "Look: python compose/native logs worker-alerts (or listen-ztf, beat), make status, make doctor"
+)
 SETTLED_LOOKS = 2
 """A listener may not have seen the last packet at the first."""
 TELL_EVERY_S = 10
@@ -156,6 +160,7 @@ def _play(
     figures = [start]
     progressed_s = began
     settled_looks = 0
+    is_warned = False
     with Live(console=console, auto_refresh=False, transient=once) as live:
         while True:
             time.sleep(1)
@@ -163,6 +168,9 @@ def _play(
             live.update(demo.render(figures[0], figures[-1], feed.sent, footer), refresh=True)
             received = figures[-1].books.received - start.books.received
             _tell(console, feed, received, time.monotonic() - began)
+            if not received and not is_warned and time.monotonic() - began > SILENT_S:
+                console.print(f"[yellow]No packet came through in {SILENT_S:.0f} s. {LOGS}")
+                is_warned = True
             # Packets of an earlier demo may still have been waiting, so there may be more.
             is_through = feed.sent == len(program.first) <= received and figures[-1].is_settled
             settled_looks = settled_looks + 1 if is_through else 0
@@ -173,8 +181,7 @@ def _play(
             elif once and not is_through and time.monotonic() - progressed_s > STALLED_S:
                 console.print(
                     f"[red]{received} of {feed.sent} packets accounted for, and nothing moved for"
-                    f" {STALLED_S:.0f} s. See: make doctor, python compose/native logs"
-                    " worker-alerts"
+                    f" {STALLED_S:.0f} s. {LOGS}"
                 )
                 return False
     _conclude(console, figures[-1], feed.sent, time.monotonic() - began)
@@ -214,6 +221,8 @@ def _show_clients(console: Console, settings: Config, logins: dict[str, Any]) ->
     console.print(
         f"{url}/ · {url}/admin/ as {logins['staff']}, password {logins['staff_password']}"
     )
+    mails = settings.mail.host or project_path(settings.mail.spool_dir or f"{settings.home}/mail")
+    console.print(f"{url}/signup makes an account of your own; its mails go to {mails}")
     for title, snippet in snippets.items():
         console.rule(title, align="left")
         console.print(snippet, markup=False, highlight=False, soft_wrap=True)
