@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 SHARE = 10
 """A look that takes long is kept this many times as long: looking takes a tenth of the time."""
 LATER_S = 0.5
-"""Longest wait for a look that is not the first [s]."""
+"""A look that is not the first is waited for so long [s]."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Kept(Generic[_T]):
     keep_s : float
         A younger look is good enough [s].
     patience_s : float
-        Longest that whoever asks waits for the first look [s]; later the last one will do.
+        The first look is waited for until it has taken this long [s], whoever asks; later the last
+        one will do.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Kept(Generic[_T]):
         self._lock = threading.Lock()
         self._last: Seen[_T] | None = None
         self._tried_at_s = -keep_s
+        self._took_s = 0.0
+        self._waited_for_until_s = 0.0
         self._is_first = True
         self._running: Future[None] | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -70,11 +73,13 @@ class Kept(Generic[_T]):
                 # Made late: gunicorn loads this module before it forks.
                 self._thread = self._thread or ThreadPoolExecutor(1, f"kept-{self._name}")
                 self._running = self._thread.submit(self._look_once)
+                patience_s = self._patience_s if self._is_first else min(self._patience_s, LATER_S)
+                self._waited_for_until_s = time.monotonic() + patience_s
             running = self._running
-            patience_s = self._patience_s if self._is_first else min(self._patience_s, LATER_S)
+            left_s = self._waited_for_until_s - time.monotonic()
         if running is not None:
             with suppress(FutureTimeoutError):
-                running.result(patience_s)
+                running.result(max(left_s, 0.0))
         return self._last
 
     def forget(self) -> None:
@@ -82,10 +87,11 @@ class Kept(Generic[_T]):
         with self._lock:
             self._last = None
             self._tried_at_s = -self._keep_s
+            self._took_s = 0.0
 
     def _is_due(self) -> bool:
-        took_s = self._last.took_s if self._last else 0.0
-        return time.monotonic() - self._tried_at_s >= max(self._keep_s, SHARE * took_s)
+        rest_s = max(self._keep_s, SHARE * self._took_s)
+        return time.monotonic() - self._tried_at_s >= rest_s
 
     def _look_once(self) -> None:
         began_s = time.monotonic()
@@ -97,5 +103,6 @@ class Kept(Generic[_T]):
             self._last = Seen(value, time.monotonic(), time.monotonic() - began_s)
         with self._lock:
             self._tried_at_s = time.monotonic()
+            self._took_s = self._tried_at_s - began_s
             self._is_first = False
             self._running = None

@@ -1,6 +1,7 @@
 """A slow look, kept for a while."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -99,3 +100,33 @@ def test_to_forget_is_to_look_anew(clock):
     what.forget()
 
     assert what.get().value == 2
+
+
+def test_a_look_that_took_long_and_failed_is_rested_from_as_long(clock):
+    count = counting(clock, took_s=3)
+    what = Kept("x", lambda: 1 / (count() - 1), keep_s=5, patience_s=10)
+
+    assert what.get() is None
+    clock.now_s += 29
+    assert what.get() is None
+    clock.now_s += 2
+    assert what.get().value == 1
+
+
+def test_nobody_waits_any_more_for_a_look_that_others_have_waited_for(clock):
+    began, go_on = threading.Event(), threading.Event()
+
+    def look():
+        began.set()
+        go_on.wait(3600)
+        return 1
+
+    what = Kept("x", look, keep_s=5, patience_s=3600)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(what.get)
+        began.wait()
+        clock.now_s += 3601
+
+        assert what.get() is None  # at once, or this test would last for an hour
+        go_on.set()
+        assert first.result().value == 1
