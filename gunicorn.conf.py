@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import logs
+from broker import db, logs
 from broker.config import config as read_config  # ``config`` would be taken for an option
 
 _web = read_config().web
@@ -26,3 +26,8 @@ logconfig_dict: dict[str, Any] = {
 def on_starting(_server: object) -> None:
     """Log as every other process does."""
     logs.configure()
+
+
+def post_fork(_server: object, worker: Any) -> None:
+    """Let each thread have its transaction: none shall fail for want of a connection."""
+    db.expect_threads(worker.cfg.threads)

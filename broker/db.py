@@ -26,8 +26,13 @@ TCP_OPTIONS: dict[str, Any] = {
 }
 """libpq's: a host that vanished without a word is noticed within 11 s, not in 15 minutes. A server
 that only thinks for long is not affected: its kernel answers."""
+RESTING = 4
+"""Connections that a process of many threads keeps open; more are closed after use."""
+SPARE = 4
+"""Connections beyond one for each thread: looks in the background have threads of their own."""
 _RESTED_SINCE = "nightjar.rested_since"
 _TIMEOUT_S = "nightjar.statement_timeout_s"
+_threads = 1
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,14 +60,20 @@ def sqlalchemy_url(url: str) -> str:
     return "postgresql+psycopg://" + url.partition("://")[2]
 
 
+def expect_threads(count: int) -> None:
+    """Let so many threads of this process be in a transaction at once; before the first one."""
+    global _threads  # noqa: PLW0603 one per process, as the engine is
+    _threads = count
+
+
 @cache
 def engine() -> Engine:
     """Return this process's engine; make it after the fork, never before."""
     settings = config().postgres
     made = create_engine(
         sqlalchemy_url(settings.url.get_secret_value()),
-        pool_size=1,
-        max_overflow=4,
+        pool_size=min(_threads, RESTING),
+        max_overflow=_threads - min(_threads, RESTING) + SPARE,
         connect_args={
             "connect_timeout": settings.connect_timeout_s,
             **TCP_OPTIONS,

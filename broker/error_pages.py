@@ -16,6 +16,7 @@ TEXTS = {
     413: "The request is too large.",
     429: "Too many requests: wait a moment.",
     500: "Something broke. It was noted; please try again later.",
+    503: "The database does not answer. Wait a moment, then load the page again.",
 }
 
 

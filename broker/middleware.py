@@ -1,4 +1,7 @@
-"""What is refused before any view is asked: bodies too large, requests too many, NUL."""
+"""What is refused before any view is asked: bodies too large, requests too many, NUL.
+
+And what is answered to everybody when Postgres is away.
+"""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -8,6 +11,8 @@ from django.http import HttpRequest, HttpResponseBase
 from broker import limits
 from broker.config import config
 from broker.error_pages import answer
+from broker.logs import log
+from broker.refusals import BUSY, BUSY_RETRY_S, UNANSWERED
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 MIB = 1_048_576
@@ -65,6 +70,28 @@ class Requests:
             return self._get_response(request)
         refused = answer(request, 429, "too many requests")
         refused["Retry-After"] = str(int(wait_s) + 1)
+        return refused
+
+
+class Database:
+    """Says that the database does not answer, where a view did not."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on."""
+        return self._get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer 503; leave whatever else broke to Django."""
+        if not isinstance(exception, UNANSWERED):
+            return None
+        log.warning("web.database_failed", error=repr(exception))
+        refused = answer(request, 503, BUSY)
+        refused["Retry-After"] = str(BUSY_RETRY_S)
         return refused
 
 

@@ -3,7 +3,20 @@
 import math
 from collections.abc import Mapping
 
+import psycopg
+import sqlalchemy.exc
+from django.db import OperationalError
 from rest_framework.exceptions import APIException
+
+UNANSWERED = (
+    OperationalError,
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.TimeoutError,
+    psycopg.OperationalError,
+)
+"""Postgres is away, too busy or too slow: as Django, the streams and raw cursors say it."""
+BUSY = "the database did not answer in time: make the search smaller, or wait a moment"
+BUSY_RETRY_S = 5
 
 
 class ApiError(APIException):

@@ -3,38 +3,34 @@
 from collections.abc import Iterator
 from typing import Any
 
-import sqlalchemy.exc
 from django.core.exceptions import (
     BadRequest,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
 )
-from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from broker.logs import log
-from broker.refusals import ApiError
+from broker.refusals import BUSY, BUSY_RETRY_S, UNANSWERED, ApiError
 
 Errors = dict[str, list[str]]
 UNNAMED = ("detail", "non_field_errors")
 """Keys of the framework that name no field."""
-BUSY = "the database did not answer in time: make the search smaller, or wait a moment"
 _KINDS: tuple[tuple[type[Exception], int, str], ...] = (
     (Http404, 404, "not found"),
     (PermissionDenied, 403, "not allowed"),
     (RequestDataTooBig, 413, "the body is too large"),
     (SuspiciousOperation, 400, "malformed request"),
     (BadRequest, 400, "malformed request"),
-    (OperationalError, 503, BUSY),
-    (sqlalchemy.exc.OperationalError, 503, BUSY),
+    *((kind, 503, BUSY) for kind in UNANSWERED),
 )
 _SPEAKING = (Http404, PermissionDenied)
 """Raised by us, with words meant for whoever asked."""
-_HEADERS = {503: {"Retry-After": "5"}}
+_HEADERS = {503: {"Retry-After": str(BUSY_RETRY_S)}}
 
 
 def as_json(error: Exception, _context: dict[str, Any]) -> Response | None:
@@ -57,7 +53,7 @@ def as_json(error: Exception, _context: dict[str, Any]) -> Response | None:
 def _known(error: Exception) -> exceptions.APIException | None:
     if isinstance(error, exceptions.APIException):
         return error
-    if isinstance(error, OperationalError | sqlalchemy.exc.OperationalError):
+    if isinstance(error, UNANSWERED):
         log.warning("rest.database_failed", error=repr(error))
     for kind, status, text in _KINDS:
         if isinstance(error, kind):

@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "broker.middleware.Database",
     "axes.middleware.AxesMiddleware",  # last, as it asks: it turns a locked log-in into its answer
 ]
 TEMPLATES = [

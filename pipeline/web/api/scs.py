@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
+from broker.logs import log
+from broker.refusals import BUSY, UNANSWERED
 from pipeline.alerts import query_objects
 from pipeline.alerts.query import (
     MAX_RADIUS_ARCSEC,
@@ -43,6 +45,9 @@ def cone_search(request: HttpRequest) -> HttpResponse:
         rows = _found(ra_deg, dec_deg, sr_deg)
     except (BadConeError, QueryError, TooLongError) as error:
         return _answer(_failure(str(error)))
+    except UNANSWERED as error:
+        log.warning("scs.database_failed", error=repr(error))
+        return _answer(_failure(BUSY))
     return _answer(_table(rows))
 
 

@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+import sqlalchemy.exc
 from astropy.io.votable import parse, validate
 
+from broker.refusals import BUSY
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
+from pipeline.web.api import scs
 
 pytestmark = pytest.mark.integration
 
@@ -107,3 +110,15 @@ def served(content):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/vo/scs?"
         server.shutdown()
+
+
+def test_a_database_that_does_not_answer_is_told_as_the_standard_wants(
+    session, client, monkeypatch
+):
+    def fail(*_):
+        raise sqlalchemy.exc.TimeoutError("QueuePool limit of size 1 reached")
+
+    monkeypatch.setattr(scs.query_objects, "near", fail)
+
+    (info,) = parse(io.BytesIO(answer(client, RA=150, DEC=30, SR=0.1))).resources[0].infos
+    assert (info.name, info.value) == ("Error", BUSY)

@@ -3,11 +3,12 @@
 import json
 
 import pytest
+import sqlalchemy.exc
 from django.http import HttpResponse
 from django.test import RequestFactory
 
 from broker import limits
-from broker.middleware import MIB, Bodies, Requests
+from broker.middleware import MIB, Bodies, Database, Requests
 
 factory = RequestFactory()
 
@@ -79,3 +80,22 @@ def test_addresses_are_counted_before_anybody_looks_at_a_token(monkeypatch):
     through(Requests, factory.get("/health"))
 
     assert counted == [("address", "192.0.2.7")]
+
+
+def test_a_database_that_does_not_answer_is_told_as_such():
+    layer = Database(lambda _: HttpResponse("seen"))
+    late = sqlalchemy.exc.TimeoutError("QueuePool limit of size 1 reached")
+
+    told = layer.process_exception(factory.get("/babamul/profile"), late)
+    shown = layer.process_exception(factory.get("/search"), late)
+
+    assert (told.status_code, told["Retry-After"]) == (503, "5")
+    assert json.loads(told.content)["message"].startswith("the database did not answer")
+    assert shown.status_code == 503
+    assert b"The database does not answer" in shown.content
+
+
+def test_what_else_breaks_is_left_to_django():
+    layer = Database(lambda _: HttpResponse("seen"))
+
+    assert layer.process_exception(factory.get("/search"), ZeroDivisionError()) is None

@@ -14,9 +14,8 @@ from rest_framework.test import APIRequestFactory
 
 from broker import limits
 from broker.access import ACCOUNT, API, PUBLIC
-from broker.refusals import ApiError, field_error
+from broker.refusals import BUSY, ApiError, field_error
 from broker.rest import ApiView, bare, ok
-from broker.rest_errors import BUSY
 
 factory = APIRequestFactory()
 
@@ -158,6 +157,8 @@ def test_a_view_that_declares_what_cannot_be_enforced_is_a_mistake(needed):
             BUSY,
             {},
         ),
+        (sqlalchemy.exc.TimeoutError("QueuePool limit reached"), 503, BUSY, {}),
+        (psycopg.OperationalError("the connection is closed"), 503, BUSY, {}),
         (exceptions.Throttled(3), 429, "Request was throttled.", {}),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
