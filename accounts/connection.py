@@ -31,7 +31,8 @@ class Answer:
     ----------
     name : str
         ``PASSWORD``, ``NOT_ACTIVE``, ``REVOKED``, ``TOPIC``, ``GROUP``, ``SHARED``, ``QUIET``,
-        ``BEHIND``, ``OK``, ``CASE``, ``WAITING``, ``UNREACHABLE`` or ``STUCK``.
+        ``BEHIND``, ``OK``, ``CASE``, ``WAITING``, ``UNREACHABLE``, ``STUCK``, ``WATCHED`` or
+        ``UNCOMMITTED``.
     tone : str
         ``ok``; ``warn``: look at it; ``bad``: nothing can be read like this.
     title : str
@@ -175,7 +176,7 @@ def of_group(row: KafkaCredential, name: str, group: Group | None, moved_s: floa
     group : Group or None
         None: it does not exist.
     moved_s : float or None
-        How long ago the group's position was last seen to change [s]; None: never seen.
+        For how long the group's position has not changed [s]; None: watched too short to say.
     """
     if group is None or not group.members:
         return _without_members(name, group)
@@ -186,7 +187,8 @@ def of_group(row: KafkaCredential, name: str, group: Group | None, moved_s: floa
             f"Consumers on {len(group.hosts)} machines share this group",
             "Each receives a part of the messages only. If they are not all yours, somebody uses "
             f"the same group: choose a name that nobody else has, {row.group_prefix}…, or use a "
-            "named credential, whose groups are yours alone.",
+            "named credential: only somebody who is told or guesses the name of one of its groups "
+            "could join it, with an e-mail login.",
         )
     if group.lost or group.expiring:
         return _behind(group)
@@ -197,21 +199,7 @@ def of_group(row: KafkaCredential, name: str, group: Group | None, moved_s: floa
             "Your consumer reads",
             f"{_consumers(group)}, {group.lag:,} messages behind.",
         )
-    if group.lag:
-        return Answer(
-            "STUCK",
-            "warn",
-            "Your consumer is connected and does not move",
-            f"{group.lag:,} messages wait. It works on one for long, or it commits nothing: "
-            "then they come again after the next start.",
-        )
-    return Answer(
-        "QUIET",
-        "ok",
-        "Your consumer is connected, and nothing new has come",
-        f"It has read everything{_last_message(group)}. For something to read at any hour, "
-        "subscribe to babamul.ztf-test or babamul.lsst-test: an alert every few seconds.",
-    )
+    return _with_lag(group, moved_s) if group.lag else _without_lag(group)
 
 
 def kept_ms() -> int:
@@ -233,6 +221,51 @@ def _without_members(name: str, group: Group | None) -> Answer:
         "warn",
         "Waiting for your consumer",
         f"None has joined the group {name} yet. Start it now; this page looks again by itself.",
+    )
+
+
+def _with_lag(group: Group, moved_s: float | None) -> Answer:
+    if moved_s is None:
+        return Answer(
+            "WATCHED",
+            "ok",
+            "Your consumer is connected",
+            f"{group.lag:,} messages wait. Whether it moves shows within a minute, while this page "
+            "looks again.",
+        )
+    return Answer(
+        "STUCK",
+        "warn",
+        "Your consumer is connected and does not move",
+        f"{group.lag:,} messages wait. It works on one for long, or it commits nothing: "
+        "then they come again after the next start.",
+    )
+
+
+def _without_lag(group: Group) -> Answer:
+    if _is_uncommitted(group):
+        return Answer(
+            "UNCOMMITTED",
+            "warn",
+            "Your consumer is connected and has not committed all that it was given",
+            "Either it began at the end and nothing new has come, or it does not commit: how far "
+            "it has read is unknown here then, and everything comes again after the next start.",
+        )
+    return Answer(
+        "QUIET",
+        "ok",
+        "Your consumer is connected, and nothing new has come",
+        f"It has read everything{_last_message(group)}. For something to read at any hour, "
+        "subscribe to babamul.ztf-test or babamul.lsst-test: an alert every few seconds.",
+    )
+
+
+def _is_uncommitted(group: Group) -> bool:
+    """Return whether messages lie in a partition of a member that the group never committed."""
+    given = {place for member in group.members for place in member.partitions}
+    return not group.committed or any(
+        group.ends.get(place, 0) > group.beginnings.get(place, 0)
+        for place in given - group.committed.keys()
     )
 
 

@@ -23,7 +23,7 @@ class Choice:
     username : str
         Of the credential; empty: nobody is signed in, the code asks the environment.
     group : str
-        Consumer group; nobody else's. Without a username it is the end of one only.
+        Consumer group, other than any other account's. Without a username it is only its end.
     topics : tuple of str
         At least one.
     is_everything : bool
@@ -196,10 +196,10 @@ def notebook(choice: Choice) -> str:
 
 def _names(choice: Choice) -> str:
     if choice.username:
-        return f'username = "{choice.username}"\ngroup = "{choice.group}"  # yours alone\n'
+        return f'username = "{choice.username}"\ngroup = "{choice.group}"  # tell it to nobody\n'
     return (
         'username = os.environ["BABAMUL_KAFKA_USERNAME"]\n'
-        f'group = f"{{username}}-{choice.group}"  # yours alone\n'
+        f'group = f"{{username}}-{choice.group}"  # tell it to nobody\n'
     )
 
 

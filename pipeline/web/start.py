@@ -141,10 +141,10 @@ def _credential(request: HttpRequest) -> Any:
 
 
 def _group(request: HttpRequest, credential: Any, suffix: str) -> str:
-    """Return a consumer group that nobody else has; without a credential only its end.
+    """Return a consumer group that no other account is given; without a credential only its end.
 
-    A named credential's groups are its own. Those of e-mail principals share a prefix, so the
-    account's id parts them: a shared group would give each of two readers half of the stream.
+    No other named credential may join those of one. Those of e-mail principals share a prefix, so
+    the account's id parts them: a shared group would give each of two readers half of the stream.
     """
     if credential is None:
         return suffix

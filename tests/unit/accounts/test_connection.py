@@ -2,15 +2,19 @@
 
 import dataclasses
 import time
+from types import SimpleNamespace
 
 import pytest
+from django.template.loader import render_to_string
 
 from accounts import connection
 from accounts.models import KafkaCredential
+from accounts.web import check_pages
+from broker.config import config
 from broker.kafka_groups import Group, Member
 from broker.kafka_probe import ProbeOutcome
 
-PLACE = ("babamul.none", 0)
+PLACE, OTHER = ("babamul.none", 0), ("babamul.none", 1)
 GROUP = "babamul-1f-laptop"
 TOPICS = ["babamul.none", "babamul.ztf-test", "babamul.ztf.no-lsst-match.stellar"]
 
@@ -37,7 +41,7 @@ def named(row, found, moved_s=None):
         ("named", None, None, "WAITING"),
         ("named", group(), None, "WAITING"),
         ("named", group("h1"), None, "QUIET"),
-        ("named", group("h1", committed=40), None, "STUCK"),
+        ("named", group("h1", committed=40), None, "WATCHED"),
         ("named", group("h1", committed=40), 12.0, "OK"),
         ("named", group("h1", committed=40), 61.0, "STUCK"),
         ("named", group("h1", committed=40, fresh=60), 1.0, "BEHIND"),
@@ -49,6 +53,45 @@ def named(row, found, moved_s=None):
 )
 def test_a_group_is_named(kind, found, moved_s, name):
     assert named(credential(kind), found, moved_s) == name
+
+
+@pytest.mark.parametrize(
+    ("committed", "given", "end", "name"),
+    [
+        ({}, [PLACE], 100, "UNCOMMITTED"),
+        ({}, [], 0, "UNCOMMITTED"),
+        ({PLACE: 100}, [PLACE, OTHER], 100, "UNCOMMITTED"),
+        ({PLACE: 100}, [PLACE, OTHER], 0, "QUIET"),
+        ({PLACE: 100}, [PLACE], 100, "QUIET"),
+    ],
+)
+def test_what_was_never_committed_is_not_said_to_be_read(committed, given, end, name):
+    ends, low = {PLACE: 100, OTHER: end}, {PLACE: 0, OTHER: 0}
+    member = Member("c", "h1", tuple(given))
+    found = Group(GROUP, "STABLE", (member,), committed, ends, low, dict(low), None)
+
+    assert named(credential(), found) == name
+
+
+def test_a_group_is_watched_for_a_while_before_it_is_said_to_stand(monkeypatch):
+    now_s, kept = [1000.0], {}
+    memory = SimpleNamespace(get=kept.get, set=lambda key, value, _: kept.update({key: value}))
+    monkeypatch.setattr(check_pages, "cache", memory)
+    monkeypatch.setattr(check_pages, "time", SimpleNamespace(time=lambda: now_s[0]))
+
+    def seen(after_s, committed, end=100):
+        now_s[0] += after_s
+        return check_pages._moved_s(group("h1", committed=committed, end=end))
+
+    assert seen(0, 40) is None
+    assert seen(60, 40) is None
+    assert seen(1, 40) == 61
+    assert seen(5, 41) == 0
+    assert seen(20, 41) == 20
+    assert seen(90, 100) == 0, "it has read everything"
+    assert seen(300, 100) is None, "nothing waited for it: it may rest"
+    assert seen(300, 100, end=101) is None, "what waits now has just come"
+    assert seen(61, 100, end=101) == 61
 
 
 def test_who_waits_is_told_for_which_group():
@@ -135,3 +178,13 @@ def test_every_answer_says_what_to_do():
     answers = [connection.of_probe(credential(), outcome) for outcome in ProbeOutcome]
 
     assert all(all(dataclasses.astuple(answer)) for answer in answers)
+
+
+def test_no_group_is_promised_to_be_private():
+    """E-mail logins may join any group that begins with babamul-, once they know its name."""
+    shared = connection.of_group(credential("email"), GROUP, group("h1", "h2"), 1.0)
+    guide = render_to_string("pipeline/guide.html", {"accounts": config().accounts})
+
+    for text in (shared.text, guide):
+        assert "yours alone" not in text
+        assert "guesses the name of one" in text
