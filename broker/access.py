@@ -13,12 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import resolve_url
 
 View = Callable[..., HttpResponseBase]
+LANDING = "/profile"
+"""Where a form leads whose page is unknown, once its sender has signed in again."""
 ROLES = ("admin", "operator", "shifter", "data_manager")
 """Names of Django's groups of staff; a superuser has every role."""
 
@@ -90,7 +93,7 @@ def declared(view: Any) -> Access | None:
 def refusal(request: HttpRequest, needed: Access) -> HttpResponse | None:
     """Return the answer to somebody who may not open a page, or None."""
     if needed.kind == "account" and getattr(request, "account", None) is None:
-        return _ask_to_sign_in(request, "/login")
+        return _ask_to_sign_in(request, "/login", LANDING)
     if needed.kind == "staff":
         return _refusal_of_staff(request, needed.roles)
     return None
@@ -113,17 +116,28 @@ def has_role(user: Any, roles: tuple[str, ...]) -> bool:
 def _refusal_of_staff(request: HttpRequest, roles: tuple[str, ...]) -> HttpResponse | None:
     user: Any = getattr(request, "user", None)  # None: an answer of a middleware before Django's
     if user is None or not (user.is_active and user.is_staff):
-        return _ask_to_sign_in(request, resolve_url("admin:login"))
+        return _ask_to_sign_in(request, resolve_url("admin:login"), resolve_url("admin:index"))
     if has_role(user, roles):
         return None
     text = f"needs one of the roles: {', '.join(roles)}"
     return JsonResponse({"message": text, "errors": {}}, status=403)
 
 
-def _ask_to_sign_in(request: HttpRequest, address: str) -> HttpResponse:
+def _ask_to_sign_in(request: HttpRequest, address: str, landing: str) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"message": "sign in first", "errors": {}}, status=401)
     if request.headers.get("HX-Request") == "true":
         # A fragment's place is no place for a form: htmx opens the page as a whole.
         return HttpResponse(status=401, headers={"HX-Redirect": address})
-    return redirect_to_login(request.get_full_path(), address)
+    return redirect_to_login(_way_back(request, landing), address)
+
+
+def _way_back(request: HttpRequest, landing: str) -> str:
+    """Return the page to show after signing in; one that takes a form only answers no GET."""
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    is_ours = came_from.scheme in {"http", "https"} and came_from.netloc == request.get_host()
+    page = came_from._replace(scheme="", netloc="", fragment="").geturl() if is_ours else ""
+    # Two slashes would lead elsewhere; a form that was sent to its own page is shown again.
+    return page if page.startswith("/") and not page.startswith("//") else landing

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import connection
-from accounts.connection import Answer
+from accounts.connection import MOVED_WITHIN_S, Answer
 from accounts.models import BabamulUser, KafkaCredential
 from accounts.web.sessions import account_of
 from broker.access import ACCOUNT, PUBLIC, access
@@ -118,7 +118,7 @@ def waiting(request: HttpRequest) -> HttpResponse:
     user = account_of(request)
     form = LookForm(user, request.GET)
     if not form.is_valid():
-        return JsonResponse({"message": "no such credential of yours"}, status=404)
+        return _refused(form)
     context = {
         "answers": _look(user, form),
         "query": urlencode(form.asked),
@@ -136,7 +136,7 @@ def password(request: HttpRequest) -> HttpResponse:
     user = account_of(request)
     form = LookForm(user, request.POST)
     if not form.is_valid():
-        return JsonResponse({"message": "no such credential of yours"}, status=404)
+        return _refused(form)
     pasted = request.POST.get("password", "").strip()
     context = {"form": form, "tried": _try(user, form, pasted), "rows": [form.row]}
     return render(request, "accounts/check_tried.html", context)
@@ -158,7 +158,7 @@ def script() -> str:
 
 
 def default_group(row: KafkaCredential) -> str:
-    """Return the group that snippets use for a credential; nobody else has it."""
+    """Return the group that snippets use for a credential; those of others have other ones."""
     own = row.group_prefix.rstrip("-")
     unique = f"-{row.user_id.hex[:8]}" if row.kind == "email" else ""
     return f"{own}{unique}-{DEFAULT_SUFFIX}"
@@ -169,6 +169,14 @@ def _rows(user: BabamulUser) -> list[KafkaCredential]:
     long_gone = Q(state="revoked", confirmed_at__lt=Now() - DELETED_SHOWN)
     rows = list(user.credentials.exclude(long_gone).order_by("-kind", "created_at", "pk"))
     return sorted(rows, key=lambda row: row.state == "revoked")
+
+
+def _refused(form: LookForm) -> JsonResponse:
+    """Return what is wrong with what was asked."""
+    if "credential" in form.errors:
+        return JsonResponse({"message": "no such credential of yours"}, status=404)
+    rules = [f"{name}: {' '.join(map(str, broken))}" for name, broken in form.errors.items()]
+    return JsonResponse({"message": "; ".join(rules), "errors": form.errors}, status=400)
 
 
 def _look(user: BabamulUser, form: LookForm) -> list[Answer]:
@@ -199,20 +207,29 @@ def _own(row: KafkaCredential) -> list[dict[str, Any]]:
     except TransientError:
         return []
     return [
-        {"it": each, "answer": connection.of_group(row, each.name, each, None)} for each in found
+        {"it": each, "answer": connection.of_group(row, each.name, each, _moved_s(each))}
+        for each in found
     ]
 
 
 def _moved_s(seen: Group | None) -> float | None:
-    """Return how long ago [s] a group was last seen to read on; None: never, as far as we know."""
+    """Return for how long [s] a group has stood still; None: watched too short to say.
+
+    It stands still only if messages wait for it, from the look that saw some first.
+    """
     if seen is None:
         return None
     key, now_s = f"check:{seen.name}", time.time()
-    position, moved_at_s = cache.get(key, (seen.position, None))
+    position, moved_at_s, waits_since_s = cache.get(key, (seen.position, None, None))
     if position != seen.position:
-        moved_at_s = now_s
-    cache.set(key, (seen.position, moved_at_s), REMEMBERED_S)
-    return None if moved_at_s is None else now_s - moved_at_s
+        moved_at_s, waits_since_s = now_s, None
+    waits_since_s = (waits_since_s or now_s) if seen.lag else None
+    cache.set(key, (seen.position, moved_at_s, waits_since_s), REMEMBERED_S)
+    moved_s = None if moved_at_s is None else float(now_s - moved_at_s)
+    if moved_s is not None and moved_s <= MOVED_WITHIN_S:
+        return moved_s
+    stood_s = now_s - (waits_since_s or now_s)
+    return stood_s if stood_s > MOVED_WITHIN_S else None
 
 
 @sensitive_variables()

@@ -238,6 +238,19 @@ def test_the_check_offers_what_was_deleted_of_late_and_not_what_was_long_ago(per
     assert set(LookForm(user).rows) == {str(rows[1].pk)}
 
 
+@pytest.mark.parametrize("path", ["/check/waiting", "/check/password"])
+def test_a_check_says_which_field_is_wrong(inside, path):
+    ask = inside.get if path == "/check/waiting" else inside.post
+    row = KafkaCredential.objects.get(kind="named")
+
+    answer = ask(path, {"credential": str(row.pk), "topic": ""})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["topic"])
+    assert answer.json()["message"] == "topic: This field is required."
+
+    answer = ask(path, {"credential": "nobody's", "topic": "babamul.none"})
+    assert (answer.status_code, answer.json()["message"]) == (404, "no such credential of yours")
+
+
 def test_the_state_of_a_credential_is_a_fragment_that_ends_asking(inside):
     row = KafkaCredential.objects.get(kind="named")
     open_ = text_of(inside.get(f"/profile/credentials/{row.pk}/state"))

@@ -19,6 +19,9 @@ def page(needed):
     return view
 
 
+page_of_accounts = page(ACCOUNT)
+
+
 def asked(path="/profile?tab=2", account=None, user=None, **headers):
     request = RequestFactory().get(path, headers=headers)
     request.account = account
@@ -46,6 +49,27 @@ def test_without_an_account_one_is_asked_to_sign_in_and_comes_back():
     answer = page(ACCOUNT)(asked())
 
     assert (answer.status_code, answer.url) == (302, "/login?next=/profile%3Ftab%3D2")
+
+
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("http://testserver/check?topic=a&group=b", "/check%3Ftopic%3Da%26group%3Db"),
+        ("http://testserver/check#password", "/check"),
+        ("http://elsewhere.example/check", "/profile"),
+        ("http://testserver//elsewhere.example/", "/profile"),
+        ("javascript://testserver/%0aalert(1)", "/profile"),
+        ("http://testserver", "/profile"),
+        ("", "/profile"),
+    ],
+)
+def test_whose_session_ended_before_a_form_comes_back_to_a_page_that_can_be_shown(referer, page):
+    request = RequestFactory().post("/profile/credentials", headers={"Referer": referer})
+    request.account = None
+
+    answer = page_of_accounts(request)
+
+    assert (answer.status_code, answer.url) == (302, f"/login?next={page}")
 
 
 def test_staff_is_no_account():
