@@ -30,6 +30,8 @@ REST_S = 2.0
 PLACE_LEASE_S = 120
 """A place whose holder died is free after this time; above the longest search."""
 POLL_S = 0.05
+WAITING = 8
+"""Requests of one key that may wait for a place; each keeps a thread of the web from others."""
 IPV6_NETWORK = 64
 """Bits; whoever has one IPv6 address has all that share them."""
 
@@ -115,17 +117,15 @@ def concurrent(bucket: str, key: str, *, limit: int, wait_s: float) -> Iterator[
     Raises
     ------
     ApiError
-        429 if no place got free in time.
+        429 if no place got free in time, or if too many wait already.
     """
     place = secrets.token_hex(8)
-    _wait_for(bucket, key, place, limit, wait_s)
+    if not _enter(bucket, key, place, limit):
+        _wait_for(bucket, key, place, limit, wait_s)
     try:
         yield
     finally:
-        try:
-            _client().zrem(_name(bucket, key), place)
-        except redis.RedisError as error:
-            log.warning("limits.no_redis", bucket=bucket, error=repr(error))
+        _leave(bucket, key, place)
 
 
 def client_ip(request: HttpRequest) -> str:
@@ -158,18 +158,35 @@ def network(address: str) -> str:
 
 
 def _wait_for(bucket: str, key: str, place: str, limit: int, wait_s: float) -> None:
+    queue = f"{bucket}.waiting"
+    if not _enter(queue, key, place, WAITING):
+        raise too_many(1, f"{limit} searches at once are running and {WAITING} wait already")
     give_up_at = time.monotonic() + wait_s
     never = threading.Event()
-    while True:
-        try:
-            if _run(_ENTER, bucket, key, place, limit, PLACE_LEASE_S):
+    try:
+        while time.monotonic() < give_up_at:
+            never.wait(POLL_S)
+            if _enter(bucket, key, place, limit):
                 return
-        except redis.RedisError as error:
-            log.warning("limits.no_redis", bucket=bucket, error=repr(error))
-            return
-        if time.monotonic() >= give_up_at:
-            raise too_many(1, f"{limit} searches at once are running already")
-        never.wait(POLL_S)
+    finally:
+        _leave(queue, key, place)
+    raise too_many(1, f"{limit} searches at once are running already")
+
+
+def _enter(bucket: str, key: str, place: str, limit: int) -> bool:
+    """Take a place if one is free; without Redis there always is."""
+    try:
+        return bool(_run(_ENTER, bucket, key, place, limit, PLACE_LEASE_S))
+    except redis.RedisError as error:
+        log.warning("limits.no_redis", bucket=bucket, error=repr(error))
+        return True
+
+
+def _leave(bucket: str, key: str, place: str) -> None:
+    try:
+        _client().zrem(_name(bucket, key), place)
+    except redis.RedisError as error:
+        log.warning("limits.no_redis", bucket=bucket, error=repr(error))
 
 
 def _run(script: str, bucket: str, key: str, *arguments: float | str) -> Any:

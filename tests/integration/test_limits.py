@@ -126,6 +126,28 @@ def test_who_waits_gets_the_place_that_becomes_free(key):
     second.__exit__(None, None, None)
 
 
+def test_who_would_be_one_too_many_in_the_queue_is_refused_at_once(key, monkeypatch):
+    monkeypatch.setattr(limits, "WAITING", 1)
+    queue = limits._name("test.waiting", key)
+
+    def place(wait_s):
+        return limits.concurrent("test", key, limit=1, wait_s=wait_s)
+
+    with ThreadPoolExecutor(1) as threads:
+        with place(0):
+            second = place(60)
+            waiting = threads.submit(second.__enter__)
+            while not limits._client().zcard(queue):
+                assert not waiting.done()
+            with pytest.raises(APIException, match="1 wait already") as refused:
+                place(3600).__enter__()
+        waiting.result()
+    second.__exit__(None, None, None)
+
+    assert refused.value.status_code == 429
+    assert limits._client().zcard(queue) == 0
+
+
 def test_a_place_is_given_back_after_a_failure(key):
     with pytest.raises(ZeroDivisionError), limits.concurrent("test", key, limit=1, wait_s=0):
         raise ZeroDivisionError
