@@ -69,11 +69,12 @@ class StreamSwitchAdmin(MirrorAdmin):
             return redirect(request.path)
         stream, reason = form.cleaned_data["stream"], form.cleaned_data["reason"]
         publishing = form.cleaned_data["publishing"] == "on"
+        entry = _note(request, stream, reason, publishing=publishing)
         with transaction() as session:
             by = str(request.user)
             is_done = switches.turn(session, stream, by, reason, publishing=publishing)
-        if is_done:
-            _note(request, stream, reason, publishing=publishing)
+        if entry is not None and not is_done:
+            entry.delete()
         words = "is published" if publishing else "is held back: alerts are stored and wait"
         told = f"Stream {stream} {words}." if is_done else f"Nothing to change: {stream} {words}."
         self.message_user(request, told, messages.SUCCESS if is_done else messages.INFO)
@@ -109,16 +110,20 @@ def _switches() -> list[dict[str, Any]]:
     ]
 
 
-def _note(request: HttpRequest, stream: str, reason: str, *, publishing: bool) -> None:
-    """Write the act into the admin's own history."""
+def _note(request: HttpRequest, stream: str, reason: str, *, publishing: bool) -> LogEntry | None:
+    """Write the act into the admin's own history, before it is done.
+
+    The two are written by connections of their own. Whoever dies between them leaves an entry of
+    what was not done, never a deed that nobody did.
+    """
     if request.user.pk is None:
-        return
-    row = all_of(models.StreamSwitch).get(stream=stream)
-    LogEntry.objects.create(
+        return None
+    row = all_of(models.StreamSwitch).filter(stream=stream).first()
+    return LogEntry.objects.create(
         user_id=request.user.pk,
         content_type=ContentType.objects.get_for_model(models.StreamSwitch),
-        object_id=str(row.pk),
-        object_repr=str(row),
+        object_id=str(row.pk) if row else None,  # a stream never turned has no row yet
+        object_repr=str(row) if row else stream,
         action_flag=CHANGE,
         change_message=f"{'Published again' if publishing else 'Held back'}: {reason}",
     )

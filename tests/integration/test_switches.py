@@ -157,6 +157,27 @@ def test_an_operator_holds_a_stream_back_and_says_why(staff, session, source):
     assert entry.get_change_message() == "Held back: wrong zero points"
 
 
+def test_who_dies_while_turning_a_switch_leaves_an_entry(staff, session, monkeypatch):
+    def die(*_, **__):
+        raise SystemExit
+
+    monkeypatch.setattr(switches, "turn", die)
+    words = {"stream": "ztf", "publishing": "off", "reason": "wrong zero points"}
+
+    with pytest.raises(SystemExit):
+        staff.post(PAGE, words)
+
+    (entry,) = LogEntry.objects.all()
+    assert (entry.object_repr, entry.user.username) == ("ztf", "staff")
+
+
+def test_what_changes_nothing_leaves_no_entry(staff, session):
+    words = {"stream": "ztf", "publishing": "on", "reason": "to be sure"}
+
+    assert "Nothing to change" in staff.post(PAGE, words, follow=True).text
+    assert LogEntry.objects.count() == 0
+
+
 def test_an_operator_lets_it_go_again(staff, session):
     turn(session, publishing=False)
 
