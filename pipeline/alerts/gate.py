@@ -17,6 +17,9 @@ from broker.config import GateSettings
 from pipeline.alerts.batch import Batch, Column
 from pipeline.alerts.schemas import required_floats
 
+NON_PUBLIC = "non_public"
+"""The gate whose alerts nobody may even count: of ZTF's private programs."""
+
 ROCK_DISTANCE_ARCSEC = 12.0
 """A ZTF alert this near to a known asteroid's predicted position is that asteroid."""
 
@@ -194,7 +197,7 @@ COMMON = (
 
 GATES: dict[str, tuple[Gate, ...]] = {
     "ztf": (
-        Gate("non_public", "programid is not 1", lambda batch, _: ~batch.is_public),
+        Gate(NON_PUBLIC, "programid is not 1", lambda batch, _: ~batch.is_public),
         Gate(
             "rock",
             f"a known asteroid: 0 ≤ ssdistnr < {ROCK_DISTANCE_ARCSEC:g} arcsec and ssmagnr ≥ 0",

@@ -10,6 +10,7 @@ from pipeline.alerts.query import public
 from pipeline.surveys.record import Survey
 
 SHOWN_TABLES = ("alerts", "objects", "light_curves")
+_SHOWN = {"alerts": public(), "objects": "a.is_public"}
 _HOURS_PER_DAY = 24
 _UNIX_EPOCH_ORDINAL = 719163
 _UNIX_EPOCH_JD_UTC = 2440587.5
@@ -33,7 +34,11 @@ def nightly(session: Session, survey: Survey, start: date, end: date) -> dict[da
 
 
 def collections(session: Session) -> list[dict[str, Any]]:
-    """Return name, estimated rows and size [bytes] of the tables that answers come from."""
+    """Return name, estimated rows and size [bytes] of the tables that answers come from.
+
+    Rows that may not be shown are not counted.
+    """
+    shown = {name: _estimate(session, name, condition) for name, condition in _SHOWN.items()}
     with cursor(session) as cur:
         cur.execute(
             "SELECT n.nspname, c.relname, greatest(c.reltuples, 0)::bigint,"
@@ -47,11 +52,19 @@ def collections(session: Session) -> list[dict[str, Any]]:
         return [
             {
                 "name": name if schema == "public" else f"{schema}.{name}",
-                "count": count,
+                "count": shown.get(name, count) if schema == "public" else count,
                 "size_bytes": size_bytes,
             }
             for schema, name, count, size_bytes in cur
         ]
+
+
+def _estimate(session: Session, table: str, condition: str) -> int:
+    """Return how many rows the planner expects: to count millions would take minutes."""
+    with cursor(session) as cur:
+        cur.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM {table} AS a WHERE {condition}")
+        ((plan,),) = cur.fetchall()
+    return int(plan[0]["Plan"]["Plan Rows"])
 
 
 def _bounds_jd_utc(survey: Survey, start: date, end: date) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What became of each survey's last night, from the rows; kept for some minutes."""
+"""What became of the public alerts of each survey's last night; kept for some minutes."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from broker.db import transaction
 from broker.kept import Kept
+from pipeline.alerts.query import public
 
 KEEP_S = 300.0
 PATIENCE_S = 1.0
@@ -16,24 +17,24 @@ STATEMENT_S = 20
 LOOKED_BACK_D = 7.0
 """A survey that has been silent for longer has no last night."""
 
-_LAST = text("""
-    SELECT night, gate_reason, count(*) AS n
-    FROM alerts
-    WHERE survey = :survey
-        AND jd_utc > (
-            SELECT max(jd_utc) - 1 FROM alerts
-            WHERE survey = :survey
-                AND jd_utc BETWEEN extract(julian FROM now() AT TIME ZONE 'UTC') - 0.5 - :back_d
+_LAST = text(f"""
+    SELECT a.night, a.gate_reason, count(*) AS n
+    FROM alerts AS a
+    WHERE a.survey = :survey AND {public()}
+        AND a.jd_utc > (
+            SELECT max(a.jd_utc) - 1 FROM alerts AS a
+            WHERE a.survey = :survey AND {public()}
+                AND a.jd_utc BETWEEN extract(julian FROM now() AT TIME ZONE 'UTC') - 0.5 - :back_d
                 AND extract(julian FROM now() AT TIME ZONE 'UTC') + 0.5
         )
     GROUP BY 1, 2
-""")
+""")  # noqa: S608 a condition of ours
 """Postgres' Julian day begins at midnight, half a day after the astronomers'."""
 
 
 @dataclass(frozen=True)
 class Night:
-    """One survey's last night.
+    """The public alerts of one survey's last night.
 
     Attributes
     ----------

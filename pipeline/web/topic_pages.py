@@ -12,6 +12,7 @@ from broker.config import Config, config
 from pipeline import topics
 from pipeline.alerts import explain
 from pipeline.alerts.classify import rule_version
+from pipeline.alerts.gate import NON_PUBLIC
 from pipeline.sky import Footprint
 from pipeline.topics import OutputTopic
 from pipeline.web import figures, nights, snippets
@@ -143,12 +144,17 @@ def excluded(survey: str | None, settings: Config) -> list[dict[str, Any]]:
             "survey": each,
             "night": (last := nights.last(each)),
             "gates": [
-                {**gate._asdict(), "stopped": last.gated.get(gate.name, 0) if last else None}
+                {**gate._asdict(), "stopped": _stopped(last, gate.name)}
                 for gate in explain.gates(each, settings)
             ],
         }
         for each in ([survey] if survey else explain.SURVEYS)
     ]
+
+
+def _stopped(last: nights.Night | None, gate: str) -> int | None:
+    """Return how many alerts a gate stopped; None where nobody may know, or nobody does."""
+    return None if last is None or gate == NON_PUBLIC else last.gated.get(gate, 0)
 
 
 def snippet(names: tuple[str, ...], settings: Config) -> str:

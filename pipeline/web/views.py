@@ -1,6 +1,7 @@
 """The first page: what comes in, what goes out, and how to read it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from broker.db import transaction
 from broker.kept import Kept
 from pipeline import topics
 from pipeline.alerts import ledger
+from pipeline.alerts.gate import NON_PUBLIC
 from pipeline.web import figures
 from pipeline.web.topic_pages import groups
 
@@ -66,8 +68,17 @@ def _add_up() -> Mapping[str, Any]:
     with transaction(statement_timeout_s=READ_TIMEOUT_S) as session:
         books = ledger.read(session)
     return {
-        "streams": ledger.by_stream(books),
+        "streams": ledger.by_stream(_public(books)),
         "topics": ledger.by_topic(books),
         "is_balanced": books.is_balanced,
         "unaccounted": books.unaccounted,
     }
+
+
+def _public(books: ledger.Ledger) -> ledger.Ledger:
+    """Return the books without the alerts of private programs."""
+    nights = [
+        replace(night, gated={name: n for name, n in night.gated.items() if name != NON_PUBLIC})
+        for night in books.nights
+    ]
+    return replace(books, nights=nights)

@@ -318,5 +318,5 @@ class Nights(serializers.Serializer[Any]):
     """First and last night."""
 
     start_date = serializers.DateField(help_text="first night, 2018-01-01 or later")
-    end_date = serializers.DateField(help_text="last night, today or earlier")
+    end_date = serializers.DateField(help_text="last night, today or earlier, 400 days at most")
     survey = serializers.CharField(required=False, help_text="ztf or lsst; both if not given")

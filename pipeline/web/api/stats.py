@@ -13,6 +13,7 @@ from broker.config import config
 from broker.errors import TransientError
 from broker.kafka_cluster import Cluster
 from broker.kafka_connection import own_connection
+from broker.limits import client_ip, concurrent, network
 from broker.refusals import ApiError, field_error
 from broker.rest import ok
 from pipeline.alerts import query_stats
@@ -24,6 +25,11 @@ from pipeline.web.api.views import INT64, RECORD, TEXT, DataView, envelope, list
 
 FIRST_NIGHT = date(2018, 1, 1)
 KEEP_NIGHTS_S = 300
+MAX_DAYS = 400
+"""Longest range of one answer: a year and what is compared with it."""
+AT_ONCE = 2
+"""Ranges of one address that are added up at once; anybody may ask."""
+WAIT_S = 5.0
 KEEP_COLLECTIONS_S = 3600
 KEEP_TOPICS_S = 300
 NIGHT = {
@@ -55,9 +61,16 @@ class Nightly(DataView):
             raise field_error("end_date", "must not be in the future")
         if start > end:
             raise field_error("end_date", "must not be before start_date")
+        if (end - start).days >= MAX_DAYS:
+            raise field_error("end_date", f"must be less than {MAX_DAYS} days after start_date")
         chosen = (wanted,) if wanted else names
         key = f"stats:nightly:{start}:{end}:{','.join(chosen)}"
-        return ok(cache.get_or_set(key, lambda: _nights(start, end, chosen), KEEP_NIGHTS_S))
+        if (known := cache.get(key)) is not None:
+            return ok(known)
+        address = network(client_ip(request._request))  # noqa: SLF001 as Django saw it
+        with concurrent("nights", address, limit=AT_ONCE, wait_s=WAIT_S):
+            found = cache.get_or_set(key, lambda: _nights(start, end, chosen), KEEP_NIGHTS_S)
+        return ok(found)
 
 
 class Collections(DataView):

@@ -196,6 +196,8 @@ def test_bulk_cutouts_take_1_to_100_ids(api, body):
         ("/babamul/stats/nightly?start_date=2017-12-31&end_date=2018-01-02", 400),
         ("/babamul/stats/nightly?start_date=2020-01-02&end_date=2020-01-01", 400),
         ("/babamul/stats/nightly?start_date=2020-01-02&end_date=2999-01-01", 400),
+        ("/babamul/stats/nightly?start_date=2020-01-01&end_date=2021-02-04", 400),
+        ("/babamul/stats/nightly?start_date=2020-01-01&end_date=2021-02-03", 200),
         ("/babamul/stats/nightly?start_date=x&end_date=2020-01-01", 400),
         ("/babamul/stats/nightly", 400),
     ],

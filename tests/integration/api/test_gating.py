@@ -1,12 +1,16 @@
 """What is not public never leaves, on any route; a contract holds the list of routes whole."""
 
 import json
+import time
+from contextlib import contextmanager
 
 import pytest
 from django.urls import get_resolver
+from sqlalchemy import text
 
 from pipeline.simulate.scenario import epoch, make_lsst_packet, make_ztf_packet
-from pipeline.web.api import urls
+from pipeline.web import nights
+from pipeline.web.api import stats, urls
 
 pytestmark = pytest.mark.integration
 
@@ -130,6 +134,47 @@ def test_counts_of_nights_leave_private_alerts_out(store, api):
     path = "/babamul/stats/nightly?start_date=2024-11-20&end_date=2024-11-20"
     _, text = answer(api, "GET", path)
     assert json.loads(text)["data"] == [{"date": "2024-11-20", "ztf": 1}]
+
+
+def test_nights_are_added_up_once_and_few_at_once(store, api, monkeypatch):
+    places = []
+
+    @contextmanager
+    def place(bucket, key, **_):
+        places.append((bucket, key))
+        yield
+
+    monkeypatch.setattr(stats, "concurrent", place)
+    path = "/babamul/stats/nightly?start_date=2024-11-20&end_date=2024-11-20"
+
+    assert [answer(api, "GET", path)[0] for _ in range(3)] == [200, 200, 200]
+    assert places == [("nights", "127.0.0.1")]
+
+
+def test_counts_of_tables_leave_private_alerts_out(store, api, session):
+    private = [
+        make_ztf_packet(candid=n, object_id="ZTF26ppppppp", programid=2, jd=JD + n / 100)
+        for n in range(1, 10)
+    ]
+    store("ztf", make_ztf_packet(candid=99), *private)
+    session.execute(text("ANALYZE alerts, objects"))
+
+    _, told = answer(api, "GET", "/babamul/stats/collections")
+    counts = {one["name"]: one["count"] for one in json.loads(told)["data"]["collections"]}
+    assert (counts["alerts"], counts["objects"]) == (1, 1)
+
+
+def test_last_nights_counts_leave_private_alerts_out(store):
+    jd_utc = time.time() / 86_400 + 2440587.5 - 0.01
+    store(
+        "ztf",
+        make_ztf_packet(candid=1, jd=jd_utc),
+        make_ztf_packet(candid=2, object_id="ZTF26bbbbbbb", jd=jd_utc, programid=2),
+        make_ztf_packet(candid=3, object_id="ZTF26ccccccc", jd=jd_utc, programid=3, drb=0.01),
+    )
+
+    night = nights._look("ztf")
+    assert (night.passed, dict(night.gated)) == (1, {})
 
 
 def test_every_route_of_the_data_stands_in_these_tests():

@@ -29,6 +29,18 @@ def test_every_stream_and_topic_stands_on_the_page(browser, figures_of, monkeypa
     assert "Every packet is accounted for" in page
 
 
+def test_private_alerts_are_not_counted(browser, no_kafka, monkeypatch):
+    night = ledger.NightBooks("ztf", None)
+    night.gated |= {"rock": 5321, "non_public": 1234}
+    monkeypatch.setattr(ledger, "read", lambda _: ledger.Ledger([night], []))
+
+    page = browser.get("/").text
+
+    assert page.count('<td class="num">5\u202f321</td>') == 2  # received, gated
+    assert "1\u202f234" not in page
+    assert "6\u202f555" not in page
+
+
 def test_only_what_changes_is_asked_for_again(browser, no_kafka):
     part = browser.get("/?part=live").text
 

@@ -66,13 +66,14 @@ def test_figures_of_a_topic_are_shown(browser, figures_of):
 
 def test_what_was_left_out_last_night_is_counted(browser, no_kafka, monkeypatch):
 
-    night = nights.Night(date(2026, 11, 20), Counter(rock=345), 9_876)
+    night = nights.Night(date(2026, 11, 20), Counter(rock=345, non_public=777), 9_876)
     monkeypatch.setattr(nights, "last", lambda _: night)
 
     page = browser.get(f"/topics/{HOSTED}").text
 
     assert "night of 2026-11-20: 9\u202f876 passed" in page
     assert '<td class="num">345</td>' in page
+    assert "777" not in page
 
 
 def test_the_footprint_says_what_it_is(browser, no_kafka):
