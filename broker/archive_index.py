@@ -84,20 +84,17 @@ def _segments(session: Session, *conditions: Any) -> list[Segment]:
     return [Segment(*row) for row in rows]
 
 
-def read_slice(session: Session, root: Path, piece: Slice) -> bytes:
-    """Return the packet that a row says lies there.
+def read_slice(root: Path, segment: Segment, piece: Slice) -> bytes:
+    """Return the packet that a row says lies in this segment.
 
     Raises
     ------
     ArchiveError
-        If the segment is unknown or gone, too short, or the bytes do not have their checksum.
+        If the segment is gone, too short, or the bytes do not have their checksum.
     """
-    segments = segments_named(session, [piece.segment_id])
-    if not segments:
-        raise ArchiveError(f"Archive segment {piece.segment_id} is not known any more.")
-    packet = cut(root, segments[0], piece.start, piece.length)
+    packet = cut(root, segment, piece.start, piece.length)
     if zlib.crc32(packet) != piece.crc32:
-        raise ArchiveError(f"{segments[0].path} is damaged: the packet's checksum is wrong.")
+        raise ArchiveError(f"{segment.path} is damaged: the packet's checksum is wrong.")
     return packet
 
 

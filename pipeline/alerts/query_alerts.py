@@ -112,20 +112,6 @@ def in_cones(
     return {name: ids[bounds[i] : bounds[i + 1]] for i, name in enumerate(places)}
 
 
-def with_candids(
-    session: Session, survey: str, candids: Sequence[int], condition: str | None = None
-) -> dict[int, int]:
-    """Return ``alerts.id`` by candid of those that may be shown."""
-    with cursor(session) as cur:
-        cur.execute(
-            "SELECT a.candid, a.id FROM alerts AS a"  # noqa: S608 a condition of ours
-            f" WHERE a.survey = %s AND a.candid = ANY(%s) AND {condition or visible()}",
-            (survey, list(candids)),
-            binary=True,
-        )
-        return dict(cur.fetchall())
-
-
 def rows(session: Session, survey: str, ids: Sequence[int]) -> list[Row]:
     """Return the visible ones of these alerts (``alerts.id``) as lists show them, in that order."""
     found = rows_by_id(session, survey, ids)

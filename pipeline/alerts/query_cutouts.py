@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from broker.archive import Slice
-from broker.archive_index import ArchiveError, read_slice
+from broker.archive_index import ArchiveError, Segment, read_slice, segments_named
 from broker.db import cursor
 from pipeline.alerts.query import public, visible
 from pipeline.surveys.cutouts import Cutouts, read_cutouts
@@ -26,11 +26,12 @@ _ORDERS: dict[Which, str] = {
 
 @dataclass(frozen=True)
 class Located:
-    """Where an alert's packet lies."""
+    """Where an alert's packet lies; its segment is None where that is not known any more."""
 
     candid: int
     jd_utc: float
     piece: Slice
+    segment: Segment | None
 
 
 def locate(session: Session, survey: str, candids: Sequence[int]) -> dict[int, Located]:
@@ -58,17 +59,25 @@ def choose(
     return next(iter(found.values()), None)
 
 
-def packet(session: Session, root: Path, located: Located) -> bytes | None:
-    """Return a packet as it came; None if its archive file has expired or is damaged."""
+def packet(root: Path, located: Located) -> bytes | None:
+    """Return a packet as it came; None if its archive file has expired or is damaged.
+
+    A disk may be slow: no transaction should be open meanwhile.
+    """
+    if located.segment is None:
+        return None
     try:
-        return read_slice(session, root, located.piece)
+        return read_slice(root, located.segment, located.piece)
     except ArchiveError:
         return None
 
 
-def cutouts(session: Session, root: Path, survey: str, located: Located) -> Cutouts | None:
-    """Return the images of an alert; None if its archive file has expired."""
-    raw = packet(session, root, located)
+def cutouts(root: Path, survey: str, located: Located) -> Cutouts | None:
+    """Return the images of an alert; None if its archive file has expired.
+
+    To read a packet may take a schema from elsewhere: no transaction should be open meanwhile.
+    """
+    raw = packet(root, located)
     return None if raw is None else read_cutouts(survey, raw)
 
 
@@ -81,4 +90,6 @@ def _located(session: Session, condition: str, values: tuple[object, ...]) -> di
             values,
             binary=True,
         )
-        return {row[0]: Located(row[0], row[1], Slice(*row[2:])) for row in cur}
+        found = cur.fetchall()
+    segments = {one.id: one for one in segments_named(session, (row[2] for row in found))}
+    return {row[0]: Located(row[0], row[1], Slice(*row[2:]), segments.get(row[2])) for row in found}

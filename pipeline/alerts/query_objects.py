@@ -21,6 +21,7 @@ from pipeline.surveys import SURVEYS
 from pipeline.surveys import survey as survey_named
 from pipeline.topics import other_survey
 
+SURVEY_NAMES = tuple(one.name for one in SURVEYS)
 _PLACES = (
     Column("ra_deg", "double", "[deg]"),
     Column("dec_deg", "double", "[deg]"),
@@ -149,7 +150,7 @@ def near(
     radius_arcsec: float,
     limit: int,
     *,
-    surveys: Sequence[str] = tuple(one.name for one in SURVEYS),
+    surveys: Sequence[str] = SURVEY_NAMES,
 ) -> list[Row]:
     """Return the objects of some surveys around a position [deg, ICRS], nearest first."""
     found = [

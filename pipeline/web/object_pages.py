@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-import pyarrow as pa
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -16,17 +15,16 @@ from broker.config import config, project_path
 from pipeline.alerts import gate, query_cutouts, query_matches, query_objects, query_pages
 from pipeline.alerts.query import reading
 from pipeline.alerts.query_objects import FoundObject
-from pipeline.alerts.query_photometry import COLUMNS, finite, photometry_rows
+from pipeline.alerts.query_photometry import finite, photometry_rows
 from pipeline.plots import light_curve_svg
 from pipeline.positions import galactic_deg, sexagesimal
 from pipeline.surveys import cutouts as packet_cutouts
 from pipeline.surveys.images import read_pixels
 from pipeline.topics import other_survey
-from pipeline.web.api.answers import as_table, plain_file
+from pipeline.web.api.answers import light_curve_as_table, plain_file
 from pipeline.web.object_summary import band_summary
 from pipeline.web.search_pages import alert_row
 
-ARROW_TYPES = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 IMAGE_NAMES = ("science", "template", "difference")
 SURVEY_NAMES = {"ztf": "ZTF", "lsst": "LSST"}
 ALADIN = "https://aladin.cds.unistra.fr/AladinLite/"
@@ -103,8 +101,7 @@ def light_curve_file(
     with reading() as session:
         found = _required(session, survey, object_id)
         rows = photometry_rows(session, found)
-    columns = {name: ARROW_TYPES[kind] for name, kind in COLUMNS.items()}
-    return as_table(columns, [rows], form, f"{survey}_{object_id}")
+    return light_curve_as_table(rows, form, f"{survey}_{object_id}")
 
 
 @access(PUBLIC)
@@ -166,9 +163,9 @@ def _packet(survey: str, object_id: str, candid: int) -> bytes:
     with reading() as session:
         _required(session, survey, object_id)
         located = query_cutouts.locate_public(session, survey, candid)
-        if located is None:
-            raise Http404("no such alert")
-        raw = query_cutouts.packet(session, project_path(config().archive.path), located)
+    if located is None:
+        raise Http404("no such alert")
+    raw = query_cutouts.packet(project_path(config().archive.path), located)
     if raw is None:
         raise ExpiredError("archive expired: the packet of this alert is not kept any more")
     return raw

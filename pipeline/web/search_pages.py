@@ -3,7 +3,8 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+import pyarrow as pa
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from sqlalchemy.orm import Session
@@ -15,18 +16,35 @@ from pipeline.alerts.query import Page, QueryError, TooLongError, reading
 from pipeline.alerts.query_pages import BriefAlert
 from pipeline.plots import utc
 from pipeline.web import search_form
+from pipeline.web.api.answers import as_table, objects_as_table
 from pipeline.web.search_form import CLASSES, Question
 
 PAGE_SIZE = 100
 MAX_PAGES = 100
+FORMS = {"csv": "CSV", "parquet": "Parquet"}
+_ALERT_COLUMNS = {
+    "candid": pa.int64(),
+    "survey": pa.string(),
+    "object_id": pa.string(),
+    "jd_utc": pa.float64(),
+    "ra_deg": pa.float64(),
+    "dec_deg": pa.float64(),
+    "band": pa.string(),
+    "abmag": pa.float64(),
+    "score": pa.float64(),
+    "alert_class": pa.string(),
+}
 
 Row = dict[str, Any]
 
 
 @access(PUBLIC)
 @require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    """Show the form, and what was found; a whole name or number leads to the object at once."""
+def search(request: HttpRequest) -> HttpResponseBase:
+    """Show the form, and what was found; a whole name or number leads to the object at once.
+
+    ``format`` asks for what a page of the list shows as a file.
+    """
     question = search_form.read(request.GET.dict())
     context: dict[str, Any] = {
         "asked": request.GET,
@@ -40,10 +58,16 @@ def search(request: HttpRequest) -> HttpResponse:
             if target is not None:
                 return redirect(target)
             context |= _found(question, _page_number(request))
+            if (form := request.GET.get("format")) in FORMS:
+                return _as_table(context, form)
         except (QueryError, TooLongError) as error:
             question.problems["q"] = str(error)
     context["code"] = _code(question)
     context["next"] = _next(request, context)
+    context["tables"] = [
+        (title, "?" + urlencode(request.GET.dict() | {"format": form}))
+        for form, title in FORMS.items()
+    ]
     return render(
         request, "pipeline/search.html", context, status=400 if question.problems else 200
     )
@@ -97,6 +121,12 @@ def _found(question: Question, page_number: int) -> dict[str, Any]:
         "page_number": page_number,
         "what": "alerts",
     }
+
+
+def _as_table(found: dict[str, Any], form: str) -> HttpResponseBase:
+    if "alerts" in found:
+        return as_table(_ALERT_COLUMNS, [found["alerts"]], form, "alerts")
+    return objects_as_table(found["objects"], form)
 
 
 def _ids_of_page(session: Session, question: Question, page_number: int) -> list[int]:

@@ -14,6 +14,7 @@ from broker.rest import ok
 from broker.rest_json import write
 from pipeline.alerts import query_alerts
 from pipeline.alerts.query import reading
+from pipeline.alerts.query_photometry import COLUMNS
 from pipeline.alerts.records import Row
 from pipeline.alerts.schemas import record_schema
 
@@ -32,6 +33,7 @@ _ARROW: dict[str, Any] = {
     "boolean": pa.bool_(),
     "string": pa.string(),
 }
+_POINT = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _FLAGS = ("rock", "star", "near_brightstar", "stationary")
 _FOUND_OBJECT = {
     "objectId": pa.string(),
@@ -78,6 +80,18 @@ def alerts_as_table(
 def objects_as_table(rows: Sequence[Row], form: str) -> HttpResponseBase:
     """Return found objects as CSV or Parquet."""
     return as_table(_FOUND_OBJECT, [list(rows)], form, "objects")
+
+
+def object_cones_as_table(found: Mapping[str, Sequence[Row]], form: str) -> HttpResponseBase:
+    """Return objects as CSV or Parquet, one row each with the name of its cone."""
+    rows = [{"name": name, **row} for name, many in found.items() for row in many]
+    return as_table({"name": pa.string(), **_FOUND_OBJECT}, [rows], form, "objects")
+
+
+def light_curve_as_table(rows: Sequence[Row], form: str, name: str) -> HttpResponseBase:
+    """Return the points of one object as CSV or Parquet."""
+    columns = {name: _POINT[kind] for name, kind in COLUMNS.items()}
+    return as_table(columns, [rows], form, name)
 
 
 def as_table(

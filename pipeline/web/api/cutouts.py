@@ -43,9 +43,9 @@ class CutoutsOfAlerts(DataView):
         asked = check_query(CutoutParameters, request)
         with reading() as session:
             located = _chosen(session, survey, asked)
-            if located is None:
-                raise ApiError(404, "no such alert")
-            found = query_cutouts.cutouts(session, archive(), survey, located)
+        if located is None:
+            raise ApiError(404, "no such alert")
+        found = query_cutouts.cutouts(archive(), survey, located)
         if found is None:
             raise ApiError(404, "archive expired: the packet of this alert is not kept any more")
         return ok(encoded(located.candid, found))
@@ -61,10 +61,11 @@ class CutoutsOfAlerts(DataView):
         candids = list(dict.fromkeys(check_body(Candids, request)["candids"]))
         found: dict[int, dict[str, Any]] = {}
         with reading() as session:
-            for candid, located in query_cutouts.locate(session, survey, candids).items():
-                images = query_cutouts.cutouts(session, archive(), survey, located)
-                if images is not None and any(images):
-                    found[candid] = {**encoded(candid, images), "jd": located.jd_utc}
+            places = query_cutouts.locate(session, survey, candids)
+        for candid, located in places.items():
+            images = query_cutouts.cutouts(archive(), survey, located)
+            if images is not None and any(images):
+                found[candid] = {**encoded(candid, images), "jd": located.jd_utc}
         return ok(
             {
                 "cutouts": [found[candid] for candid in candids if candid in found],

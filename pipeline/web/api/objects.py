@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pyarrow as pa
 from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -14,7 +13,7 @@ from broker.rest import ok
 from pipeline.alerts import partial_ids, query_matches, query_objects
 from pipeline.alerts.query import reading
 from pipeline.alerts.query_objects import FoundObject
-from pipeline.alerts.query_photometry import COLUMNS, photometry_rows
+from pipeline.alerts.query_photometry import photometry_rows
 from pipeline.web.api import answers
 from pipeline.web.api.parameters import (
     Checked,
@@ -39,8 +38,6 @@ from pipeline.web.api.views import (
     tabular,
 )
 
-ARROW_TYPES = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-
 
 class Object(DataView):
     """One object with everything that is known of it."""
@@ -61,8 +58,7 @@ class Object(DataView):
             if form == "json":
                 return ok(query_objects.full(session, found))
             rows = photometry_rows(session, found)
-        columns = {name: ARROW_TYPES[kind] for name, kind in COLUMNS.items()}
-        return answers.as_table(columns, [rows], form, f"{survey}_{object_id}")
+        return answers.light_curve_as_table(rows, form, f"{survey}_{object_id}")
 
 
 class ObjectMatches(DataView):
@@ -104,20 +100,20 @@ class ObjectCones(DataView):
     """Objects around up to 5000 positions."""
 
     @extend_schema(
-        parameters=[SURVEY],
+        parameters=[SURVEY, Format],
         request=ObjectConeBatch,
-        responses=envelope(by_name(listed(FOUND_OBJECT))),
+        responses=tabular(by_name(listed(FOUND_OBJECT))),
         operation_id="search_object_cones",
     )
-    def post(self, request: Request, survey: str) -> Response:
+    def post(self, request: Request, survey: str) -> HttpResponseBase:
         """Return the objects around each position, nearest first; every name is in the answer."""
+        form = check_query(Format, request)["format"]
         asked = check_body(ObjectConeBatch, request)
         with in_turn(request), reading() as session:
-            return ok(
-                query_objects.in_cones(
-                    session, survey, asked["coordinates"], asked["radius_arcsec"]
-                )
+            found = query_objects.in_cones(
+                session, survey, asked["coordinates"], asked["radius_arcsec"]
             )
+        return ok(found) if form == "json" else answers.object_cones_as_table(found, form)
 
 
 class Objects(DataView):

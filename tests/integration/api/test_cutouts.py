@@ -2,10 +2,15 @@
 
 import base64
 import json
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import text
 
+from pipeline.alerts import query_cutouts
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
+from pipeline.web import object_pages
+from pipeline.web.api import cutouts
 from tests import samples
 
 pytestmark = pytest.mark.integration
@@ -103,3 +108,35 @@ def test_an_expired_archive_file_is_told_and_is_no_failure(store, api, archive):
     assert response.status_code == 404
     assert json.loads(response.content)["message"].startswith("archive expired")
     assert post(api, [1]) == {"cutouts": [], "missing": [1]}
+
+
+def test_an_archive_file_that_is_not_known_any_more_is_no_failure(store, api, session):
+    store("ztf", make_ztf_packet(candid=1))
+    session.execute(text("UPDATE alerts SET archive_segment_id = 999999"))
+
+    assert post(api, [1]) == {"cutouts": [], "missing": [1]}
+
+
+def test_packets_are_read_while_no_connection_is_held(store, api, monkeypatch):
+    store("ztf", make_ztf_packet(candid=1))
+    held = []
+    reading, read_slice = cutouts.reading, query_cutouts.read_slice
+
+    @contextmanager
+    def watched_reading():
+        held.append(1)
+        with reading() as session:
+            yield session
+        held.pop()
+
+    def watched_read(*given):
+        assert not held
+        return read_slice(*given)
+
+    monkeypatch.setattr(cutouts, "reading", watched_reading)
+    monkeypatch.setattr(object_pages, "reading", watched_reading)
+    monkeypatch.setattr(query_cutouts, "read_slice", watched_read)
+
+    assert [one["candid"] for one in post(api, [1])["cutouts"]] == [1]
+    assert api.get("/babamul/surveys/ztf/cutouts", {"candid": 1}).status_code == 200
+    assert api.get("/objects/ztf/ZTF26aaaaaaa/packets/1").status_code == 200

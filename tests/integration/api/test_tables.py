@@ -64,6 +64,18 @@ def test_cones_say_whose_row_it_is(store, api):
     assert [(row["name"], row["candid"]) for row in rows] == [("b", "2"), ("a", "1")]
 
 
+def test_cones_of_objects_say_whose_row_it_is(store, api):
+    store("ztf", make_ztf_packet(candid=1))
+    body = {"coordinates": {"b": [10.0, 30.0], "a": [150.0, 30.0]}, "radius_arcsec": 5}
+    path = "/babamul/surveys/ztf/objects/cone-search?format="
+
+    as_csv = read_csv(api.post(f"{path}csv", body, content_type="application/json"))
+    as_parquet = read_parquet(api.post(f"{path}parquet", body, content_type="application/json"))
+
+    assert [(row["name"], row["objectId"]) for row in as_csv] == [("a", "ZTF26aaaaaaa")]
+    assert [(row["name"], row["objectId"]) for row in as_parquet] == [("a", "ZTF26aaaaaaa")]
+
+
 @pytest.mark.parametrize(("form", "read"), [("csv", read_csv), ("parquet", read_parquet)])
 def test_an_object_as_a_table_is_its_light_curve_in_true_units(store, api, form, read):
     history = [epoch(JD - 2, "g", alert_id=0, limit_abmag=20.5)]

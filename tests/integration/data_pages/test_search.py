@@ -1,7 +1,9 @@
 """The search page: what the box understands, what filters find, what is refused."""
 
+import io
 import re
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
@@ -73,6 +75,25 @@ def test_the_other_survey_takes_no_place_of_the_one_chosen(sky, anybody, monkeyp
     page = anybody.get("/search", {"q": "150 30", "survey": "lsst"}).content.decode()
 
     assert f"{LSST_NAME}</a>" in page
+
+
+def test_what_is_listed_may_be_saved(sky, anybody):
+    cone = {"q": "150 30", "format": "csv"}
+
+    objects = b"".join(anybody.get("/search", cone)).decode().splitlines()
+    alerts = b"".join(anybody.get("/search", cone | {"max_mag": "19"})).decode().splitlines()
+    table = pq.read_table(
+        io.BytesIO(b"".join(anybody.get("/search", {"q": "150 30", "format": "parquet"})))
+    )
+
+    assert objects[0] == "objectId,survey,ra,dec,distance_arcsec"
+    assert [line.split(",")[0] for line in objects[1:]] == ["ZTF26aaaaaaa", LSST_NAME]
+    assert [line.split(",")[:3] for line in alerts[1:]] == [
+        ["9007199254740993", "ztf", "ZTF26aaaaaaa"]
+    ]
+    assert table["objectId"].to_pylist() == ["ZTF26aaaaaaa", LSST_NAME]
+    page = anybody.get("/search", {"q": "150 30"}).content.decode()
+    assert 'href="?q=150+30&amp;format=csv"' in page
 
 
 def test_a_part_of_a_name_lists_objects(sky, anybody):
