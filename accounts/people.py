@@ -101,14 +101,20 @@ def log_in(email: str, password: str) -> BabamulUser | None:
 
 
 def forget_password(email: str) -> None:
-    """Mail a code for a new password to an active account whose last change is long enough ago."""
+    """Mail a code for a new password to an active account whose last change is long enough ago.
+
+    For anybody else the same is done and then undone, so that the time of the answer does not tell
+    who has an account. What is left is the difference between a commit and a rollback.
+    """
     with transaction.atomic():
-        user = BabamulUser.objects.select_for_update().filter(email=email, state="active").first()
-        if user is None or _cooldown_s(user):
-            return
+        known = BabamulUser.objects.select_for_update().filter(email=email, state="active").first()
+        user = known or BabamulUser(email=email)
+        wait_s = _cooldown_s(user)
         code = codes.issue(user, "reset")
         context = {"code": code, "link": _link("reset", email, token=code)}
         mail.post(email, "reset", context, config().accounts.reset_ttl_s)
+        if known is None or wait_s:
+            transaction.set_rollback(True)
 
 
 def reset_password(email: str, code: str, password: str, *, revoke_all: bool = False) -> bool:

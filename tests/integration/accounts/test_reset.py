@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
-from accounts import sessions
-from accounts.models import AccessToken, BabamulUser, KafkaCredential, OneTimeCode
+from accounts import people, sessions
+from accounts.models import AccessToken, BabamulUser, KafkaCredential, OneTimeCode, OutboxMail
 from broker.secrets_box import open_sealed
 from tests.integration.accounts.conftest import EMAIL, PASSWORD, Api, code_in, send_mails
 
@@ -34,6 +36,24 @@ def test_known_and_unknown_addresses_get_the_same_answer(person, api):
 
     assert {a.status_code for a in (known, unknown, no_address)} == {200}
     assert known.content == unknown.content == no_address.content
+
+
+def test_the_work_for_known_and_unknown_addresses_is_the_same_and_leaves_nothing(person):
+    def statements(email):
+        with CaptureQueriesContext(connection) as asked:
+            people.forget_password(email)
+        kept = (OneTimeCode.objects.filter(purpose="reset").count(), OutboxMail.objects.count())
+        return [" ".join(query["sql"].split()[:3]) for query in asked.captured_queries], kept
+
+    before = OutboxMail.objects.count()
+    unknown, after_unknown = statements("nobody@example.org")
+    known, after_known = statements(EMAIL)
+
+    assert after_unknown == (0, before)
+    assert after_known == (1, before + 1)
+    work = [sql for sql in known if sql.startswith(("SELECT", "INSERT", "UPDATE"))]
+    assert len(work) >= 5
+    assert [sql for sql in unknown if sql.startswith(("SELECT", "INSERT", "UPDATE"))] == work
 
 
 def test_only_an_active_account_gets_a_mail(signed_up, api, mails):
