@@ -12,7 +12,7 @@ def test_an_empty_system_says_how_to_see_alerts(browser, no_kafka):
     page = browser.get("/")
 
     assert page.status_code == 200
-    assert "make demo" in page.text
+    assert "No alert has come in yet" in page.text
 
 
 def test_every_stream_and_topic_stands_on_the_page(browser, figures_of, monkeypatch):
