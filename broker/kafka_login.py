@@ -11,7 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 LOGIN_S = 10.0
 VISIBLE_S = 10.0
-STEP_S, LONGEST_STEP_S = 0.1, 3.0
+STEP_S = 0.1
+FIRST_CALL_S, LONGEST_CALL_S, GROWTH = 0.3, 9.0, 3
 
 
 class LoginOutcome(StrEnum):
@@ -85,13 +86,13 @@ def await_login(consumer: Consumer, refused: threading.Event, limit_s: float) ->
     far away or busy, and needs a quarter of a second for an answer, would never be in time.
     """
     deadline = time.monotonic() + limit_s
-    step_s = STEP_S
+    call_s = FIRST_CALL_S
     while time.monotonic() < deadline:
         with suppress(KafkaException):
-            consumer.list_topics(timeout=min(step_s, max(deadline - time.monotonic(), STEP_S)))
+            consumer.list_topics(timeout=min(call_s, max(deadline - time.monotonic(), STEP_S)))
             return LoginOutcome.ACCEPTED
         consumer.poll(0)  # serves the error callback
         if refused.is_set():
             return LoginOutcome.REFUSED
-        step_s = min(2 * step_s, LONGEST_STEP_S)
+        call_s = min(GROWTH * call_s, LONGEST_CALL_S)
     return LoginOutcome.UNREACHABLE

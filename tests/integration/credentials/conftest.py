@@ -22,7 +22,7 @@ from pipeline import bootstrap
 from pipeline.alerts import steady
 from tests import native
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @dataclass
