@@ -23,8 +23,7 @@ FAILPOINTS = (
     "credential_claimed",
     "credential_settled",
 )
-"""The first six lie in a worker, the next four in a listener; the last two before and after Kafka is
-brought to what a credential's row says."""
+"""Six lie in a worker, four in a listener, the last two before and after Kafka follows a row."""
 
 _passes: Counter[str] = Counter()
 
