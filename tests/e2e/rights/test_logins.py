@@ -1,5 +1,6 @@
 """Who gets in on which port, and who does not any more."""
 
+import time
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ from tests.e2e.rights.readers import (
     new_reader,
     own_group,
 )
+
+VISIBLE_S = 2
+"""A change of rights reaches every part of a broker after about a second."""
 
 SHORT_S = 3.0
 
@@ -91,6 +95,7 @@ def test_a_revoked_reader_stops_and_cannot_come_back(
     assert message.value() == b"alert"
 
     revoke(person.username)
+    time.sleep(VISIBLE_S)
     more = [Message(public_topic, None, b"not for you", [])]
     assert Producer(own_connection("admin")).send(more) == [None]
     error, value = first(reading)
