@@ -75,7 +75,8 @@ def bury(session, source):
 
 def waiting(session):
     session.expire_all()
-    return [alert.source_offset for alert in session.scalars(select(Alert)) if alert.pending]
+    stored = session.scalars(select(Alert).order_by(Alert.source_offset))
+    return [alert.source_offset for alert in stored if alert.pending]
 
 
 def test_what_waits_in_a_buried_interval_is_published_with_its_own_ids(session, make_alert, bury):
