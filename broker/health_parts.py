@@ -13,11 +13,12 @@ from psycopg.rows import namedtuple_row
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.config import StreamsSettings, config
+from broker.config import config
 from broker.dead_letters import REASONS
 from broker.kafka_health import count_brokers
 from broker.migrate import COMMAND, conninfo, pending_migrations
 from broker.redis_transport import TRANSPORT_OPTIONS
+from broker.sections.streams import StreamsSettings
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_MS = 1000

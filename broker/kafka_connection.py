@@ -7,8 +7,9 @@ from typing import Any, Literal, NoReturn, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from broker.config import KafkaSettings, config
+from broker.config import config
 from broker.errors import TransientError
+from broker.sections.parts import KafkaSettings
 
 REQUEST_S = 10
 """Longest that a request of the admin interface may take."""

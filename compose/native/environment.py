@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from broker.config import Config, KafkaSettings
+from broker.config import Config
+from broker.sections.parts import KafkaSettings
 from compose.native.home import ROOT, Home, write_private
 from compose.native.postgres import Postgres
 from compose.native.profile import Profile

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.config import RouteSettings
+from broker.sections.streams import RouteSettings
 from pipeline.alerts.batch import Batch, CatalogMatches, Column
 from pipeline.alerts.gate import lsst_rock, ztf_rock
 from pipeline.sky import Footprint

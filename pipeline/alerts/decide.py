@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from broker.config import Config, RouteSettings
+from broker.config import Config
+from broker.sections.streams import RouteSettings
 from pipeline.alerts import curves, store, survey_match
 from pipeline.alerts.batch import Batch, Column
 from pipeline.alerts.classify import LSST_SEARCH_ARCSEC, Classes, classify, rule_version

@@ -7,7 +7,8 @@ tests evaluate these very texts beside the classification.
 
 from dataclasses import dataclass
 
-from broker.config import Config, RouteSettings
+from broker.config import Config
+from broker.sections.streams import RouteSettings
 from pipeline.alerts import classify
 from pipeline.alerts.classify import Rules
 from pipeline.alerts.gate import Explanation, explain

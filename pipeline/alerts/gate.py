@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.config import GateSettings
+from broker.sections.streams import GateSettings
 from pipeline.alerts.batch import Batch, Column
 from pipeline.alerts.schemas import required_floats
 

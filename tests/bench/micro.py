@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import fastavro
 import numpy as np
 
-from broker.config import GateSettings, RouteSettings, config
+from broker.config import config
 from broker.kafka_types import Packet
+from broker.sections.streams import GateSettings, RouteSettings
 from pipeline.alerts import curves
 from pipeline.alerts.batch import CatalogMatches
 from pipeline.alerts.classify import classify

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.config import RouteSettings, build
+from broker.config import build
+from broker.sections.streams import RouteSettings
 from pipeline import topics
 from pipeline.alerts import explain
 from pipeline.alerts.classify import classify

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.config import RouteSettings
+from broker.sections.streams import RouteSettings
 from pipeline.alerts.classify import classify, rule_version
 from pipeline.sky import Footprint
 from tests import oracle

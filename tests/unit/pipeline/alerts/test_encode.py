@@ -6,7 +6,7 @@ import fastavro
 import numpy as np
 import pytest
 
-from broker.config import RouteSettings
+from broker.sections.streams import RouteSettings
 from pipeline import schemas as schema_package
 from pipeline.alerts.batch import BANDS
 from pipeline.alerts.classify import classify

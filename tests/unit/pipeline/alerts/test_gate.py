@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from broker.config import GateSettings, LsstGateSettings, ZtfGateSettings
+from broker.sections.streams import GateSettings, LsstGateSettings, ZtfGateSettings
 from pipeline.alerts.gate import GATES, explain, gate_reasons
 from tests.unit.pipeline.alerts.batches import make_batch
 

@@ -9,8 +9,8 @@ import fastavro
 import numpy as np
 import pytest
 
-from broker.config import GateSettings, RouteSettings
 from broker.kafka_types import Packet
+from broker.sections.streams import GateSettings, RouteSettings
 from pipeline.alerts import curves
 from pipeline.alerts.batch import BANDS, Batch, LightCurves
 from pipeline.alerts.classify import classify

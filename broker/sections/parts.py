@@ -1,0 +1,133 @@
+"""Settings of what everything stands on: servers, archive, native parts, logs, fault tests."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from broker.sections import Port, Section
+
+
+class PostgresSettings(Section):
+    """The one database; Django and SQLAlchemy both read it."""
+
+    url: Annotated[
+        SecretStr, Field(description="postgresql://user:password@host:port/database")
+    ] = SecretStr("postgresql://nightjar@127.0.0.1:15432/nightjar")
+    connect_timeout_s: Annotated[int, Field(gt=0, le=60, description="time to connect [s]")] = 5
+    worker_statement_timeout_s: Annotated[
+        int, Field(gt=0, le=40, description="longest statement of an alert worker [s]")
+    ] = 10
+    statement_timeout_s: Annotated[
+        int, Field(gt=0, description="longest statement of any other process [s]")
+    ] = 60
+
+
+class RedisSettings(Section):
+    """The doorbell between listeners and workers; it holds no truth."""
+
+    url: Annotated[SecretStr, Field(description="redis://:password@host:port/database")] = (
+        SecretStr("redis://127.0.0.1:16379/0")
+    )
+
+
+class KafkaSettings(Section):
+    """Our own broker: addresses, principals, sizes."""
+
+    bootstrap_servers: Annotated[
+        str, Field(description="inside listener, never published to the world")
+    ] = "127.0.0.1:29092"
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"], Field(description="of the inside")
+    ] = "SASL_PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-512"], Field(description="of the inside listener")
+    ] = "PLAIN"
+    username: Annotated[str, Field(description="principal of listeners, workers and web")] = (
+        "pipeline"
+    )
+    password: Annotated[SecretStr, Field(description="its password")] = SecretStr("")
+    admin_username: Annotated[str, Field(description="principal that makes topics and ACLs")] = (
+        "admin"
+    )
+    admin_password: Annotated[SecretStr, Field(description="its password")] = SecretStr("")
+    feed_username: Annotated[str, Field(description="principal of the simulator and the bench")] = (
+        "feed"
+    )
+    feed_password: Annotated[SecretStr, Field(description="its password")] = SecretStr("")
+    public_host: Annotated[str, Field(description="host that consumers are told to use")] = (
+        "localhost"
+    )
+    scram_ports: Annotated[
+        tuple[Port, ...], Field(min_length=1, description="public SCRAM listeners; the first leads")
+    ] = (9093, 9092)
+    babamul_partitions: Annotated[
+        int, Field(gt=0, le=1000, description="partitions of each public topic")
+    ] = 15
+    input_partitions: Annotated[
+        int, Field(gt=0, le=1000, description="partitions of input topics that we make ourselves")
+    ] = 4
+    replication: Annotated[int, Field(gt=0, le=10, description="copies of each partition")] = 1
+    message_max_bytes: Annotated[
+        int, Field(ge=1_048_576, description="largest message produced [bytes]")
+    ] = 8_388_608
+    email_group_prefix: Annotated[
+        str, Field(description="consumer groups that an e-mail principal may use")
+    ] = "babamul-"
+
+    @property
+    def public_servers(self) -> str:
+        """Return host and port that a consumer puts into ``bootstrap.servers``."""
+        return f"{self.public_host}:{self.scram_ports[0]}"
+
+
+class ArchiveSettings(Section):
+    """Where raw packets are kept."""
+
+    path: Annotated[str, Field(description="folder; relative to the project")] = ".nightjar/archive"
+    segment_bytes: Annotated[
+        int, Field(gt=0, description="a segment is closed above this size")
+    ] = 1_073_741_824
+
+
+class NativeSettings(Section):
+    """The parts that ``compose/native`` starts: ports on loopback and where programs are."""
+
+    postgres_port: Annotated[Port, Field(description="of the native PostgreSQL")] = 15432
+    redis_port: Annotated[Port, Field(description="of the native Redis")] = 16379
+    kafka_port: Annotated[Port, Field(description="inside listener of the native Kafka")] = 29092
+    kafka_controller_port: Annotated[Port, Field(description="its controller's listener")] = 29093
+    postgres_bin: Annotated[
+        str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
+    ] = ""
+
+
+class LogsSettings(Section):
+    """What processes write about themselves."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="lowest level written")
+    ] = "info"
+    format: Annotated[Literal["json", "console"], Field(description="json for machines")] = "json"
+
+
+class TestingSettings(Section):
+    """Switches for fault tests; empty in production."""
+
+    failpoint: Annotated[
+        str, Field(description="name[:n]: kill this process at its n-th pass of that point")
+    ] = ""
+    poison: Annotated[
+        str,
+        Field(
+            description="way:candid,…: packets that kill, hang or stick (hang in C) their worker"
+        ),
+    ] = ""
+    soft_limit_s: Annotated[
+        int, Field(ge=0, description="of tasks that work on ranges; 0: that of their queue [s]")
+    ] = 0
+    hard_limit_s: Annotated[
+        int, Field(ge=0, description="of tasks that work on ranges; 0: that of their queue [s]")
+    ] = 0
+    samples: Annotated[str, Field(description="folder of real sample packets for the tests")] = (
+        "../shared/data"
+    )
