@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 
 from broker.sections import Section
+from broker.sections.outside import GracedbSettings, OwncloudSettings
 from broker.sections.parts import (
     ArchiveSettings,
     KafkaSettings,
@@ -72,6 +73,8 @@ class Config(Section):
     limits: LimitsSettings = LimitsSettings()
     accounts: AccountsSettings = AccountsSettings()
     mail: MailSettings = MailSettings()
+    owncloud: OwncloudSettings = OwncloudSettings()
+    gracedb: GracedbSettings = GracedbSettings()
     native: NativeSettings = NativeSettings()
     logs: LogsSettings = LogsSettings()
     testing: TestingSettings = TestingSettings()

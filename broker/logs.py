@@ -37,6 +37,7 @@ _QUIET = {
     "django.request": logging.ERROR,  # every 404 of every robot
     "django.security.DisallowedHost": logging.CRITICAL,
     "axes": logging.WARNING,
+    "httpx": logging.WARNING,  # a line for each request
 }
 """Lowest level of libraries that say more than a person needs."""
 _SHORTEST_SECRET = 6

@@ -1,0 +1,114 @@
+"""GraceDB's REST interface, asked for the notices of one event when GCN was away.
+
+LIGO uploads there each notice exactly as it was sent to Kafka, as ``{event}-{type}.json``; a file
+that was uploaded again has further versions, ``{name},0``, ``{name},1``.
+"""
+
+import json
+import re
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import httpx
+
+from broker.errors import TransientError
+from broker.sections.outside import GracedbSettings
+
+MAX_LIST_BYTES = 2 * 2**20
+MAX_NOTICE_BYTES = 8 * 2**20
+MOST_NOTICES = 40
+"""Of one event; more are none that LIGO would send."""
+
+_EVENT = re.compile(r"[A-Za-z0-9]{1,64}")
+_TYPES = "earlywarning|preliminary|initial|update|retraction"
+
+
+class GraceDbError(Exception):
+    """GraceDB's answer is final: there is no such event, or nothing that we read."""
+
+
+class GraceDb:
+    """One GraceDB; nothing in it is changed, and every call may be repeated.
+
+    Parameters
+    ----------
+    http : httpx.Client
+        With the address before ``superevents/`` and timeouts.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    @classmethod
+    def from_settings(cls, settings: GracedbSettings) -> Self:
+        """Return a client of the GraceDB in the settings; close it after use."""
+        base = f"{settings.url.rstrip('/')}/"
+        return cls(httpx.Client(base_url=base, timeout=settings.timeout_s, trust_env=False))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def notices(self, superevent_id: str) -> list[bytes]:
+        """Return every public notice of an event as it was on Kafka, versions in their order.
+
+        Raises
+        ------
+        GraceDbError
+            If there is no such event, it has no public notice, or the answer cannot be read.
+        TransientError
+            If the server is away or busy.
+        """
+        if not _EVENT.fullmatch(superevent_id):
+            raise GraceDbError(f"{superevent_id!r} is no superevent's id")
+        folder = f"superevents/{superevent_id}/files/"
+        names = _notice_names(self._get(folder, MAX_LIST_BYTES), superevent_id)
+        if not names:
+            raise GraceDbError(f"GraceDB has no public notice of {superevent_id}")
+        return [self._get(folder + quote(name, safe=""), MAX_NOTICE_BYTES) for name in names]
+
+    def _get(self, path: str, limit_bytes: int) -> bytes:
+        call = f"GraceDB: GET {path}"
+        try:
+            with self._http.stream("GET", path, headers={"Accept": "application/json"}) as reply:
+                body = _read(reply, call, limit_bytes)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise TransientError(f"{call}: {error!r}") from error
+        status = reply.status_code
+        if status == HTTPStatus.TOO_MANY_REQUESTS or reply.is_server_error:
+            raise TransientError(f"{call}: {status} {reply.reason_phrase}")
+        if status != HTTPStatus.OK:  # of redirects too: no other host is asked
+            raise GraceDbError(f"{call}: {status} {reply.reason_phrase}")
+        return body
+
+
+def _read(reply: httpx.Response, call: str, limit_bytes: int) -> bytes:
+    body = bytearray()
+    for piece in reply.iter_bytes():
+        body += piece
+        if len(body) > limit_bytes:
+            raise GraceDbError(f"{call}: more than {limit_bytes} bytes")
+    return bytes(body)
+
+
+def _notice_names(listing: bytes, superevent_id: str) -> list[str]:
+    """Return the names of the notices in a list of files; without versions where it names none."""
+    try:
+        names = [str(name) for name in dict(json.loads(listing))]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise GraceDbError(f"GraceDB: the list of files of {superevent_id}: {error!r}") from error
+    pattern = re.compile(rf"({re.escape(superevent_id)}-({_TYPES})\.json)(?:,(\d{{1,4}}))?")
+    found = [match for name in names if (match := pattern.fullmatch(name))]
+    versioned = {match[1] for match in found if match[3] is not None}
+    wanted = [match for match in found if match[3] is not None or match[1] not in versioned]
+    wanted.sort(key=lambda match: (match[1], int(match[3] or 0)))
+    return [match[0] for match in wanted[:MOST_NOTICES]]
