@@ -50,6 +50,7 @@ TASK_MODULES = (
     "broker.dead_letter_tasks",
     "pipeline.alerts.tasks",
     "pipeline.alerts.replay_tasks",
+    "pipeline.gw.tasks",
 )
 """Imported by every worker; a flow adds its line here."""
 

@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 
 from broker.sections import Section
+from broker.sections.gcn import GcnSettings
 from broker.sections.outside import GracedbSettings, OwncloudSettings
 from broker.sections.parts import (
     ArchiveSettings,
@@ -60,6 +61,7 @@ class Config(Section):
     redis: RedisSettings = RedisSettings()
     kafka: KafkaSettings = KafkaSettings()
     streams: StreamsSettings = StreamsSettings()
+    gcn: GcnSettings = GcnSettings()
     ranges: RangesSettings = RangesSettings()
     gate: GateSettings = GateSettings()
     route: RouteSettings = RouteSettings()

@@ -22,8 +22,17 @@ FAILPOINTS = (
     "after_commit",
     "credential_claimed",
     "credential_settled",
+    "notice_counted",
+    "notice_archived",
+    "notice_stored",
+    "notice_committed",
+    "step_claimed",
+    "step_worked",
+    "step_before_done",
+    "step_ended",
 )
-"""Six lie in a worker, four in a listener, the last two before and after Kafka follows a row."""
+"""Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
+then those of whoever reads notices, and of whoever does their steps."""
 
 _passes: Counter[str] = Counter()
 

@@ -20,7 +20,11 @@ import broker.dead_letters
 import broker.ranges.replay_tables
 import broker.ranges.switch_tables
 import broker.ranges.tables
-import pipeline.alerts.tables  # noqa: F401
+import pipeline.alerts.tables
+import pipeline.gw.action_tables
+import pipeline.gw.grb_tables
+import pipeline.gw.plan_tables
+import pipeline.gw.tables  # noqa: F401
 from broker.db import Table
 from broker.migrate import conninfo, django_tables, migration_engine, migration_lock
 

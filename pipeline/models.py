@@ -1,4 +1,7 @@
-"""Mirrors: what the streams wrote, readable through Django; nothing here writes."""
+"""Mirrors: what the streams wrote, readable through Django; nothing here writes.
+
+Those of GW follow-up are in ``pipeline.gw.models``; Django finds them because they are named here.
+"""
 
 from broker import dead_letters
 from broker.archive import ArchiveSegment as ArchiveSegmentTable
@@ -7,6 +10,7 @@ from broker.ranges import replay_tables as replays
 from broker.ranges import switch_tables as switches
 from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
+from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it is imported
 from pipeline.topics import STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")

@@ -1,0 +1,217 @@
+"""Work that stands in rows: claimed, finished, given back, rung for again.
+
+For every table with the columns of ``tables.Ledgered``. A claim counts the attempt before the work
+begins and holds the row for longer than a task may live, so a row whose lease is over has no living
+holder. Every statement but the claim says ``owner = me AND attempts = mine``.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from broker.db import transaction
+from pipeline.gw.action_tables import GwSlackAction
+from pipeline.gw.tables import OPEN_STEP_STATES, GwStep
+
+LEASE_MARGIN_S = 30
+"""A lease is longer than the hard limit of the task by this."""
+BACK_OFF_S = 30.0
+LONGEST_BACK_OFF_S = 1800.0
+RING_AGAIN_S = 60
+SWEEP_ROWS = 500
+ERROR_CHARACTERS = 500
+
+LedgeredTable = TypeVar("LedgeredTable", type[GwStep], type[GwSlackAction])
+
+
+@dataclass(frozen=True)
+class Held(Generic[LedgeredTable]):
+    """A hold on one row: whoever lost it changes nothing any more."""
+
+    table: LedgeredTable
+    id: int
+    owner: str
+    attempts: int
+
+
+def claim(table: LedgeredTable, row_id: int, owner: str, lease_s: int) -> Row[Any] | None:
+    """Take a row that is due, or whose holder's lease is over; count the attempt.
+
+    Returns
+    -------
+    Row or None
+        The row as it is now; None when there is nothing to do.
+    """
+    statement = (
+        update(table)
+        .where(
+            table.id == row_id,
+            or_(
+                and_(table.state == "wanted", table.not_before <= func.now()),
+                and_(table.state == "running", table.lease_until < func.now()),
+            ),
+        )
+        .values(
+            state="running",
+            owner=owner,
+            attempts=table.attempts + 1,
+            lease_until=_in_s(lease_s),
+            ring_at=_in_s(lease_s),
+        )
+        .returning(*table.__table__.columns)
+    )
+    with transaction() as session:
+        return session.execute(statement).one_or_none()
+
+
+def lock_mine(session: Session, held: Held[Any]) -> bool:
+    """Lock the row in ``session``'s transaction; False when it is not mine any more."""
+    found = session.execute(select(held.table.id).where(*_mine(held)).with_for_update())
+    return found.one_or_none() is not None
+
+
+def end(session: Session, held: Held[Any], state: str, error: str | None = None) -> None:
+    """Put a row that is mine into one of the states that last."""
+    session.execute(
+        update(held.table)
+        .where(*_mine(held))
+        .values(state=state, last_error=shortened(error), lease_until=None, ended_at=func.now())
+    )
+
+
+def give_back(
+    session: Session, held: Held[Any], rest_s: float, error: str | None, *, is_counted: bool
+) -> None:
+    """Want the row again after a rest.
+
+    Parameters
+    ----------
+    session : Session
+        Of an open transaction.
+    held : Held
+        The hold.
+    rest_s : float
+        Nobody claims it before [s].
+    error : str or None
+        Why; for people.
+    is_counted : bool
+        False: it only waits for something else, and the attempt does not count.
+    """
+    session.execute(
+        update(held.table)
+        .where(*_mine(held))
+        .values(
+            state="wanted",
+            owner=None,
+            lease_until=None,
+            last_error=shortened(error),
+            attempts=held.table.attempts - (0 if is_counted else 1),
+            not_before=_in_s(rest_s),
+            ring_at=_in_s(rest_s),
+        )
+    )
+
+
+def back_off_s(attempts: int, jitter: float | None = None) -> float:
+    """Return how long a row rests after its n-th failed attempt [s].
+
+    Parameters
+    ----------
+    attempts : int
+        From 1.
+    jitter : float, optional
+        0 to 1, random when not given: rows that failed together shall not come back together.
+
+    Returns
+    -------
+    float
+        30 s, doubled by each attempt, at most 30 min, plus up to a quarter.
+    """
+    rest_s = min(BACK_OFF_S * 2.0 ** (attempts - 1), LONGEST_BACK_OFF_S)
+    spread = random.random() if jitter is None else jitter  # noqa: S311 no secret
+    return rest_s * (1 + spread / 4)
+
+
+def cancel(session: Session, table: LedgeredTable, why: str, *conditions: Any) -> list[int]:
+    """End rows that nobody works on; return their ids. Who works on one sees to it himself."""
+    found = session.scalars(
+        update(table)
+        .where(table.state == "wanted", *conditions)
+        .values(state="cancelled", last_error=shortened(why), ended_at=func.now())
+        .returning(table.id)
+    )
+    return list(found)
+
+
+def want_again(session: Session, table: LedgeredTable, *conditions: Any) -> list[int]:
+    """Try rows again that have ended badly, with all their attempts; return their ids."""
+    found = session.scalars(
+        update(table)
+        .where(table.state.in_(("failed", "skipped", "cancelled")), *conditions)
+        .values(
+            state="wanted",
+            owner=None,
+            attempts=0,
+            not_before=func.now(),
+            ring_at=func.now(),
+            ended_at=None,
+        )
+        .returning(table.id)
+    )
+    return list(found)
+
+
+def wake(session: Session, table: LedgeredTable, *conditions: Any) -> list[int]:
+    """Let rows that rest be claimed now; return their ids, to be rung for after the commit."""
+    found = session.scalars(
+        update(table)
+        .where(table.state == "wanted", *conditions)
+        .values(not_before=func.now(), ring_at=func.now())
+        .returning(table.id)
+    )
+    return list(found)
+
+
+def may_sweep(session: Session, lock: str) -> bool:
+    """Take an advisory lock until the transaction ends; False where another has it."""
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtext(lock)))))
+
+
+def take_due(session: Session, table: LedgeredTable) -> Sequence[Row[Any]]:
+    """Return the rows that must be rung for, and note that they are; the longest due first."""
+    due = (
+        select(table.id)
+        .where(table.state.in_(OPEN_STEP_STATES), table.ring_at <= func.now())
+        .order_by(table.ring_at)
+        .limit(SWEEP_ROWS)
+        .with_for_update(skip_locked=True)
+    )
+    return session.execute(
+        update(table)
+        .where(table.id.in_(due))
+        .values(ring_at=_in_s(RING_AGAIN_S))
+        .returning(*table.__table__.columns)
+    ).all()
+
+
+def shortened(error: str | None) -> str | None:
+    """Return ``error`` as Postgres takes it: no NUL, at most 500 characters."""
+    return error and error.replace("\x00", "\\0")[:ERROR_CHARACTERS]
+
+
+def _mine(held: Held[Any]) -> tuple[Any, ...]:
+    table = held.table
+    return (
+        table.id == held.id,
+        table.state == "running",
+        table.owner == held.owner,
+        table.attempts == held.attempts,
+    )
+
+
+def _in_s(seconds: float) -> Any:
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)

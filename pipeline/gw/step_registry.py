@@ -1,0 +1,67 @@
+"""Every step of a notice or GRB packet: what does it, on which queue, how often it is tried.
+
+Adding a step is one line here and one function (its contract: ``steps``). Functions are named as
+text and imported when they are first needed: a worker that plans never loads Slack's client.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+TASK_OF = {"gw": "gw.step", "notify": "gw.tell", "sinks": "gw.share", "plans": "gw.plan"}
+"""The task that runs a queue's steps: the time limits are the task's."""
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class StepKind:
+    """One kind of step.
+
+    Attributes
+    ----------
+    name : str
+        As in ``gw_steps.step``.
+    function : str
+        ``module:function``; takes a ``steps.Step`` and returns a ``steps.Outcome``.
+    queue : str
+        Celery queue; decides the time limits.
+    attempts : int
+        After so many it has failed, until somebody presses *Retry*.
+    ended : str
+        ``module:function`` called in the transaction that ends the step, however it ends; empty:
+        nothing to be done. Takes the session, the ``steps.Step`` and its state, and returns the
+        steps that follow.
+    """
+
+    name: str
+    function: str
+    queue: str
+    attempts: int = ATTEMPTS
+    ended: str = ""
+
+
+KINDS: tuple[StepKind, ...] = ()
+
+
+def kind(name: str) -> StepKind:
+    """Return the kind called ``name``.
+
+    Raises
+    ------
+    KeyError
+        Naming the kinds that exist.
+    """
+    for candidate in KINDS:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no step {name!r}; known: {', '.join(each.name for each in KINDS)}")
+
+
+@cache
+def function(place: str) -> Callable[..., Any]:
+    """Return the function at ``module:function``."""
+    module, _, name = place.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
