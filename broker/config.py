@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from broker.sections import Section
 from broker.sections.gcn import GcnSettings
+from broker.sections.gw import GwSettings
 from broker.sections.outside import GracedbSettings, OwncloudSettings
 from broker.sections.parts import (
     ArchiveSettings,
@@ -69,6 +70,7 @@ class Config(Section):
     babamul: BabamulSettings = BabamulSettings()
     test_stream: TestStreamSettings = TestStreamSettings()
     lsst: LsstSettings = LsstSettings()
+    gw: GwSettings = GwSettings()
     archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()

@@ -30,7 +30,7 @@ _GZIP = b"\x1f\x8b"
 _CHUNK_BYTES = 1 << 20
 _SUM_TOLERANCE = 0.05
 _MAX_FLAT_ORDER = 12
-_NO_FITS = (OSError, ValueError, TypeError, LookupError, AttributeError, UserWarning)
+NO_FITS = (OSError, ValueError, TypeError, LookupError, AttributeError, UserWarning)
 """What astropy's reader raises of files that are none; warnings, where these are errors."""
 
 Floats = NDArray[np.float64]
@@ -79,7 +79,7 @@ def read_moc(content: bytes) -> Region:
         except BaseException as error:  # its parser is compiled and panics at what it does not know
             if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
                 raise
-            raise SkyMapError(f"it is no MOC FITS file: {_short(error)}") from None
+            raise SkyMapError(f"it is no MOC FITS file: {short(error)}") from None
     return Region(_merged(ranges[:, 0], ranges[:, 1]))
 
 
@@ -102,27 +102,28 @@ def read_credible_region(content: bytes, level: float) -> Region:
     with _inflated(content) as path:
         try:
             with path.open("rb") as raw, fits.open(raw, memmap=True) as file:
-                table = _table(file)
-                order, cell, probability = _pixels(table.header, table.data)
+                table = table_of(file)
+                order, cell, probability = pixels(table.header, table.data)
                 has_distances = set(table.columns.names) >= DISTANCE_COLUMNS
         except SkyMapError:
             raise
-        except _NO_FITS as error:
-            raise SkyMapError(f"it is no HEALPix FITS file: {_short(error)}") from None
+        except NO_FITS as error:
+            raise SkyMapError(f"it is no HEALPix FITS file: {short(error)}") from None
     inside = _densest(order, probability, level)
     shift = 2 * (HPX_ORDER - order[inside])
     first = cell[inside] << shift
     return Region(_merged(first, first + (np.int64(1) << shift)), has_distances)
 
 
-def _table(file: Any) -> Any:
+def table_of(file: Any) -> Any:
+    """Return the first table of an open FITS file."""
     for part in file:
         if isinstance(part, fits.BinTableHDU):
             return part
     raise SkyMapError("it is no HEALPix FITS file: it has no table")
 
 
-def _pixels(header: Any, rows: Any) -> tuple[Ints, Ints, Floats]:
+def pixels(header: Any, rows: Any) -> tuple[Ints, Ints, Floats]:
     """Return order, nested index and probability of each pixel."""
     names = {name.upper(): name for name in rows.columns.names}
     if "UNIQ" in names:
@@ -228,5 +229,6 @@ def _gunzip(content: bytes, file: Any) -> None:
         raise SkyMapError(f"it is no gzip file: {error}") from None
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
+    """Return the first line of what a library says."""
     return (str(error) or type(error).__name__).splitlines()[0][:200]
