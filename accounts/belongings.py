@@ -1,12 +1,11 @@
 """What an account makes for itself: named Kafka credentials and personal tokens."""
 
-import uuid
-
 from django.db import IntegrityError, transaction
 
 from accounts import audit, credentials, tokens
 from accounts.models import AccessToken, BabamulUser, KafkaCredential
 from accounts.principals import new_password
+from accounts.tokens import as_uuid
 from broker.config import config
 from broker.refusals import field_error
 
@@ -25,7 +24,7 @@ def find_credential(user: BabamulUser, text: str) -> KafkaCredential | None:
 
 def find_any_credential(user: BabamulUser, text: str) -> KafkaCredential | None:
     """Return one credential of this account, whatever became of it; others' are none of theirs."""
-    wanted = _uuid(text)
+    wanted = as_uuid(text)
     return user.credentials.filter(pk=wanted).first() if wanted else None
 
 
@@ -96,7 +95,7 @@ def new_token(user: BabamulUser, name: str, days: int) -> tuple[AccessToken, str
 
 def delete_token(user: BabamulUser, text: str) -> bool:
     """Delete one token of this account; return whether there was one."""
-    wanted = _uuid(text)
+    wanted = as_uuid(text)
     if wanted is None or not user.tokens.filter(pk=wanted).delete()[0]:
         return False
     audit.record(f"account:{user.pk}", "delete", f"token:{wanted}")
@@ -106,10 +105,3 @@ def delete_token(user: BabamulUser, text: str) -> bool:
 def _hold(user: BabamulUser) -> None:
     """Let no second request of this account count at the same time."""
     BabamulUser.objects.select_for_update().get(pk=user.pk)
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -7,10 +7,8 @@ from django.db.models.functions import Now
 
 from accounts import audit
 from accounts.models import BabamulUser, DriftReport, KafkaCredential, OutboxMail
+from accounts.passwords import UNUSABLE
 from broker.logs import log
-
-UNUSABLE = "!"
-"""No hash of a password looks like this."""
 
 
 def finish_all() -> None:

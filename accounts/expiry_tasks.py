@@ -1,4 +1,4 @@
-"""Celery's side of forgetting."""
+"""Celery's side of what comes with time: forgetting, and reminders."""
 
 import structlog
 
@@ -6,6 +6,7 @@ from broker.celery import task
 from broker.django_tasks import rows_of_django
 
 FORGET_EVERY_S = 3600
+REMIND_EVERY_S = 3600
 
 log = structlog.get_logger(__name__)
 
@@ -17,3 +18,12 @@ def forget_old() -> None:
         from accounts import expiry  # noqa: PLC0415 needs Django's tables
 
         log.info("accounts.forgot_old", **expiry.forget_old())
+
+
+@task("accounts.remind", queue="accounts", every_s=REMIND_EVERY_S)
+def remind() -> None:
+    """Write the mails that are due before tokens expire; a token that was told of is marked."""
+    with rows_of_django():
+        from accounts import reminders  # noqa: PLC0415 needs Django's tables
+
+        log.info("accounts.reminded", mails=reminders.remind())

@@ -7,9 +7,11 @@ into a folder, as the whole message that would have left.
 
 import json
 import smtplib
+import ssl
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ SUBJECTS = {
     "reset": "A new password for your Nightjar account",
     "changed": "Your Nightjar password was changed",
     "rotate": "Your Kafka login needs a new password",
+    "expiring": "Tokens of your Nightjar account expire soon",
 }
 """Each letter has two templates of its name: plain text and HTML."""
 LEASE = timedelta(minutes=3)
@@ -41,10 +44,17 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 1800
 LONG_S = 10**9
 AT_ONCE = 100
 """Mails that one sweep rings for."""
+NO_MAIL = 0
+"""The id of none; its bell is heard, and nothing is done."""
 
 
 def post(
-    to: str, letter: str, context: Mapping[str, Any], good_for_s: int | None = None
+    to: str,
+    letter: str,
+    context: Mapping[str, Any],
+    good_for_s: int | None = None,
+    *,
+    stop: str = "",
 ) -> OutboxMail:
     """Write a mail in the caller's transaction; it leaves after the commit.
 
@@ -58,12 +68,14 @@ def post(
         For its templates; may hold secrets.
     good_for_s : int, optional
         A mail that has not left by then is not worth sending, as its code is dead [s].
+    stop : str, optional
+        Address at which mails of its kind are turned off.
     """
     settings = config().mail
     body = {
         kind: render_to_string(f"accounts/mail/{letter}.{kind}", dict(context))
         for kind in ("txt", "html")
-    }
+    } | {"stop": stop}
     row = OutboxMail.objects.create(
         to=to,
         subject=SUBJECTS[letter],
@@ -132,6 +144,9 @@ def _message(row: OutboxMail) -> EmailMultiAlternatives:
         "Message-ID": f"<{row.pk}.{int(row.created_at.timestamp())}@{domain}>",
         "Auto-Submitted": "auto-generated",
     }
+    if body["stop"]:  # RFC 8058: mail programs show a button
+        headers["List-Unsubscribe"] = f"<{body['stop']}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message = EmailMultiAlternatives(row.subject, body["txt"], sender, [row.to], headers=headers)
     message.attach_alternative(body["html"], "text/html")
     return message
@@ -142,7 +157,7 @@ def _deliver(message: EmailMultiAlternatives) -> None:
     if not settings.host:
         _spool(message)
         return
-    backend = EmailBackend(
+    backend = _Backend(
         host=settings.host,
         port=settings.port,
         username=settings.username,
@@ -155,6 +170,15 @@ def _deliver(message: EmailMultiAlternatives) -> None:
         backend.send_messages([message])
     finally:
         backend.close()  # Django forgets a connection that failed on its way to TLS or log-in
+
+
+class _Backend(EmailBackend):
+    """Django's own, with the authority that the settings name."""
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        """Certificate and name of the server are proved, as by default."""
+        return ssl.create_default_context(cafile=config().mail.ca_file or None)
 
 
 def _spool(message: EmailMultiAlternatives) -> None:
@@ -178,10 +202,18 @@ def _refused(row: OutboxMail, code: int, error: Exception) -> None:
 
 def _later(row: OutboxMail, error: Exception) -> None:
     pause_s = min(FIRST_PAUSE_S * 2 ** min(row.tries - 1, 10), LONGEST_PAUSE_S)
-    log.warning("mail.delayed", mail=row.pk, tries=row.tries, error=repr(error))
+    told = _told(error)
+    log.warning("mail.delayed", mail=row.pk, tries=row.tries, error=told)
     OutboxMail.objects.filter(pk=row.pk, state="waiting").update(
-        next_try_at=Now() + timedelta(seconds=pause_s), last_error=repr(error)[:500]
+        next_try_at=Now() + timedelta(seconds=pause_s), last_error=told[:500]
     )
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message
+        return f"the certificate of {config().mail.host} is refused: {why} (see mail.ca_file)"
+    return repr(error)
 
 
 def _end(row: OutboxMail, state: str, error: str = "") -> None:

@@ -52,6 +52,9 @@ class BabamulUser(models.Model):
     activated_at = models.DateTimeField(null=True)
     password_changed_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True, help_text="written at most once a minute")
+    wants_reminders = models.BooleanField(
+        default=True, db_default=True, help_text="is told by mail before a token expires"
+    )
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -84,11 +87,16 @@ class OneTimeCode(models.Model):
     user = models.ForeignKey(BabamulUser, models.CASCADE, related_name="codes")
     purpose = models.TextField(choices=_choices(CODE_PURPOSES))
     code_hmac = models.BinaryField(help_text="HMAC-SHA-256 of the code")
-    tries = models.PositiveSmallIntegerField(default=0, help_text="wrong ones; the fifth kills it")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="wrong ones; the 100th kills it")
+    tries_by = models.JSONField(
+        db_default={},
+        default=dict,
+        help_text="wrong ones by asker, hashed; no asker has more than 5",
+    )
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
-    voided_at = models.DateTimeField(null=True, help_text="by a newer one, or by five wrong tries")
+    voided_at = models.DateTimeField(null=True, help_text="by a newer one, or by wrong tries")
 
     class Meta:
         """Django's options."""
@@ -131,6 +139,9 @@ class AccessToken(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, help_text="written at most once a minute")
+    warned_days = models.PositiveSmallIntegerField(
+        null=True, help_text="its owner was told that so many days or fewer are left [d]"
+    )
 
     class Meta:
         """Django's options."""

@@ -34,7 +34,8 @@ class Activation:
     password : str or None
         Of the account and its e-mail principal; None when the code was used before.
     email_credential : KafkaCredential or None
-        The principal with the address as name; None if it is gone since.
+        The principal with the address as name; None if it is gone since, and without
+        ``babamul.email_principal``.
     credential : KafkaCredential or None
         The first named one.
     credential_password : str or None
@@ -46,6 +47,11 @@ class Activation:
     email_credential: KafkaCredential | None = None
     credential: KafkaCredential | None = None
     credential_password: str | None = None
+
+    @property
+    def rows(self) -> list[KafkaCredential]:
+        """What opens Kafka; without e-mail principals the named credential alone."""
+        return [row for row in (self.email_credential, self.credential) if row is not None]
 
 
 class CooldownError(Exception):
@@ -74,18 +80,20 @@ def sign_up(email: str) -> None:
             mail.post(email, "activation", context, config().accounts.activation_ttl_s)
 
 
-def activate(email: str, code: str) -> Activation | None:
+def activate(email: str, code: str, asker: str) -> Activation | None:
     """Return what a right code gives, once; None for a wrong code and for an unknown address.
 
     The password and both credentials are made in the same transaction in which the code is used up,
-    so of many requests at once one gets them and the others get an activation without.
+    so of many requests at once one gets them and the others get an activation without. ``asker`` is
+    whose wrong tries are counted.
     """
     with transaction.atomic():
         known = BabamulUser.objects.select_for_update().filter(email=email)
         user = known.filter(state__in=("inactive", "active")).first()
         if user is None:
+            _write_nothing(email)
             return None
-        outcome = codes.redeem(user, "activation", code)
+        outcome = codes.redeem(user, "activation", code, asker)
         if outcome is codes.Outcome.WRONG:
             return None
         if outcome is codes.Outcome.USED:
@@ -103,25 +111,29 @@ def log_in(email: str, password: str) -> BabamulUser | None:
 def forget_password(email: str) -> None:
     """Mail a code for a new password to an active account whose last change is long enough ago.
 
-    For anybody else the same is done and then undone, so that the time of the answer does not tell
-    who has an account. What is left is the difference between a commit and a rollback.
+    For anybody else the same is done and then undone within the transaction, which commits, and a
+    bell is rung for no mail: the time of the answer does not tell who has an account.
     """
     with transaction.atomic():
         known = BabamulUser.objects.select_for_update().filter(email=email, state="active").first()
         user = known or BabamulUser(email=email)
-        wait_s = _cooldown_s(user)
-        code = codes.issue(user, "reset")
-        context = {"code": code, "link": _link("reset", email, token=code)}
-        mail.post(email, "reset", context, config().accounts.reset_ttl_s)
-        if known is None or wait_s:
-            transaction.set_rollback(True)
+        is_due = not _cooldown_s(user) and known is not None
+        with transaction.atomic():
+            code = codes.issue(user, "reset")
+            context = {"code": code, "link": _link("reset", email, token=code), **_principal()}
+            mail.post(email, "reset", context, config().accounts.reset_ttl_s)
+            transaction.set_rollback(not is_due)
+        if not is_due:
+            transaction.on_commit(lambda: mail.ring(mail.NO_MAIL))
 
 
-def reset_password(email: str, code: str, password: str, *, revoke_all: bool = False) -> bool:
+def reset_password(
+    email: str, code: str, password: str, asker: str, *, revoke_all: bool = False
+) -> bool:
     """Set a new password with a mailed code; return False for a wrong code or address.
 
     JWTs and browser sessions end and the e-mail principal gets the new password. Personal tokens
-    and named credentials stay unless ``revoke_all``.
+    and named credentials stay unless ``revoke_all``. ``asker`` is whose wrong tries are counted.
 
     Raises
     ------
@@ -130,7 +142,10 @@ def reset_password(email: str, code: str, password: str, *, revoke_all: bool = F
     """
     with transaction.atomic():
         user = BabamulUser.objects.select_for_update().filter(email=email, state="active").first()
-        if user is None or codes.redeem(user, "reset", code) is not codes.Outcome.RIGHT:
+        if user is None:
+            _write_nothing(email)
+            return False
+        if codes.redeem(user, "reset", code, asker) is not codes.Outcome.RIGHT:
             return False
         if wait_s := _cooldown_s(user):
             raise CooldownError(wait_s)  # the code's use is rolled back with everything else
@@ -163,6 +178,13 @@ def delete(user: BabamulUser, actor: str, why: str = "") -> None:
         audit.record(actor, "delete", f"account:{row.pk}", why)
 
 
+def _write_nothing(email: str) -> None:
+    """Write a code and take it back: the commit for an unknown address costs what others' do."""
+    with transaction.atomic():
+        codes.issue(BabamulUser(email=email), "reset")
+        transaction.set_rollback(True)
+
+
 def _account_for(email: str) -> BabamulUser:
     """Return the row of an address, made if need be, locked."""
     try:
@@ -183,10 +205,11 @@ def _activate(user: BabamulUser) -> Activation:
     user.activated_at = Now()
     user.save(update_fields=["state", "password", "activated_at"])
     audit.record(f"account:{user.pk}", "activate", f"account:{user.pk}")
+    has_principal = config().babamul.email_principal
     return Activation(
         user,
         password,
-        credentials.want(user, "email", EMAIL_CREDENTIAL, password),
+        credentials.want(user, "email", EMAIL_CREDENTIAL, password) if has_principal else None,
         credentials.want(user, "named", FIRST_CREDENTIAL, named_password),
         named_password,
     )
@@ -207,10 +230,12 @@ def _change_password(user: BabamulUser, password: str, *, revoke_all: bool) -> N
         user.tokens.all().delete()
         for credential in user.credentials.filter(kind="named").exclude(state="revoked"):
             credentials.revoke(credential)
-    with suppress(CredentialError):  # staff suspended the e-mail principal: it stays so
-        credentials.want(user, "email", EMAIL_CREDENTIAL, password)
+    if config().babamul.email_principal:
+        with suppress(CredentialError):  # staff suspended the e-mail principal: it stays so
+            credentials.want(user, "email", EMAIL_CREDENTIAL, password)
     audit.record(f"account:{user.pk}", "reset password", f"account:{user.pk}")
-    mail.post(user.email, "changed", {"public_url": _public_url(), "revoke_all": revoke_all})
+    context = {"public_url": _public_url(), "revoke_all": revoke_all, **_principal()}
+    mail.post(user.email, "changed", context)
 
 
 def _cooldown_s(user: BabamulUser) -> float:
@@ -221,6 +246,11 @@ def _cooldown_s(user: BabamulUser) -> float:
     if age is None:
         return 0
     return max(0.0, config().accounts.reset_cooldown_s - float(age.total_seconds()))
+
+
+def _principal() -> dict[str, bool]:
+    """Return what a mail has to know of what the password opens."""
+    return {"opens_kafka": config().babamul.email_principal}
 
 
 def _public_url() -> str:

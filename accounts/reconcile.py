@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts import credentials, settlement
+from accounts import audit, credentials, settlement
 from accounts.models import DriftReport, KafkaCredential
 from accounts.principals import NAMED
 from broker import kafka_admin
@@ -85,6 +85,7 @@ def reconcile() -> DriftReport | None:
     with lock(LOCK) as is_ours:
         if not is_ours:
             return None
+        _end_email_principals()
         try:
             found = _differences()
             lines = [_mended(difference) for difference in found[:AT_ONCE]]
@@ -95,6 +96,19 @@ def reconcile() -> DriftReport | None:
             log.warning("credentials.not_compared", error=error)
         DriftReport.objects.filter(at__lt=Now() - KEPT).delete()
         return DriftReport.objects.create(lines=lines, error=error)
+
+
+def _end_email_principals() -> None:
+    """Ask that no address opens Kafka any more, where the operator has switched that off."""
+    if config().babamul.email_principal:
+        return
+    alive = KafkaCredential.objects.exclude(state__in=("revoking", "revoked"))
+    for row in alive.filter(kind="email"):
+        with transaction.atomic():
+            credentials.revoke(row)
+            audit.record(
+                "nightjar", "revoke", f"credential:{row.pk}", "babamul.email_principal is off"
+            )
 
 
 def compare(

@@ -88,6 +88,14 @@ def new_personal(user: BabamulUser, name: str, days: int = USUAL_DAYS) -> tuple[
     return row, PERSONAL_PREFIX + secret
 
 
+def as_uuid(text: str) -> uuid.UUID | None:
+    """Return the id that a text names, None if it names none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 def _personal_owner(text: str) -> BabamulUser:
     found = _PERSONAL.fullmatch(text)
     if not found:
@@ -111,7 +119,7 @@ def _login_owner(text: str) -> BabamulUser:
     except TokenError as error:
         raise BadTokenError(str(error)) from None
     subject = str(claims.get("sub", ""))
-    account_id = _uuid(subject.removeprefix(SUBJECT_PREFIX))
+    account_id = as_uuid(subject.removeprefix(SUBJECT_PREFIX))
     if not subject.startswith(SUBJECT_PREFIX) or account_id is None:
         raise BadTokenError("of no account")
     user = BabamulUser.objects.filter(pk=account_id).first()
@@ -120,13 +128,6 @@ def _login_owner(text: str) -> BabamulUser:
     if claims.get("gen") != user.generation:
         raise BadTokenError("of an older generation")
     return user
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def _sha256(secret: str) -> str:

@@ -183,7 +183,7 @@ def _seed_values(environment: Mapping[str, str]) -> list[tuple[list[str], Any]]:
 
 
 def _list_or_text(path: list[str], text: str) -> Any:
-    if path[-1] in {"scram_ports", "allowed_hosts", "fernet_keys"}:
+    if path[-1] in {"scram_ports", "allowed_hosts", "fernet_keys", "token_reminder_days"}:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 

@@ -15,6 +15,11 @@ from broker.config import config
 from broker.refusals import ApiError, field_error, too_many
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
+WRONG_CODE = (
+    "The code or the e-mail is wrong, or the code is too old. Sign up again for another code."
+)
+WRONG_RESET = "The code or the e-mail is wrong, or the code is too old. Ask for another."
+WRONG_LOGIN = "The e-mail or the password is wrong."
 
 
 def sign_up(request: HttpRequest, email: str) -> None:
@@ -51,9 +56,12 @@ def activate(request: HttpRequest, email: str, code: str) -> Activation | None:
     known = _known_form(email)
     if known is None:
         return None
-    if _wait_s("activate-email", known, settings.activations_per_email_h, HOUR_S) is not None:
+    # By both: else anybody could keep the owner of an address out.
+    asker = _network(request)
+    tries = settings.activations_per_email_h
+    if _wait_s("activate-email", f"{known} {asker}", tries, HOUR_S) is not None:
         return None
-    return people.activate(known, code.strip())
+    return people.activate(known, code.strip(), asker)
 
 
 def log_in(request: HttpRequest, email: str, password: str) -> BabamulUser | None:
@@ -114,7 +122,7 @@ def reset_password(
     known = _known_form(email)
     try:
         return known is not None and people.reset_password(
-            known, code.strip(), password, revoke_all=revoke_all
+            known, code.strip(), password, _network(request), revoke_all=revoke_all
         )
     except people.CooldownError as error:
         raise too_many(error.wait_s, "the password was changed a moment ago") from None

@@ -34,11 +34,6 @@ COMMON_DOMAINS = (
     "umn.edu",
     "lsst.org",
 )
-WRONG_CODE = (
-    "The code or the e-mail is wrong, or the code is too old. Sign up again for another code."
-)
-WRONG_RESET = "The code or the e-mail is wrong, or the code is too old. Ask for another."
-WRONG_LOGIN = "The e-mail or the password is wrong."
 page = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -83,7 +78,7 @@ def activate(request: HttpRequest) -> HttpResponse:
         form.refuse(error)
         return _show(request, "activate", form, error.status_code)
     if done is None:
-        form.add_error(None, WRONG_CODE)
+        form.add_error(None, entrances.WRONG_CODE)
         return _show(request, "activate", form, 400)
     return _activated(request, done)
 
@@ -104,7 +99,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
         form.refuse(error)
         return _show(request, "login", form, error.status_code, next=_next(request))
     if user is None:
-        form.add_error(None, WRONG_LOGIN)
+        form.add_error(None, entrances.WRONG_LOGIN)
         return _show(request, "login", form, 401, next=_next(request))
     response = HttpResponseRedirect(_next(request) or "/profile")
     sign_in(request, response, user)
@@ -166,13 +161,13 @@ def _set_password(request: HttpRequest) -> HttpResponse:
         form.refuse(error)
         return _show(request, "new_password", form, error.status_code)
     if not done:
-        form.add_error(None, WRONG_RESET)
+        form.add_error(None, entrances.WRONG_RESET)
         return _show(request, "new_password", form, 400)
     return render(request, "accounts/changed.html")
 
 
 def _activated(request: HttpRequest, done: Activation) -> HttpResponse:
-    rows = [row for row in (done.email_credential, done.credential) if row is not None]
+    rows = done.rows
     if done.password is None or done.credential is None or done.credential_password is None:
         return render(request, "accounts/activated_before.html", {"user": done.user})
     credentials.await_state([row.pk for row in rows], ("active",), KAFKA_WAIT_S)

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import belongings, connection, credentials, people, sessions
+from accounts import belongings, connection, credentials, people, reminders, sessions
 from accounts.credentials import ALIVE, UNSETTLED, CredentialError
 from accounts.models import KafkaCredential
 from accounts.web.forms import DeletionForm, NameForm, TokenForm
@@ -187,6 +187,7 @@ def _profile(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRespo
         "this_session": session_of(request),
         "credential_form": NameForm(prefix="credential"),
         "token_form": TokenForm(prefix="token"),
+        "reminders": reminders.link(user),
         "now": timezone.now(),
         "servers": config().kafka.public_servers,
         **extra,

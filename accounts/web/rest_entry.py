@@ -21,9 +21,6 @@ from broker.rest import ApiError, bare, ok
 
 SIGNED_UP = "If the address can have an account, a mail with a code is on its way to it."
 FORGOTTEN = "If the address has an account, a mail with a code is on its way to it."
-WRONG_CODE = "the code or the e-mail is wrong, or the code is too old: sign up again for another"
-WRONG_RESET = "the token or the e-mail is wrong, or the token is too old: ask for another"
-WRONG_LOGIN = "the e-mail or the password is wrong"
 
 
 class SignUp(AccountView):
@@ -74,8 +71,8 @@ class Activate(AccountView):
         asked = self.read(ActivationRequest, request)
         done = entrances.activate(request, asked["email"], asked["activation_code"])
         if done is None:
-            raise ApiError(400, WRONG_CODE)
-        rows = [row for row in (done.email_credential, done.credential) if row is not None]
+            raise ApiError(400, entrances.WRONG_CODE)
+        rows = done.rows
         if done.password is not None:
             settle(rows)
         return ok(
@@ -84,7 +81,7 @@ class Activate(AccountView):
             username=done.user.username,
             email=done.user.email,
             password=done.password,
-            kafka_username=done.user.email,
+            kafka_username=rows[0].principal if rows else "",
             kafka_ready=bool(rows) and all(row.state == "active" for row in rows),
             credential=done.credential
             and {
@@ -115,7 +112,7 @@ class Authenticate(AccountView):
         user = entrances.log_in(request, name, asked["password"])
         if user is None:
             return bare(
-                {"message": WRONG_LOGIN, "errors": {}, "error": "INVALID_CREDENTIALS"},
+                {"message": entrances.WRONG_LOGIN, "errors": {}, "error": "INVALID_CREDENTIALS"},
                 401,
                 {"WWW-Authenticate": "Bearer"},
             )
@@ -157,5 +154,5 @@ class ResetPassword(AccountView):
             revoke_all=asked["revoke_all"],
         )
         if not done:
-            raise ApiError(400, WRONG_RESET)
+            raise ApiError(400, entrances.WRONG_RESET)
         return ok(message="The password is changed; log in again.")

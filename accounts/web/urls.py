@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts.web import check_pages, entry_pages, profile_pages, rest_belongings, rest_entry
+from accounts.web import (
+    check_pages,
+    entry_pages,
+    profile_pages,
+    reminder_pages,
+    rest_belongings,
+    rest_entry,
+)
 
 REST = [
     path("signup", rest_entry.SignUp.as_view()),
@@ -25,6 +32,7 @@ PAGES = [
     path("login", entry_pages.log_in, name="login"),
     path("logout", entry_pages.log_out, name="logout"),
     path("reset", entry_pages.reset, name="reset"),
+    path("reminders", reminder_pages.switch, name="reminders"),
     path("check", check_pages.check, name="check"),
     path("check/waiting", check_pages.waiting),
     path("check/password", check_pages.password),

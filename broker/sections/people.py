@@ -84,6 +84,9 @@ class AccountsSettings(Section):
     session_idle_s: Annotated[
         int, Field(gt=0, description="a browser that stays away so long is signed out [s]")
     ] = 1_209_600
+    token_reminder_days: Annotated[
+        tuple[int, ...], Field(description="a mail so many days before a token expires; () is none")
+    ] = (14, 3)
     max_tokens: Annotated[int, Field(gt=0, description="personal access tokens per account")] = 10
     max_credentials: Annotated[int, Field(gt=0, description="named Kafka credentials each")] = 10
     reconcile_s: Annotated[
@@ -124,6 +127,9 @@ class MailSettings(Section):
     security: Annotated[
         Literal["none", "starttls", "tls"], Field(description="of the connection to it")
     ] = "starttls"
+    ca_file: Annotated[
+        str, Field(description="PEM of the authority of its certificate; empty: the system's")
+    ] = ""
     username: Annotated[str, Field(description="at the mail server; empty: no log-in")] = ""
     password: Annotated[SecretStr, Field(description="at the mail server")] = SecretStr("")
     timeout_s: Annotated[int, Field(gt=0, le=60, description="for each step with it [s]")] = 15

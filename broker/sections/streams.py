@@ -145,6 +145,9 @@ class BabamulSettings(Section):
     """The public streams."""
 
     retention_days: Annotated[int, Field(gt=0, description="how long topics keep messages [d]")] = 7
+    email_principal: Annotated[
+        bool, Field(description="an account's address and password open Kafka too; else named only")
+    ] = True
     none: Annotated[NoneTopicSettings, Field(description="babamul.none")] = NoneTopicSettings()
 
 

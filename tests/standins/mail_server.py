@@ -71,14 +71,23 @@ class MailServer:
 
 @contextmanager
 def running(
-    *, login: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None
+    *,
+    login: tuple[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    from_the_start: bool = False,
 ) -> Iterator[MailServer]:
-    """Yield a server on a free port; with ``login`` it knows one, with ``tls`` STARTTLS."""
+    """Yield a server on a free port; with ``login`` it knows one.
+
+    With ``tls`` it demands STARTTLS, or speaks TLS from the start.
+    """
     server = MailServer(port=_free_port(), login=login)
-    options: dict[str, Any] = {"auth_require_tls": tls is not None}
+    # Over TLS from the start the server itself does not know of it, and would offer no log-in.
+    options: dict[str, Any] = {"auth_require_tls": tls is not None and not from_the_start}
     if login:  # offered, not demanded: in clear that would be warned about
         options |= {"authenticator": server._authenticate}
-    if tls:
+    if from_the_start:
+        options |= {"ssl_context": tls}
+    elif tls:
         options |= {"tls_context": tls, "require_starttls": True}
     controller = Controller(server, hostname="127.0.0.1", port=server.port, **options)
     controller.start()

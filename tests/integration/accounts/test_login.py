@@ -1,6 +1,9 @@
 """Log-in through REST: one answer for every failure, and limits before the costly hash."""
 
 import pytest
+from argon2 import extract_parameters
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import passwords
 from accounts.models import BabamulUser
@@ -66,17 +69,44 @@ def test_every_failure_gets_one_answer(person, api, signed_up):
     assert answers[0]["WWW-Authenticate"] == "Bearer"
 
 
-def test_whoever_it_is_one_hash_is_spent(person, api, monkeypatch):
-    spent = []
+@pytest.fixture
+def spent(monkeypatch):
+    """Cost of every hash that is computed, in order."""
+    costs = []
     real = passwords._hasher.verify
-    spy = type("Spy", (), {"verify": lambda _, *given: spent.append(1) or real(*given)})()
-    passwords._nobody()
-    monkeypatch.setattr(passwords, "_hasher", spy)
 
-    for email in (EMAIL, "nobody@example.org", "no address"):
-        log_in(api, email, "wrong")
+    def verify(_, known_hash, password):
+        costs.append(extract_parameters(known_hash))
+        return real(known_hash, password)
 
-    assert len(spent) == 3
+    monkeypatch.setattr(passwords, "_hasher", type("Spy", (), {"verify": verify})())
+    return costs
+
+
+def test_whoever_it_is_one_hash_is_spent_and_the_same_is_asked(person, api, signed_up, spent):
+    signed_up("inactive@example.org")
+    BabamulUser.objects.create(
+        email="shut@example.org", username="s", state="suspended", password=passwords.UNUSABLE
+    )
+    asked = []
+    for email in (EMAIL, "nobody@example.org", "inactive@example.org", "shut@example.org"):
+        with CaptureQueriesContext(connection) as queries:
+            log_in(api, email, "wrong")
+        asked.append([query["sql"].partition("WHERE")[0] for query in queries.captured_queries])
+    log_in(api, "no address", "wrong")
+    log_in(api, EMAIL, person["password"])
+
+    assert len(spent) == 6
+    assert len(set(map(str, spent))) == 1
+    assert asked == [asked[0]] * 4
+
+
+def test_the_first_log_in_of_a_process_costs_no_second_hash(db, api, spent, monkeypatch):
+    passwords._nobody.cache_clear()
+
+    log_in(api, "nobody@example.org", "wrong")
+
+    assert len(spent) == 1  # the spy computes none for a hash of nobody: it could not
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,31 @@ def test_the_fifth_wrong_try_kills_the_code(signed_up, api):
     assert BabamulUser.objects.get().state == "inactive"
 
 
+def test_a_strangers_wrong_tries_do_not_keep_the_owner_out(signed_up, api, configured):
+    configured(accounts__activations_per_ip_h=1000)
+    code = signed_up()
+    stranger = Api(address="198.51.100.99")
+    for _ in range(30):
+        stranger.post("activate", {"email": EMAIL, "activation_code": "wrong"})
+
+    found = stranger.post("activate", {"email": EMAIL, "activation_code": code})
+    assert found.status_code == 400
+    assert api.post("activate", {"email": EMAIL, "activation_code": code}).status_code == 200
+
+
+def test_a_hundred_wrong_tries_from_everywhere_kill_the_code(signed_up, api):
+    code = signed_up()
+    for i in range(25):
+        for _ in range(4):
+            stranger = Api(address=f"198.51.100.{i}")
+            stranger.post("activate", {"email": EMAIL, "activation_code": "wrong"})
+
+    assert api.post("activate", {"email": EMAIL, "activation_code": code}).status_code == 400
+    kept = OneTimeCode.objects.get()
+    assert (kept.tries, kept.voided_at is None) == (100, False)
+    assert "198.51.100" not in str(kept.tries_by)
+
+
 def test_after_four_wrong_tries_the_right_code_still_works(signed_up, api):
     code = signed_up()
     for _ in range(4):
