@@ -6,6 +6,7 @@ Values come, the stronger first, from the environment (``NIGHTJAR_SECTION__FIELD
 as aliases.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -183,9 +184,18 @@ def _seed_values(environment: Mapping[str, str]) -> list[tuple[list[str], Any]]:
 
 
 def _list_or_text(path: list[str], text: str) -> Any:
+    if path[-1] == "plan_groups":
+        return _json(path, text)
     if path[-1] in {"scram_ports", "allowed_hosts", "fernet_keys", "token_reminder_days"}:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def _json(path: list[str], text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{'.'.join(path)}: no JSON: {error}") from None
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any) -> None:

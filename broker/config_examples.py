@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -136,11 +136,18 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
     if kind is bool:
         yield "true or false"
     if get_origin(kind) is tuple:
-        yield "a list, in the environment separated by commas"
+        yield _list_form(kind)
     for rule in field.metadata:
         for attribute, form in _BOUNDS:
             if (bound := getattr(rule, attribute, None)) is not None:
                 yield form.format(f"{bound:_}".replace("_", " "))
+
+
+def _list_form(kind: Any) -> str:
+    item = get_args(kind)[0]
+    if isinstance(item, type) and issubclass(item, BaseModel):
+        return "a list of tables, in the environment as JSON"
+    return "a list, in the environment separated by commas"
 
 
 def _section_text(section: tuple[str, ...]) -> str:
@@ -157,6 +164,8 @@ def _comment(text: str) -> list[str]:
 
 
 def _env_value(value: Any) -> str:
+    if _is_tables(value):
+        return "'" + json.dumps([table.model_dump(exclude_none=True) for table in value]) + "'"
     if isinstance(value, tuple):
         return ",".join(str(each) for each in value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -164,4 +173,15 @@ def _env_value(value: Any) -> str:
 
 
 def _toml_value(value: Any) -> str:
+    if _is_tables(value):
+        tables = [f"    {_inline_table(each.model_dump(exclude_none=True))}," for each in value]
+        return "\n".join(["[", *tables, "]"])
     return json.dumps(value, ensure_ascii=False)  # TOML's strings, numbers, booleans and arrays
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, tuple) and any(isinstance(each, BaseModel) for each in value)
+
+
+def _inline_table(values: Mapping[str, Any]) -> str:
+    return "{ " + ", ".join(f"{name} = {_toml_value(each)}" for name, each in values.items()) + " }"

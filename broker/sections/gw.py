@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from broker.sections import Section, Share
+from broker.sections.gw_plans import DEFAULT_GROUPS, GwPlanSettings, PlanGroupSettings
 
 
 class GwSuggestionSettings(Section):
@@ -65,6 +66,11 @@ class GwSettings(Section):
     skyportal_url: Annotated[
         str, Field(description="link of the SkyPortal button, {id} is the event; empty: no button")
     ] = "https://skyportal-icare.ijclab.in2p3.fr/source/{id}"
+    plan_groups: Annotated[
+        tuple[PlanGroupSettings, ...],
+        Field(description="telescopes that are planned and told together, in this order"),
+    ] = DEFAULT_GROUPS
     suggestion: Annotated[GwSuggestionSettings, Field(description="limits of the suggestion")] = (
         GwSuggestionSettings()
     )
+    plans: Annotated[GwPlanSettings, Field(description="how plans are made")] = GwPlanSettings()
