@@ -42,7 +42,13 @@ class StepKind:
     ended: str = ""
 
 
-KINDS: tuple[StepKind, ...] = ()
+KINDS: tuple[StepKind, ...] = (
+    StepKind("folders", "pipeline.gw.share:folders", "sinks"),
+    StepKind("share_notice", "pipeline.gw.share:share_notice", "sinks"),
+    StepKind("keep_notice", "pipeline.gw.notice_files:keep_notice", "sinks"),
+    StepKind("upload", "pipeline.gw.share:upload", "sinks"),
+    StepKind("cleanup", "pipeline.gw.cleanup:cleanup", "sinks"),
+)
 
 
 def kind(name: str) -> StepKind:

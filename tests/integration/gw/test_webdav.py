@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,19 +16,11 @@ from tests.standins.webdav_server import (
     hang,
     shorten,
     status,
-    webdav_server,
 )
 
 PLAN = b"rank_id tile_id\n" * 20_000
 PLACE = "Candidates/GW/S241102br/VOEVENTS/notice.json"
 PART = f"Candidates/GW/S241102br/VOEVENTS/.part-{hashlib.sha256(PLAN).hexdigest()[:8]}-notice.json"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[WebDavServer]:
-    (tmp_path / "dav").mkdir()
-    with webdav_server(tmp_path / "dav") as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,0 +1,167 @@
+"""What is thrown away, and when; nothing that OwnCloud shall have is, before it lies there."""
+
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from broker.config import config, project_path
+from broker.db import lock, transaction
+from pipeline.gw.grb_tables import GcnNotice, GrbAlert
+from pipeline.gw.notice_files import remove_old
+from pipeline.gw.notices import REAL
+from pipeline.gw.plan_tables import GwPlan
+from pipeline.gw.steps import Done, Outcome, Step, Wait
+from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
+
+SCRATCH_AGE_S = 86_400
+WAIT_S = 300
+"""Until files that are on their way are looked at again."""
+JOBS = "gw/jobs"
+"""Folder of plan processes, below nightjar's home; one folder in it per plan."""
+UPLOAD = "upload"
+
+_LOCK = "gw.clean_up"
+
+log = structlog.get_logger(__name__)
+
+
+def cleanup(step: Step) -> Outcome:
+    """Remove the folders of a notice's ended plans; files that wait for OwnCloud are waited for."""
+    with transaction() as session:
+        waiting = session.scalar(_open_uploads(step.id_gw))
+        plans = session.scalars(
+            select(GwPlan).where(GwPlan.id_gw == step.id_gw, GwPlan.folder.is_not(None))
+        ).all()
+        gone = [plan for plan in plans if _may_go(session, plan)]
+    if waiting:
+        return Wait(WAIT_S, f"{waiting} plans are not uploaded yet")
+    for plan in gone:
+        _remove(plan)
+    return Done()
+
+
+def clean_up() -> None:
+    """Throw away what policy says; safe to repeat, and beside a second copy.
+
+    Maps of mocks and tests beyond the newest few, their rows and the packets of tests after some
+    days, messages of other missions and notice files after a year, folders of plan processes that
+    nobody names after a day.
+    """
+    settings = config().gw
+    with lock(_LOCK) as is_mine:
+        if not is_mine:
+            return
+        with transaction() as session:
+            maps = _drop_mock_maps(session, settings.mock_maps_kept)
+            rows = _drop_tests(session, timedelta(days=settings.mock_retention_days))
+            messages = _drop_messages(session, timedelta(days=settings.notice_retention_days))
+        files = 0
+        if settings.notice_dir:
+            files = remove_old(project_path(settings.notice_dir), settings.notice_retention_days)
+        folders = remove_scratch(project_path(config().home) / JOBS)
+    log.info("gw.cleaned", maps=maps, rows=rows, messages=messages, files=files, folders=folders)
+
+
+def remove_scratch(jobs: Path) -> int:
+    """Remove folders of plan processes that no plan names and nobody touched for a day.
+
+    Parameters
+    ----------
+    jobs : Path
+        The folder that they lie in.
+
+    Returns
+    -------
+    int
+        How many that were.
+    """
+    if not jobs.is_dir():
+        return 0
+    with transaction() as session:
+        named = set(session.scalars(select(GwPlan.folder).where(GwPlan.folder.is_not(None))))
+    home = project_path(config().home)
+    removed = 0
+    for folder in jobs.iterdir():
+        is_old = time.time() - folder.stat().st_mtime > SCRATCH_AGE_S
+        if folder.is_dir() and is_old and str(folder.relative_to(home)) not in named:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _open_uploads(id_gw: int | None) -> Any:
+    return select(func.count()).where(
+        GwStep.id_gw == id_gw, GwStep.step == UPLOAD, GwStep.state.in_(OPEN_STEP_STATES)
+    )
+
+
+def _may_go(session: Session, plan: GwPlan) -> bool:
+    """Return whether a plan's files lie on OwnCloud; of a failed or skipped upload they do not."""
+    state = session.scalar(
+        select(GwStep.state).where(
+            GwStep.id_gw == plan.id_gw, GwStep.step == UPLOAD, GwStep.key == str(plan.id)
+        )
+    )
+    return state == "done"
+
+
+def _remove(plan: GwPlan) -> None:
+    home = project_path(config().home).resolve()
+    folder = (home / str(plan.folder)).resolve()
+    if not folder.is_relative_to(home) or folder == home:
+        log.error("cleanup.strange_folder", plan_id=plan.id, folder=plan.folder)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    with transaction() as session:
+        session.execute(update(GwPlan).where(GwPlan.id == plan.id).values(folder=None))
+
+
+def _drop_mock_maps(session: Session, kept: int) -> int:
+    """Delete maps that only mocks and tests have, but for those of their newest notices."""
+    real = aliased(GwAlert)
+    newest = (
+        select(GwAlert.skymap_id)
+        .where(GwAlert.kind != REAL, GwAlert.skymap_id.is_not(None))
+        .group_by(GwAlert.skymap_id)
+        .order_by(func.max(GwAlert.id_gw).desc())
+        .limit(kept)
+    )
+    is_real = select(real.id_gw).where(
+        real.kind == REAL,
+        (real.skymap_id == GwSkymap.id) | (real.combined_skymap_id == GwSkymap.id),
+    )
+    old = GwSkymap.created_at < func.now() - timedelta(hours=1)  # its notice may be on its way
+    found = session.execute(
+        delete(GwSkymap)
+        .where(old, GwSkymap.id.not_in(newest), ~is_real.exists())
+        .returning(GwSkymap.id)
+    )
+    return len(found.all())
+
+
+def _drop_tests(session: Session, age: timedelta) -> int:
+    """Delete notices of mocks and tests, with all that hangs on them, and packets of tests."""
+    notices = session.execute(
+        delete(GwAlert)
+        .where(GwAlert.kind != REAL, GwAlert.received_at < func.now() - age)
+        .returning(GwAlert.id_gw)
+    )
+    packets = session.execute(
+        delete(GrbAlert)
+        .where(GrbAlert.role == "test", GrbAlert.received_at < func.now() - age)
+        .returning(GrbAlert.id_grb)
+    )
+    return len(notices.all()) + len(packets.all())
+
+
+def _drop_messages(session: Session, age: timedelta) -> int:
+    found = session.execute(
+        delete(GcnNotice).where(GcnNotice.received_at < func.now() - age).returning(GcnNotice.id)
+    )
+    return len(found.all())

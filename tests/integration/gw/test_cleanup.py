@@ -1,0 +1,157 @@
+"""What is thrown away, and what is not."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from pipeline.gw import cleanup
+from pipeline.gw.grb_tables import GcnNotice, GrbAlert
+from pipeline.gw.steps import Done, Wait
+from pipeline.gw.tables import GwAlert, GwSkymap
+from tests.gw_rows import held, make_group, make_map, make_notice, make_plan, make_step
+
+NOW = datetime.now(UTC)
+MONTH_AGO = NOW - timedelta(days=31)
+
+
+@pytest.fixture
+def home(set_up, tmp_path):
+    set_up(home=tmp_path, gw__notice_dir=tmp_path / "notices")
+    (tmp_path / "gw/jobs/7").mkdir(parents=True)
+    (tmp_path / "gw/jobs/7/tiles_TCA.txt").write_bytes(b"# TCA\n")
+    return tmp_path
+
+
+@pytest.fixture
+def notice(session):
+    return make_notice(session)
+
+
+@pytest.fixture
+def plan(session, notice, home):
+    return make_plan(session, make_group(session, notice), folder="gw/jobs/7")
+
+
+def upload(session, plan, state):
+    return make_step(session, id_gw=plan.id_gw, step="upload", key=str(plan.id), state=state)
+
+
+@pytest.mark.parametrize("state", ["wanted", "running"])
+def test_files_on_their_way_are_waited_for(session, notice, plan, home, state):
+    upload(session, plan, state)
+
+    assert isinstance(cleanup.cleanup(held(notice, "cleanup")), Wait)
+    assert (home / "gw/jobs/7").exists()
+
+
+@pytest.mark.parametrize("state", ["failed", "skipped", "cancelled", None])
+def test_files_that_were_not_uploaded_stay(session, notice, plan, home, state):
+    if state:
+        upload(session, plan, state)
+
+    assert cleanup.cleanup(held(notice, "cleanup")) == Done()
+    assert (home / "gw/jobs/7/tiles_TCA.txt").exists()
+
+
+def test_uploaded_files_go(session, notice, plan, home):
+    upload(session, plan, "done")
+
+    assert cleanup.cleanup(held(notice, "cleanup")) == Done()
+    assert not (home / "gw/jobs/7").exists()
+    session.refresh(plan)
+    assert plan.folder is None
+    assert cleanup.cleanup(held(notice, "cleanup")) == Done()
+
+
+@pytest.mark.parametrize("folder", ["..", "gw/../..", "."])
+def test_nothing_outside_home_goes(session, notice, plan, home, folder):
+    upload(session, plan, "done")
+    plan.folder = folder
+    session.flush()
+    cleanup.cleanup(held(notice, "cleanup"))
+
+    assert (home / "gw/jobs/7/tiles_TCA.txt").exists()
+
+
+def test_old_folders_that_no_plan_names_go(session, plan, home):
+    for name in ("8", "9"):
+        (home / "gw/jobs" / name).mkdir()
+    for name in ("7", "8"):
+        then_s = time.time() - cleanup.SCRATCH_AGE_S - 60
+        os.utime(home / "gw/jobs" / name, (then_s, then_s))
+
+    assert cleanup.remove_scratch(home / "gw/jobs") == 1
+    assert {path.name for path in (home / "gw/jobs").iterdir()} == {"7", "9"}
+
+
+def test_maps_of_mocks_go_but_the_newest(session, home, set_up):
+    set_up(gw__mock_maps_kept=2)
+    old = NOW - timedelta(hours=2)
+    maps = [make_map(session, sha256=str(n), created_at=old) for n in range(6)]
+    make_map(session, sha256="on its way")
+    kinds = ["mock", "mock", "mock", "mock", "real", "mock"]
+    for n, (kind, row) in enumerate(zip(kinds, maps, strict=True)):
+        make_notice(
+            session, reception_count=n + 1, payload_sha256=str(n), kind=kind, skymap_id=row.id
+        )
+    joint = make_notice(
+        session, reception_count=9, payload_sha256="9", combined_skymap_id=maps[0].id
+    )
+    cleanup.clean_up()
+
+    left = set(session.scalars(select(GwSkymap.sha256)))
+    assert left == {"0", "3", "4", "5", "on its way"}
+    session.refresh(joint)
+    assert joint.combined_skymap_id == maps[0].id
+
+
+def test_rows_of_mocks_and_tests_go_after_a_month(session, home):
+    for n, (kind, received_at) in enumerate(
+        [("mock", MONTH_AGO), ("test", MONTH_AGO), ("mock", NOW), ("real", MONTH_AGO)]
+    ):
+        make_notice(
+            session,
+            reception_count=n + 1,
+            payload_sha256=str(n),
+            kind=kind,
+            received_at=received_at,
+        )
+    cleanup.clean_up()
+
+    assert list(session.scalars(select(GwAlert.reception_count).order_by(GwAlert.id_gw))) == [3, 4]
+
+
+def test_packets_of_tests_go_after_a_month(session, home):
+    for n, (role, received_at) in enumerate(
+        [("test", MONTH_AGO), ("test", NOW), ("observation", MONTH_AGO)]
+    ):
+        packet = {"trigger_id": "1", "mission": "swift", "packet_type": 61, "xml_payload": ""}
+        row = {"reception_count": n, "ivorn": str(n), "role": role, "received_at": received_at}
+        session.add(GrbAlert(**packet | row))
+    session.flush()
+    cleanup.clean_up()
+
+    assert list(session.scalars(select(GrbAlert.ivorn).order_by(GrbAlert.ivorn))) == ["1", "2"]
+
+
+def test_messages_of_other_missions_go_after_a_year(session, home):
+    for key, age in (("old", 366), ("new", 364)):
+        received_at = NOW - timedelta(days=age)
+        session.add(GcnNotice(topic="t", key=key, payload={}, received_at=received_at))
+    session.flush()
+    cleanup.clean_up()
+
+    assert list(session.scalars(select(GcnNotice.key))) == ["new"]
+
+
+def test_notice_files_go_after_a_year(session, home):
+    (home / "notices").mkdir()
+    then_s = time.time() - 366 * 86_400
+    (home / "notices/S1a_1_UPDATE.json").write_bytes(b"{}")
+    os.utime(home / "notices/S1a_1_UPDATE.json", (then_s, then_s))
+    cleanup.clean_up()
+
+    assert list((home / "notices").iterdir()) == []
