@@ -45,7 +45,7 @@ class StepKind:
 KINDS: tuple[StepKind, ...] = (
     StepKind("folders", "pipeline.gw.share:folders", "sinks"),
     StepKind("share_notice", "pipeline.gw.share:share_notice", "sinks"),
-    StepKind("keep_notice", "pipeline.gw.notice_files:keep_notice", "sinks"),
+    StepKind("notice_files", "pipeline.gw.notice_files:keep_notice", "sinks"),
     StepKind("upload", "pipeline.gw.share:upload", "sinks"),
     StepKind("cleanup", "pipeline.gw.cleanup:cleanup", "sinks"),
 )

@@ -48,19 +48,19 @@ def archived(session, folder, tmp_path, monkeypatch):
 def test_a_mock_is_not_kept_as_a_file(session, folder):
     notice = make_notice(session, kind="mock")
 
-    assert isinstance(keep_notice(held(notice, "keep_notice")), Skip)
+    assert isinstance(keep_notice(held(notice, "notice_files")), Skip)
     assert not folder.exists()
 
 
 def test_without_a_folder_nothing_is_kept(session, set_up):
-    assert keep_notice(held(make_notice(session), "keep_notice")) == Skip(
+    assert keep_notice(held(make_notice(session), "notice_files")) == Skip(
         "gw.notice_dir is not set"
     )
 
 
 def test_a_real_notice_is_one_file_however_often_it_is_kept(session, folder):
     notice = make_notice(session, reception_count=3)
-    outcomes = [keep_notice(held(notice, "keep_notice")) for _ in range(2)]
+    outcomes = [keep_notice(held(notice, "notice_files")) for _ in range(2)]
 
     assert outcomes == [Done(), Done()]
     (path,) = folder.iterdir()
@@ -71,7 +71,7 @@ def test_a_real_notice_is_one_file_however_often_it_is_kept(session, folder):
 
 def test_a_strange_type_leads_nowhere_else(session, folder):
     notice = make_notice(session, alert_type="../../etc/PASS wd")
-    keep_notice(held(notice, "keep_notice"))
+    keep_notice(held(notice, "notice_files"))
 
     assert [path.name for path in folder.iterdir()] == ["S241102br_1_.._.._etc_PASS_wd.json"]
 
