@@ -1,12 +1,14 @@
 """People's tables. Staff are Django's own users; these are the astronomers' accounts.
 
-A Babamul user is no Django user, and no row here refers to one: neither kind of login can become
-the other. States are text with a check; the natural keys are constraints.
+A Babamul user is no Django user: neither kind of login can become the other. Only ``StaffRecord``
+belongs to a Django user. States are text with a check; the natural keys are constraints.
 """
 
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -270,3 +272,28 @@ class DriftReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} UTC"
+
+
+class StaffRecord(models.Model):
+    """What we know of a member of staff beside Django's own user."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="staff_record"
+    )
+    slack_user_id = models.CharField(
+        max_length=32,
+        unique=True,
+        validators=[
+            RegexValidator(r"^[UW][A-Z0-9]+$", "a Slack user id is U or W, capitals and digits")
+        ],
+        help_text="Slack's member id (U0123ABCD): that person's clicks carry this user's roles",
+    )
+
+    class Meta:
+        """Django's options."""
+
+        db_table = "staff_records"
+        verbose_name = "staff record"
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.slack_user_id} in Slack"

@@ -18,8 +18,10 @@ LOOK_AT_STREAMS = Q(content_type__app_label="pipeline", codename__startswith="vi
 OPERATE_STREAMS = Q(content_type__app_label="pipeline", codename__startswith="operate_")
 LOOK_AT_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="view_")
 GOVERN_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="govern_")
-STAFF = Q(content_type__app_label="auth") | Q(
-    content_type__app_label="admin", codename="view_logentry"
+STAFF = (
+    Q(content_type__app_label="auth")
+    | Q(content_type__app_label="accounts", content_type__model="staffrecord")
+    | Q(content_type__app_label="admin", codename="view_logentry")
 )
 PERMISSIONS = {
     "admin": LOOK_AT_STREAMS | OPERATE_STREAMS | LOOK_AT_PEOPLE | GOVERN_PEOPLE | STAFF,

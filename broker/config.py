@@ -38,6 +38,7 @@ from broker.sections.people import (
     OperatorSettings,
     WebSettings,
 )
+from broker.sections.slack import SlackSettings
 from broker.sections.streams import (
     BabamulSettings,
     GateSettings,
@@ -80,6 +81,7 @@ class Config(Section):
     mail: MailSettings = MailSettings()
     owncloud: OwncloudSettings = OwncloudSettings()
     gracedb: GracedbSettings = GracedbSettings()
+    slack: SlackSettings = SlackSettings()
     native: NativeSettings = NativeSettings()
     logs: LogsSettings = LogsSettings()
     testing: TestingSettings = TestingSettings()
@@ -180,13 +182,19 @@ def _seed_values(environment: Mapping[str, str]) -> list[tuple[list[str], Any]]:
         found.append((["redis", "url"], f"redis://{login}{host}:{port}/{database}"))
     if url := environment.get("CELERY_BROKER_URL") or environment.get("REDIS_URL"):
         found.append((["redis", "url"], url))
+    if token := environment.get("FINK_SLACK_TOKEN"):
+        found.append((["slack", "token"], token))
     return found
+
+
+_LISTS = {"scram_ports", "allowed_hosts", "fernet_keys", "token_reminder_days", "upload_hosts"}
+"""Settings that the environment names with commas in between."""
 
 
 def _list_or_text(path: list[str], text: str) -> Any:
     if path[-1] == "plan_groups":
         return _json(path, text)
-    if path[-1] in {"scram_ports", "allowed_hosts", "fernet_keys", "token_reminder_days"}:
+    if path[-1] in _LISTS:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 

@@ -40,6 +40,7 @@ Names of the systems before us, understood as well:
   POSTGRES_HOST _PORT _USER _PASSWORD _DB               the same, in pieces
   CELERY_BROKER_URL, REDIS_URL                          the same as NIGHTJAR_REDIS__URL
   REDIS_HOST _PORT _PASSWORD _DB                        the same, in pieces
+  FINK_SLACK_TOKEN                                      the same as NIGHTJAR_SLACK__TOKEN
 """
 _BOUNDS = (("gt", "> {}"), ("ge", "≥ {}"), ("lt", "< {}"), ("le", "≤ {}"))
 _PLAIN = re.compile(r"[\w./:@,+-]*")

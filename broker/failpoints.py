@@ -30,6 +30,7 @@ FAILPOINTS = (
     "step_worked",
     "step_before_done",
     "step_ended",
+    "slack_posted",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
 then those of whoever reads notices, and of whoever does their steps."""

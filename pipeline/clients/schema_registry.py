@@ -5,10 +5,11 @@ import urllib.error
 import urllib.request
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 from broker.errors import TransientError
+from pipeline.clients.redirects import NoRedirect
 
 TIMEOUT_S = 5.0
 MAX_REPLY_BYTES = 2 * 2**20
@@ -30,7 +31,7 @@ class SchemaRegistry:
             raise ValueError(f"lsst.registry_url: {url!r} is neither http nor https")
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(NoRedirect)
 
     def schema(self, schema_id: int) -> Any:
         """Return the definition with that id, or None where the registry has none.
@@ -52,14 +53,6 @@ class SchemaRegistry:
         except (OSError, HTTPException) as error:  # the latter: a reply that is no HTTP, or is cut
             raise TransientError(f"registry: GET {url}: {error!r}") from error
         return _definition(url, body)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Refuses to be sent elsewhere: the address comes from settings, never from a reply."""
-
-    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, *_: Any) -> NoReturn:
-        why = f"redirect refused: {msg}"
-        raise urllib.error.HTTPError(req.full_url, code, why, req.headers, fp)
 
 
 def _definition(url: str, body: bytes) -> Any:

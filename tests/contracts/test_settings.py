@@ -17,6 +17,7 @@ ALIASES = {
     "DATABASE_URL": "postgresql://a:b@c:1/d",
     "CELERY_BROKER_URL": "redis://:b@c:1/2",
     "REDIS_URL": "redis://:b@c:1/2",
+    "FINK_SLACK_TOKEN": "xoxb-1",
 }
 
 
