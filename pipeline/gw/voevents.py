@@ -16,6 +16,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from pipeline.gw.notices import BadNotice
+
 MAX_PACKET_BYTES = 2**20
 SWIFT = "swift"
 SVOM = "svom"
@@ -58,20 +60,6 @@ _WARNINGS = {
     "StarTrack_Lost_Lock": "the star tracker had lost its lock: the position may be wrong",
 }
 """Flags of Swift's packets that people must see."""
-
-
-class VoEventError(Exception):
-    """Bytes that are no packet of ours.
-
-    Attributes
-    ----------
-    reason : str
-        ``too_large``, ``not_xml`` or ``no_id``, as in the dead letters.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class Cone(NamedTuple):
@@ -149,7 +137,7 @@ def parse_voevent(packet: bytes) -> VoEvent:
 
     Raises
     ------
-    VoEventError
+    BadNotice
         If the bytes are too many, no XML (a document type or an entity counts as none: packets
         have no use for them), no VOEvent, or do not say which burst they are about.
     """
@@ -184,13 +172,13 @@ def parse_voevent(packet: bytes) -> VoEvent:
 
 def _root(packet: bytes) -> Element:
     if len(packet) > MAX_PACKET_BYTES:
-        raise VoEventError("too_large", f"{len(packet)} bytes; the limit is {MAX_PACKET_BYTES}")
+        raise BadNotice("too_large", f"{len(packet)} bytes; the limit is {MAX_PACKET_BYTES}")
     try:
         root: Element = fromstring(packet, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise VoEventError("not_xml", f"no XML that we read: {error!r}") from error
+        raise BadNotice("not_xml", f"no XML that we read: {error!r}") from error
     if root.tag.rpartition("}")[2] != "VOEvent":
-        raise VoEventError("not_xml", f"the document is a {root.tag!r:.60}, not a VOEvent")
+        raise BadNotice("not_xml", f"the document is a {root.tag!r:.60}, not a VOEvent")
     return root
 
 
@@ -215,9 +203,7 @@ def _trigger_id(ivorn: str, values: Mapping[str, str]) -> str:
     for candidate in (values.get("TrigID"), values.get("Burst_Id"), packet):
         if candidate and _ID.fullmatch(candidate):
             return candidate
-    raise VoEventError(
-        "no_id", f"neither TrigID nor Burst_Id, nor an id in the name {ivorn!r:.100}"
-    )
+    raise BadNotice("no_id", f"neither TrigID nor Burst_Id, nor an id in the name {ivorn!r:.100}")
 
 
 def _trigger_time(root: Element) -> tuple[datetime | None, tuple[str, ...]]:
