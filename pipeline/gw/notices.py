@@ -4,16 +4,14 @@ What a notice must have is little (an id, a creation time, an event unless it is
 anything else that is missing or odd is None, and the notice goes on.
 """
 
-import base64
-import binascii
 import hashlib
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from pipeline.gw import notice_values as values
 
 EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION = ALERT_TYPES = (
     "EARLYWARNING",
@@ -27,16 +25,9 @@ REASONS = ("too_large", "not_json", "not_xml", "no_id", "bad_time", "event_missi
 """Why a notice is refused as a whole."""
 
 MAX_NOTICE_BYTES = 8 * 1024 * 1024
-MAX_TEXT = 200
-"""Characters kept of a text of one line, such as a pipeline's name."""
-MAX_NAMES = 50
-"""Classes, properties or instruments kept of one notice; real ones have four."""
 GRACEDB_URL = "https://gracedb.ligo.org/superevents/{id}/view/"
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,63}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""Neither Postgres nor UTF-8 can hold them."""
-_NO_MAP = "the notice has no map"
 _LINK = re.compile(r"https://[^\s<>|\"]{1,500}")
 
 
@@ -136,7 +127,7 @@ class Notice:
     external_coinc: Coincidence | None = None
     skymap_fits: bytes | None = field(default=None, repr=False)
     combined_skymap_fits: bytes | None = field(default=None, repr=False)
-    skymap_cause: str | None = _NO_MAP
+    skymap_cause: str | None = None
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     sha256: str = ""
 
@@ -171,10 +162,10 @@ def read_notice(raw: bytes) -> Notice:
         though it is no retraction.
     """
     document = _document(raw)
-    digest = hashlib.sha256(_canonical(document)).hexdigest()
+    digest = hashlib.sha256(values.canonical(document)).hexdigest()
     trigger_id = _trigger_id(document)
     alert_type = _alert_type(document)
-    time_created = _time(document.get("time_created"))
+    time_created = values.time(document.get("time_created"))
     if time_created is None:
         raise BadNotice("bad_time", f"time_created is {_shown(document.get('time_created'))}")
     event = document.get("event")
@@ -184,7 +175,7 @@ def read_notice(raw: bytes) -> Notice:
                 "event_missing", f"event is {_shown(event)} in a notice of type {alert_type}"
             )
         event = {}
-    fits, cause = _map(event.pop("skymap", None))
+    fits, cause = values.fits_file(event.pop("skymap", None))
     coincidence, combined = _coincidence(document.get("external_coinc"))
     return Notice(
         trigger_id=trigger_id,
@@ -192,16 +183,16 @@ def read_notice(raw: bytes) -> Notice:
         time_created=time_created,
         kind=kind_of(trigger_id),
         significant=event.get("significant") is True,
-        event_time=_time(event.get("time")),
-        far_hz=_number(event.get("far")),
-        instruments=_instruments(event.get("instruments")),
-        group=_text(event.get("group")),
-        pipeline=_text(event.get("pipeline")),
-        search=_text(event.get("search")),
-        classification=_probabilities(event.get("classification")),
-        properties=_probabilities(event.get("properties")),
-        duration_s=_number(event.get("duration")),
-        central_frequency_hz=_number(event.get("central_frequency")),
+        event_time=values.time(event.get("time")),
+        far_hz=values.number(event.get("far")),
+        instruments=values.texts(event.get("instruments")),
+        group=values.text(event.get("group")),
+        pipeline=values.text(event.get("pipeline")),
+        search=values.text(event.get("search")),
+        classification=values.probabilities(event.get("classification")),
+        properties=values.probabilities(event.get("properties")),
+        duration_s=values.number(event.get("duration")),
+        central_frequency_hz=values.number(event.get("central_frequency")),
         mchirp_source=event.get("mchirp_source"),
         gracedb_url=_gracedb_url(document.get("urls"), trigger_id),
         external_coinc=coincidence,
@@ -224,32 +215,12 @@ def _document(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_NOTICE_BYTES:
         raise BadNotice("too_large", f"{len(raw)} bytes; at most {MAX_NOTICE_BYTES}")
     try:
-        document = _storable(json.loads(raw, parse_constant=lambda _: None, parse_float=_finite))
+        document = values.parse(raw)
     except (ValueError, RecursionError) as error:
-        raise BadNotice("not_json", f"it is no JSON: {error}"[:MAX_TEXT]) from None
+        raise BadNotice("not_json", f"it is no JSON: {error}"[: values.MAX_TEXT]) from None
     if not isinstance(document, dict):
         raise BadNotice("not_json", f"it is {type(document).__name__}, not an object")
     return document
-
-
-def _finite(digits: str) -> float | None:
-    """Return a number; none for one beyond the largest, as 1e999 is Infinity by another name."""
-    return _number(float(digits))
-
-
-def _storable(value: Any) -> Any:
-    """Return a JSON value with the characters replaced that no database takes."""
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_storable(each) for each in value]
-    if isinstance(value, dict):
-        return {_storable(name): _storable(each) for name, each in value.items()}
-    return value
-
-
-def _canonical(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _trigger_id(document: dict[str, Any]) -> str:
@@ -260,51 +231,8 @@ def _trigger_id(document: dict[str, Any]) -> str:
 
 
 def _alert_type(document: dict[str, Any]) -> str:
-    written = _text(document.get("alert_type")) or "UNKNOWN"
+    written = values.text(document.get("alert_type")) or "UNKNOWN"
     return written.upper() if written.upper() in ALERT_TYPES else written
-
-
-def _time(value: Any) -> datetime | None:
-    """Return an ISO time in UTC, which is also meant where no zone is written."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _text(value: Any) -> str | None:
-    """Return a text of one line."""
-    return " ".join(value.split())[:MAX_TEXT] or None if isinstance(value, str) else None
-
-
-def _instruments(value: Any) -> tuple[str, ...]:
-    names = (_text(each) for each in (value if isinstance(value, list) else ()))
-    return tuple(name for name in names if name)[:MAX_NAMES]
-
-
-def _probabilities(value: Any) -> Mapping[str, float]:
-    """Return the numbers from 0 to 1 by name; in one order, whatever the notice's."""
-    if not isinstance(value, dict):
-        return {}
-    found = {
-        name: number
-        for key, each in sorted(value.items())
-        if (name := _text(key)) and (number := _number(each)) is not None and 0 <= number <= 1
-    }
-    return dict(list(found.items())[:MAX_NAMES])
 
 
 def _gracedb_url(urls: Any, trigger_id: str) -> str:
@@ -314,34 +242,22 @@ def _gracedb_url(urls: Any, trigger_id: str) -> str:
     return str(link) if is_link else GRACEDB_URL.format(id=trigger_id)
 
 
-def _map(value: Any) -> tuple[bytes | None, str | None]:
-    """Return the FITS file of a map in base64, or why there is none."""
-    if value is None:
-        return None, _NO_MAP
-    if not isinstance(value, str):
-        return None, f"the map is {type(value).__name__}, not base64"
-    try:
-        return base64.b64decode(value, validate=True), None
-    except (binascii.Error, ValueError) as error:
-        return None, f"the map is not base64: {error}"
-
-
 def _coincidence(value: Any) -> tuple[Coincidence | None, bytes | None]:
     if not isinstance(value, dict):
         return None, None
-    combined, _ = _map(value.pop("combined_skymap", None))
+    combined, _ = values.fits_file(value.pop("combined_skymap", None))
     notice_id = value.get("gcn_notice_id")
     found = Coincidence(
-        observatory=_text(value.get("observatory")),
-        search=_text(value.get("search")),
-        ivorn=_text(value.get("ivorn")),
-        gcn_notice_id=None if notice_id is None else _text(str(notice_id)),
-        time_difference_s=_number(value.get("time_difference")),
-        far_hz=_number(value.get("time_coincidence_far")),
-        sky_far_hz=_number(value.get("time_sky_position_coincidence_far")),
+        observatory=values.text(value.get("observatory")),
+        search=values.text(value.get("search")),
+        ivorn=values.text(value.get("ivorn")),
+        gcn_notice_id=values.text(str(notice_id) if isinstance(notice_id, int) else notice_id),
+        time_difference_s=values.number(value.get("time_difference")),
+        far_hz=values.number(value.get("time_coincidence_far")),
+        sky_far_hz=values.number(value.get("time_sky_position_coincidence_far")),
     )
     return found, combined
 
 
 def _shown(value: Any) -> str:
-    return "missing" if value is None else repr(value)[:MAX_TEXT]
+    return "missing" if value is None else repr(value)[: values.MAX_TEXT]

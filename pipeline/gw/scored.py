@@ -28,6 +28,8 @@ class ScoredAlert:
         Of the map [Mpc].
     distance_region_mpc : float or None
         Mean of DISTMU in the 90 % region [Mpc].
+    peak : (float, float) or None
+        Right ascension and declination of the densest pixel [deg, ICRS].
     """
 
     notice: Notice
@@ -40,6 +42,7 @@ class ScoredAlert:
     distance_mpc: float | None = None
     distance_std_mpc: float | None = None
     distance_region_mpc: float | None = None
+    peak: tuple[float, float] | None = None
 
     def plans_itself(self, *, early_warning: bool = True, mocks: bool = False) -> bool:
         """Tell whether plans are made for it without a question.
@@ -55,7 +58,7 @@ class ScoredAlert:
             return False
         as_real = mocks and self.notice.kind == MOCK
         points = self.score.score_if_real if as_real else self.score.score
-        return self.sky_map is not None and points >= PLAN_SCORE
+        return self.area_90_deg2 is not None and points >= PLAN_SCORE
 
 
 def score_notice(raw: bytes, thresholds: Thresholds | None = None) -> ScoredAlert:
@@ -81,13 +84,13 @@ def score_alert(notice: Notice, thresholds: Thresholds | None = None) -> ScoredA
     thresholds = thresholds or Thresholds()
     sky_map, cause = _read_map(notice)
     if sky_map is None:
-        return ScoredAlert(notice, judge(_facts(notice), thresholds), skymap_cause=cause)
+        return ScoredAlert(notice, judge(facts_of(notice), thresholds), skymap_cause=cause)
     area_50, area_90, area_95 = (sky_map.area_deg2(level) for level in (0.5, 0.9, 0.95))
     by_region = thresholds.distance_for_score == "region"
     distance_mpc = sky_map.distance_region_mpc if by_region else sky_map.distance_mpc
     return ScoredAlert(
         notice=notice,
-        score=judge(_facts(notice, area_50, area_90, distance_mpc), thresholds),
+        score=judge(facts_of(notice, area_50, area_90, distance_mpc), thresholds),
         sky_map=sky_map,
         area_50_deg2=area_50,
         area_90_deg2=area_90,
@@ -95,6 +98,7 @@ def score_alert(notice: Notice, thresholds: Thresholds | None = None) -> ScoredA
         distance_mpc=sky_map.distance_mpc,
         distance_std_mpc=sky_map.distance_std_mpc,
         distance_region_mpc=sky_map.distance_region_mpc,
+        peak=sky_map.peak,
     )
 
 
@@ -107,12 +111,13 @@ def _read_map(notice: Notice) -> tuple[SkyMap | None, str | None]:
         return None, f"the map cannot be used: {error}"
 
 
-def _facts(
+def facts_of(
     notice: Notice,
     area_50_deg2: float | None = None,
     area_90_deg2: float | None = None,
     distance_mpc: float | None = None,
 ) -> Facts:
+    """Return what decides on a notice, given its map's areas [deg²] and distance [Mpc]."""
     return Facts(
         alert_type=notice.treated_as,
         kind=notice.kind,

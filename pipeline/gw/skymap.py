@@ -5,6 +5,7 @@ down to a place: 0 at the peak, 1 where nothing is expected.
 """
 
 import math
+import warnings
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,7 @@ _NO_FILE = (*NO_FITS, ArithmeticError, zlib.error, fits.VerifyError)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_Columns = tuple[Floats | None, Floats | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,17 +117,14 @@ class SkyMap:
         """
         content = _unpacked(content)
         try:
-            with fits.open(BytesIO(content), memmap=False, lazy_load_hdus=False) as file:
-                table = table_of(file)
-                _check_size(table.header, len(content))
-                header, rows = table.header, table.data
-                order, cell, probability = pixels(header, rows)
-                mu, sigma = _column(rows, "DISTMU"), _column(rows, "DISTSIGMA")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # headers break the standard in small things
+                read = _read(content)
         except SkyMapError:
             raise
         except _NO_FILE as error:
             raise SkyMapError(f"it is no HEALPix FITS file: {short(error)}") from None
-        return _ranked(order, cell, _normalized(probability), (mu, sigma), header_distance(header))
+        return _ranked(*read)
 
     def area_deg2(self, credible_level: float) -> float:
         """Return the area of the smallest region that holds that much probability.
@@ -231,6 +230,16 @@ def _unpacked(content: bytes) -> bytes:
     return content
 
 
+def _read(content: bytes) -> tuple[Ints, Ints, Floats, _Columns, Distance | None]:
+    """Return order, cell, probability, distance columns and header distance of a file."""
+    with fits.open(BytesIO(content), memmap=False) as file:
+        table = table_of(file)
+        _check_size(table.header, len(content))
+        order, cell, probability = pixels(table.header, table.data)
+        columns = _column(table.data, "DISTMU"), _column(table.data, "DISTSIGMA")
+        return order, cell, probability, columns, header_distance(table.header)
+
+
 def _check_size(header: Any, size_bytes: int) -> None:
     """Refuse a table that declares more than there is, before memory is taken for it."""
     rows, width = int(header["NAXIS2"]), int(header["NAXIS1"])
@@ -255,12 +264,9 @@ def _normalized(probability: Floats) -> Floats:
 
 
 def _ranked(
-    order: Ints,
-    cell: Ints,
-    probability: Floats,
-    columns: tuple[Floats | None, Floats | None],
-    of_header: Distance | None,
+    order: Ints, cell: Ints, probability: Floats, columns: _Columns, of_header: Distance | None
 ) -> SkyMap:
+    probability = _normalized(probability)
     _check_overlap(order, cell)
     ranked = np.argsort(-(probability * 4.0**order), kind="stable")
     mu, sigma = (None if each is None else each[ranked] for each in columns)

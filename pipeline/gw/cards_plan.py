@@ -1,0 +1,213 @@
+"""What Slack shows of a group's plans: how far they are, what came out, what failed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipeline.gw import blocks
+from pipeline.gw import cards_words as words
+from pipeline.gw.blocks import Message, escape, link, mention
+from pipeline.gw.cards import LINK
+
+CANCEL_PLAN, RETRY_PLAN = PLAN_ACTIONS = ("cancel_plan", "retry_plan")
+STRATEGIES = {"tiling": "🧱 Tiling", "galaxies": "🌌 Galaxy targeting"}
+STAGES = ("queued", "sky map", "tiles", "schedule", "upload")
+"""Through which a telescope's plan goes, in order."""
+STATES = {
+    "done": "✅",
+    "failed": "❌",
+    "skipped": "➖",
+    "superseded": "⏭️",
+    "cancelled": "⏹️",
+    "running": "⏳",
+    "wanted": "🕐",
+}
+ENDED = ("done", "failed", "skipped", "superseded", "cancelled")
+
+
+@dataclass(frozen=True)
+class TelescopePlan:
+    """One telescope's plan, how far it is and what came out.
+
+    Attributes
+    ----------
+    telescope, state : str
+        Its name; as in ``gw_plans.state``.
+    stage : str
+        One of ``STAGES`` while it runs.
+    cause : str
+        Why it failed or was skipped, in a line.
+    tile_count : int
+        Tiles planned; 0 of a plan that is done means that nothing can be observed.
+    probability : float or None
+        Of the union of its tiles, 0 to 1.
+    coverage : float or None
+        Share of the 90 % region inside its tiles, 0 to 1.
+    first_at, last_at : datetime or None
+        Start of the first and of the last exposure, UTC.
+    is_dark_now : bool
+        It could begin at once.
+    """
+
+    telescope: str
+    state: str = "wanted"
+    stage: str = ""
+    cause: str = ""
+    tile_count: int = 0
+    probability: float | None = None
+    coverage: float | None = None
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    is_dark_now: bool = False
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """The plans of one group of telescopes, made and told together.
+
+    Attributes
+    ----------
+    trigger_id : str
+        The event.
+    reference : str
+        Comes back with each button: the group's id.
+    task_id : str
+        Names the run in logs.
+    strategy : str
+        ``tiling`` or ``galaxies``.
+    telescopes : tuple of TelescopePlan
+        In the group's order.
+    started_at, now : datetime
+        UTC.
+    typical : timedelta or None
+        How long such a group took lately.
+    notice : str
+        For which notice, such as ``N°2 INITIAL``.
+    owncloud : str or None
+        Address of its folder.
+    """
+
+    trigger_id: str
+    reference: str
+    task_id: str
+    strategy: str
+    telescopes: tuple[TelescopePlan, ...]
+    started_at: datetime
+    now: datetime
+    typical: timedelta | None = None
+    notice: str = ""
+    owncloud: str | None = None
+
+
+def plan_started(plan: PlanSummary) -> Message:
+    """Return the message of a group that is being planned; edited as it goes on."""
+    ended = sum(each.state in ENDED for each in plan.telescopes)
+    typical = f", typically {words.duration(plan.typical)}" if plan.typical else ""
+    elapsed = words.duration(plan.now - plan.started_at)
+    title = f"🔭 Planning {plan.trigger_id}: {ended}/{len(plan.telescopes)} telescopes"
+    return blocks.message(
+        title,
+        blocks.header(title),
+        blocks.divider(),
+        blocks.section([*_about(plan), f"*Elapsed:* {elapsed}{typical}"]),
+        blocks.table([_progress(each) for each in plan.telescopes]),
+        blocks.actions([blocks.button("⏹️ Cancel", CANCEL_PLAN, plan.reference, "danger")]),
+    )
+
+
+def plan_finished(plan: PlanSummary) -> Message:
+    """Return the same message when all of the group's plans ended."""
+    states = Counter(each.state for each in plan.telescopes)
+    title = f"{_verdict(states)} {plan.trigger_id}"
+    took = words.duration(plan.now - plan.started_at)
+    return blocks.message(
+        f"{title}: " + ", ".join(f"{count} {state}" for state, count in states.items()),
+        blocks.header(title),
+        blocks.divider(),
+        blocks.section([*_about(plan), f"*Took:* {took}"]),
+        blocks.table([_HEADINGS, *(_result(each) for each in plan.telescopes)]),
+        blocks.section(_remarks(plan)),
+        blocks.actions([blocks.link_button("📁 OwnCloud", f"{LINK}owncloud", plan.owncloud)]),
+    )
+
+
+def plan_failed(trigger_id: str, telescope: str, cause: str, reference: str) -> Message:
+    """Return the message of one telescope's plan that failed; ``reference`` is the plan's id."""
+    title = f"❌ Plan failed: {telescope}"
+    return blocks.message(
+        f"{title} for {trigger_id}: {cause}",
+        blocks.header(title),
+        blocks.section([f"*{escape(trigger_id)}*: {escape(cause)}"]),
+        blocks.actions([blocks.button("🔁 Retry", RETRY_PLAN, reference, "primary")]),
+    )
+
+
+def manual_plan(trigger_id: str, user: str) -> Message:
+    """Return the message that somebody asked for a plan."""
+    title = f"Manual GWEMOPT processing for {trigger_id}"
+    return blocks.message(
+        title, blocks.header(title), blocks.section([f"Triggered by {mention(user)}"])
+    )
+
+
+def already_running(trigger_id: str, permalink: str) -> Message:
+    """Return the answer to a second click: where the running plan is."""
+    text = f"A plan for {trigger_id} is already running"
+    return blocks.message(text, blocks.section([f"{escape(text)}: {link(permalink, 'see it')}"]))
+
+
+_NAME_WIDTH = 12
+_HEADINGS = f"{'telescope':<{_NAME_WIDTH}} tiles   prob  in 90 %  first – last UTC"
+
+
+def _about(plan: PlanSummary) -> Iterator[str]:
+    yield f"*Strategy:* {STRATEGIES.get(plan.strategy, escape(plan.strategy))}"
+    if plan.notice:
+        yield f"*Notice:* {escape(plan.notice)}"
+    yield f"*Task:* {escape(plan.task_id)}"
+    yield f"*Start:* {words.moment(plan.started_at)}"
+
+
+def _name(telescope: str) -> str:
+    return f"{telescope[:40]:<{_NAME_WIDTH}}"
+
+
+def _progress(plan: TelescopePlan) -> str:
+    word = plan.stage if plan.state == "running" and plan.stage else plan.state
+    return f"{STATES.get(plan.state, '?')} {_name(plan.telescope)} {word[:40]}"
+
+
+def _verdict(states: Counter[str]) -> str:
+    if states["superseded"]:
+        return "⏭️ Plan superseded by a newer notice:"
+    if states["cancelled"]:
+        return "⏹️ Plan cancelled:"
+    if states["failed"]:
+        return "❌ Plan failed:" if not states["done"] else "⚠️ Plan ready in part:"
+    return "✅ Plan ready:" if states["done"] else "➖ Nothing to plan:"
+
+
+def _result(plan: TelescopePlan) -> str:
+    name = _name(plan.telescope)
+    if plan.state != "done":
+        return f"{name} {plan.state[:40]}"
+    if not plan.tile_count:
+        return f"{name}     0  nothing to observe"
+    return (
+        f"{name} {plan.tile_count:>5} {words.percent(plan.probability):>6} "
+        f"{words.percent(plan.coverage):>8}  {_span(plan)}"
+    )
+
+
+def _span(plan: TelescopePlan) -> str:
+    if plan.first_at is None or plan.last_at is None:
+        return words.NONE
+    dark = " dark now" if plan.is_dark_now else ""
+    return f"{plan.first_at:%d %H:%M}–{plan.last_at:%H:%M}{dark}"
+
+
+def _remarks(plan: PlanSummary) -> Iterator[str]:
+    for each in plan.telescopes:
+        if each.cause:
+            yield f"{STATES.get(each.state, '?')} *{escape(each.telescope)}*: {escape(each.cause)}"

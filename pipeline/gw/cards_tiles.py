@@ -1,0 +1,100 @@
+"""What the team of one telescope gets in Slack: its own tiles, and buttons to take them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.gw import blocks
+from pipeline.gw.blocks import Message, escape
+from pipeline.gw.cards import LINK
+
+CLAIM_TILES, CANNOT_OBSERVE, OBSERVATION_DONE = TILE_ACTIONS = (
+    "claim_tiles",
+    "cannot_observe",
+    "observation_done",
+)
+MIN_FIXED_PROBABILITY = 1e-3
+"""Below it four decimals say too little: a tile around one galaxy would be 0.0000."""
+
+_TILE_HEADINGS = "rank   tile       RA      DEC    Prob start UTC"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One line of a telescope's plan; position [deg, ICRS], start in UTC."""
+
+    rank: int
+    tile_id: int
+    ra_deg: float
+    dec_deg: float
+    probability: float
+    start_at: datetime
+
+
+@dataclass(frozen=True)
+class TelescopeTiles:
+    """What one telescope's team gets.
+
+    Attributes
+    ----------
+    trigger_id, telescope : str
+        For which event, for whom.
+    reference : str
+        Comes back with each button: the plan's id.
+    tiles : tuple of Tile
+        In the order of observing.
+    dark_until : datetime or None
+        End of the site's night, UTC.
+    local_time : str
+        The same in the site's own time, such as ``22:12 local``; may be empty.
+    owncloud : str or None
+        Address of its files.
+    """
+
+    trigger_id: str
+    telescope: str
+    reference: str
+    tiles: tuple[Tile, ...]
+    dark_until: datetime | None = None
+    local_time: str = ""
+    owncloud: str | None = None
+
+
+def telescope_tiles(plan: TelescopeTiles) -> Message:
+    """Return the message that holds one telescope's own plan."""
+    count = len(plan.tiles)
+    title = f"🔭 {plan.telescope}: {count} tiles for {plan.trigger_id}"
+    reference = plan.reference
+    claim = blocks.button("✋ I take tiles", CLAIM_TILES, reference, "primary")
+    done = blocks.button("✅ Observation done", OBSERVATION_DONE, reference)
+    return blocks.message(
+        title,
+        blocks.header(title),
+        blocks.section([_dark(plan)]),
+        blocks.table([_TILE_HEADINGS, *(_tile(each) for each in plan.tiles)]) if count else None,
+        blocks.actions(
+            [
+                claim if count else None,
+                blocks.button("☁️ Cannot observe", CANNOT_OBSERVE, reference),
+                done if count else None,
+                blocks.link_button("📁 Files", f"{LINK}owncloud", plan.owncloud),
+            ]
+        ),
+    )
+
+
+def _dark(plan: TelescopeTiles) -> str:
+    if not plan.tiles:
+        return "No tiles to observe."
+    if plan.dark_until is None:
+        return "Tiles in the order of observing."
+    local = f" ({escape(plan.local_time)})" if plan.local_time else ""
+    return f"Dark until *{plan.dark_until:%H:%M} UTC*{local}; tiles in the order of observing."
+
+
+def _tile(tile: Tile) -> str:
+    is_tiny = tile.probability < MIN_FIXED_PROBABILITY
+    probability = f"{tile.probability:.1e}" if is_tiny else f"{tile.probability:.4f}"
+    return (
+        f"{tile.rank:>4} {tile.tile_id:>6} {tile.ra_deg:>8.4f} {tile.dec_deg:>+8.4f} "
+        f"{probability:>7} {tile.start_at:%d %H:%M:%S}"
+    )
