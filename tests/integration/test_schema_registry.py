@@ -138,7 +138,7 @@ def test_a_registry_that_is_back_in_time_loses_nothing(range_of, registry, monke
         range_of(BUSY_ID)
     monkeypatch.setattr("broker.avro_schema.AWAY_S", 0.0)
     lsst._schemas()._away.clear()
-    registry.schemas[BUSY_ID] = lsst.package_schema(SCHEMA_ID)
+    registry.known[BUSY_ID] = lsst.package_schema(SCHEMA_ID)
 
     assert range_of(BUSY_ID, releases=3) == ([0, 1, 2], [])
 

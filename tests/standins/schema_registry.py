@@ -9,19 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
-class _Answers(BaseHTTPRequestHandler):
-    """Answers ``GET /schemas/ids/{id}`` from ``server.schemas``; an id may name a fault."""
+class Answers(BaseHTTPRequestHandler):
+    """Notes what is asked in ``server.asked``; who inherits it answers."""
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        schema_id = int(self.path.rpartition("/")[2])
-        answer = self.server.schemas.get(schema_id)
-        if callable(answer):
-            answer(self)
-        elif answer is None:
-            self.reply(404, {"error_code": 40403, "message": "Schema not found"})
-        else:
-            self.reply(200, {"schema": json.dumps(answer)})
+        self.answer()
+
+    def answer(self) -> None:
+        raise NotImplementedError
 
     def reply(self, status: int, body: Any, **headers: str) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -34,6 +30,20 @@ class _Answers(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Stay silent."""
+
+
+class _Schemas(Answers):
+    """Answers ``GET /schemas/ids/{id}`` from ``server.known``; an id may name a fault."""
+
+    def answer(self) -> None:
+        schema_id = int(self.path.rpartition("/")[2])
+        answer = self.server.known.get(schema_id)
+        if callable(answer):
+            answer(self)
+        elif answer is None:
+            self.reply(404, {"error_code": 40403, "message": "Schema not found"})
+        else:
+            self.reply(200, {"schema": json.dumps(answer)})
 
 
 def busy(handler: Any) -> None:
@@ -65,10 +75,10 @@ def hanging(_: Any) -> None:
 
 
 @contextmanager
-def schema_registry(schemas: dict[int, Any]) -> Iterator[ThreadingHTTPServer]:
-    """Run a registry on a free port; ``asked`` lists the paths of its requests."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    server.schemas, server.asked, server.daemon_threads = schemas, [], True
+def serving(answers: type[Answers], known: dict[Any, Any]) -> Iterator[ThreadingHTTPServer]:
+    """Run a server on a free port; ``asked`` lists the paths of its requests."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), answers)
+    server.known, server.asked, server.daemon_threads = known, [], True
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -78,3 +88,10 @@ def schema_registry(schemas: dict[int, Any]) -> Iterator[ThreadingHTTPServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def schema_registry(schemas: dict[int, Any]) -> Iterator[ThreadingHTTPServer]:
+    """Run a registry of these schemas."""
+    with serving(_Schemas, schemas) as server:
+        yield server
