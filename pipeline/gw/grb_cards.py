@@ -4,8 +4,9 @@ Pure: a packet in, blocks and one line of text out.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
+from pipeline.gw import blocks
+from pipeline.gw.blocks import Block, Message
 from pipeline.gw.voevents import (
     BAT_POSITION,
     ECLAIRS_WAKEUP,
@@ -29,21 +30,12 @@ TITLES = {
     MXT_POSITION: "🎯 MXT position",
 }
 NOT_GIVEN = "NA"
-LONGEST_HEADER = 150
-"""Characters that Slack takes."""
+LONGEST_WARNING = 1000
+"""Characters."""
 _SHOWN_MISSIONS = {SWIFT: "Swift"}
 
-Block = dict[str, Any]
 
-
-class Card(NamedTuple):
-    """One message: a line for notifications, and its blocks."""
-
-    text: str
-    blocks: list[Block]
-
-
-def opening_card(event: VoEvent, doubts: Sequence[str] = (), link: str = "") -> Card:
+def opening_card(event: VoEvent, doubts: Sequence[str] = (), link: str = "") -> Message:
     """Return the message that opens a burst's thread.
 
     Parameters
@@ -56,28 +48,26 @@ def opening_card(event: VoEvent, doubts: Sequence[str] = (), link: str = "") -> 
         The burst's page on SkyPortal; empty: no button.
     """
     title = _title(event)
-    fields = {
-        "Trigger time (UTC)": _time(event),
-        "Significance in rate / image": _significance(event),
-        "Duration": NOT_GIVEN if event.duration_s is None else f"{event.duration_s:.1f} s",
-        **_place(event),
-    }
-    if event.slew_status is not None:
-        fields["Slew"] = event.slew_status
-    blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": title[:LONGEST_HEADER]}},
-        {"type": "divider"},
-        _fields(fields),
-        *_warning(doubts),
+    seconds = event.duration_s
+    fields = [
+        ("Trigger time (UTC)", _time(event)),
+        ("Significance in rate / image", _significance(event)),
+        ("Duration", NOT_GIVEN if seconds is None else f"{seconds:.1f} s"),
+        *_place(event),
     ]
-    if link:
-        button = {"type": "plain_text", "text": "SkyPortal"}
-        action = {"type": "button", "text": button, "url": link, "action_id": "open_skyportal"}
-        blocks.append({"type": "actions", "elements": [action]})
-    return Card(title, blocks)
+    if event.slew_status is not None:
+        fields.append(("Slew", blocks.escape(event.slew_status)))
+    return blocks.message(
+        title,
+        blocks.header(title),
+        blocks.divider(),
+        blocks.fields(fields),
+        _warning(doubts),
+        blocks.actions([blocks.link_button("SkyPortal", "open_skyportal", link)]),
+    )
 
 
-def packet_card(event: VoEvent, doubts: Sequence[str] = ()) -> Card:
+def packet_card(event: VoEvent, doubts: Sequence[str] = ()) -> Message:
     """Return what the thread is told of a later packet.
 
     Parameters
@@ -88,13 +78,18 @@ def packet_card(event: VoEvent, doubts: Sequence[str] = ()) -> Card:
         What people must know before they trust it.
     """
     title = _badge(event) + TITLES.get(event.packet_type or 0, f"Packet {event.packet_type}")
-    fields = _place(event) if event.position is not None else {}
+    fields = [("Burst", blocks.escape(_name(event)))]
+    if event.position is not None:
+        fields += _place(event)
     if event.burst_mag is not None:
         error = "" if event.burst_mag_error is None else f" ± {event.burst_mag_error:.2f}"
-        fields["Magnitude (Vega)"] = f"{event.burst_mag:.2f}{error}"
-    fields = {"Burst": _name(event), **fields}
-    heading = {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*"}}
-    return Card(f"{title} of {_name(event)}", [heading, _fields(fields), *_warning(doubts)])
+        fields.append(("Magnitude (Vega)", f"{event.burst_mag:.2f}{error}"))
+    return blocks.message(
+        f"{title} of {_name(event)}",
+        blocks.section([f"*{title}*"]),
+        blocks.fields(fields),
+        _warning(doubts),
+    )
 
 
 def _title(event: VoEvent) -> str:
@@ -122,28 +117,16 @@ def _significance(event: VoEvent) -> str:
     return f"{' / '.join(shown)} sigma"
 
 
-def _place(event: VoEvent) -> dict[str, str]:
+def _place(event: VoEvent) -> list[tuple[str, str]]:
     where = event.position
     if where is None:
-        return {"Position": NOT_GIVEN}
+        return [("Position", NOT_GIVEN)]
     error = NOT_GIVEN if where.error_deg is None else f"{where.error_deg * ARCMIN_PER_DEG:.2f}′"
-    return {"Position (RA, Dec)": f"{where.ra_deg:.2f} {where.dec_deg:.2f}", "Error radius": error}
+    place = f"{where.ra_deg:.2f} {where.dec_deg:.2f}"
+    return [("Position (RA, Dec)", place), ("Error radius", error)]
 
 
-def _fields(named: dict[str, str]) -> Block:
-    texts = [
-        {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value)}"} for name, value in named.items()
-    ]
-    return {"type": "section", "fields": texts}
-
-
-def _warning(doubts: Sequence[str]) -> list[Block]:
-    if not doubts:
-        return []
-    text = "⚠️ " + escaped("; ".join(doubts))
-    return [{"type": "context", "elements": [{"type": "mrkdwn", "text": text[:2000]}]}]
-
-
-def escaped(text: str) -> str:
-    """Return ``text`` as Slack shows it to the letter."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _warning(doubts: Sequence[str]) -> Block | None:
+    return (
+        blocks.context("⚠️ " + blocks.escape("; ".join(doubts), LONGEST_WARNING)) if doubts else None
+    )
