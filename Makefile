@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(BIN)/python compose/native
 READY := $(VENV)/ready
-SERVERS := postgres redis kafka
+PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
+	/^Installing collected/ {print "  unpacking them"; fflush()}
 
 .PHONY: help demo up down status test lint types drill bench bench-api fuzz doctor lock
 
@@ -54,8 +55,10 @@ bench-api: $(READY) ## measure how fast people are answered at 5 million alerts 
 fuzz: $(READY) ## give every decoder a minute of hostile bytes (FUZZ=ztf SECONDS=60 for one)
 	@$(BIN)/python -m tests.fuzz $(or $(FUZZ),all) $(if $(SECONDS),--seconds $(SECONDS))
 
-doctor: $(READY) ## what is found, what is missing, what listens where, how to mend it
-	@$(NATIVE) doctor
+doctor: ## what is found, what is missing, what listens where, how to mend it
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "MISSING python      needs 3.11 or newer; or name another: make doctor PYTHON=python3.11"; exit 1; }
+	@if test -f $(READY); then $(NATIVE) doctor; else $(PYTHON) -m compose.native.beforehand; fi
 
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: $(READY) ## pin every dependency by hash, Python's and Kafka's
@@ -66,7 +69,7 @@ lock: $(READY) ## pin every dependency by hash, Python's and Kafka's
 # Made again when the lock changes. Hashes are demanded of everything but ourselves.
 $(READY): requirements-dev.lock
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing what requirements-dev.lock names"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@echo "installing the $$(grep -c '^[a-z].*==' $<) packages of $<: minutes, the first time"
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk '$(PROGRESS)'
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,36 +1,10 @@
 """One line per need: what is found, what is missing, what listens where, how to mend it."""
 
-import sys
-from dataclasses import dataclass
-
 from broker.config import ConfigError, read_config
-from compose.native import jars, java, kafka, lifecycle, packages, ports, postgres, profile, redis
+from compose.native import jars, java, kafka, lifecycle, ports, postgres, profile, redis
 from compose.native.accounts import can_reach, server_account
+from compose.native.beforehand import Need, installable, maven, python
 from compose.native.home import Home
-
-LOWEST_PYTHON = (3, 11)
-
-
-@dataclass(frozen=True)
-class Need:
-    """One thing that Nightjar needs.
-
-    Attributes
-    ----------
-    name : str
-        Of the thing.
-    is_met : bool
-        ``make demo`` can do with what there is.
-    text : str
-        What is found, or how to mend it.
-    """
-
-    name: str
-    is_met: bool
-    text: str
-
-    def __str__(self) -> str:
-        return f"{'ok     ' if self.is_met else 'MISSING'} {self.name:<11} {self.text}"
 
 
 def examine(home: Home) -> list[Need]:
@@ -38,23 +12,16 @@ def examine(home: Home) -> list[Need]:
     try:
         read_config(with_native_env=False)
     except ConfigError as error:
-        return [_python(), Need("settings", is_met=False, text=str(error))]
-    needs = [_python(), Need("settings", is_met=True, text="every value is in bounds")]
-    return [*needs, _postgres(home), _redis(), _java(), _maven(), _jars(), *_listening(home)]
-
-
-def _python() -> Need:
-    version = ".".join(str(part) for part in sys.version_info[:3])
-    is_new = sys.version_info[:2] >= LOWEST_PYTHON
-    advice = "" if is_new else "; install Python ≥ 3.11 and delete .venv"
-    return Need("python", is_new, f"{version} at {sys.executable}{advice}")
+        return [python(), Need("settings", is_met=False, text=str(error))]
+    needs = [python(), Need("settings", is_met=True, text="every value is in bounds")]
+    return [*needs, _postgres(home), _redis(), _java(), maven(), _jars(), *_listening(home)]
 
 
 def _postgres(home: Home) -> Need:
     setting = read_config(with_native_env=False).native.postgres_bin
     folder = postgres.find_programs(setting, None)
     if folder is None:
-        return _installable("postgres", f"postgresql-{postgres.LOWEST_MAJOR}")
+        return installable("postgres", f"postgresql-{postgres.LOWEST_MAJOR}")
     text = f"{postgres.version(folder)} at {folder}"
     account = server_account()
     if account:
@@ -67,7 +34,7 @@ def _postgres(home: Home) -> Need:
 def _redis() -> Need:
     program = redis.find_program()
     if program is None:
-        return _installable("redis", "redis-server")
+        return installable("redis", "redis-server")
     version = ".".join(str(part) for part in redis.version(program))
     return Need("redis", is_met=True, text=f"{version} at {program}")
 
@@ -75,17 +42,8 @@ def _redis() -> Need:
 def _java() -> Need:
     found = java.find_java()
     if found is None:
-        return _installable("java", java.PACKAGE)
+        return installable("java", java.PACKAGE)
     return Need("java", is_met=True, text=f"{java.version(found)} at {found}")
-
-
-def _maven() -> Need:
-    found = jars.find_maven()
-    if found:
-        return Need("maven", is_met=True, text=f"at {found}")
-    if len(list(jars.LIBS.glob("*.jar"))) == len(jars.read_lock()):
-        return Need("maven", is_met=True, text="absent, and not needed: the jars are here")
-    return _installable("maven", "maven")
 
 
 def _jars() -> Need:
@@ -94,13 +52,6 @@ def _jars() -> Need:
     if found < locked:
         text += "; Maven fetches them with the next up"
     return Need("kafka jars", is_met=True, text=text)
-
-
-def _installable(name: str, package: str) -> Need:
-    command = f"apt-get install -y --no-install-recommends {package}"
-    if packages.may_install():
-        return Need(name, is_met=True, text=f"absent; up will run: {command}")
-    return Need(name, is_met=False, text=f"run: sudo {command}")
 
 
 def _listening(home: Home) -> list[Need]:
@@ -127,7 +78,7 @@ def _state_of(
 ) -> Need:
     numbers = " ".join(str(port) for group in purposes.values() for port in group)
     if state and state.record:
-        good = state.says in {"answers", "runs"}
+        good = state.says == "answers" or state.says.startswith("runs")
         advice = "" if good else f"; see: python compose/native logs {name}"
         return Need(f":{name}", good, f"{state.says} on {numbers}, pid {state.record.pid}{advice}")
     for purpose, group in purposes.items():

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
-from compose.native import environment, ours, ports, profile
+from compose.native import demo, environment, ours, ports, profile
 from compose.native.home import ROOT, Home, NativeError, last_lines
 from compose.native.kafka import Kafka
 from compose.native.ours import Process
@@ -23,6 +23,7 @@ from compose.native.processes import (
     Record,
     end,
     read_record,
+    restarts,
     running,
     spawn,
     stop,
@@ -182,7 +183,8 @@ def start_process(home: Home, process: Process) -> str:
     """Start one of our processes under its supervisor unless it runs."""
     record = running(home, process.name)
     if record:
-        return f"{process.name}: runs already, pid {record.pid}"
+        child = child_record(home, process.name) or record
+        return f"{process.name}: runs already, pid {child.pid}"
     _end_orphan(home, process.name)
     if process.port:
         ports.demand_free(process.name, process.port)
@@ -194,7 +196,8 @@ def start_process(home: Home, process: Process) -> str:
     )
     record = spawn(home, process.name, command, [process.port] if process.port else [])
     _wait_until(home, process.name, lambda: _process_is_up(home, process))
-    return f"{process.name}: started, pid {record.pid}"
+    child = child_record(home, process.name) or record
+    return f"{process.name}: started, pid {child.pid}"
 
 
 def _process_is_up(home: Home, process: Process) -> None:
@@ -233,6 +236,8 @@ def _end_orphan(home: Home, name: str) -> None:
 
 def down(home: Home, wanted: Sequence[str], *, grace_s: float = KILL_AFTER_S) -> None:
     """Stop what is wanted, our processes first; everything when nothing is named."""
+    if not wanted and demo.end(home):
+        print("demo: stopped, and with it every part")
     with home.locked():
         settings = read_config(with_native_env=False)
         chosen = profile.remembered(home) or profile.choose(
@@ -307,7 +312,9 @@ def _process_state(home: Home, process: Process) -> State:
         return State(process.name, child, "its supervisor died; run up" if child else "stopped")
     if child is None:
         return State(process.name, None, f"restarting; see: logs {process.name}")
-    return State(process.name, replace(child, ports=record.ports), "runs")
+    times = restarts(home, process.name)
+    says = f"runs, restarted {times} times; see: logs {process.name}" if times else "runs"
+    return State(process.name, replace(child, ports=record.ports), says)
 
 
 def _recorded(home: Home) -> list[str]:

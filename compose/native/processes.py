@@ -148,6 +148,12 @@ def read_record(home: Home, name: str) -> Record | None:
     )
 
 
+def restarts(home: Home, name: str) -> int:
+    """Return how often the supervisor of a process has started it anew."""
+    path = home.run / f"{name}.child.json"
+    return int(json.loads(path.read_text())["restarts"]) if path.exists() else 0
+
+
 def running(home: Home, name: str) -> Record | None:
     """Return the record of a part if its process still runs."""
     record = read_record(home, name)

@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.live import Live
 
+from broker import logs
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
 from pipeline.simulate import demo
@@ -77,6 +78,7 @@ class Command(BaseCommand):
         console = Console()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops us, all ends
         settings = config()
+        _speak_to_people(settings)
         seed = options["seed"] if options["seed"] is not None else int(time.time())
         with _only_demo(project_path(settings.home) / "run" / "demo.lock"):
             try:
@@ -90,6 +92,13 @@ class Command(BaseCommand):
                 subprocess.run([*NATIVE, "down"], check=False)  # noqa: S603 our own command
         if not is_complete:
             sys.exit(1)
+
+
+def _speak_to_people(settings: Config) -> None:
+    """Let this process log troubles alone, in words; a configured level stays when it is higher."""
+    level = "error" if settings.logs.level == "error" else "warning"
+    chosen = settings.logs.model_copy(update={"level": level, "format": "console"})
+    logs.configure(settings.model_copy(update={"logs": chosen}))
 
 
 @contextmanager
@@ -218,11 +227,13 @@ def _show_clients(console: Console, settings: Config, logins: dict[str, Any]) ->
     }
     url = settings.web.public_url
     console.rule("In a browser", align="left")
-    console.print(
-        f"{url}/ · {url}/admin/ as {logins['staff']}, password {logins['staff_password']}"
-    )
     mails = settings.mail.host or project_path(settings.mail.spool_dir or f"{settings.home}/mail")
-    console.print(f"{url}/signup makes an account of your own; its mails go to {mails}")
+    for line in (
+        f"{url}/",
+        f"{url}/admin/ as {logins['staff']}, password {logins['staff_password']}",
+        f"{url}/signup makes an account of your own; its mails go to {mails}",
+    ):
+        console.print(line, soft_wrap=True)
     for title, snippet in snippets.items():
         console.rule(title, align="left")
         console.print(snippet, markup=False, highlight=False, soft_wrap=True)
