@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
@@ -41,13 +42,44 @@ class BoundedPaginator(_Paginator):
         return rows.order_by()[:PAGED_ROWS].count() if isinstance(rows, QuerySet) else len(rows)
 
 
-class MirrorAdmin(_ModelAdmin):
-    """Pages of one mirror: look, search, filter, follow links; never write."""
+class ReasonForm(forms.Form):
+    """Why somebody does something; its page is ``admin/ask_reason.html``."""
 
-    paginator = BoundedPaginator
+    why = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80, "autofocus": True}),
+        label="Reason",
+        help_text="Kept in the audit trail with your name.",
+    )
+
+
+class ReadOnlyAdmin(_ModelAdmin):
+    """Pages that show rows; nobody adds, changes or deletes one by hand."""
+
+    list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds a row by hand."""
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes a row by hand."""
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes a row by hand."""
+        return False
+
+
+class MirrorAdmin(ReadOnlyAdmin):
+    """Pages of one mirror: look, search, filter, follow links; only streams write its rows."""
+
+    paginator = BoundedPaginator
     list_max_show_all = 0
     ordering = ("-pk",)
     sortable_by = ("pk",)
@@ -57,21 +89,6 @@ class MirrorAdmin(_ModelAdmin):
         """What its pages load."""
 
         css: ClassVar = {"all": ("broker/mirror.css",)}
-
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds what a stream writes."""
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody changes what a stream wrote."""
-        return False
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody deletes what a stream wrote."""
-        return False
 
     @override
     def get_search_results(

@@ -13,11 +13,12 @@ from psycopg.rows import namedtuple_row
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from broker.celery import LIMITS_S
 from broker.config import config
 from broker.dead_letters import REASONS
 from broker.kafka_health import count_brokers
 from broker.migrate import COMMAND, conninfo, pending_migrations
-from broker.redis_transport import TRANSPORT_OPTIONS
+from broker.redis_transport import TRANSPORT_OPTIONS, waiting
 from broker.sections.streams import StreamsSettings
 
 CONNECT_TIMEOUT_S = 2
@@ -130,7 +131,7 @@ def dead_letters() -> list[Finding]:
 
 
 def redis() -> list[Finding]:
-    """Return whether Redis answers."""
+    """Return whether Redis answers, and how many tasks wait in each queue."""
     client = redis_client.Redis.from_url(
         config().redis.url.get_secret_value(),
         socket_timeout=REDIS_TIMEOUT_S,
@@ -138,8 +139,9 @@ def redis() -> list[Finding]:
         retry=Retry(NoBackoff(), 0),
     )
     with client:
-        client.ping()
-    return [Finding("redis", "ok", "answers")]
+        lengths = waiting(client, LIMITS_S)
+    text = ", ".join(f"{count} in {name}" for name, count in lengths.items() if count)
+    return [Finding("redis", "ok", f"tasks waiting: {text or 'none'}", {"waiting": lengths})]
 
 
 def workers() -> list[Finding]:

@@ -91,7 +91,7 @@ def mirror(
     name, module : str
         Of the model; ``module`` is the caller's ``__name__``.
     verbose_name : str
-        One row, in words; its plural has an s.
+        One row, in words.
     title : str, optional
         Column that names a row on its page.
     links : mapping of str to str, optional
@@ -124,11 +124,16 @@ def mirror(
             "default_permissions": ("view",),
             "permissions": tuple(permissions),
             "verbose_name": verbose_name,
-            "verbose_name_plural": f"{verbose_name}s",
+            "verbose_name_plural": plural(verbose_name),
             "ordering": ("-pk",),
         },
     )
     return type(name, (Mirror,), attributes)
+
+
+def plural(words: str) -> str:
+    """Return words for several of a thing: an s behind, or es behind a hiss."""
+    return f"{words}es" if words.endswith(("ch", "sh", "s", "x")) else f"{words}s"
 
 
 def _field(

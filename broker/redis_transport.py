@@ -1,12 +1,14 @@
 """How every Celery app of ours speaks to Redis; the shortest visibility timeout on it would win."""
 
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from kombu.transport import redis, virtual
 
 VISIBILITY_TIMEOUT_S = 7200
 """Above the longest task: a message comes again only when its holder is surely gone."""
+PRIORITY_STEPS = (0, 3, 6, 9)
 
 TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_S,
@@ -22,7 +24,7 @@ TRANSPORT_OPTIONS = {
         socket.TCP_KEEPCNT: 3,
     },
     "queue_order_strategy": "priority",
-    "priority_steps": [0, 3, 6, 9],
+    "priority_steps": PRIORITY_STEPS,
 }
 
 
@@ -57,3 +59,16 @@ class Transport(redis.Transport):  # type: ignore[misc] # kombu has no types
 
 TRANSPORT = f"{__name__}:Transport"
 """As Celery's setting ``broker_transport`` wants it."""
+
+
+def waiting(client: Any, queues: Iterable[str]) -> dict[str, int]:
+    """Return how many messages of each queue no worker has taken yet.
+
+    Each step of priority is a list of its own; the first has the queue's bare name.
+    """
+    return {
+        name: sum(
+            client.llen(f"{name}{Channel.sep}{step}" if step else name) for step in PRIORITY_STEPS
+        )
+        for name in queues
+    }

@@ -127,6 +127,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+ADMIN_FRONT = ["pipeline.admin.front.lines", "accounts.admin.front.lines"]
+"""What the admin's first page shows, see ``broker.admin_front``."""
+
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True

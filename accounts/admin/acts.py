@@ -3,12 +3,11 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,13 +19,8 @@ from typing_extensions import override
 from accounts.governing import GoverningError
 from accounts.models import AuditEntry
 from accounts.principals import NAMED
+from broker.admin import ReadOnlyAdmin, ReasonForm
 
-if TYPE_CHECKING:  # Django's own classes cannot be subscripted when the code runs
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
-
-LONGEST_REASON = 500
 GOVERN = "accounts.govern_babamuluser"
 SHOWN_ENTRIES = 20
 
@@ -59,42 +53,13 @@ class Act:
     states: tuple[str, ...] = ()
 
 
-class ReasonForm(forms.Form):
-    """Why somebody does it."""
-
-    why = forms.CharField(
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 80, "autofocus": True}),
-        label="Reason",
-        help_text="Kept in the audit trail with your name.",
-    )
-
-
-class ShownAdmin(_ModelAdmin):
+class ShownAdmin(ReadOnlyAdmin):
     """Pages of one table: look, search, filter; what may be done are ``acts``."""
 
     acts: tuple[Act, ...] = ()
     target = ""
     """Begins a row's name in the audit trail."""
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     change_form_template = "admin/accounts/shown.html"
-
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody writes such a row by hand."""
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody changes such a row by hand."""
-        return False
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody deletes such a row by hand."""
-        return False
 
     @override
     def get_search_results(
@@ -164,12 +129,13 @@ class ShownAdmin(_ModelAdmin):
         return TemplateResponse(request, "admin/accounts/act.html", context)
 
     def _do(self, request: HttpRequest, row: Any, act: Act, why: str) -> None:
+        name = f"{self.opts.verbose_name} {row}"  # a bare name would get a capital letter
         try:
             act.run(row, f"staff:{request.user.get_username()}", why)
         except GoverningError as error:
-            messages.error(request, f"{row}: {error}.")
+            messages.error(request, f"{name}: {error}.")
         else:
-            messages.success(request, f"{row}: {act.done}")
+            messages.success(request, f"{name}: {act.done}")
 
     def _find_act(self, request: HttpRequest, key: uuid.UUID, word: str) -> tuple[Any, Act]:
         """Return row and act of an address."""

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from typing_extensions import override
 
 from broker import dead_letters
-from broker.admin import MirrorAdmin, html_table
+from broker.admin import MirrorAdmin, ReasonForm, html_table
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.letter_packets import NoPacketError, archived_packet, kafka_packet, living_log
@@ -39,7 +39,7 @@ SHOWN_MESSAGE = 120
 BIGGEST_ID = 2**63 - 1
 
 
-class IgnoreForm(forms.Form):
+class IgnoreForm(ReasonForm):
     """Why nobody shall look at these packets again."""
 
     why = forms.CharField(

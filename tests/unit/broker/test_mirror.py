@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Numeric
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects.postgresql import JSONB
 
-from broker.mirror import MirrorError, mirror
+from broker.mirror import MirrorError, mirror, plural
 
 
 class Thing:
@@ -94,3 +94,10 @@ def test_a_row_is_called_by_the_column_that_names_it():
 
 def test_a_row_without_a_name_is_called_by_its_key(thing):
     assert str(thing(id=3)) == "thing 3"
+
+
+@pytest.mark.parametrize(
+    ("one", "several"), [("range", "ranges"), ("kill switch", "kill switches"), ("bus", "buses")]
+)
+def test_several_of_a_thing_have_a_name(one, several):
+    assert plural(one) == several
