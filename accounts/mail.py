@@ -10,7 +10,7 @@ import smtplib
 import ssl
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ LEASE = timedelta(minutes=3)
 """Nobody else sends a mail for so long; above the time limit of its task."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15, 1800
 LONG_S = 10**9
+LONGEST_ERROR = 500
+KEPT_TRIES = 50
 AT_ONCE = 100
 """Mails that one sweep rings for."""
 NO_MAIL = 0
@@ -205,8 +207,17 @@ def _later(row: OutboxMail, error: Exception) -> None:
     told = _told(error)
     log.warning("mail.delayed", mail=row.pk, tries=row.tries, error=told)
     OutboxMail.objects.filter(pk=row.pk, state="waiting").update(
-        next_try_at=Now() + timedelta(seconds=pause_s), last_error=told[:500]
+        next_try_at=Now() + timedelta(seconds=pause_s),
+        last_error=told[:LONGEST_ERROR],
+        attempts=_noted(row, told),
     )
+
+
+def _noted(row: OutboxMail, outcome: str) -> list[dict[str, str]]:
+    """Return a mail's tries with the one that has just ended; the oldest of very many go."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    tries: list[dict[str, str]] = row.attempts
+    return [*tries[1 - KEPT_TRIES :], {"at": now, "outcome": outcome[:LONGEST_ERROR]}]
 
 
 def _told(error: Exception) -> str:
@@ -225,6 +236,7 @@ def _end(row: OutboxMail, state: str, error: str = "") -> None:
     OutboxMail.objects.filter(pk=row.pk).update(
         state=state,
         body_encrypted=None,
-        last_error=error[:500],
+        last_error=error[:LONGEST_ERROR],
+        attempts=_noted(row, error or state),
         sent_at=Now() if state == "sent" else None,
     )

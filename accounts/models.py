@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from broker.kafka_types import USUAL_SUFFIX
+
 ACCOUNT_STATES = ("inactive", "active", "suspended", "deleting", "deleted")
 CREDENTIAL_STATES = (
     "wanted",
@@ -203,6 +205,16 @@ class KafkaCredential(models.Model):
     def __str__(self) -> str:
         return self.principal
 
+    def group(self, suffix: str = USUAL_SUFFIX) -> str:
+        """Return the consumer group with this end that no other account is given.
+
+        Nobody else may join those of a named credential. Those of addresses share a prefix, so the
+        account's id parts them: a shared group would give each of two readers half of the stream.
+        """
+        own = self.group_prefix.rstrip("-")
+        unique = f"-{self.user_id.hex[:8]}" if self.kind == "email" else ""
+        return f"{own}{unique}-{suffix}"
+
 
 class OutboxMail(models.Model):
     """A mail that waits for the mail server; its text is wiped once it is gone."""
@@ -214,6 +226,9 @@ class OutboxMail(models.Model):
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(db_default=Now())
     last_error = models.TextField(default="")
+    attempts = models.JSONField(
+        default=list, db_default=[], help_text="of each try its time, and what came of it"
+    )
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)

@@ -2,6 +2,11 @@
 
 from typing import NamedTuple
 
+USUAL_SUFFIX = "laptop"
+"""Ends the consumer group of a person who names no other end."""
+OLDEST_LIBRDKAFKA = "2.6.1"
+"""Kafka 4 refuses the SCRAM of older clients as if the password were wrong (kcat's issue 462)."""
+
 
 class Packet(NamedTuple):
     """One message as it was read."""

@@ -38,12 +38,12 @@ class MailAdmin(ShownAdmin):
 
     @override
     def more(self, request: HttpRequest, row: OutboxMail) -> dict[str, Any]:
-        """Show a mail that no server took, because there is none.
+        """Show each try, and the text of a mail that no server took, because there is none.
 
         Its code opens the account, so it is for those alone who may do anything to one.
         """
         is_shown = not config().mail.host and has_role(request.user, ("admin",))
-        return {"spooled": spooled(row)} if is_shown else {}
+        return {"attempts": row.attempts, "spooled": spooled(row) if is_shown else ""}
 
 
 def spooled(row: OutboxMail) -> str:

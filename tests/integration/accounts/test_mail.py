@@ -79,6 +79,8 @@ def test_a_busy_server_gets_it_later(letter, mails):
     again(letter)
 
     assert (letter.state, letter.tries, len(mails.mails)) == ("sent", 2, 1)
+    assert ["451" in each["outcome"] for each in letter.attempts] == [True, False]
+    assert letter.attempts[-1]["outcome"] == "sent"
 
 
 @pytest.mark.parametrize("way", ["message", "recipient"])

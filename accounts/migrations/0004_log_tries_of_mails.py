@@ -1,0 +1,19 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0003_tries_and_reminders"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="outboxmail",
+            name="attempts",
+            field=models.JSONField(
+                db_default=[],
+                default=list,
+                help_text="of each try its time, and what came of it",
+            ),
+        ),
+    ]
