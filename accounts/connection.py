@@ -16,11 +16,14 @@ from broker.config import config
 from broker.kafka_groups import Group
 from broker.kafka_probe import ProbeOutcome
 from broker.kafka_rights import GROUP_PREFIX, PUBLIC_PREFIX
+from broker.kafka_types import OLDEST_LIBRDKAFKA
 
 Tone = Literal["ok", "warn", "bad"]
 MOVED_WITHIN_S = 60.0
 """A consumer that has committed something within this time [s] is well."""
 DAY_MS = 86_400_000
+DEALING = ("PREPARING_REBALANCING", "COMPLETING_REBALANCING")
+"""States of a group in which its consumers hear nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Answer:
     ----------
     name : str
         ``PASSWORD``, ``NOT_ACTIVE``, ``REVOKED``, ``TOPIC``, ``GROUP``, ``SHARED``, ``QUIET``,
-        ``BEHIND``, ``OK``, ``CASE``, ``WAITING``, ``UNREACHABLE``, ``STUCK``, ``WATCHED`` or
-        ``UNCOMMITTED``.
+        ``BEHIND``, ``OK``, ``CASE``, ``WAITING``, ``UNREACHABLE``, ``STUCK``, ``WATCHED``,
+        ``REBALANCING`` or ``UNCOMMITTED``.
     tone : str
         ``ok``; ``warn``: look at it; ``bad``: nothing can be read like this.
     title : str
@@ -130,8 +133,10 @@ def of_probe(row: KafkaCredential, outcome: ProbeOutcome) -> Answer:
             "OK",
             "ok",
             "This user name and password work",
-            f"We logged in from here with them, and {heard}. If your consumer still hears nothing, "
-            "the trouble lies between you and us: run the script below.",
+            f"We logged in from here with them, and {heard}. If your consumer is refused all the "
+            f"same, its librdkafka is older than {OLDEST_LIBRDKAFKA} (see kcat -V or "
+            "confluent_kafka.libversion()): take a newer one. If it hears nothing, the trouble "
+            "lies between you and us: run the script below.",
         )
     if outcome is ProbeOutcome.REFUSED:
         return of_row(row) or Answer("PASSWORD", "bad", "The password is wrong", _to_rotate(row))
@@ -192,6 +197,14 @@ def of_group(row: KafkaCredential, name: str, group: Group | None, moved_s: floa
         )
     if group.lost or group.expiring:
         return _behind(group)
+    if group.state in DEALING:
+        return Answer(
+            "REBALANCING",
+            "warn",
+            "Kafka is dealing out the partitions anew",
+            "A consumer of this group has just come or gone. One that was killed is waited for, "
+            "45 s as a rule; until then the others hear nothing.",
+        )
     if moved_s is not None and moved_s <= MOVED_WITHIN_S:
         return Answer(
             "OK",

@@ -26,6 +26,7 @@ from broker.errors import TransientError
 from broker.kafka_groups import Group, group, groups, public_topics
 from broker.kafka_probe import probe_reader
 from broker.kafka_rights import PROBE_TOPIC
+from broker.kafka_types import OLDEST_LIBRDKAFKA
 from broker.limits import take
 
 PROBE_S = 4.0
@@ -35,7 +36,6 @@ REMEMBERED_S = 600
 MOST_GROUPS = 20
 DELETED_SHOWN = timedelta(days=7)
 """Who still runs a consumer with a deleted credential asks within that time."""
-DEFAULT_SUFFIX = "laptop"
 AWAY = Answer(
     "UNREACHABLE",
     "warn",
@@ -78,7 +78,7 @@ class LookForm(forms.Form):
     @property
     def group_name(self) -> str:
         """The group that was given, or the one that snippets use."""
-        return self.cleaned_data["group"].strip() or default_group(self.row)
+        return self.cleaned_data["group"].strip() or self.row.group()
 
     @property
     def asked(self) -> dict[str, str]:
@@ -154,14 +154,9 @@ def download(_: HttpRequest) -> HttpResponse:
 def script() -> str:
     """Return the script that names what the server cannot see; it holds no secret."""
     servers = config().kafka.public_servers
-    return render_to_string("accounts/check_babamul.py.txt", {"servers": servers})
-
-
-def default_group(row: KafkaCredential) -> str:
-    """Return the group that snippets use for a credential; those of others have other ones."""
-    own = row.group_prefix.rstrip("-")
-    unique = f"-{row.user_id.hex[:8]}" if row.kind == "email" else ""
-    return f"{own}{unique}-{DEFAULT_SUFFIX}"
+    oldest = "".join(f"{int(part):02x}" for part in OLDEST_LIBRDKAFKA.split("."))
+    context = {"servers": servers, "oldest_hex": f"{oldest}ff"}  # as librdkafka writes a release
+    return render_to_string("accounts/check_babamul.py.txt", context)
 
 
 def _rows(user: BabamulUser) -> list[KafkaCredential]:
@@ -247,7 +242,7 @@ def _try(user: BabamulUser, form: LookForm, pasted: str) -> Answer:
         pasted,
         config().kafka.public_servers,
         topic=PROBE_TOPIC,
-        group=default_group(row),
+        group=row.group(),
         limit_s=PROBE_S,
     )
     return connection.of_probe(row, outcome)

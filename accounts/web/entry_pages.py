@@ -54,7 +54,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     context = {
         "email": email.strip(),
         "meant": _meant(email),
-        "has_mail_server": bool(config().mail.host),
+        "has_mail_server": _has_mail_server(),
     }
     return render(request, "accounts/mailed.html", context)
 
@@ -141,7 +141,7 @@ def _mail_code(request: HttpRequest) -> HttpResponse:
         form.refuse(error)
         return _show(request, "forgotten", form, error.status_code)
     given = ResetForm(initial={"email": form.cleaned_data["email"].strip()})
-    return _show(request, "new_password", given, is_mailed=True)
+    return _show(request, "new_password", given, is_mailed=True, has_mail_server=_has_mail_server())
 
 
 def _set_password(request: HttpRequest) -> HttpResponse:
@@ -208,3 +208,7 @@ def _meant(email: str) -> str | None:
         return None
     near = difflib.get_close_matches(domain, COMMON_DOMAINS, n=1, cutoff=0.85)
     return f"{local}@{near[0]}" if near else None
+
+
+def _has_mail_server() -> bool:
+    return bool(config().mail.host)

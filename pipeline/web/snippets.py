@@ -7,7 +7,10 @@ Kafka and compare the rest with what its tool reads.
 import json
 import textwrap
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+
+from broker.kafka_types import OLDEST_LIBRDKAFKA
 
 ALERTS_IN_NOTEBOOK = 10
 
@@ -30,6 +33,8 @@ class Choice:
         Begin with the oldest message that is kept, not with the next one.
     is_local : bool
         The client's local mode is the one that finds this server.
+    since : date or None
+        Begin with the messages of this day (UTC), see ``begin``; None: as ``is_everything`` says.
     """
 
     servers: str
@@ -38,6 +43,7 @@ class Choice:
     topics: tuple[str, ...]
     is_everything: bool
     is_local: bool = False
+    since: date | None = None
 
     @property
     def offset(self) -> str:
@@ -55,7 +61,7 @@ def confluent_kafka(choice: Choice, most: int | None = None) -> str:
     begin, until = ("count = 0\n    ", f"count < {most}") if most else ("", "True")
     count = "\n        count += 1" if most else ""
     return f"""\
-# pip install confluent-kafka fastavro
+# pip install "confluent-kafka>={OLDEST_LIBRDKAFKA}" fastavro
 import io
 import os
 
@@ -64,12 +70,7 @@ from confluent_kafka import Consumer
 
 {_names(choice)}
 consumer = Consumer({{
-    "bootstrap.servers": "{choice.servers}",
-    "security.protocol": "SASL_PLAINTEXT",
-    "sasl.mechanism": "SCRAM-SHA-512",
-    "sasl.username": username,
-    "sasl.password": os.environ["BABAMUL_KAFKA_PASSWORD"],
-    "group.id": group,
+{_login(choice)}
     # Counts only while this group has read nothing; afterwards it continues where it was.
     "auto.offset.reset": "{choice.offset}",
 }})
@@ -87,6 +88,39 @@ try:
         print(message.topic(), alert["objectId"], alert["candid"]){count}
 finally:
     consumer.close()
+"""
+
+
+def begin(choice: Choice) -> str:
+    """Return a script that puts the group before the first message of a day; it is run once.
+
+    It commits offsets, so every client goes on from there. Kafka refuses it while a consumer of
+    the group runs.
+    """
+    return f"""\
+# pip install "confluent-kafka>={OLDEST_LIBRDKAFKA}"
+import os
+from datetime import datetime
+
+from confluent_kafka import Consumer, TopicPartition
+
+{_names(choice)}
+consumer = Consumer({{
+{_login(choice)}
+}})
+begin_ms = int(datetime.fromisoformat("{choice.since}T00:00:00+00:00").timestamp() * 1000)
+places = [
+    TopicPartition(topic, partition, begin_ms)
+    for topic in {_listed(choice.topics, "    ")}
+    for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions
+]
+found = consumer.offsets_for_times(places, timeout=10)
+for place in found:
+    if place.offset < 0:  # nothing has come since that day
+        place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
+    print(place.topic, place.partition, "begins at", place.offset)
+consumer.commit(offsets=found, asynchronous=False)
+consumer.close()
 """
 
 
@@ -119,7 +153,10 @@ def kcat(choice: Choice) -> str:
     """Return a command line for ``kcat``; the shell puts the password in."""
     username = choice.username or "$BABAMUL_KAFKA_USERNAME"
     group = choice.group if choice.username else f"$BABAMUL_KAFKA_USERNAME-{choice.group}"
-    return " \\\n  ".join(
+    comment = (
+        f"# With librdkafka {OLDEST_LIBRDKAFKA} or newer (kcat -V tells); others are refused.\n"
+    )
+    return comment + " \\\n  ".join(
         [
             f"kcat -b {choice.servers}",
             "-X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=SCRAM-SHA-512",
@@ -184,6 +221,7 @@ def notebook(choice: Choice) -> str:
             'if "BABAMUL_KAFKA_PASSWORD" not in os.environ:\n'
             '    os.environ["BABAMUL_KAFKA_PASSWORD"] = getpass.getpass("Kafka password: ")',
         ),
+        *([_cell("code", "begin", begin(choice))] if choice.since else []),
         _cell("code", "read", read(choice, ALERTS_IN_NOTEBOOK)),
     ]
     metadata = {
@@ -201,6 +239,17 @@ def _names(choice: Choice) -> str:
         'username = os.environ["BABAMUL_KAFKA_USERNAME"]\n'
         f'group = f"{{username}}-{choice.group}"  # tell it to nobody\n'
     )
+
+
+def _login(choice: Choice) -> str:
+    """Return the settings by which every ``confluent_kafka`` client comes in."""
+    return f"""\
+    "bootstrap.servers": "{choice.servers}",
+    "security.protocol": "SASL_PLAINTEXT",
+    "sasl.mechanism": "SCRAM-SHA-512",
+    "sasl.username": username,
+    "sasl.password": os.environ["BABAMUL_KAFKA_PASSWORD"],
+    "group.id": group,"""
 
 
 def _environment(choice: Choice) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -10,13 +11,13 @@ from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
 from broker.config import config
+from broker.kafka_types import OLDEST_LIBRDKAFKA, USUAL_SUFFIX
 from pipeline import topics
 from pipeline.topics import OutputTopic
 from pipeline.web import figures, snippets, topic_pages
 from pipeline.web.figures import TopicFigures
 from pipeline.web.snippets import Choice
 
-USUAL_SUFFIX = "laptop"
 _SUFFIX = re.compile(r"[A-Za-z0-9._-]{1,40}")
 FORMATS = (
     ("babamul", "Python, babamul client", snippets.babamul),
@@ -77,6 +78,8 @@ def start(request: HttpRequest) -> HttpResponse:
     """Show the topics, the ways to begin and the code."""
     wizard = _read(request)
     shown = [each for each in FORMATS if each[0] != "babamul" or wizard.choice.is_for_client]
+    if wizard.choice.since:
+        shown.insert(0, ("begin", f"First, once: begin at {wizard.choice.since}", snippets.begin))
     context = {
         "tree": _tree(),
         "wizard": wizard,
@@ -84,6 +87,8 @@ def start(request: HttpRequest) -> HttpResponse:
         "code": [(name, label, write(wizard.choice)) for name, label, write in shown],
         "query": _query(wizard).urlencode(),
         "retention_days": config().babamul.retention_days,
+        "oldest_librdkafka": OLDEST_LIBRDKAFKA,
+        "today": datetime.now(UTC).date(),
     }
     return render(request, "pipeline/start.html", context, status=400 if wizard.problems else 200)
 
@@ -112,17 +117,36 @@ def _read(request: HttpRequest) -> Wizard:
     if not _SUFFIX.fullmatch(suffix):
         problems.append("A group's suffix has 1 to 40 letters, digits or . _ -")
         suffix = USUAL_SUFFIX
+    since, problem = _since(asked)
+    problems += [problem] if problem else []
     credential = _credential(request)
     settings = config().kafka
     choice = Choice(
         settings.public_servers,
         credential.principal if credential else "",
-        _group(request, credential, suffix),
+        credential.group(suffix) if credential else suffix,
         chosen,
-        asked.get("start", "everything") == "everything",
+        asked.get("start") != "new",
         settings.public_host == "localhost",
+        since,
     )
     return Wizard(choice, credential, suffix, tuple(problems))
+
+
+def _since(asked: QueryDict) -> tuple[date | None, str]:
+    """Return the day to begin with, if one is asked for, and what is wrong with it."""
+    if asked.get("start") != "date":
+        return None, ""
+    text = asked.get("since", "")
+    if not text:
+        return None, "Choose the day to begin with."
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None, f"{text!r} is no day: write it as {datetime.now(UTC):%Y-%m-%d}."
+    if day > datetime.now(UTC).date():
+        return None, f"{day} is yet to come (UTC)."
+    return day, ""
 
 
 def _credentials(request: HttpRequest) -> list[Any]:
@@ -140,25 +164,13 @@ def _credential(request: HttpRequest) -> Any:
     return next((row for row in found if str(row.pk) == wanted), found[0] if found else None)
 
 
-def _group(request: HttpRequest, credential: Any, suffix: str) -> str:
-    """Return a consumer group that no other account is given; without a credential only its end.
-
-    No other named credential may join those of one. Those of e-mail principals share a prefix, so
-    the account's id parts them: a shared group would give each of two readers half of the stream.
-    """
-    if credential is None:
-        return suffix
-    if credential.kind == "named":
-        return f"{credential.group_prefix}-{suffix}"
-    account: Any = request.account  # type: ignore[attr-defined] # set by the accounts' middleware
-    return f"{credential.group_prefix.rstrip('-')}-{account.pk.hex[:8]}-{suffix}"
-
-
 def _query(wizard: Wizard) -> QueryDict:
     """Return the choice as an address holds it."""
     query = QueryDict(mutable=True)
     query.setlist("topic", list(wizard.choice.topics))
     query["start"] = "everything" if wizard.choice.is_everything else "new"
+    if wizard.choice.since:
+        query["start"], query["since"] = "date", str(wizard.choice.since)
     query["suffix"] = wizard.suffix
     if wizard.credential:
         query["credential"] = str(wizard.credential.pk)

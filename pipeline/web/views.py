@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from broker import health
 from broker.access import PUBLIC, access
 from broker.config import config
 from broker.db import transaction
@@ -49,13 +50,20 @@ def live() -> dict[str, Any]:
         if seen
         else []
     )
+    last_day = sum(f.last_day for f in sky) if sky else None
     return {
+        "lag": None if last_day else _lag(),
         "books": books.value if books else None,
         "groups": groups(),
         "last_at_s": max((f.last_at_s for f in sky if f.last_at_s is not None), default=None),
         "per_minute": sum(f.per_minute for f in sky) if sky else None,
-        "last_day": sum(f.last_day for f in sky) if sky else None,
+        "last_day": last_day,
     }
+
+
+def _lag() -> int:
+    """Return how many packets have come in and wait for their turn."""
+    return sum(finding.facts.get("lag", 0) for finding in health.report().findings)
 
 
 @cache

@@ -116,3 +116,21 @@ def test_no_password_is_ever_in_the_code(inside, rows):
 
     assert "p" * 32 not in page
     assert "q" * 32 not in page
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "2999-01-01", "2026-02-30"])
+def test_a_day_that_cannot_be_begun_with_is_refused(since, nobody, db):
+    page = nobody.get("/start", {"start": "date", "since": since})
+
+    assert page.status_code == 400
+    assert page.context["wizard"].choice.since is None
+
+
+def test_a_day_to_begin_with_comes_with_a_script_for_it(inside, rows):
+    page = inside.get("/start", {"start": "date", "since": "2026-11-19"})
+
+    (name, _, code) = page.context["code"][0]
+    assert name == "begin"
+    assert "2026-11-19T00:00:00+00:00" in code
+    assert f"{rows['named'].principal}-laptop" in code
+    assert "since=2026-11-19" in page.context["query"]

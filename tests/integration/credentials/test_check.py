@@ -65,7 +65,7 @@ def test_nobody_has_come_yet(bell, owl, browser):
 
 def test_a_consumer_that_reads_is_well(bell, owl, browser):
     login = granted(bell, owl)
-    name = check_pages.default_group(login.row)
+    name = login.row.group()
     look(browser, login)
     reading = login.consumer(TOPIC, name, **{"enable.auto.commit": False})
     assert next_word(reading) == "message"
@@ -79,7 +79,7 @@ def test_a_consumer_that_reads_is_well(bell, owl, browser):
 
 def test_a_consumer_that_has_read_everything_is_quiet(bell, owl, browser, still_topic):
     login = granted(bell, owl)
-    reading = login.consumer(still_topic, check_pages.default_group(login.row))
+    reading = login.consumer(still_topic, login.row.group())
     assert next_word(reading) == "message"
     reading.commit(asynchronous=False)
 
@@ -89,7 +89,7 @@ def test_a_consumer_that_has_read_everything_is_quiet(bell, owl, browser, still_
 
 def test_a_consumer_that_is_gone_is_waited_for_where_it_was(bell, owl, browser):
     login = granted(bell, owl)
-    reading = login.consumer(TOPIC, check_pages.default_group(login.row))
+    reading = login.consumer(TOPIC, login.row.group())
     assert next_word(reading) == "message"
     reading.close()
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from broker.kept import Seen
 from pipeline import topics
 from pipeline.alerts import ledger
+from pipeline.web import figures, views
 
 pytestmark = pytest.mark.integration
 
@@ -13,6 +15,22 @@ def test_an_empty_system_says_how_to_see_alerts(browser, no_kafka):
 
     assert page.status_code == 200
     assert "No alert has come in yet" in page.text
+
+
+@pytest.mark.parametrize(
+    ("lag", "words"),
+    [(1234, "1\u202f234 packets have come in and are being worked"), (0, "observe at night")],
+)
+def test_before_the_first_alert_it_says_what_is_happening(lag, words, browser, monkeypatch):
+    silent = figures.TopicFigures(0, 0, 0, 0, 0.0, None, None)
+    seen = Seen({each.name: silent for each in topics.OUTPUTS}, 0.0, 0.0)
+    monkeypatch.setattr(figures, "figures", lambda: seen)
+    monkeypatch.setattr(views, "_lag", lambda: lag)
+
+    page = browser.get("/").text
+
+    assert words in page
+    assert "Messages per minute" not in page
 
 
 def test_every_stream_and_topic_stands_on_the_page(browser, figures_of, monkeypatch):

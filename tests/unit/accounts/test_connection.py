@@ -55,6 +55,13 @@ def test_a_group_is_named(kind, found, moved_s, name):
     assert named(credential(kind), found, moved_s) == name
 
 
+@pytest.mark.parametrize("state", ["PREPARING_REBALANCING", "COMPLETING_REBALANCING"])
+def test_a_group_that_waits_for_one_that_was_killed_says_so(state):
+    waits = dataclasses.replace(group("h1"), state=state)
+
+    assert named(credential(), waits) == "REBALANCING"
+
+
 @pytest.mark.parametrize(
     ("committed", "given", "end", "name"),
     [

@@ -1,8 +1,10 @@
 """The wizard's code: it is code, it holds one's own names, and no password."""
 
 import configparser
+import dataclasses
 import json
 import shlex
+from datetime import date
 
 import pytest
 
@@ -48,7 +50,7 @@ def test_the_notebook_is_one(choice):
 
 @every
 def test_the_shell_gets_from_kcat_what_kcat_wants(choice):
-    words = shlex.split(snippets.kcat(choice).replace("\\\n", " "))
+    words = shlex.split(snippets.kcat(choice).replace("\\\n", " "), comments=True)
 
     assert words[:3] == ["kcat", "-b", choice.servers]
     assert "sasl.mechanism=SCRAM-SHA-512" in words
@@ -81,6 +83,17 @@ def test_where_to_begin_is_said_outright():
     assert '"auto.offset.reset": "earliest"' in snippets.confluent_kafka(NAMED)
     assert '"auto.offset.reset": "latest"' in snippets.confluent_kafka(EMAIL)
     assert 'offset="earliest"' in snippets.babamul(NAMED)
+
+
+@every
+def test_a_group_begins_at_a_day_by_a_script_of_its_own(choice):
+    dated = dataclasses.replace(choice, since=date(2026, 11, 19))
+    code = snippets.begin(dated)
+
+    compile(code, "snippet", "exec")
+    assert 'fromisoformat("2026-11-19T00:00:00+00:00")' in code
+    assert code in code_cells(snippets.notebook(dated))
+    assert "fromisoformat" not in snippets.notebook(choice)
 
 
 def test_a_topic_that_the_client_has_no_model_for_is_read_raw():
