@@ -7,10 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(BIN)/python compose/native
 READY := $(VENV)/ready
+PLANS := $(VENV)/plans
 PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
 	/^Installing collected/ {print "  unpacking them"; fflush()}
 
-.PHONY: help demo up down status test lint types drill bench bench-api fuzz doctor lock
+.PHONY: help plans demo up down status test lint types drill bench bench-api fuzz doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,10 +61,13 @@ doctor: ## what is found, what is missing, what listens where, how to mend it
 		|| { echo "MISSING python      needs 3.11 or newer; or name another: make doctor PYTHON=python3.11"; exit 1; }
 	@if test -f $(READY); then $(NATIVE) doctor; else $(PYTHON) -m compose.native.beforehand; fi
 
+plans: $(PLANS) ## install what makes observation plans (1.7 GB)
+
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: $(READY) ## pin every dependency by hash, Python's and Kafka's
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --group dev -o requirements-dev.lock pyproject.toml
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --extra plans -c requirements-dev.lock -o requirements-plans.lock pyproject.toml
 	@$(NATIVE) lock
 
 # Made again when the lock changes. Hashes are demanded of everything but ourselves.
@@ -72,4 +76,10 @@ $(READY): requirements-dev.lock
 	@echo "installing the $$(grep -c '^[a-z].*==' $<) packages of $<: minutes, the first time"
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk '$(PROGRESS)'
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Of what the others need it has the same versions: nothing that runs is changed under its feet.
+$(PLANS): requirements-plans.lock $(READY)
+	@echo "installing what requirements-plans.lock names"
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-plans.lock
 	@touch $@

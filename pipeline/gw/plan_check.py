@@ -1,0 +1,111 @@
+"""Every row of a plan judged again by astropy, which shares no line with what made the plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import AltAz, SkyCoord, get_body, get_sun
+from astropy.time import Time
+
+from pipeline.gw.plan_job import PlanJob
+from pipeline.gw.plan_night import SUN_MAX_DEG, altitude_min_deg, site
+from pipeline.sky import Floats
+
+AIRMASS_TOLERANCE = 0.01
+ALTITUDE_TOLERANCE_DEG = 0.2
+SUN_TOLERANCE_DEG = 0.05
+MOON_TOLERANCE_DEG = 0.7
+"""The Moon moves by half a degree in the hour for which gwemopt takes one place of it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scheduled exposure, as the scheduler gives it."""
+
+    tile_id: int
+    ra_deg: float
+    dec_deg: float
+    start: datetime
+    end: datetime
+    airmass: float
+
+
+def refusals(job: PlanJob, rows: Sequence[Row]) -> list[str]:
+    """Return for each row why it cannot be observed as planned; empty where it can.
+
+    Parameters
+    ----------
+    job : PlanJob
+        Telescope, window and limits.
+    rows : sequence of Row
+        In any order.
+    """
+    if not rows:
+        return []
+    begin = _Sky.of(job, rows, [row.start for row in rows])
+    finish = _Sky.of(job, rows, [row.end for row in rows])
+    lowest_deg = altitude_min_deg(job.telescope, job.airmass_max) - ALTITUDE_TOLERANCE_DEG
+    found = []
+    for i, row in enumerate(rows):
+        problems = [
+            *_window(job, row),
+            *_declination(job, row),
+            *_airmass(row, begin.altitude_deg[i]),
+            *_low(begin.altitude_deg[i], lowest_deg),
+            *_bright(max(begin.sun_deg[i], finish.sun_deg[i])),
+            *_moon(job, begin.moon_deg[i]),
+        ]
+        found.append("; ".join(problems))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Sky:
+    altitude_deg: Floats
+    sun_deg: Floats
+    moon_deg: Floats
+
+    @classmethod
+    def of(cls, job: PlanJob, rows: Sequence[Row], moments: Sequence[datetime]) -> "_Sky":
+        times, location = Time(list(moments), scale="utc"), site(job.telescope)
+        frame = AltAz(obstime=times, location=location)
+        targets = SkyCoord(
+            [row.ra_deg for row in rows] * u.deg, [row.dec_deg for row in rows] * u.deg
+        ).transform_to(frame)
+        moon = get_body("moon", times, location).transform_to(frame)
+        sun = get_sun(times).transform_to(frame)
+        return cls(targets.alt.deg, sun.alt.deg, targets.separation(moon).deg)
+
+
+def _window(job: PlanJob, row: Row) -> list[str]:
+    return [] if job.start <= row.start <= job.end else ["outside the window"]
+
+
+def _declination(job: PlanJob, row: Row) -> list[str]:
+    lowest, highest = job.telescope.dec_min_deg, job.telescope.dec_max_deg
+    return [] if lowest <= row.dec_deg <= highest else [f"declination {row.dec_deg:.2f}°"]
+
+
+def _airmass(row: Row, altitude_deg: float) -> list[str]:
+    if altitude_deg <= 0:
+        return [f"altitude {altitude_deg:.1f}°"]
+    airmass = 1 / np.sin(np.radians(altitude_deg))
+    if abs(airmass - row.airmass) <= AIRMASS_TOLERANCE:
+        return []
+    return [f"airmass {airmass:.3f}, not {row.airmass:.3f}"]
+
+
+def _low(altitude_deg: float, lowest_deg: float) -> list[str]:
+    return [] if altitude_deg >= lowest_deg else [f"altitude {altitude_deg:.1f}°"]
+
+
+def _bright(sun_deg: float) -> list[str]:
+    return [] if sun_deg <= SUN_MAX_DEG + SUN_TOLERANCE_DEG else [f"Sun at {sun_deg:.1f}°"]
+
+
+def _moon(job: PlanJob, distance_deg: float) -> list[str]:
+    if distance_deg >= job.telescope.moon_min_deg - MOON_TOLERANCE_DEG:
+        return []
+    return [f"Moon at {distance_deg:.1f}°"]

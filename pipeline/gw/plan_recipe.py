@@ -1,0 +1,142 @@
+"""How a plan is made: candidates, schedule, independent check, exact numbers."""
+
+from collections.abc import Sequence
+
+from pipeline.gw import plan_coverage, plan_galaxies, plan_grid, plan_gwemopt, plan_night
+from pipeline.gw.plan_check import Row, refusals
+from pipeline.gw.plan_coverage import REGION_LEVEL, Coverage, Footprint
+from pipeline.gw.plan_galaxies import Members
+from pipeline.gw.plan_grid import Tiles
+from pipeline.gw.plan_gwemopt import NothingObservableError
+from pipeline.gw.plan_job import PlanJob, PlannedTile, PlanResult, RemovedTile
+from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.skymap import SkyMap
+
+CANDIDATES_PER_TILE = 10
+FEWEST_CANDIDATES = 200
+"""What the scheduler chooses among; from three times the limit it missed one tile of ten."""
+_PERCENT = 100.0
+
+
+def make(job: PlanJob, fits: bytes) -> tuple[PlanResult, SkyMap]:
+    """Return the plan of a job, and the map that it was made on.
+
+    Parameters
+    ----------
+    job : PlanJob
+        One telescope.
+    fits : bytes
+        The map's file.
+
+    Raises
+    ------
+    PlanError
+        If the plan cannot be made. That nothing is observable is a plan without tiles.
+    """
+    plan_night.stay_offline()
+    sky_map = SkyMap.from_fits(fits)
+    index = SkyIndex.of(sky_map)
+    empty = PlanResult(
+        telescope=job.telescope.name,
+        strategy=job.strategy,
+        scheduler=job.scheduler,
+        warnings=_warnings(job),
+    )
+    try:
+        candidates, members = _candidates(job, index)
+        rows = plan_gwemopt.schedule(job, candidates)
+    except NothingObservableError as reason:
+        return empty.model_copy(update={"reason": str(reason)}), sky_map
+    kept, removed = _checked(job, rows)
+    footprints = [Footprint.at(row.ra_deg, row.dec_deg, job.telescope.fov_deg) for row in kept]
+    found = plan_coverage.coverage(footprints, index)
+    values = {
+        "tiles": _tiles(job, kept, found, members),
+        "removed": removed,
+        "candidate_tiles": len(candidates),
+        "reason": "" if kept else "no tile passed the independent check",
+    }
+    return empty.model_copy(update=values | _numbers(found, sky_map)), sky_map
+
+
+def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
+    """Return what the scheduler chooses among, and the galaxies in each."""
+    telescope = job.telescope
+    night = plan_night.Night.of(telescope, job.start, job.end)
+    if night.is_empty:
+        raise NothingObservableError("no dark time in the window")
+    if job.strategy == "galaxies":
+        tiles, members = plan_galaxies.fields(job.galaxies, job.observed, telescope.fov_deg)
+    else:
+        tiles, members = _grid_tiles(job, index), {}
+    altitude_deg = plan_night.altitude_min_deg(telescope, job.airmass_max)
+    is_reached = (tiles.dec_deg >= telescope.dec_min_deg) & (tiles.dec_deg <= telescope.dec_max_deg)
+    is_reached &= night.reaches(tiles.ra_deg, tiles.dec_deg, altitude_deg)
+    tiles = tiles.only(is_reached)
+    if not len(tiles):
+        raise NothingObservableError("no tile of the region is high enough in the dark")
+    return tiles.best(max(CANDIDATES_PER_TILE * job.max_tiles, FEWEST_CANDIDATES)), members
+
+
+def _grid_tiles(job: PlanJob, index: SkyIndex) -> Tiles:
+    telescope = job.telescope
+    if telescope.grid:
+        grid = plan_grid.read_grid(plan_gwemopt.grid_path(telescope.grid))
+    else:
+        grid = plan_grid.bands(telescope.fov_deg)
+    near = plan_grid.near_region(grid, telescope.fov_deg, index, job.confidence)
+    return plan_grid.without_observed(near, job.observed, telescope.fov_deg)
+
+
+def _checked(job: PlanJob, rows: Sequence[Row]) -> tuple[list[Row], tuple[RemovedTile, ...]]:
+    judged = list(zip(rows, refusals(job, rows), strict=True))
+    removed = tuple(
+        RemovedTile(tile_id=row.tile_id, start=row.start, why=why) for row, why in judged if why
+    )
+    return [row for row, why in judged if not why], removed
+
+
+def _tiles(
+    job: PlanJob, rows: Sequence[Row], found: Coverage, members: Members
+) -> tuple[PlannedTile, ...]:
+    alone, together = found.probability.tolist(), found.cumulative_probability.tolist()
+    tiles = []
+    weight_so_far = 0.0
+    for i, row in enumerate(rows):
+        galaxies = members.get(row.tile_id, ())
+        weight = sum(galaxy.weight for galaxy in galaxies)
+        weight_so_far += weight
+        tiles.append(
+            PlannedTile(
+                rank_id=i + 1,
+                tile_id=row.tile_id,
+                ra_deg=row.ra_deg,
+                dec_deg=row.dec_deg,
+                probability=weight if galaxies else alone[i],
+                cumulative_probability=weight_so_far if galaxies else together[i],
+                start=row.start,
+                end=row.end,
+                exposure_s=job.exposure_s,
+                filter=job.telescope.filter,
+                airmass=row.airmass,
+                galaxies=galaxies,
+            )
+        )
+    return tuple(tiles)
+
+
+def _numbers(found: Coverage, sky_map: SkyMap) -> dict[str, float]:
+    region_deg2 = sky_map.area_deg2(REGION_LEVEL)
+    union = found.cumulative_probability
+    return {
+        "probability": float(union[-1]) if len(union) else 0.0,
+        "area_deg2": found.area_deg2,
+        "covered_90_percent": _PERCENT * found.region_area_deg2 / region_deg2,
+        "surface_ratio_percent": _PERCENT * found.tile_area_deg2 / region_deg2,
+    }
+
+
+def _warnings(job: PlanJob) -> tuple[str, ...]:
+    if job.telescope.is_reviewed:
+        return ()
+    return (f"{job.telescope.name} is not reviewed: {job.telescope.question}",)
