@@ -106,10 +106,10 @@ class Whole(serializers.IntegerField):
 
 
 class Candid(Whole):
-    """An alert's id; beyond what a double holds."""
+    """An alert's id; beyond what a double holds. Those of test alerts are negative."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(1, INT64_MAX, **options)
+    def __init__(self, *, of_tests_too: bool = False, **options: Any) -> None:
+        super().__init__(-INT64_MAX if of_tests_too else 1, INT64_MAX, **options)
 
 
 class Flag(serializers.BooleanField):

@@ -283,6 +283,9 @@ class OneAlert(serializers.Serializer[Any]):
 class CutoutParameters(OneAlert):
     """An alert, or an object and which of its alerts; candid wins."""
 
+    candid = Candid(
+        of_tests_too=True, required=False, help_text="id of the alert; negative: of a test alert"
+    )
     which = serializers.ChoiceField(
         WHICH,
         default="brightest",
@@ -311,7 +314,9 @@ class FitParameters(OneAlert):
 class Candids(serializers.Serializer[Any]):
     """Ids of alerts."""
 
-    candids = serializers.ListField(child=Candid(), min_length=1, max_length=MAX_CANDIDS)
+    candids = serializers.ListField(
+        child=Candid(of_tests_too=True), min_length=1, max_length=MAX_CANDIDS
+    )
 
 
 class Nights(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -140,3 +141,15 @@ def test_packets_are_read_while_no_connection_is_held(store, api, monkeypatch):
     assert [one["candid"] for one in post(api, [1])["cutouts"]] == [1]
     assert api.get("/babamul/surveys/ztf/cutouts", {"candid": 1}).status_code == 200
     assert api.get("/objects/ztf/ZTF26aaaaaaa/packets/1").status_code == 200
+
+
+@pytest.mark.parametrize("survey", ["ztf", "lsst"])
+def test_a_test_alert_has_images(survey, api, session):
+    sent, old = -int(time.time() * 1000) + 5_000, -1
+    single = api.get(f"/babamul/surveys/{survey}/cutouts", {"candid": sent})
+    data = post(api, [old, sent], survey)
+
+    assert all(base64.b64decode(json.loads(single.content)["data"][name]) for name in NAMES)
+    assert [one["candid"] for one in data["cutouts"]] == [sent]
+    assert data["missing"] == [old]
+    assert api.get(f"/babamul/surveys/{survey}/cutouts", {"candid": old}).status_code == 404
