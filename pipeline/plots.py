@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.light_curves import DETECTION, FORCED, LIMIT, Photometry
+from pipeline.svg import element, line, picture, tag
 
 WIDTH_PX, HEIGHT_PX = 760, 360
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 58, 16, 30, 34
@@ -65,24 +65,13 @@ def light_curve_svg(curves: Sequence[Photometry]) -> str:
     frame = _frame(points)
     forced_below = sorted(points, key=lambda point: point.series, reverse=True)
     content = [
-        _tag("title", "Light curve: AB magnitude against date (UTC)"),
+        tag("title", "Light curve: AB magnitude against date (UTC)"),
         *_magnitude_axis(frame),
         *_date_axis(frame),
         *(_mark(frame, point) for point in forced_below),
         *_legend(points),
     ]
-    return _element(
-        "svg",
-        "".join(content),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH_PX} {HEIGHT_PX}",
-        width=WIDTH_PX,
-        height=HEIGHT_PX,
-        role="img",
-        font_size=12,
-        font_family="sans-serif",
-        fill="currentColor",
-    )
+    return picture(WIDTH_PX, HEIGHT_PX, "".join(content))
 
 
 def utc(jd_utc: float) -> datetime:
@@ -121,7 +110,7 @@ def _frame(points: list[_Point]) -> _Frame:
 
 def _magnitude_axis(frame: _Frame) -> Iterator[str]:
     right, bottom = WIDTH_PX - RIGHT_PX, HEIGHT_PX - BOTTOM_PX
-    yield _tag(
+    yield tag(
         "rect",
         x=LEFT_PX,
         y=TOP_PX,
@@ -133,11 +122,11 @@ def _magnitude_axis(frame: _Frame) -> Iterator[str]:
     )
     middle = (TOP_PX + bottom) / 2
     turned = f"rotate(-90 14 {middle})"
-    yield _tag("text", "AB magnitude", x=14, y=middle, text_anchor="middle", transform=turned)
+    yield tag("text", "AB magnitude", x=14, y=middle, text_anchor="middle", transform=turned)
     for abmag in _ticks(frame.bright_abmag, frame.faint_abmag, 6):
         y = frame.y(abmag)
-        yield _line(LEFT_PX, y, right, y, stroke_opacity=0.12)
-        yield _tag("text", f"{abmag:.4g}", x=LEFT_PX - 6, y=y + 4, text_anchor="end")
+        yield line(LEFT_PX, y, right, y, stroke_opacity=0.12)
+        yield tag("text", f"{abmag:.4g}", x=LEFT_PX - 6, y=y + 4, text_anchor="end")
 
 
 def _date_axis(frame: _Frame) -> Iterator[str]:
@@ -146,8 +135,8 @@ def _date_axis(frame: _Frame) -> Iterator[str]:
     form = "%Y-%m-%d" if is_long else "%m-%d %H:%M"
     for jd_utc in _date_ticks(frame):
         x = frame.x(jd_utc)
-        yield _line(x, bottom, x, bottom + 5)
-        yield _tag("text", f"{utc(jd_utc):{form}}", x=x, y=bottom + 20, text_anchor="middle")
+        yield line(x, bottom, x, bottom + 5)
+        yield tag("text", f"{utc(jd_utc):{form}}", x=x, y=bottom + 20, text_anchor="middle")
 
 
 def _date_ticks(frame: _Frame) -> list[float]:
@@ -172,48 +161,26 @@ def _mark(frame: _Frame, point: _Point) -> str:
     colour = BAND_COLOURS.get(point.band, OTHER_COLOUR)
     sign = "> " if point.series == LIMIT else ""
     time = f"{utc(point.jd_utc):%Y-%m-%d %H:%M:%S} UTC"
-    parts = [_tag("title", f"{time}, {point.band}, {sign}{point.abmag:.2f}")]
+    parts = [tag("title", f"{time}, {point.band}, {sign}{point.abmag:.2f}")]
     if math.isfinite(point.error):
         top = max(frame.y(point.abmag - point.error), TOP_PX)
         bottom = min(frame.y(point.abmag + point.error), HEIGHT_PX - BOTTOM_PX)
-        parts.append(_line(x, top, x, bottom, stroke=colour, stroke_opacity=0.6))
+        parts.append(line(x, top, x, bottom, stroke=colour, stroke_opacity=0.6))
     if point.series == LIMIT:
         shape = f"M{x - 4:.1f} {y:.1f}h8l-4 6z"
-        parts.append(_tag("path", d=shape, fill=colour, fill_opacity=0.45))
+        parts.append(tag("path", d=shape, fill=colour, fill_opacity=0.45))
     elif point.series == DETECTION:
-        parts.append(_tag("circle", cx=x, cy=y, r=3.5, fill=colour))
+        parts.append(tag("circle", cx=x, cy=y, r=3.5, fill=colour))
     else:
-        parts.append(_tag("circle", cx=x, cy=y, r=3, fill="none", stroke=colour))
-    return _element("g", "".join(parts))
+        parts.append(tag("circle", cx=x, cy=y, r=3, fill="none", stroke=colour))
+    return element("g", "".join(parts))
 
 
 def _legend(points: list[_Point]) -> Iterator[str]:
     bands = {point.band for point in points}
     for at, band in enumerate(each for each in ("ugrizyjhk?") if each in bands):
         x = LEFT_PX + 34 * at
-        yield _tag("circle", cx=x + 5, cy=15, r=4, fill=BAND_COLOURS.get(band, OTHER_COLOUR))
-        yield _tag("text", band, x=x + 13, y=19)
+        yield tag("circle", cx=x + 5, cy=15, r=4, fill=BAND_COLOURS.get(band, OTHER_COLOUR))
+        yield tag("text", band, x=x + 13, y=19)
     text = f"● detection   ○ forced, ≥ {FORCED_MIN_SNR:.0f}σ   ▼ 5σ limit"
-    yield _tag("text", text, x=WIDTH_PX - RIGHT_PX, y=19, text_anchor="end")
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, **attributes: object) -> str:
-    return _tag("line", x1=x1, y1=y1, x2=x2, y2=y2, **{"stroke": "currentColor", **attributes})
-
-
-def _tag(name: str, text: str = "", /, **attributes: object) -> str:
-    """Return an element that holds text."""
-    return _element(name, escape(text), **attributes)
-
-
-def _element(name: str, content: str, /, **attributes: object) -> str:
-    """Return an element that holds markup; ``font_size`` becomes ``font-size``."""
-    words = "".join(
-        f' {key.replace("_", "-")}="{_number(value)}"' for key, value in attributes.items()
-    )
-    return f"<{name}{words}>{content}</{name}>"
-
-
-def _number(value: object) -> str:
-    """Return a coordinate to a tenth of a pixel, anything else as text."""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    yield tag("text", text, x=WIDTH_PX - RIGHT_PX, y=19, text_anchor="end")

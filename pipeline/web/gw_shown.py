@@ -1,0 +1,168 @@
+"""What the GW pages show, made from rows: maps with tiles, changes between notices, legends."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from broker.config import config
+from pipeline.gw.notices import RETRACTION
+from pipeline.gw.plan_tables import GwPlan, GwPlanTile
+from pipeline.gw.query import Event
+from pipeline.gw.score import Facts, Thresholds, judge
+from pipeline.gw.sky_svg import TILE_COLOURS, Footprint, Regions, region_svg, whole_sky_svg
+from pipeline.gw.suggestion import Suggestion
+from pipeline.gw.tables import GwAlert, GwSkymap
+from pipeline.gw.telescopes import TelescopeError, telescope
+
+DRAWN_STATES = ("done", "running")
+MAX_DRAWN_TILES = 200
+
+
+def maps(sky_map: GwSkymap | None, tiles: Sequence[Footprint]) -> list[str]:
+    """Return the whole sky and, where the region is small enough, its enlargement, as SVG."""
+    if sky_map is None:
+        return []
+    regions = Regions(sky_map.moc_50, sky_map.moc_90)
+    return [svg for svg in (whole_sky_svg(regions, tiles), region_svg(regions, tiles)) if svg]
+
+
+def colours(plans: Sequence[GwPlan]) -> dict[int, str]:
+    """Return the colour of each plan that has tiles, by its id."""
+    drawn = [plan for plan in plans if plan.state in DRAWN_STATES and plan.tile_count]
+    return {plan.id: TILE_COLOURS[at % len(TILE_COLOURS)] for at, plan in enumerate(drawn)}
+
+
+def footprints(
+    plans: Sequence[GwPlan], tiles: Mapping[int, Sequence[GwPlanTile]], by_plan: Mapping[int, str]
+) -> list[Footprint]:
+    """Return the tiles of plans as they are drawn; telescopes that left the table are left out."""
+    drawn = [
+        _footprint(plan, tile, colour)
+        for plan in plans
+        if (colour := by_plan.get(plan.id))
+        for tile in tiles.get(plan.id, ())
+    ]
+    return [each for each in drawn if each is not None][:MAX_DRAWN_TILES]
+
+
+def _footprint(plan: GwPlan, tile: GwPlanTile, colour: str) -> Footprint | None:
+    try:
+        fov_deg = telescope(plan.telescope).fov_deg
+    except TelescopeError:
+        return None
+    starts = tile.start_at.astimezone(UTC)
+    title = f"{plan.telescope} {tile.rank_id}: {starts:%Y-%m-%d %H:%M:%S} UTC, "
+    title += f"probability {tile.probability:.4f}"
+    return Footprint(tile.ra_deg, tile.dec_deg, fov_deg, str(tile.rank_id), title, colour)
+
+
+def current_plans(event: Event) -> list[GwPlan]:
+    """Return the plans that count: of each telescope and strategy the newest one not given up."""
+    chosen: dict[tuple[str, str], GwPlan] = {}
+    for plans in event.plans.values():
+        for plan in plans:
+            if plan.state in {"superseded", "cancelled"}:
+                continue
+            held = chosen.get((plan.telescope, plan.strategy))
+            if held is None or plan.id > held.id:
+                chosen[plan.telescope, plan.strategy] = plan
+    return sorted(chosen.values(), key=lambda plan: plan.id)
+
+
+def suggestion(notice: GwAlert) -> Suggestion | None:
+    """Return what the cookbook says of a notice by the limits in force; None once retracted."""
+    if notice.alert_type == RETRACTION:
+        return None
+    event = notice.payload_json.get("event") or {}
+    by_region = config().gw.distance_for_score == "region"
+    facts = Facts(
+        alert_type=notice.alert_type,
+        kind=notice.kind,
+        significant=notice.significant,
+        classification=event.get("classification") or {},
+        group=event.get("group"),
+        area_50_deg2=notice.area_50_deg2,
+        area_90_deg2=notice.area_90_deg2,
+        distance_mpc=notice.distance_region_mpc if by_region else notice.distance_mpc,
+        is_joint=notice.payload_json.get("external_coinc") is not None,
+    )
+    return judge(facts, Thresholds.of_settings(config().gw)).suggestion
+
+
+def changes(notices: Sequence[GwAlert]) -> Iterator[tuple[GwAlert, list[str]]]:
+    """Return each notice, the newest first, with what it changed from the one before."""
+    pairs = zip(notices, [None, *notices[:-1]], strict=True)
+    for notice, before in reversed(list(pairs)):
+        yield notice, _changes(notice, before)
+
+
+def _changes(notice: GwAlert, before: GwAlert | None) -> list[str]:
+    if before is None or notice.alert_type == RETRACTION:
+        return []
+    found = [
+        _change("90 % area", before.area_90_deg2, notice.area_90_deg2, "deg²"),
+        _change("distance", before.distance_mpc, notice.distance_mpc, "Mpc"),
+    ]
+    if notice.event_class != before.event_class:
+        found.append(f"class {before.event_class or 'none'} → {notice.event_class or 'none'}")
+    if notice.score != before.score:
+        found.append(f"score {before.score} → {notice.score}")
+    return [text for text in found if text]
+
+
+def _change(name: str, before: float | None, after: float | None, unit: str) -> str:
+    if before is None and after is None:
+        return ""
+    if before is None or after is None:
+        return f"{name} {'unknown' if before is None else f'{before:.4g} {unit}'} → " + (
+            "unknown" if after is None else f"{after:.4g} {unit}"
+        )
+    share = (after - before) / before if before else 0.0
+    return f"{name} {before:.4g} → {after:.4g} {unit} ({share:+.0%})"
+
+
+def links(event: Event) -> list[tuple[str, str]]:
+    """Return the pages of others about an event: title and address."""
+    gw = config().gw
+    urls = event.newest.payload_json.get("urls") or {}
+    found = [("GraceDB", str(urls.get("gracedb") or ""))]
+    found.append(("SkyPortal", gw.skyportal_url.replace("{id}", event.newest.trigger_id)))
+    return [(title, url) for title, url in found if url.startswith(("https://", "http://"))]
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """Return an event for programs; times in UTC, null where nothing is known."""
+    return {
+        "event": event.newest.trigger_id,
+        "kind": event.newest.kind,
+        "is_retracted": event.is_retracted,
+        "notices": [_notice_json(notice) for notice in event.notices],
+        "plans": [_plan_json(plan) for plans in event.plans.values() for plan in plans],
+    }
+
+
+def _notice_json(notice: GwAlert) -> dict[str, Any]:
+    names = (
+        "reception_count", "alert_type", "state", "significant", "far_hz", "event_class",
+        "class_probability", "score", "score_rule", "action", "area_50_deg2", "area_90_deg2",
+        "distance_mpc", "distance_std_mpc",
+    )  # fmt: skip
+    times = ("time_created", "event_time", "received_at")
+    return {name: getattr(notice, name) for name in names} | {
+        name: _iso(getattr(notice, name)) for name in times
+    }
+
+
+def _plan_json(plan: GwPlan) -> dict[str, Any]:
+    names = (
+        "id", "telescope", "strategy", "generation", "state", "reason", "tile_count",
+        "probability", "area_deg2", "covered_90_percent",
+    )  # fmt: skip
+    times = ("first_start_at", "last_end_at")
+    return {name: getattr(plan, name) for name in names} | {
+        name: _iso(getattr(plan, name)) for name in times
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

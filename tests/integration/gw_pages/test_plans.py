@@ -1,0 +1,66 @@
+"""The page of a plan, and its files."""
+
+import pytest
+
+from broker.config import config, project_path
+from pipeline.gw.plan_tables import GwClaim
+from pipeline.gw.query import tiles_of
+from tests.integration.gw_pages.conftest import EVENT
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def folder():
+    """A plan's folder below nightjar's home, removed again."""
+    made = project_path(config().home) / "plan-of-this-test"
+    made.mkdir(parents=True)
+    yield made
+    for path in made.iterdir():
+        path.unlink()
+    made.rmdir()
+
+
+def test_tiles_are_listed_in_their_order(visitor, notice, sky_map, plan):
+    shown = plan(notice(skymap_id=sky_map.id))
+
+    page = visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
+
+    assert page.index("120.0000") < page.index("121.0000")
+    assert "0.5000" in page
+    assert page.count("<svg xmlns") == 2
+
+
+def test_a_plan_belongs_to_its_event(visitor, notice, plan):
+    shown = plan(notice())
+    notice(trigger_id="S261121x", reception_count=1)
+
+    assert visitor.get(f"/gw/S261121x/plans/{shown.id}").status_code == 404
+
+
+def test_a_failed_plan_names_its_cause(visitor, notice, plan):
+    shown = plan(notice(), state="failed", reason="took longer than 300 s", tile_count=None)
+
+    assert "took longer than 300 s" in visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
+
+
+def test_claims_are_for_shifters_only(visitor, shifter, notice, plan, session):
+    shown = plan(notice())
+    tile = tiles_of(session, [shown.id])[shown.id][0]
+    session.add(GwClaim(plan_id=shown.id, telescope="TCA", tile_id=tile.id, claimed_by="Tom T."))
+    session.commit()
+    address = f"/gw/{EVENT}/plans/{shown.id}"
+
+    assert "Tom T." not in visitor.get(address).text
+    assert "Tom T." in shifter.get(address).text
+
+
+def test_files_come_from_the_plans_own_folder(visitor, notice, plan, folder):
+    (folder / "tiles_TCA.txt").write_text("# TCA")
+    shown = plan(notice(), folder=folder.name)
+    address = f"/gw/{EVENT}/plans/{shown.id}"
+
+    assert "tiles_TCA.txt" in visitor.get(address).text
+    assert b"".join(visitor.get(f"{address}/tiles_TCA.txt").streaming_content) == b"# TCA"
+    assert visitor.get(f"{address}/native.env").status_code == 404
+    assert visitor.get(f"{address}/..%2Fnative.env").status_code == 404

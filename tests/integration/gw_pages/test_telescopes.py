@@ -1,0 +1,68 @@
+"""Telescopes that are marked out, and taken back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from pipeline.gw import outages
+from pipeline.gw.telescopes import telescopes
+
+pytestmark = pytest.mark.integration
+
+MARK = "/gw/telescopes/outages"
+
+
+def test_every_telescope_is_listed(visitor):
+    page = visitor.get("/gw/telescopes").text
+
+    assert all(f'<th scope="row">{each.name}</th>' in page for each in telescopes())
+    assert "Mark one out" not in page
+
+
+def test_a_visitor_marks_nothing(visitor, session):
+    answer = visitor.post(MARK, {"telescope": "TCA", "reason": "mischief"})
+
+    assert answer.status_code == 302
+    assert "/admin/login" in answer["Location"]
+    assert outages.current(session, datetime.now(UTC)) == {}
+
+
+@pytest.mark.parametrize(
+    ("form", "fault"),
+    [
+        ({"telescope": "TCA", "reason": ""}, "required"),
+        ({"telescope": "NoSuch", "reason": "snow"}, "not one of the available"),
+        ({"telescope": "TCA", "reason": "snow", "until": "2001-01-01T00:00"}, "between now and"),
+        ({"telescope": "TCA", "reason": "snow", "until": "soon"}, "valid date"),
+    ],
+)
+def test_a_form_that_makes_no_sense_says_why(shifter, session, form, fault):
+    answer = shifter.post(MARK, form)
+
+    assert answer.status_code == 400
+    assert fault in answer.text
+    assert outages.current(session, datetime.now(UTC)) == {}
+
+
+def test_one_is_marked_until_the_next_noon_and_taken_back(shifter, session):
+    assert shifter.post(MARK, {"telescope": "TCA", "reason": "snow"}).status_code == 302
+
+    now = datetime.now(UTC)
+    marked = outages.current(session, now)["TCA"]
+    assert marked.reason == "snow"
+    assert marked.reported_by == "sara"
+    assert now < marked.until_at <= now + timedelta(days=1)
+    assert "snow" in shifter.get("/gw/telescopes").text
+
+    shifter.post(f"{MARK}/{marked.id}/end")
+    session.expire_all()
+    assert outages.current(session, datetime.now(UTC)) == {}
+    assert "had ended already" in shifter.post(f"{MARK}/{marked.id}/end", follow=True).text
+
+
+def test_forms_from_elsewhere_are_refused(shifter):
+    strict = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
+    strict.cookies = shifter.cookies
+
+    assert strict.post(MARK, {"telescope": "TCA", "reason": "snow"}).status_code == 403
