@@ -181,6 +181,13 @@ class SkyMap:
         ra, dec = hpgeom.pixel_to_angle(1 << int(self.order[0]), int(self.cell[0]), nest=True)
         return float(ra), float(dec)
 
+    def centres(self, credible_level: float) -> tuple[Floats, Floats]:
+        """Return right ascension and declination [deg, ICRS] of a region's pixels."""
+        count = self._count(credible_level)
+        nside = np.int64(1) << self.order[:count]
+        ra, dec = hpgeom.pixel_to_angle(nside, self.cell[:count], nest=True)
+        return ra, dec
+
     def region_moc(self, credible_level: float) -> dict[str, list[int]]:
         """Return the region of a credible level as a MOC: cells by order, as in its JSON form.
 
