@@ -11,7 +11,7 @@ PLANS := $(VENV)/plans
 PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
 	/^Installing collected/ {print "  unpacking them"; fflush()}
 
-.PHONY: help plans demo up down status test lint types drill bench bench-api fuzz doctor lock
+.PHONY: help plans demo up down status test lint types drill bench bench-api fuzz fuzz-api doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-api: $(READY) ## measure how fast people are answered at 5 million alerts 
 
 fuzz: $(READY) ## give every decoder a minute of hostile bytes (FUZZ=ztf SECONDS=60 for one)
 	@$(BIN)/python -m tests.fuzz $(or $(FUZZ),all) $(if $(SECONDS),--seconds $(SECONDS))
+
+fuzz-api: $(READY) ## ask every REST operation what its description allows and forbids (EXAMPLES=100 for each)
+	@$(BIN)/python -m tests.fuzz_api $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 doctor: ## what is found, what is missing, what listens where, how to mend it
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,5 +1,6 @@
 """The description of the API: OpenAPI for programs, Swagger UI for people."""
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -11,12 +12,16 @@ from drf_spectacular.generators import SchemaGenerator
 from broker.access import PUBLIC, access
 from broker.rest_json import write
 
+_writing = threading.Lock()
+"""The library loads its classes while it writes: two threads at once would meet half of one."""
+
 
 @access(PUBLIC)
 @require_safe
 def openapi(_request: HttpRequest) -> HttpResponse:
     """Answer the OpenAPI description; it changes with the code alone."""
-    return HttpResponse(_written(), content_type="application/json")
+    with _writing:
+        return HttpResponse(_written(), content_type="application/json")
 
 
 @access(PUBLIC)

@@ -99,6 +99,8 @@ class Cluster:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise TransientError(f"Kafka: {error.args[0].str()}") from error
+            except TimeoutError as error:
+                raise TransientError(f"Kafka: no answer about {topic} in {REQUEST_S} s") from error
         return found
 
     def _offsets(

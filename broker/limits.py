@@ -27,8 +27,8 @@ from broker.refusals import too_many
 REDIS_TIMEOUT_S = 0.3
 REST_S = 2.0
 """After a failure Redis is left alone so long: a request must not wait for it again and again."""
-PLACE_LEASE_S = 120
-"""A place whose holder died is free after this time; above the longest search."""
+PLACE_LEASE_S = 300
+"""A place whose holder died is free after this time; above the longest search and its answer."""
 POLL_S = 0.05
 WAITING = 8
 """Requests of one key that may wait for a place; each keeps a thread of the web from others."""

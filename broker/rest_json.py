@@ -25,12 +25,7 @@ class JSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def parse(self, stream: IO[Any], *_: Any, **__: Any) -> Any:
         """Return the body.
 
         Raises
@@ -48,12 +43,7 @@ class JSONParser(BaseParser):
 class FormParser(PlainFormParser):
     """Reads a form; NUL is refused, which Postgres cannot store."""
 
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def parse(self, stream: IO[Any], *charset: Any, **named: Any) -> Any:
         """Return the form.
 
         Raises
@@ -61,7 +51,7 @@ class FormParser(PlainFormParser):
         ParseError
             If a name or value holds NUL.
         """
-        form = super().parse(stream, media_type, parser_context)
+        form = super().parse(stream, *charset, **named)
         if any(NUL in text for name, values in form.lists() for text in (name, *values)):
             raise ParseError("malformed form: holds NUL")
         return form

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from accounts.models import AccessToken, BabamulUser, KafkaCredential
 from accounts.tokens import LEAST_DAYS, MOST_DAYS, USUAL_DAYS
+from broker.rest_fields import Flag, Text
 
 LONGEST_EMAIL = 320
 LONGEST_CODE = 200
@@ -23,7 +24,7 @@ class UnixSecondsField(serializers.IntegerField):
         return int(value.timestamp())
 
 
-class NameField(serializers.CharField):
+class NameField(Text):
     """A person's own word for a thing: one line."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {"line": "must be one printable line"}
@@ -39,23 +40,23 @@ class NameField(serializers.CharField):
 class EmailOnly(serializers.Serializer[Any]):
     """An address."""
 
-    email = serializers.CharField(max_length=LONGEST_EMAIL)
+    email = Text(max_length=LONGEST_EMAIL)
 
 
 class ActivationRequest(EmailOnly):
     """An address and the code that was mailed to it."""
 
-    activation_code = serializers.CharField(max_length=LONGEST_CODE)
+    activation_code = Text(max_length=LONGEST_CODE)
 
 
 class LoginRequest(serializers.Serializer[Any]):
     """An address, under either of its names, and the password; further fields are ignored."""
 
-    email = serializers.CharField(max_length=LONGEST_EMAIL, required=False)
-    username = serializers.CharField(
+    email = Text(max_length=LONGEST_EMAIL, required=False)
+    username = Text(
         max_length=LONGEST_EMAIL, required=False, help_text="the e-mail, as OAuth names it"
     )
-    password = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False)
+    password = Text(max_length=LONGEST_PASSWORD, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Demand one of the two names."""
@@ -67,11 +68,9 @@ class LoginRequest(serializers.Serializer[Any]):
 class ResetRequest(EmailOnly):
     """A mailed code and the password that shall be the new one."""
 
-    token = serializers.CharField(max_length=LONGEST_CODE)
-    new_password = serializers.CharField(max_length=LONGEST_PASSWORD, trim_whitespace=False)
-    revoke_all = serializers.BooleanField(
-        default=False, help_text="also end personal tokens and named credentials"
-    )
+    token = Text(max_length=LONGEST_CODE)
+    new_password = Text(max_length=LONGEST_PASSWORD, trim_whitespace=False)
+    revoke_all = Flag(default=False, help_text="also end personal tokens and named credentials")
 
 
 class NameRequest(serializers.Serializer[Any]):

@@ -34,6 +34,21 @@ def loaded_catalogs(session: Session) -> list[Catalog]:
     return [catalog for catalog in CATALOGS if catalog.name in loaded]
 
 
+def place_of_name(session: Session, catalog: Catalog, name: str) -> tuple[float, float] | None:
+    """Return where a loaded catalog has a name, in any case [deg, ICRS]; None if it has not.
+
+    The catalog is read whole: it has no index but that of the sky.
+    """
+    with cursor(session) as cur:
+        cur.execute(
+            f"SELECT ra, dec FROM {catalog.table} WHERE lower(name) = lower(%s) LIMIT 1",  # noqa: S608 a table of ours
+            (name,),
+            binary=True,
+        )
+        row = cur.fetchone()
+    return None if row is None else (float(row[0]), float(row[1]))
+
+
 def cross_matches(
     session: Session, places: Sequence[tuple[float, float]]
 ) -> list[dict[str, list[Row]]]:

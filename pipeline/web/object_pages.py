@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from broker.access import PUBLIC, access
 from broker.config import config, project_path
-from pipeline.alerts import gate, query_cutouts, query_matches, query_objects, query_pages
+from pipeline.alerts import gate, query_cutouts, query_matches, query_objects, query_pages, trace
 from pipeline.alerts.query import reading
 from pipeline.alerts.query_objects import FoundObject
 from pipeline.alerts.query_photometry import finite, photometry_rows
@@ -49,6 +49,8 @@ def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
         matches = query_matches.cross_matches(session, [(found.ra_deg, found.dec_deg)])[0]
         svg = light_curve_svg(query_objects.photometry(session, found))
         count = query_pages.count_alerts_of(session, found)
+        chosen = _chosen(request, alerts)
+        why = trace.of_alert(session, survey, chosen["candid"], config())
     longitude, latitude = galactic_deg(found.ra_deg, found.dec_deg)
     gates = {one.name: one.text for one in gate.explain(survey, config().gate)}
     for alert in alerts:
@@ -66,7 +68,8 @@ def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
         "alerts": alerts,
         "alert_count": count,
         "newest": alerts[0],
-        "chosen": _chosen(request, alerts),
+        "chosen": chosen,
+        "trace": why,
         "catalogs": [_catalog(title, found_rows) for title, found_rows in matches.items()],
         "svg": svg,
         "code": _code(found),

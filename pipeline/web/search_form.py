@@ -17,6 +17,10 @@ MAX_BOX_CHARACTERS = 200
 
 _UNIX_EPOCH_JD_UTC = 2440587.5
 _DAY_S = 86_400
+_TNS_NAME = re.compile(r"(?:[A-Z]{2,3} ?)?((?:19|20)\d{2}[a-z]{1,7})", re.IGNORECASE)
+"""``AT 2026abc``, ``SN2018cow``, ``1987A``: a year always has four digits, in ZTF's names two."""
+_GW_NAME = re.compile(r"[MT]?S\d{6}[a-z]{1,8}|GW\d{6}(?:_\d{6})?", re.IGNORECASE)
+"""A superevent (also a mock or a test one), or an event of a catalog."""
 _LSST_LONG = re.compile(r"LSST-AP-(?:DS|DO)-(\d+)", re.IGNORECASE)
 _ZTF_NAME = re.compile(r"ZTF\d{2}[a-z]{7}", re.IGNORECASE)
 _INTEGER = re.compile(r"\d{1,19}")
@@ -38,6 +42,8 @@ class Question:
         The box holds the whole name of an object: survey and name.
     prefix : Prefix or None
         The box holds a part of a name.
+    tns : str
+        The box holds a name of the Transient Name Server, in lower case; empty: it does not.
     """
 
     text: str
@@ -47,6 +53,7 @@ class Question:
     number: int | None = None
     name: tuple[str, str] | None = None
     prefix: partial_ids.Prefix | None = None
+    tns: str = ""
     problems: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -121,7 +128,14 @@ def _read_box(question: Question) -> None:
         return
     if match := _LSST_LONG.fullmatch(text):
         text = match[1]
-    if _ZTF_NAME.fullmatch(text):
+    if match := _TNS_NAME.fullmatch(text):
+        question.tns = match[1].lower()
+    elif _GW_NAME.fullmatch(text):
+        question.problems["q"] = (
+            "events of gravitational waves cannot be searched by name here: search around a "
+            "position, or inside an event's sky map through the API (skymap-search)"
+        )
+    elif _ZTF_NAME.fullmatch(text):
         question.name = ("ztf", text[:5].upper() + text[5:].lower())
     elif _INTEGER.fullmatch(text):
         question.number = int(text)
@@ -134,7 +148,7 @@ def _read_box(question: Question) -> None:
             question.problems["q"] = f"the radius must be in (0, {MAX_RADIUS_ARCSEC:g}] arcsec"
     else:
         question.problems["q"] = (
-            "this is no ZTF or LSST name, no alert's number, and no position like "
+            "this is no ZTF, LSST or TNS name, no alert's number, and no position like "
             "150.1 2.2 5 or 10:00:24.1 +02:12:00"
         )
 

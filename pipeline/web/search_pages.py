@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from broker.access import PUBLIC, access
 from broker.config import config
-from pipeline.alerts import query_alerts, query_objects, query_pages
+from pipeline.alerts import query_alerts, query_matches, query_objects, query_pages
 from pipeline.alerts.query import Page, QueryError, TooLongError, reading
 from pipeline.alerts.query_pages import BriefAlert
+from pipeline.catalogs.known import TNS
 from pipeline.plots import utc
+from pipeline.positions import DEFAULT_RADIUS_ARCSEC, Cone
 from pipeline.web import search_form
 from pipeline.web.api.answers import as_table, objects_as_table
 from pipeline.web.search_form import CLASSES, Question
@@ -38,6 +40,10 @@ _ALERT_COLUMNS = {
 Row = dict[str, Any]
 
 
+class NoPlaceError(Exception):
+    """A name is known to be one, and not where it is; the message says why."""
+
+
 @access(PUBLIC)
 @require_safe
 def search(request: HttpRequest) -> HttpResponseBase:
@@ -54,13 +60,15 @@ def search(request: HttpRequest) -> HttpResponseBase:
     }
     if not question.is_empty and not question.problems:
         try:
+            if question.tns:
+                question.cone = _place_of(question.tns)
             target = _direct(question)
             if target is not None:
                 return redirect(target)
             context |= _found(question, _page_number(request))
             if (form := request.GET.get("format")) in FORMS:
                 return _as_table(context, form)
-        except (QueryError, TooLongError) as error:
+        except (NoPlaceError, QueryError, TooLongError) as error:
             question.problems["q"] = str(error)
     context["code"] = _code(question)
     context["next"] = _next(request, context)
@@ -97,6 +105,25 @@ def _direct(question: Question) -> str | None:
             for survey, object_id in query_pages.object_of_candid(session, question.number):
                 return f"/objects/{survey}/{object_id}?candid={name}"
     return None
+
+
+def _place_of(tns: str) -> Cone:
+    """Return where the Transient Name Server has a name.
+
+    Raises
+    ------
+    NoPlaceError
+        If the catalog is not loaded here, or does not hold the name.
+    """
+    with reading() as session:
+        if TNS not in query_matches.loaded_catalogs(session):
+            raise QueryError(
+                "q", "the catalog of TNS is not loaded on this server: give a position"
+            )
+        place = query_matches.place_of_name(session, TNS, tns)
+    if place is None:
+        raise NoPlaceError(f"TNS as it was loaded here has no {tns}: give a position")
+    return Cone(*place, DEFAULT_RADIUS_ARCSEC)
 
 
 def _found(question: Question, page_number: int) -> dict[str, Any]:

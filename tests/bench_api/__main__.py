@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from tests.bench_api.profiles import HOME, PROFILES, Profile
 from tests.environment import point_at
+from tests.unlimited import UNLIMITED
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -31,9 +32,6 @@ def main() -> int:
     try:
         running.must("up", "postgres", "redis", "--free-ports")
         point_at(running.settings())
-        point_at({"NIGHTJAR_LIMITS__USER_PER_S": "1e6", "NIGHTJAR_LIMITS__USER_BURST": "1000000",
-                  "NIGHTJAR_LIMITS__ADDRESS_PER_S": "1e6",
-                  "NIGHTJAR_LIMITS__ADDRESS_BURST": "1000000"})  # fmt: skip
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], check=True)
         return measured(PROFILES[options.profile], options.json)
     finally:
@@ -42,17 +40,20 @@ def main() -> int:
 
 def measured(profile: Profile, out: Path | None) -> int:
     """Fill the database that the settings name, ask, print; return the exit code."""
-    point_at({"DJANGO_SETTINGS_MODULE": "broker.settings"})
+    point_at({**UNLIMITED, "DJANGO_SETTINGS_MODULE": "broker.settings"})
     import django
 
     django.setup()
-    from tests.bench_api import measure
+    from broker.config import config
+    from tests.bench_api import logins, measure
     from tests.bench_api.run import figures
 
     rows, filled_s = figures(profile, LONG_STATEMENT_S)
+    by_who = logins.medians({"host": config().web.allowed_hosts[0]}, profile.login_rounds)
+    print("\n".join(["", *logins.lines(by_who)]))
     if out:
-        out.write_text(measure.as_json(profile, filled_s, rows) + "\n")
-    failed = measure.failures(rows) if profile.is_judged else []
+        out.write_text(measure.as_json(profile, filled_s, rows, by_who) + "\n")
+    failed = measure.failures(rows) + logins.failures(by_who) if profile.is_judged else []
     for line in failed:
         print(f"FAILED: {line}", file=sys.stderr)
     return 1 if failed else 0

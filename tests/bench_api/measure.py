@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,10 @@ def line(row: dict[str, Any]) -> str:
     return "\n".join([first, *plans])
 
 
-def as_json(profile: Profile, filled_s: float, rows: Sequence[dict[str, Any]]) -> str:
+def as_json(
+    profile: Profile, filled_s: float, rows: Sequence[dict[str, Any]], logins: Mapping[str, float]
+) -> str:
     """Return everything for programs."""
     head = {"profile": profile.name, "alerts": profile.alerts, "filled_s": filled_s}
-    return json.dumps(head | {"unit": "ms of server time", "questions": list(rows)}, indent=1)
+    found = {"unit": "ms of server time", "questions": list(rows), "logins": dict(logins)}
+    return json.dumps(head | found, indent=1)

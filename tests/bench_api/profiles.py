@@ -24,6 +24,8 @@ class Profile:
         How often each question is asked, each time about another place.
     warm : int
         How often before that, untimed.
+    login_rounds : int
+        How often each kind of log-in is tried.
     is_judged : bool
         Whether the goals count.
     """
@@ -35,13 +37,14 @@ class Profile:
     nights: int = 365
     rounds: int = 200
     warm: int = 3
+    login_rounds: int = 40
     is_judged: bool = True
 
 
 PROFILES = {
     one.name: one
     for one in (
-        Profile("smoke", 4_000, nights=5, rounds=2, warm=0, is_judged=False),
+        Profile("smoke", 4_000, nights=5, rounds=2, warm=0, login_rounds=2, is_judged=False),
         Profile("small", 500_000, is_judged=False),
         Profile("default", 5_000_000),
     )

@@ -38,8 +38,17 @@ def figures(profile: Profile, limit_s: int) -> tuple[list[dict[str, Any]], float
     host = {"host": config().web.allowed_hosts[0]}
     api = Client(headers={**host, "authorization": f"Bearer {token}"})
     asked = questions(api, Client(headers=host), filled, profile)
-    print(f"{profile.alerts:,} alerts written in {filled_s:.0f} s; ms of server time\n")
+    size_gb = _database_bytes() / 1e9
+    print(
+        f"{profile.alerts:,} alerts, {size_gb:.2f} GB, written in {filled_s:.0f} s; ms of server time\n"
+    )
     return measure(asked, profile, print), filled_s
+
+
+def _database_bytes() -> int:
+    with transaction() as session, cursor(session) as cur:
+        cur.execute("SELECT pg_database_size(current_database())")
+        return int(cur.fetchall()[0][0])
 
 
 def _analyse(limit_s: int) -> None:

@@ -18,6 +18,7 @@ from pipeline.catalogs.packing import HEADER, TRAILER
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
 from pipeline.sky import hpx29
 from pipeline.surveys import survey as survey_named
+from tests.bench_api import indexes
 from tests.bench_api.profiles import SEED, Profile
 
 FIRST_JD_UTC = 2460635.5
@@ -61,6 +62,21 @@ def fill(session: Session, profile: Profile) -> Filled:
     rng = np.random.default_rng(SEED)
     with cursor(session) as cur:
         cur.execute("TRUNCATE alerts, objects, light_curves, sources, archive_segments")
+    with indexes.without(session, "alerts", "objects", "light_curves"):
+        made = _write(session, rng, profile)
+    with cursor(session) as cur:
+        for table in ("objects", "light_curves", "alerts"):
+            cur.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
+            )
+    return Filled(
+        {one.survey: one.names for one in made},
+        {one.survey: one.ra_deg for one in made},
+        {one.survey: one.dec_deg for one in made},
+    )
+
+
+def _write(session: Session, rng: np.random.Generator, profile: Profile) -> list["_Objects"]:
     source, segment = _origin(session)
     made = []
     first_id, first_candid = 1, 1_000_000_000_000_000_001
@@ -74,16 +90,7 @@ def fill(session: Session, profile: Profile) -> Filled:
         first_id += count
         first_candid += count * profile.alerts_per_object
         made.append(objects)
-    with cursor(session) as cur:
-        for table in ("objects", "light_curves", "alerts"):
-            cur.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
-            )
-    return Filled(
-        {one.survey: one.names for one in made},
-        {one.survey: one.ra_deg for one in made},
-        {one.survey: one.dec_deg for one in made},
-    )
+    return made
 
 
 def _objects(rng: np.random.Generator, survey: str, first_id: int, count: int) -> _Objects:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.bench_api import measure
+from tests.bench_api import logins, measure
 from tests.database import environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -34,6 +34,7 @@ def test_every_question_is_answered_and_written_down(database, tmp_path):
     found = json.loads(out.read_text())
     assert found["alerts"] == 4000
     assert [row["status"] for row in found["questions"]] == [[200]] * len(found["questions"])
+    assert set(found["logins"]) >= {name for names in logins.GROUPS.values() for name in names}
     sizes = {row["name"]: row["mean_bytes"] for row in found["questions"]}
     # Ten alerts of some 4 kB each in every cone.
     assert sizes["cone of 10″, alerts (REST)"] > 20_000
@@ -48,4 +49,14 @@ def test_a_missed_goal_and_a_refusal_are_failures():
     assert measure.failures([row | {"goal_ms": None}]) == []
     assert measure.failures([row | {"p95_ms": 1.0, "status": [200, 500]}]) == [
         "x: answered [200, 500]"
+    ]
+
+
+def test_medians_that_tell_who_has_an_account_are_failures():
+    alike = {name: 100.0 for names in logins.GROUPS.values() for name in names}
+
+    assert logins.failures(alike) == []
+    assert logins.failures(alike | {"inactive": 109.0}) == []
+    assert logins.failures(alike | {"inactive": 111.0}) == [
+        "log-in refused: medians from 100.0 to 111.0 ms"
     ]

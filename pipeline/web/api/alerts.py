@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
+from sqlalchemy.orm import Session
 
 from broker.refusals import field_error
 from pipeline.alerts import query_alerts, query_skymap
@@ -25,10 +26,10 @@ from pipeline.web.api.parameters import (
 from pipeline.web.api.views import (
     ALERT,
     SURVEY,
+    ConesView,
     DataView,
     by_name,
     envelope,
-    in_turn,
     listed,
     tabular,
 )
@@ -60,7 +61,8 @@ class Alerts(DataView):
         if "object_id" in asked:
             with reading() as session:
                 return query_alerts.of_object(session, survey, asked["object_id"], filters, page)
-        with in_turn(request), reading() as session:
+        self.take_turn(request)
+        with reading() as session:
             if "ra" in asked:
                 place = (asked["ra"], asked["dec"])
                 return query_alerts.in_cone(
@@ -69,27 +71,29 @@ class Alerts(DataView):
             return query_alerts.between(session, survey, filters, page)
 
 
-class AlertCones(DataView):
-    """Alerts around up to 5000 positions."""
-
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
         parameters=[SURVEY, Format],
         request=ConeBatch,
         responses=tabular(by_name(listed(ALERT))),
         operation_id="search_alert_cones",
     )
-    def post(self, request: Request, survey: str) -> HttpResponseBase:
-        """Return the alerts around each position; every name is in the answer."""
-        form = check_query(Format, request)["format"]
-        asked = check_body(ConeBatch, request)
-        with in_turn(request), reading() as session:
-            ids = query_alerts.in_cones(
-                *(session, survey, asked["coordinates"], asked["radius_arcsec"]),
-                filters_of(asked),
-            )
+)
+class AlertCones(ConesView):
+    """Alerts around up to 5000 positions."""
+
+    question = ConeBatch
+
+    def search(self, session: Session, survey: str, asked: Checked) -> dict[str, list[Any]]:
+        """Return ids of alerts."""
+        places, radius_arcsec = asked["coordinates"], asked["radius_arcsec"]
+        return query_alerts.in_cones(session, survey, places, radius_arcsec, filters_of(asked))
+
+    def answer(self, survey: str, found: dict[str, list[Any]], form: str) -> HttpResponseBase:
+        """Return the alerts."""
         if form == "json":
-            return answers.cones_as_json(survey, ids)
-        pairs = [(name, one) for name, many in ids.items() for one in many]
+            return answers.cones_as_json(survey, found)
+        pairs = [(name, one) for name, many in found.items() for one in many]
         names, flat = [name for name, _ in pairs], [one for _, one in pairs]
         return answers.alerts_as_table(survey, flat, form, names)
 
@@ -106,12 +110,10 @@ class AlertSkymap(DataView):
     def post(self, request: Request, survey: str) -> HttpResponseBase:
         """Return the alerts inside a MOC, or inside a map's credible region."""
         asked = check_body(SkymapSearch, request)
-        with in_turn(request):
-            region = _region(asked)
-            with reading(SKYMAP_LIMIT_S) as session:
-                found = query_skymap.inside(
-                    session, survey, region, filters_of(asked), asked["limit"]
-                )
+        self.take_turn(request)
+        region = _region(asked)
+        with reading(SKYMAP_LIMIT_S) as session:
+            found = query_skymap.inside(session, survey, region, filters_of(asked), asked["limit"])
         words = [IN_PROJECTION] if region.has_distances else []
         if found.has_more:
             words.append(f"There are more than {asked['limit']}: ask for a shorter time.")

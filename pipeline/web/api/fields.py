@@ -9,6 +9,8 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from broker.rest_fields import Text
+
 INT64_MAX = 2**63 - 1
 
 
@@ -112,21 +114,7 @@ class Candid(Whole):
         super().__init__(-INT64_MAX if of_tests_too else 1, INT64_MAX, **options)
 
 
-class Flag(serializers.BooleanField):
-    """``true`` or ``false``, in any case."""
-
-    default_error_messages = {"invalid": "must be true or false"}  # noqa: RUF012 the framework's form
-
-    def to_internal_value(self, data: Any) -> bool:
-        """Return the flag; 1 and yes are none."""
-        if isinstance(data, bool):
-            return data
-        if isinstance(data, str) and data.lower() in {"true", "false"}:
-            return data.lower() == "true"
-        raise serializers.ValidationError(self.error_messages["invalid"])
-
-
-class Base64(serializers.CharField):
+class Base64(Text):
     """Bytes in base64."""
 
     def to_internal_value(self, data: Any) -> Any:

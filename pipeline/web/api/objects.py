@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from sqlalchemy.orm import Session
@@ -30,10 +30,10 @@ from pipeline.web.api.views import (
     OBJECT_ID,
     RECORD,
     SURVEY,
+    ConesView,
     DataView,
     by_name,
     envelope,
-    in_turn,
     listed,
     tabular,
 )
@@ -89,30 +89,34 @@ class MatchesOfMany(DataView):
     def post(self, request: Request, survey: str) -> Response:
         """Return the rows by object and catalog; unknown objects are left out."""
         names = check_body(ObjectNames, request)["object_ids"]
-        with in_turn(request), reading() as session:
+        self.take_turn(request)
+        with reading() as session:
             found = query_objects.find_all(session, survey, names)
             places = [(one.ra_deg, one.dec_deg) for one in found]
             matches = query_matches.cross_matches(session, places)
         return ok({one.object_id: rows for one, rows in zip(found, matches, strict=True)})
 
 
-class ObjectCones(DataView):
-    """Objects around up to 5000 positions."""
-
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
         parameters=[SURVEY, Format],
         request=ObjectConeBatch,
         responses=tabular(by_name(listed(FOUND_OBJECT))),
         operation_id="search_object_cones",
     )
-    def post(self, request: Request, survey: str) -> HttpResponseBase:
-        """Return the objects around each position, nearest first; every name is in the answer."""
-        form = check_query(Format, request)["format"]
-        asked = check_body(ObjectConeBatch, request)
-        with in_turn(request), reading() as session:
-            found = query_objects.in_cones(
-                session, survey, asked["coordinates"], asked["radius_arcsec"]
-            )
+)
+class ObjectCones(ConesView):
+    """Objects around up to 5000 positions, the nearest first."""
+
+    question = ObjectConeBatch
+
+    def search(self, session: Session, survey: str, asked: Checked) -> dict[str, list[Any]]:
+        """Return objects."""
+        places, radius_arcsec = asked["coordinates"], asked["radius_arcsec"]
+        return query_objects.in_cones(session, survey, places, radius_arcsec)
+
+    def answer(self, survey: str, found: dict[str, list[Any]], form: str) -> HttpResponseBase:  # noqa: ARG002 the form of its kind
+        """Return the objects."""
         return ok(found) if form == "json" else answers.object_cones_as_table(found, form)
 
 
@@ -136,7 +140,8 @@ class Objects(DataView):
 
     def _found(self, request: Request, asked: Checked) -> list[dict[str, Any]]:
         if "object_id" not in asked:
-            with in_turn(request), reading() as session:
+            self.take_turn(request)
+            with reading() as session:
                 place = (asked["ra"], asked["dec"])
                 return query_objects.near(session, place, asked["radius"], asked["limit"])
         prefix = partial_ids.parse(asked["object_id"])

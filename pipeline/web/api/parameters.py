@@ -7,6 +7,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from broker.rest_fields import Flag, Text
 from pipeline.alerts.query import (
     MAX_ALERTS,
     MAX_CONES,
@@ -21,7 +22,6 @@ from pipeline.alerts.query_skymap import MAX_SKYMAP_ALERTS, MAX_SKYMAP_WINDOW_D
 from pipeline.web.api.fields import (
     Base64,
     Candid,
-    Flag,
     Number,
     Places,
     Whole,
@@ -246,12 +246,12 @@ class ObjectNames(serializers.Serializer[Any]):
     """Whole names of objects; ``objectIds`` and ``object_ids`` are the same."""
 
     objectIds = serializers.ListField(  # noqa: N815 the wire's name
-        child=serializers.CharField(max_length=_MAX_NAME),
+        child=Text(max_length=_MAX_NAME),
         required=False,
         max_length=MAX_MATCH_OBJECTS,
     )
     object_ids = serializers.ListField(
-        child=serializers.CharField(max_length=_MAX_NAME),
+        child=Text(max_length=_MAX_NAME),
         required=False,
         max_length=MAX_MATCH_OBJECTS,
     )

@@ -1,19 +1,24 @@
 """What every view of the data stands on: the query layer's refusals, and heavy searches in turn."""
 
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, ClassVar
 
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from sqlalchemy.orm import Session
 
 from broker.access import API
 from broker.config import config
 from broker.limits import concurrent
 from broker.refusals import ApiError, field_error
 from broker.rest import ApiView
-from pipeline.alerts.query import QueryError, TooLongError
+from pipeline.alerts.query import QueryError, TooLongError, reading
+from pipeline.web.api.parameters import Checked, Format, check_body, check_query
 
 INT64 = {"type": "integer", "format": "int64"}
 NUMBER = {"type": "number", "format": "double"}
@@ -36,6 +41,33 @@ class DataView(ApiView):
     """A view of the data, for accounts."""
 
     access = API
+    _turn: ExitStack
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer; a place that was taken is held until the last byte of the answer has left."""
+        with ExitStack() as self._turn:
+            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            if isinstance(response, StreamingHttpResponse):
+                held = self._turn.pop_all()
+                response.streaming_content = _Held(response.streaming_content, held)
+            return response
+
+    def take_turn(self, request: Request) -> None:
+        """Take one of the places that an account has for heavy searches.
+
+        Raises
+        ------
+        ApiError
+            429 if no place got free in time, or if too many wait already.
+        """
+        settings = config().limits
+        place = concurrent(
+            "searches",
+            str(request.user.pk),
+            limit=settings.searches,
+            wait_s=settings.search_wait_s,
+        )
+        self._turn.enter_context(place)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Turn what the query layer refuses into a 400."""
@@ -46,12 +78,43 @@ class DataView(ApiView):
         return super().handle_exception(exc)
 
 
-def in_turn(request: Request) -> AbstractContextManager[None]:
-    """Hold one of the places that an account has for heavy searches."""
-    limits = config().limits
-    return concurrent(
-        "searches", str(request.user.pk), limit=limits.searches, wait_s=limits.search_wait_s
-    )
+class ConesView(DataView):
+    """Something around up to 5000 positions; a subclass says what."""
+
+    question: ClassVar[type[Serializer[Any]]]
+
+    def post(self, request: Request, survey: str) -> HttpResponseBase:
+        """Search around each position; every name is in the answer."""
+        form = check_query(Format, request)["format"]
+        asked = check_body(self.question, request)
+        self.take_turn(request)
+        with reading() as session:
+            found = self.search(session, survey, asked)
+        return self.answer(survey, found, form)
+
+    def search(self, session: Session, survey: str, asked: Checked) -> dict[str, list[Any]]:
+        """Return what there is by name."""
+        raise NotImplementedError
+
+    def answer(self, survey: str, found: dict[str, list[Any]], form: str) -> HttpResponseBase:
+        """Return it as ``json``, ``csv`` or ``parquet``."""
+        raise NotImplementedError
+
+
+class _Held:
+    """Pieces of an answer, and what is let go when the server closes it."""
+
+    def __init__(self, pieces: Any, held: ExitStack) -> None:
+        self._pieces = pieces
+        self._held = held
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the pieces."""
+        return iter(self._pieces)
+
+    def close(self) -> None:
+        """Let go; Django calls this once the answer has left, or its reader."""
+        self._held.close()
 
 
 def envelope(data: dict[str, Any]) -> dict[int | tuple[int, str], Any]:

@@ -6,8 +6,10 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.catalogs.known import TNS
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
 from pipeline.web import search_pages
+from tests.integration.api.world import load_rows
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +42,42 @@ def test_a_whole_name_or_number_leads_to_the_object(sky, anybody, text, address)
     response = anybody.get("/search", {"q": text})
 
     assert (response.status_code, response["Location"]) == (302, address)
+
+
+@pytest.mark.parametrize("text", ["AT 2026abc", "at2026abc", "SN 2026ABC", "2026abc"])
+def test_a_name_of_tns_is_looked_for_where_tns_has_it(sky, session, anybody, text):
+    load_rows(session, TNS, [{"id": 1, "name": "2026abc", "ra": 150.0, "dec": 30.0}])
+
+    page = anybody.get("/search", {"q": text})
+
+    assert page.status_code == 200
+    assert "ZTF26aaaaaaa</a>" in page.content.decode()
+    assert LSST_NAME in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("AT 2026abd", "has no 2026abd"),
+        ("S230518h", "events of gravitational waves cannot be searched by name here"),
+        ("MS260101a", "events of gravitational waves"),
+        ("GW170817", "events of gravitational waves"),
+    ],
+)
+def test_a_name_without_a_place_says_so(sky, session, anybody, text, answer):
+    load_rows(session, TNS, [{"id": 1, "name": "2026abc", "ra": 150.0, "dec": 30.0}])
+
+    page = anybody.get("/search", {"q": text})
+
+    assert page.status_code == 400
+    assert answer in page.content.decode()
+
+
+def test_without_the_catalog_of_tns_its_names_say_so(sky, anybody):
+    page = anybody.get("/search", {"q": "AT 2026abc"})
+
+    assert page.status_code == 400
+    assert "not loaded on this server" in page.content.decode()
 
 
 @pytest.mark.parametrize("text", ["ZTF26ppppppp", "13"])
@@ -153,9 +191,9 @@ def test_the_last_page_that_may_be_asked_for_leads_to_no_other(store, anybody, m
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"q": "what?"}, "this is no ZTF or LSST name"),
+        ({"q": "what?"}, "this is no ZTF, LSST or TNS name"),
         ({"q": "150 30 700"}, "the radius must be in (0, 600]"),
-        ({"q": "400 30"}, "this is no ZTF or LSST name"),
+        ({"q": "400 30"}, "this is no ZTF, LSST or TNS name"),
         ({"min_mag": "bright"}, "must be a number"),
         ({"after": "yesterday", "before": "2026-08-02"}, "must be a date (UTC), a JD or an MJD"),
         ({"min_mag": "19"}, "without a name or a position, give both times"),
