@@ -16,6 +16,7 @@ from broker.access import ROLES
 EVERY_APP = ("accounts", "pipeline", "auth", "admin")
 LOOK_AT_STREAMS = Q(content_type__app_label="pipeline", codename__startswith="view_")
 OPERATE_STREAMS = Q(content_type__app_label="pipeline", codename__startswith="operate_")
+FOLLOW_UP = Q(content_type__app_label="pipeline", codename__startswith="follow_up_")
 LOOK_AT_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="view_")
 GOVERN_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="govern_")
 STAFF = (
@@ -24,9 +25,11 @@ STAFF = (
     | Q(content_type__app_label="admin", codename="view_logentry")
 )
 PERMISSIONS = {
-    "admin": LOOK_AT_STREAMS | OPERATE_STREAMS | LOOK_AT_PEOPLE | GOVERN_PEOPLE | STAFF,
+    "admin": (
+        LOOK_AT_STREAMS | OPERATE_STREAMS | FOLLOW_UP | LOOK_AT_PEOPLE | GOVERN_PEOPLE | STAFF
+    ),
     "operator": LOOK_AT_STREAMS | OPERATE_STREAMS | LOOK_AT_PEOPLE,
-    "shifter": LOOK_AT_STREAMS,
+    "shifter": LOOK_AT_STREAMS | FOLLOW_UP,
     "data_manager": LOOK_AT_STREAMS | OPERATE_STREAMS,
 }
 """Permissions of each role of ``broker.access.ROLES``."""

@@ -11,6 +11,7 @@ from broker.db import transaction
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from broker.ranges.second_tries import try_again
+from broker.sections.streams import StreamsSettings
 
 REST = timedelta(minutes=10)
 LAST_CALL = timedelta(hours=2)
@@ -38,6 +39,8 @@ def retry_died() -> None:
 def due_letters(session: Session) -> list[int]:
     """Return letters of dead workers whose packets were never sent again, oldest first.
 
+    Of streams that are read in ranges: a notice whose readers died thrice is a person's.
+
     A packet whose worker dies again has two burials behind it, and is left to an operator. One that
     can be had nowhere is asked for each minute until its last call.
     """
@@ -46,6 +49,7 @@ def due_letters(session: Session) -> list[int]:
             select(DeadLetter.id)
             .where(
                 DeadLetter.reason == "worker_died",
+                DeadLetter.stream.in_(StreamsSettings.model_fields),
                 DeadLetter.state == "open",
                 DeadLetter.attempts == 1,
                 DeadLetter.first_seen_at.between(func.now() - LAST_CALL, func.now() - REST),

@@ -45,6 +45,11 @@ REASONS = (
     "worker_died",
     "expired_offsets",
     "unexpected",
+    "not_json",
+    "not_xml",
+    "no_id",
+    "bad_time",
+    "event_missing",
 )
 STATES = ("open", "retried", "resolved", "ignored")
 RETRIED_STATES = ("open", "ignored")

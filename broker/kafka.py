@@ -19,7 +19,12 @@ from confluent_kafka import Producer as Client
 from broker.config import config
 from broker.errors import TransientError
 from broker.kafka_cluster import Cluster, Watermarks, topic_ids, watermarks
-from broker.kafka_connection import Connection, own_connection, stream_connection
+from broker.kafka_connection import (
+    Connection,
+    gcn_connection,
+    own_connection,
+    stream_connection,
+)
 from broker.kafka_owner import Fenced, Listeners, PartitionOwner
 from broker.kafka_types import DeliveryError, Message, Packet, ReadResult
 
@@ -32,6 +37,7 @@ __all__ = [
     "Producer",
     "RangeReader",
     "Watermarks",
+    "gcn_connection",
     "own_connection",
     "stream_connection",
     "topic_ids",

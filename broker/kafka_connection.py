@@ -54,6 +54,28 @@ def stream_connection(stream: str) -> dict[str, Any]:
     }
 
 
+def gcn_connection() -> dict[str, Any]:
+    """Return how GCN is reached, as its own client does; without a ``client_id`` our own broker."""
+    gcn = config().gcn
+    if not (gcn.client_id or gcn.bootstrap_servers):
+        return own_connection()
+    protocol = gcn.security_protocol or ("SASL_SSL" if gcn.client_id else "PLAINTEXT")
+    found = {
+        "bootstrap.servers": gcn.bootstrap_servers or f"kafka.{gcn.domain}",
+        "security.protocol": protocol,
+        "log_level": LIBRARY_LOG_LEVEL,
+    }
+    if not protocol.startswith("SASL"):
+        return found
+    return found | {
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": gcn.client_id,
+        "sasl.oauthbearer.client.secret": gcn.client_secret.get_secret_value(),
+        "sasl.oauthbearer.token.endpoint.url": f"https://auth.{gcn.domain}/oauth2/token",
+    }
+
+
 def _login(kafka: KafkaSettings, principal: Principal) -> tuple[str, str]:
     secret = {
         "pipeline": (kafka.username, kafka.password),

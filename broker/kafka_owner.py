@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Received
@@ -60,12 +60,14 @@ class PartitionOwner:
         Group id.
     instance : str
         Name of this slot in the group: a restarted slot is back at once, a doubled one is fenced.
-    topic : str
-        Topic, or a regular expression beginning with ``^``.
+    topics : str or sequence of str
+        Topics, or regular expressions beginning with ``^``.
     listeners : Listeners
         Called from within ``poll``, ``commit`` and ``close``.
     session_timeout_ms : int
         A dead slot's partitions go to another after this time [ms].
+    settings : mapping, optional
+        Further ones of librdkafka; stronger than ours.
     """
 
     def __init__(
@@ -73,13 +75,15 @@ class PartitionOwner:
         connection: Connection,
         group: str,
         instance: str,
-        topic: str,
+        topics: str | Sequence[str],
         listeners: Listeners,
         *,
         session_timeout_ms: int = 10_000,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._listeners = listeners
         self._owned: set[Partition] = set()
+        self._is_paused = True
         self._fatal: KafkaError | None = None
         self._consumer = Consumer(
             {
@@ -90,10 +94,11 @@ class PartitionOwner:
                 "client.id": instance,
                 "session.timeout.ms": session_timeout_ms,
                 "error_cb": self._note_error,
+                **(settings or {}),
             }
         )
         self._consumer.subscribe(
-            [topic],
+            [topics] if isinstance(topics, str) else list(topics),
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_lost,
@@ -172,7 +177,8 @@ class PartitionOwner:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Without the assignment a pause inside this callback has no effect (measured).
         consumer.incremental_assign(partitions)
-        consumer.pause(partitions)
+        if self._is_paused:
+            consumer.pause(partitions)
         came = _named(partitions)
         self._owned |= set(came)
         if came:

@@ -44,6 +44,23 @@ def fixed_input_topics(settings: Config) -> list[TopicSpec]:
     ]
 
 
+def notice_topics(settings: Config) -> list[TopicSpec]:
+    """Return GCN's topics as our own broker carries them; none where GCN itself is read."""
+    gcn = settings.gcn
+    if gcn.client_id or gcn.bootstrap_servers:
+        return []
+    return [
+        TopicSpec(
+            gcn.topic_prefix + name,
+            1,  # as GCN's: notices of an event stay in order
+            INPUT_RETENTION_DAYS * topics.DAY_MS,
+            topics.topic_config(settings),
+        )
+        for stream in topics.NOTICE_STREAMS
+        for name in stream.topics
+    ]
+
+
 def service_acls(settings: Config) -> list[Acl]:
     """Return the rights of our own principals; none is a super-user but ``admin``."""
     return list(dict.fromkeys([*_pipeline_acls(settings), *_feed_acls(settings)]))
@@ -64,12 +81,18 @@ def _pipeline_acls(settings: Config) -> Iterator[Acl]:
             yield _on_topics(principal, name, ("READ", "DESCRIBE"))
         prefix = settings.streams.named(stream.name).group_prefix
         yield Acl(principal, "group", prefix, is_prefix=True, operations=("READ",))
+    for spec in notice_topics(settings):
+        yield _on_topics(principal, spec.name, ("READ", "DESCRIBE"))
+    group = settings.gcn.group_id
+    yield Acl(principal, "group", group, is_prefix=True, operations=("READ",))
 
 
 def _feed_acls(settings: Config) -> Iterator[Acl]:
     for stream in topics.STREAMS:
         for name in stream.own_topics:
             yield _on_topics(settings.kafka.feed_username, name, ("WRITE", "DESCRIBE"))
+    for spec in notice_topics(settings):
+        yield _on_topics(settings.kafka.feed_username, spec.name, ("WRITE", "DESCRIBE"))
 
 
 def _on_topics(principal: str, name: str, operations: tuple[str, ...]) -> Acl:

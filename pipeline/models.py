@@ -11,12 +11,13 @@ from broker.ranges import switch_tables as switches
 from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
 from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it is imported
-from pipeline.topics import STREAMS
+from pipeline.topics import NOTICE_STREAMS, STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")
 
 _SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
 _STREAMS = tuple((stream.name, stream.name) for stream in STREAMS)
+_NOTICES = tuple((stream.name, stream.name) for stream in NOTICE_STREAMS)
 _CLASSES = tuple((name, name) for name in ("stellar", "hosted", "hostless", "unknown"))
 _BANDS = tuple((band, band) for band in "ugrizy")
 
@@ -35,7 +36,7 @@ ArchiveSegment: type[Mirror] = mirror(
     __name__,
     verbose_name="archive segment",
     title="path",
-    choices={"survey": _SURVEYS},
+    choices={"survey": (*_SURVEYS, *_NOTICES)},
 )
 
 SkyObject: type[Mirror] = mirror(
@@ -95,7 +96,7 @@ DeadLetter: type[Mirror] = mirror(
     verbose_name="dead letter",
     links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
     choices={
-        "stream": _STREAMS,
+        "stream": (*_STREAMS, *_NOTICES),
         "reason": _same(dead_letters.REASONS),
         "state": _same(dead_letters.STATES),
     },

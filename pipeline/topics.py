@@ -42,6 +42,25 @@ class InputStream:
 
 
 @dataclass(frozen=True)
+class NoticeStream:
+    """Topics of GCN that a listener reads message by message.
+
+    Attributes
+    ----------
+    name : str
+        As in ``manage.py listen NAME``; also its folder of the archive.
+    topics : tuple of str
+        As GCN names them; ``gcn.topic_prefix`` stands before.
+    intake : str
+        ``module:name`` of the ``pipeline.gw.arrival.Intake`` that takes its messages.
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    intake: str
+
+
+@dataclass(frozen=True)
 class OutputTopic:
     """A topic that we write.
 
@@ -67,6 +86,8 @@ STREAMS = (
     InputStream("ztf", "ztf", "alerts.process", "alerts", ("ztf_*",)),
     InputStream("lsst", "lsst", "alerts.process", "alerts", ("lsst-alerts-*",)),
 )
+
+NOTICE_STREAMS = (NoticeStream("igwn", ("igwn.gwalert",), "pipeline.gw.intake:IGWN"),)
 
 NONE_TOPIC = "babamul.none"
 
@@ -149,6 +170,20 @@ def stream(name: str) -> InputStream:
         if candidate.name == name:
             return candidate
     raise KeyError(f"no stream {name!r}; known: {', '.join(s.name for s in STREAMS)}")
+
+
+def notice_stream(name: str) -> NoticeStream:
+    """Return the stream of notices called ``name``.
+
+    Raises
+    ------
+    KeyError
+        Naming the streams that exist.
+    """
+    for candidate in NOTICE_STREAMS:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no stream {name!r}; known: {', '.join(s.name for s in NOTICE_STREAMS)}")
 
 
 def topic_config(settings: Config) -> dict[str, str]:

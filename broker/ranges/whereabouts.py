@@ -24,9 +24,12 @@ from broker.kafka import Cluster, Watermarks, stream_connection
 from broker.ranges.planning import Place
 from broker.ranges.sources import known_resets, known_source
 from broker.ranges.tables import Source
+from broker.sections.streams import StreamsSettings
 
 ATTEMPTS_TAKE = timedelta(days=1)
 """A packet whose worker died was archived at most so long before it was buried."""
+
+BY_HAND = "see manage.py notice --letter"
 
 ReadFrom = Literal["kafka", "archive"]
 
@@ -72,6 +75,8 @@ class Broker:
 def ask_brokers(ids: Sequence[int]) -> dict[str, Broker]:
     """Return what each stream's Kafka holds of the topics of dead letters.
 
+    Streams that are not read in ranges are left out: ``locate`` refuses their letters.
+
     Asked before the transaction that takes the letters: nothing waits for Kafka inside one.
 
     Raises
@@ -84,7 +89,8 @@ def ask_brokers(ids: Sequence[int]) -> dict[str, Broker]:
     with transaction() as session:
         for stream, topic, partition in session.execute(wanted.where(DeadLetter.id.in_(ids))):
             places[stream].add((topic, partition))
-    return {stream: _ask_broker(stream, found) for stream, found in places.items()}
+    in_ranges = StreamsSettings.model_fields
+    return {name: _ask_broker(name, found) for name, found in places.items() if name in in_ranges}
 
 
 def _ask_broker(stream: str, places: Collection[Place]) -> Broker:
@@ -104,6 +110,9 @@ def locate(
     known = _Known(session)
     found: dict[int, Stretch | str] = {}
     for letter in letters:
+        if letter.stream not in brokers:
+            found[letter.id] = f"{letter.stream} is read message by message: {BY_HAND}"
+            continue
         try:
             found[letter.id] = _locate(known, brokers[letter.stream], letter)
         except TransientError as error:

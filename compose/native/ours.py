@@ -46,9 +46,13 @@ def processes(settings: Config) -> tuple[Process, ...]:
         _worker("upkeep", 1),
         _worker("accounts", 2),  # a second one, while a probe waits for its limit
         _worker("notify", 1),
+        _worker("gw", 1),
+        _worker("sinks", 1),
+        _worker("plans", 1),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),
+        Process("listen-igwn", (*MANAGE, "listen", "igwn", "--slot", "0")),
         Process("steady", (*MANAGE, "steady")),
     )
 

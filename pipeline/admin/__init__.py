@@ -1,9 +1,27 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
-alerts, objects, dead_letters, replays, bookkeeping, streams, switches: a page each · filters,
+alerts, objects, dead_letters, replays, bookkeeping, streams, switches, gw: a page each · filters,
 cells: what they share.
 """
 
-from pipeline.admin import alerts, bookkeeping, dead_letters, objects, replays, streams, switches
+from pipeline.admin import (
+    alerts,
+    bookkeeping,
+    dead_letters,
+    gw,
+    objects,
+    replays,
+    streams,
+    switches,
+)
 
-__all__ = ["alerts", "bookkeeping", "dead_letters", "objects", "replays", "streams", "switches"]
+__all__ = [
+    "alerts",
+    "bookkeeping",
+    "dead_letters",
+    "gw",
+    "objects",
+    "replays",
+    "streams",
+    "switches",
+]

@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from broker.mirror import all_of
 from pipeline import models
 from pipeline.admin.filters import nights_up_to
-from pipeline.topics import STREAMS
+from pipeline.topics import NOTICE_STREAMS, STREAMS
 
 SHOWN_TOPICS = 20
-_STREAM_NAMES = [stream.name for stream in STREAMS]
+_STREAM_NAMES = [stream.name for stream in (*STREAMS, *NOTICE_STREAMS)]
 
 
 class NightFilter(admin.SimpleListFilter):

@@ -90,6 +90,9 @@ class GcnNotice(Table):
         "triggerId", comment="GW event that a circular names"
     )
     payload: Mapped[dict[str, Any]] = mapped_column(comment="the message without sky maps")
+    source_id: Mapped[int | None] = mapped_column(comment="sources.id")
+    source_partition: Mapped[int | None] = mapped_column(Integer)
+    source_offset: Mapped[int | None]
     archive_segment_id: Mapped[int | None] = mapped_column(comment="archive_segments.id")
     archive_start: Mapped[int | None] = mapped_column(comment="[bytes]")
     archive_length: Mapped[int | None] = mapped_column(Integer, comment="[bytes]")

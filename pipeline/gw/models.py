@@ -3,7 +3,7 @@
 from broker.mirror import Mirror, mirror
 from pipeline.gw import action_tables, grb_tables, plan_tables, tables
 
-OPERATE = "operate_gwalert"
+FOLLOW_UP = "follow_up_gwalert"
 """Right to plan again, send again and mark as mock; of the roles shifter and admin."""
 
 
@@ -26,7 +26,7 @@ GwAlert: type[Mirror] = mirror(
         "archive_segment_id": "ArchiveSegment",
     },
     choices={"kind": _same(tables.KINDS), "state": _same(tables.ALERT_STATES)},
-    permissions=((OPERATE, "Can plan again, send again and mark notices as mock"),),
+    permissions=((FOLLOW_UP, "Can plan again, send again and mark notices as mock"),),
 )
 
 GwSkymap: type[Mirror] = mirror(
@@ -144,5 +144,5 @@ GcnNotice: type[Mirror] = mirror(
     __name__,
     verbose_name="GCN notice",
     title="topic",
-    links={"archive_segment_id": "ArchiveSegment"},
+    links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
 )

@@ -4,7 +4,6 @@ Adding a step is one line here and one function (its contract: ``steps``). Funct
 text and imported when they are first needed: a worker that plans never loads Slack's client.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -65,9 +64,13 @@ def kind(name: str) -> StepKind:
     raise KeyError(f"no step {name!r}; known: {', '.join(each.name for each in KINDS)}")
 
 
+def is_known(name: str) -> bool:
+    """Tell whether there is such a step."""
+    return any(candidate.name == name for candidate in KINDS)
+
+
 @cache
-def function(place: str) -> Callable[..., Any]:
-    """Return the function at ``module:function``."""
+def named(place: str) -> Any:
+    """Return what stands at ``module:name``; its module is imported when it is first wanted."""
     module, _, name = place.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    return getattr(import_module(module), name)

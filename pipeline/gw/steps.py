@@ -32,7 +32,7 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from pipeline.gw import ledger
-from pipeline.gw.step_registry import TASK_OF, StepKind, function, kind
+from pipeline.gw.step_registry import TASK_OF, StepKind, kind, named
 from pipeline.gw.tables import GwStep
 
 log = structlog.get_logger(__name__)
@@ -199,7 +199,7 @@ def run(step_id: int, owner: str) -> None:
 
 def _settle(step: Step, its_kind: StepKind) -> None:
     try:
-        outcome = function(its_kind.function)(step)
+        outcome = named(its_kind.function)(step)
         failpoint("step_worked")
         if isinstance(outcome, Done):
             _finish(step, outcome)
@@ -255,7 +255,7 @@ def _give_back(step: Step, rest_s: float, why: str, *, is_counted: bool) -> None
 
 def _follow(session: Session, step: Step, state: str) -> list[Bell]:
     ended = kind(step.name).ended
-    return want(session, function(ended)(session, step, state)) if ended else []
+    return want(session, named(ended)(session, step, state)) if ended else []
 
 
 def _bells(session: Session, ids: Sequence[int]) -> list[Bell]:

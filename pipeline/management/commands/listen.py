@@ -3,6 +3,7 @@
 import os
 import socket
 from argparse import ArgumentParser
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from broker.stop import Stop
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
 from pipeline.catalogs.record import CatalogMissing
+from pipeline.gw.listener import NoticeListener, make_notice_listener
 from pipeline.surveys import survey as survey_named
 
 DRAIN_S = 2.0
@@ -35,7 +37,8 @@ class Command(BaseCommand):
     help = "Cut a stream's new offsets into ranges and ring for a task on each, until SIGTERM."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("stream", choices=[stream.name for stream in topics.STREAMS])
+        every = (*topics.STREAMS, *topics.NOTICE_STREAMS)
+        parser.add_argument("stream", choices=[stream.name for stream in every])
         parser.add_argument(
             "--slot", type=int, default=0, help="which of this stream's listeners this is"
         )
@@ -43,18 +46,26 @@ class Command(BaseCommand):
     def handle(self, *, stream: str, slot: int, **_: Any) -> None:
         logs.configure()
         require_migrated()
-        _require_catalogs(topics.stream(stream).survey)
         stop = Stop()
         name = f"{stream}-{slot}"
+        make = _maker(stream)
         with structlog.contextvars.bound_contextvars(stream=stream, slot=slot):
             log.info("listener.started")
             try:
-                make_listener(stream, name).run(lambda: stop.is_asked)
+                make(stream, name).run(lambda: stop.is_asked)
             except Fenced as error:
                 log.error("listener.fenced", error=str(error))  # noqa: TRY400 no trace: it says all
                 raise CommandError(f"listener {name} was fenced: {error}") from None
             doorbell.drain(DRAIN_S)
             log.info("listener.ended")
+
+
+def _maker(stream: str) -> Callable[[str, str], Listener | NoticeListener]:
+    """Return what makes the listener of a stream: by ranges, or notice by notice."""
+    if stream in {each.name for each in topics.NOTICE_STREAMS}:
+        return make_notice_listener
+    _require_catalogs(topics.stream(stream).survey)
+    return make_listener
 
 
 def _require_catalogs(survey: str) -> None:

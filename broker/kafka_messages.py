@@ -1,0 +1,133 @@
+"""Read a topic message by message: what a listener does that stores each one by itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from broker.errors import TransientError
+from broker.kafka_connection import Connection, Partition
+from broker.kafka_owner import Listeners, PartitionOwner
+
+FETCH_BYTES = 16 * 2**20
+"""A message has at most 8 MiB; the brokers send one that is larger than this all the same."""
+QUEUED_KILOBYTES = 65_536
+
+
+class Received(NamedTuple):
+    """One message, and where it stands."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    value: bytes
+
+
+class MessageReader(PartitionOwner):
+    """A static member of a group that hands out one message after the other.
+
+    Parameters
+    ----------
+    connection : mapping
+        As ``own_connection`` returns it.
+    group, instance : str
+        As of ``PartitionOwner``.
+    topics : sequence of str
+        What to read; one that does not exist is waited for.
+    start : str
+        Where a group without offsets begins: earliest or latest.
+    session_timeout_ms : int
+        A dead slot's partitions go to another after this time [ms].
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        group: str,
+        instance: str,
+        topics: Sequence[str],
+        *,
+        start: str = "earliest",
+        session_timeout_ms: int = 10_000,
+    ) -> None:
+        settings: Mapping[str, Any] = {
+            "auto.offset.reset": start,
+            "fetch.max.bytes": FETCH_BYTES,
+            "max.partition.fetch.bytes": FETCH_BYTES,
+            "queued.max.messages.kbytes": QUEUED_KILOBYTES,
+            "fetch.wait.max.ms": 100,
+        }
+        nobody = Listeners(*(3 * (_ignore,)))
+        super().__init__(
+            connection,
+            group,
+            instance,
+            topics,
+            nobody,
+            session_timeout_ms=session_timeout_ms,
+            settings=settings,
+        )
+        self._is_paused = False
+
+    @property
+    def is_paused(self) -> bool:
+        """Tell whether nothing is handed out now."""
+        return self._is_paused
+
+    def next(self, timeout_s: float) -> Received | None:
+        """Return the next message, or None when none came in time; serves the group meanwhile.
+
+        Raises
+        ------
+        Fenced
+            If another process took this slot.
+        TransientError
+            If the broker refuses or is away.
+        """
+        found = self._serve(timeout_s)
+        self._raise_fatal()
+        if found is None:
+            return None
+        if (error := found.error()) is not None:
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None  # it may come yet
+            self._note_error(error)
+            self._raise_fatal()
+            raise TransientError(f"Kafka: {error.str()}")
+        _, timestamp_ms = found.timestamp()
+        return Received(
+            found.topic() or "",
+            found.partition() or 0,
+            found.offset() or 0,
+            timestamp_ms,
+            found.value() or b"",
+        )
+
+    def rewind(self, message: Received) -> None:
+        """Hand a message out again, and what follows it."""
+        place = TopicPartition(message.topic, message.partition, message.offset)
+        if (message.topic, message.partition) not in self._owned:
+            return  # its new owner reads it
+        try:
+            self._consumer.seek(place)
+        except KafkaException as error:
+            raise TransientError(f"Kafka: {error.args[0].str()}") from error
+
+    def pause(self) -> None:
+        """Hand nothing out until ``resume``; ``next`` still serves the group."""
+        self._is_paused = True
+        self._consumer.pause(_places(self._owned))
+
+    def resume(self) -> None:
+        """Go on where ``pause`` stopped."""
+        self._is_paused = False
+        self._consumer.resume(_places(self._owned))
+
+
+def _ignore(_: list[Partition]) -> None:
+    """Do nothing: whoever reads by message keeps nothing about partitions."""
+
+
+def _places(owned: set[Partition]) -> list[TopicPartition]:
+    return [TopicPartition(*place) for place in owned]

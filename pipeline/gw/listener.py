@@ -1,0 +1,138 @@
+"""The loop of a listener that stores notices one by one and commits each after it is stored."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import func, select
+
+from broker.config import config
+from broker.db import transaction
+from broker.failpoints import failpoint
+from broker.kafka import Cluster, gcn_connection
+from broker.kafka_messages import MessageReader
+from pipeline.gw.reception import OUTAGES, Reception
+from pipeline.gw.step_registry import named
+from pipeline.gw.tables import GwStep
+from pipeline.topics import notice_stream
+
+PAUSE_ABOVE = 500
+RESUME_BELOW = 250
+"""Steps that wait; between the two nothing changes."""
+LOOK_EVERY_S = 2.0
+POLL_S = 0.5
+REST_S = 1.0
+COMPLAIN_EVERY_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class NoticeListener:
+    """Takes the messages of a stream's topics, in order, each exactly once into the tables.
+
+    Parameters
+    ----------
+    reader : MessageReader
+        Hands out messages.
+    reception : Reception
+        Stores or buries them.
+    rest_s : float
+        Pause after a server was away [s].
+    """
+
+    def __init__(
+        self, reader: MessageReader, reception: Reception, *, rest_s: float = REST_S
+    ) -> None:
+        self._reader = reader
+        self._reception = reception
+        self._rest_s = rest_s
+        self._look_at = 0.0
+        self._complain_at = 0.0
+
+    def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Take messages until ``is_stopping``; the one at hand is finished first.
+
+        Raises
+        ------
+        Fenced
+            If another process took this slot; this one must end.
+        """
+        try:
+            while not is_stopping():
+                self.tick()
+        finally:
+            self._reader.close()
+            self._reception.close()
+
+    def tick(self) -> None:
+        """Take the next message, if one comes; what cannot be stored now is taken again."""
+        message = None
+        try:
+            self._brake()
+            message = self._reader.next(POLL_S)
+            if message is None:
+                return
+            self._reception.take(message)
+            self._reader.commit(message.topic, message.partition, message.offset + 1)
+            failpoint("notice_committed")
+        except OUTAGES as error:
+            self._complain(error)
+            self._reception.forget_sources()
+            if message is not None:
+                self._reader.rewind(message)
+            time.sleep(self._rest_s)  # a retry: whoever is away needs a moment
+
+    def _brake(self) -> None:
+        """Stop reading while more steps wait than workers can be expected to do soon."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        waiting = _waiting_steps()
+        if waiting > PAUSE_ABOVE and not self._reader.is_paused:
+            log.warning("listener.paused", waiting_steps=waiting)
+            self._reader.pause()
+        elif waiting < RESUME_BELOW and self._reader.is_paused:
+            log.info("listener.resumed", waiting_steps=waiting)
+            self._reader.resume()
+
+    def _complain(self, error: BaseException) -> None:
+        if time.monotonic() >= self._complain_at:
+            self._complain_at = time.monotonic() + COMPLAIN_EVERY_S
+            log.warning("listener.tick_failed", error=str(error)[:500])
+
+
+def make_notice_listener(stream: str, name: str) -> NoticeListener:
+    """Return the listener of one slot, made from the settings.
+
+    Parameters
+    ----------
+    stream : str
+        Of ``topics.NOTICE_STREAMS``.
+    name : str
+        Of the slot.
+    """
+    record, settings = notice_stream(stream), config()
+    connection, prefix = gcn_connection(), settings.gcn.topic_prefix
+    reader = MessageReader(
+        connection,
+        f"{settings.gcn.group_id}-{stream}",
+        name,
+        [prefix + topic for topic in record.topics],
+        start=settings.gcn.start,
+        session_timeout_ms=settings.ranges.session_timeout_ms,
+    )
+    cluster = Cluster(connection)
+    reception = Reception(
+        stream,
+        named(record.intake),
+        lambda topic: cluster.topic_ids([topic]).get(topic, ""),
+        topic_prefix=prefix,
+    )
+    return NoticeListener(reader, reception)
+
+
+def _waiting_steps() -> int:
+    """Return how many steps wait, counted no further than matters."""
+    some = select(GwStep.id).where(GwStep.state == "wanted").limit(PAUSE_ABOVE + 1).subquery()
+    with transaction() as session:
+        return session.scalar(select(func.count()).select_from(some)) or 0

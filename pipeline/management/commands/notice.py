@@ -1,0 +1,111 @@
+"""``manage.py notice FILE…``: take GW notices by hand, as if they had come from GCN."""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.core.management.base import BaseCommand, CommandError
+
+from broker.archive_index import ArchiveError, cut, segments_named
+from broker.celery import doorbell
+from broker.config import config, project_path
+from broker.db import transaction
+from broker.dead_letters import DeadLetter
+from broker.kafka_messages import Received
+from broker.migrate import require_migrated
+from pipeline.gw.intake import IGWN
+from pipeline.gw.reception import Reception
+
+STREAM = "igwn"
+FILE_TOPIC = "file"
+DRAIN_S = 2.0
+
+
+class Given(NamedTuple):
+    """One notice, and where it was found."""
+
+    name: str
+    raw: bytes
+
+
+class Command(BaseCommand):
+    """Store notices and start their steps; a notice that is known changes nothing."""
+
+    help = (
+        "Take notices (JSON as on igwn.gwalert) from files or from dead letters: for when GCN was "
+        "away, and to try things. They are stored, told and planned as if they had come by Kafka."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--letter",
+            nargs="+",
+            type=int,
+            default=[],
+            metavar="ID",
+            help="dead letters whose notices are read again from the archive",
+        )
+        parser.add_argument(
+            "--as-of",
+            type=_time,
+            metavar="TIME",
+            help="ISO time (UTC) taken for now: an old notice is then not too old to be told",
+        )
+
+    def handle(self, **options: Any) -> None:
+        require_migrated()
+        as_of: datetime | None = options["as_of"]
+        given = [*_from_files(options["files"]), *_from_letters(options["letter"])]
+        if not given:
+            raise CommandError("name at least one FILE, or --letter ID")
+        reception = Reception(
+            STREAM,
+            IGWN,
+            lambda _topic: "",
+            clock=lambda: as_of or datetime.now(UTC),
+        )
+        refused = [notice.name for notice in given if not self._take(reception, notice)]
+        reception.close()
+        doorbell.drain(DRAIN_S)
+        if refused:
+            raise CommandError(f"refused, see the dead letters: {', '.join(refused)}")
+
+    def _take(self, reception: Reception, notice: Given) -> bool:
+        now_ns = time.time_ns()
+        message = Received(FILE_TOPIC, 0, now_ns, now_ns // 1_000_000, notice.raw)
+        stored = reception.take(message)
+        if stored is not None:
+            self.stdout.write(f"{notice.name}: {stored.text}")
+        return stored is not None
+
+
+def _from_files(files: list[Path]) -> Iterator[Given]:
+    for file in files:
+        try:
+            yield Given(str(file), file.read_bytes())
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from None
+
+
+def _from_letters(ids: list[int]) -> Iterator[Given]:
+    root = project_path(config().archive.path)
+    for letter_id in ids:
+        with transaction() as session:
+            letter = session.get(DeadLetter, letter_id)
+            if letter is None or letter.stream != STREAM or letter.archive_segment_id is None:
+                raise CommandError(f"{letter_id} is no dead letter of {STREAM} with its packet")
+            [segment] = segments_named(session, [letter.archive_segment_id])
+        try:
+            raw = cut(root, segment, letter.archive_start or 0, letter.archive_length or 0)
+        except ArchiveError as error:
+            raise CommandError(f"dead letter {letter_id}: {error}") from None
+        yield Given(f"letter {letter_id}", raw)
+
+
+def _time(text: str) -> datetime:
+    time_ = datetime.fromisoformat(text)
+    return time_.replace(tzinfo=UTC) if time_.tzinfo is None else time_

@@ -1,0 +1,76 @@
+"""``manage.py notice``: notices taken by hand, from files and from dead letters."""
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broker.dead_letters import DeadLetter
+from pipeline.gw.tables import GwAlert, GwStep
+from pipeline.management.commands import notice as command
+from tests.gw_notices import notice
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _in_a_test(kinds, session, bells, archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the database as migrated, and the archive of this test."""
+    monkeypatch.setattr(command, "require_migrated", lambda: None)
+    monkeypatch.setattr(command, "project_path", lambda _: archive)
+
+
+def written(folder: Path, name: str, raw: bytes) -> str:
+    (folder / name).write_bytes(raw)
+    return str(folder / name)
+
+
+def test_a_file_is_stored_and_told_of(session: Session, tmp_path: Path, capsys):
+    call_command("notice", written(tmp_path, "a.json", notice()), "--as-of", "2026-11-21T21:00")
+
+    [row] = session.scalars(select(GwAlert))
+    assert (row.topic, row.state, row.is_silent) == ("file", "current", False)
+    assert session.scalars(select(GwStep.step).order_by(GwStep.id)).all()[:2] == ["thread", "card"]
+    assert "S261121a N°1 PRELIMINARY: real, current" in capsys.readouterr().out
+
+
+def test_an_old_notice_is_silent_unless_the_time_is_said(session: Session, tmp_path: Path):
+    call_command("notice", written(tmp_path, "a.json", notice()), "--as-of", "2026-11-23")
+
+    assert session.scalars(select(GwAlert.is_silent)).all() == [True]
+
+
+def test_a_bad_file_is_named_and_the_others_are_taken(session: Session, tmp_path: Path):
+    files = [written(tmp_path, "bad.json", b"{"), written(tmp_path, "good.json", notice())]
+
+    with pytest.raises(CommandError, match=r"bad\.json"):
+        call_command("notice", *files)
+
+    assert len(session.scalars(select(GwAlert)).all()) == 1
+    assert session.scalars(select(DeadLetter.reason)).all() == ["not_json"]
+
+
+@pytest.mark.parametrize("words", [[], ["/nowhere.json"], ["--letter", "7"]])
+def test_what_is_not_there_is_said(session: Session, words):
+    with pytest.raises(CommandError):
+        call_command("notice", *words)
+
+
+def test_a_buried_notice_is_read_again_from_the_archive(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    file = written(tmp_path, "a.json", notice())
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.gw.store.store", broken)
+        with pytest.raises(CommandError):
+            call_command("notice", file)
+    letter_id = session.scalars(select(DeadLetter.id)).one()
+
+    call_command("notice", "--letter", str(letter_id))
+
+    assert session.scalars(select(GwAlert.state)).all() == ["current"]
