@@ -138,9 +138,9 @@ def test_the_third_death_buries_a_notice(kinds, session, bells, archive, die_at,
     for _ in range(3):
         with pytest.raises(Died):
             reception().take(message)
+    die_at("nowhere")
 
     assert reception().take(message) is None
-    die_at("nowhere")
     assert reception().take(received(notice(), 1)) is not None
 
     assert letters(session) == [("worker_died", 0)]
