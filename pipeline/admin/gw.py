@@ -185,7 +185,7 @@ class GwSkymapAdmin(MirrorAdmin):
 class PlainGwAdmin(MirrorAdmin):
     """Every column that is short, nothing more."""
 
-    def get_list_display(self, _request: HttpRequest) -> list[str]:
+    def get_list_display(self, _request: HttpRequest) -> list[Any]:
         """Return every column but whole messages."""
         long = {"payload", "xml_payload", "form", "measured", "warnings", "galaxies"}
         fields = self.model._meta.fields  # noqa: SLF001 documented by Django

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.dead_letters import DeadLetter
+from broker.ranges.second_tries import try_again
 from pipeline.gw.tables import GwAlert, GwStep
 from pipeline.management.commands import notice as command
 from tests.gw_notices import notice
@@ -71,6 +72,8 @@ def test_a_buried_notice_is_read_again_from_the_archive(
             call_command("notice", file)
     letter_id = session.scalars(select(DeadLetter.id)).one()
 
+    tried = try_again([letter_id], "somebody")
+    assert "manage.py notice --letter" in tried.refused[letter_id]
     call_command("notice", "--letter", str(letter_id))
 
     assert session.scalars(select(GwAlert.state)).all() == ["current"]

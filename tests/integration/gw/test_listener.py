@@ -11,6 +11,7 @@ import pytest
 
 from broker import kafka as wire
 from broker.config import ROOT, config
+from broker.errors import TransientError
 from broker.kafka_admin import TopicSpec, ensure_topics
 from broker.kafka_messages import MessageReader
 from broker.kafka_types import Message
@@ -66,12 +67,14 @@ def send(*raw: bytes) -> None:
 
 
 def committed() -> int | None:
-    """Return the offset that the listener's group committed."""
+    """Return the offset that the listener's group committed, or None while nobody knows."""
     reader = MessageReader(
         wire.own_connection(), f"{config().gcn.group_id}-igwn", "onlooker", [topic()]
     )
     try:
         return reader.committed([(topic(), 0)])[topic(), 0]
+    except TransientError:
+        return None  # a young group has no coordinator yet
     finally:
         reader.close()
 
