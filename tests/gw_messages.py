@@ -1,28 +1,20 @@
-"""Notices made for tests: what GCN would send, as small as it may be."""
+"""Messages of one event for tests: made at any minute after T0, with or without a map."""
 
 import base64
-import json
-from io import BytesIO
-from typing import Any
 
 import numpy as np
-from astropy.table import Table
 
 from broker.kafka_messages import Received
+from tests.gw_notices import as_bytes, make_map, make_notice
 
 EVENT = "S261121a"
-T0 = "2026-11-21T20:00:00Z"
 BBH = {"BBH": 0.9, "Terrestrial": 0.1}
 BNS = {"BNS": 0.9, "Terrestrial": 0.1}
 
 
 def whole_sky() -> str:
     """Return a map of twelve equal pixels, in base64: 41 253 deg², no distance."""
-    density = np.full(12, 1 / (4 * np.pi))
-    table = Table({"UNIQ": np.arange(4, 16, dtype=np.int64), "PROBDENSITY": density})
-    file = BytesIO()
-    table.write(file, format="fits")
-    return base64.b64encode(file.getvalue()).decode()
+    return base64.b64encode(make_map(density=np.full(12, 1 / (4 * np.pi)))).decode()
 
 
 def notice(
@@ -35,28 +27,19 @@ def notice(
     significant: bool = True,
 ) -> bytes:
     """Return a notice made so many minutes after T0; a retraction has no event."""
-    event: dict[str, Any] | None = {
-        "time": T0,
-        "far": 1e-9,
-        "significant": significant,
-        "instruments": ["H1", "L1"],
-        "group": "CBC",
-        "pipeline": "gstlal",
-        "search": "AllSky",
-        "classification": BBH if classification is None else classification,
-        "properties": {},
-        "skymap": skymap,
-    }
-    return json.dumps(
+    made = make_notice(
         {
-            "superevent_id": trigger_id,
-            "alert_type": alert_type,
-            "time_created": f"2026-11-21T20:{minute:02d}:00Z",
-            "urls": {},
-            "event": None if alert_type == "RETRACTION" else event,
-            "external_coinc": None,
-        }
-    ).encode()
+            "time": "2026-11-21T20:00:00Z",
+            "significant": significant,
+            "classification": BBH if classification is None else classification,
+            "skymap": skymap,
+        },
+        superevent_id=trigger_id,
+        alert_type=alert_type,
+        time_created=f"2026-11-21T20:{minute:02d}:00Z",
+        urls={},
+    )
+    return as_bytes(made | ({"event": None} if alert_type == "RETRACTION" else {}))
 
 
 def received(raw: bytes, offset: int = 0, topic: str = "igwn.gwalert") -> Received:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from accounts.roles import PERMISSIONS
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
-from tests.gw_notices import BNS, notice, whole_sky
+from tests.gw_messages import BNS, notice, whole_sky
 
 pytestmark = pytest.mark.integration
 

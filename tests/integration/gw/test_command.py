@@ -11,7 +11,7 @@ from broker.dead_letters import DeadLetter
 from broker.ranges.second_tries import try_again
 from pipeline.gw.tables import GwAlert, GwStep
 from pipeline.management.commands import notice as command
-from tests.gw_notices import notice
+from tests.gw_messages import notice
 
 pytestmark = pytest.mark.integration
 

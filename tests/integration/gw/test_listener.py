@@ -20,7 +20,7 @@ from pipeline.gw import listener as listening
 from pipeline.gw.listener import NoticeListener, make_notice_listener
 from tests.conftest import TOPIC_PREFIX
 from tests.database import environment, run_sql
-from tests.gw_notices import notice
+from tests.gw_messages import notice
 from tests.samples import folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]

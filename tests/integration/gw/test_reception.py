@@ -16,7 +16,7 @@ from pipeline.gw.intake import IGWN
 from pipeline.gw.notices import MAX_NOTICE_BYTES
 from pipeline.gw.reception import Reception
 from pipeline.gw.tables import GwAlert, GwNoticeAttempt, GwStep
-from tests.gw_notices import notice, received, whole_sky
+from tests.gw_messages import notice, received, whole_sky
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ from broker.errors import TransientError
 from pipeline.gw import step_registry, steps, tasks
 from pipeline.gw.ledger import back_off_s
 from pipeline.gw.tables import GwStep
-from tests.gw_notices import notice
+from tests.gw_messages import notice
 
 pytestmark = pytest.mark.integration
 

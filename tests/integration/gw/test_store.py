@@ -11,7 +11,7 @@ from broker.db import sqlalchemy_url
 from pipeline.gw.life import Rules
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.tables import Delivery, GwAlert, GwSkymap, GwStep
-from tests.gw_notices import BNS, EVENT, notice, whole_sky
+from tests.gw_messages import BNS, EVENT, notice, whole_sky
 from tests.gw_rows import make_group, make_plan, make_tile
 
 pytestmark = pytest.mark.integration
