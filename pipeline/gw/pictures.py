@@ -40,7 +40,6 @@ CONTOURS: tuple[tuple[float, str, Literal["solid", "dashed"]], ...] = (
 """Credible level, colour and style of each line."""
 COLOUR_COUNT = 128
 SUN, MOON = "#e0a000", "#5b6b8c"
-TILE = "#00695c"
 COLOURS = colormaps["YlOrRd"].resampled(20)
 """A step for each 5 % of credible level."""
 CENTRES_DEG = 90.0
@@ -56,7 +55,6 @@ _LEGEND = [
     for level, colour, style in CONTOURS
 ]
 _HALO = [withStroke(linewidth=4, foreground="white")]
-_CORNERS = ((-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5), (-0.5, -0.5))
 
 
 @dataclass(frozen=True)
@@ -68,16 +66,6 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Field:
-    """A square on the sky, such as a tile: its label, centre and side [deg, ICRS]."""
-
-    label: str
-    ra_deg: float
-    dec_deg: float
-    side_deg: float
-
-
-@dataclass(frozen=True)
 class _Body:
     """The Sun or the Moon."""
 
@@ -86,9 +74,7 @@ class _Body:
     dec_deg: float
 
 
-def sky_map_picture(
-    alert: ScoredAlert, sky_map: SkyMap, at: datetime, fields: Sequence[Field] = ()
-) -> Picture:
+def sky_map_picture(alert: ScoredAlert, sky_map: SkyMap, at: datetime) -> Picture:
     """Return the picture of a notice's map.
 
     Parameters
@@ -99,8 +85,6 @@ def sky_map_picture(
         What is drawn.
     at : datetime
         Sun and Moon are shown as they stand at this time, UTC.
-    fields : sequence of Field
-        Drawn in the near view, in this order; none without a plan.
     """
     index = sky_map.point_index()
     bodies = [_body(name, at) for name in ("sun", "moon")]
@@ -108,7 +92,7 @@ def sky_map_picture(
     figure.text(0.5, 0.975, _title(alert), ha="center", va="top", size=30, weight="bold")
     figure.text(0.5, 0.935, _subtitle(alert), ha="center", va="top", size=22)
     _draw_sky(figure, sky_map, index, bodies)
-    _draw_zoom(figure, sky_map, index, bodies, fields)
+    _draw_zoom(figure, sky_map, index, bodies)
     return Picture(_png(figure), _alt_text(alert, sky_map, bodies, at))
 
 
@@ -150,13 +134,7 @@ def _draw_sky(figure: Figure, sky_map: SkyMap, index: PointIndex, bodies: Sequen
         _draw_body(axes, body)
 
 
-def _draw_zoom(
-    figure: Figure,
-    sky_map: SkyMap,
-    index: PointIndex,
-    bodies: Sequence[_Body],
-    fields: Sequence[Field],
-) -> None:
+def _draw_zoom(figure: Figure, sky_map: SkyMap, index: PointIndex, bodies: Sequence[_Body]) -> None:
     centre_deg, height_deg = near_view(sky_map)
     wcs = raster("TAN", centre_deg, ZOOM_PIXELS, height_deg / ZOOM_PIXELS[1])
     axes = WCSAxes(figure, (0.15, 0.075, 0.81, 0.44), wcs=wcs)
@@ -171,8 +149,6 @@ def _draw_zoom(
         each.set_ticklabel(size=17, exclude_overlapping=True)
         each.set_axislabel(name, size=18, minpad=0.6)
     axes.coords.grid(color="#999999", alpha=0.5, linewidth=0.8)
-    for field in fields:
-        _draw_field(axes, field)
     for body in bodies:
         if _separation_deg(centre_deg, body) < height_deg / 2:
             _draw_body(axes, body)
@@ -213,27 +189,6 @@ def _draw_body(axes: WCSAxes, body: _Body) -> None:
         size=18,
         weight="bold",
         color=colour,
-        path_effects=_HALO,
-    )
-
-
-def _draw_field(axes: WCSAxes, field: Field) -> None:
-    """Draw a square and its label; its corners lie on the plane that touches its centre."""
-    plane = raster("TAN", (field.ra_deg, field.dec_deg), (1, 1), field.side_deg)
-    ra, dec = plane.wcs_pix2world(*np.transpose(_CORNERS), 0)
-    on_sky = axes.get_transform("world")
-    axes.plot(ra, dec, color=TILE, linewidth=2, transform=on_sky)
-    axes.text(
-        field.ra_deg,
-        field.dec_deg,
-        field.label,
-        transform=on_sky,
-        ha="center",
-        va="center",
-        size=15,
-        weight="bold",
-        color=TILE,
-        clip_on=True,
         path_effects=_HALO,
     )
 

@@ -1,11 +1,40 @@
 """From a notice's bytes to a scored alert in one call; no server, no database."""
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipeline.alerts.skymaps import SkyMapError
 from pipeline.gw.notices import EARLYWARNING, MOCK, Notice, read_notice
 from pipeline.gw.score import PLAN_SCORE, Facts, Score, Thresholds, judge
 from pipeline.gw.skymap import SkyMap
+
+
+@dataclass(frozen=True)
+class MapNumbers:
+    """The numbers of a map that are stored with its notice; those of ``ScoredAlert``."""
+
+    area_50_deg2: float
+    area_90_deg2: float
+    area_95_deg2: float
+    distance_mpc: float | None = None
+    distance_std_mpc: float | None = None
+    distance_region_mpc: float | None = None
+    peak: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, sky_map: SkyMap) -> "MapNumbers":
+        """Return the numbers of a map."""
+        return cls(
+            sky_map.area_deg2(0.5),
+            sky_map.area_deg2(0.9),
+            sky_map.area_deg2(0.95),
+            sky_map.distance_mpc,
+            sky_map.distance_std_mpc,
+            sky_map.distance_region_mpc,
+            sky_map.peak,
+        )
 
 
 @dataclass(frozen=True)
@@ -81,25 +110,44 @@ def score_notice(raw: bytes, thresholds: Thresholds | None = None) -> ScoredAler
 
 def score_alert(notice: Notice, thresholds: Thresholds | None = None) -> ScoredAlert:
     """Return the scored alert of a notice that was read; see ``score_notice``."""
-    thresholds = thresholds or Thresholds()
     sky_map, cause = _read_map(notice)
-    if sky_map is None:
-        return ScoredAlert(notice, judge(facts_of(notice), thresholds), skymap_cause=cause)
-    area_50, area_90, area_95 = (sky_map.area_deg2(level) for level in (0.5, 0.9, 0.95))
+    numbers = MapNumbers.of(sky_map) if sky_map else None
+    return replace(_judged(notice, numbers, cause, thresholds), sky_map=sky_map)
+
+
+def stored_alert(
+    payload: Mapping[str, Any],
+    numbers: MapNumbers | None,
+    skymap_cause: str | None = None,
+    thresholds: Thresholds | None = None,
+) -> ScoredAlert:
+    """Return the scored alert of a stored notice, without reading its map again.
+
+    Parameters
+    ----------
+    payload : mapping
+        ``Notice.payload``.
+    numbers : MapNumbers or None
+        Of its map; None without a usable one.
+    skymap_cause : str or None
+        Why there is none.
+    thresholds : Thresholds or None
+        Those of the day: if they have changed since, so may the score.
+    """
+    notice = read_notice(json.dumps(payload).encode())
+    return _judged(notice, numbers, None if numbers else skymap_cause, thresholds)
+
+
+def _judged(
+    notice: Notice, numbers: MapNumbers | None, cause: str | None, thresholds: Thresholds | None
+) -> ScoredAlert:
+    thresholds = thresholds or Thresholds()
+    if numbers is None:
+        return ScoredAlert(notice, judge(_facts(notice), thresholds), skymap_cause=cause)
     by_region = thresholds.distance_for_score == "region"
-    distance_mpc = sky_map.distance_region_mpc if by_region else sky_map.distance_mpc
-    return ScoredAlert(
-        notice=notice,
-        score=judge(facts_of(notice, area_50, area_90, distance_mpc), thresholds),
-        sky_map=sky_map,
-        area_50_deg2=area_50,
-        area_90_deg2=area_90,
-        area_95_deg2=area_95,
-        distance_mpc=sky_map.distance_mpc,
-        distance_std_mpc=sky_map.distance_std_mpc,
-        distance_region_mpc=sky_map.distance_region_mpc,
-        peak=sky_map.peak,
-    )
+    distance_mpc = numbers.distance_region_mpc if by_region else numbers.distance_mpc
+    facts = _facts(notice, numbers.area_50_deg2, numbers.area_90_deg2, distance_mpc)
+    return ScoredAlert(notice, judge(facts, thresholds), **vars(numbers))
 
 
 def _read_map(notice: Notice) -> tuple[SkyMap | None, str | None]:
@@ -111,13 +159,12 @@ def _read_map(notice: Notice) -> tuple[SkyMap | None, str | None]:
         return None, f"the map cannot be used: {error}"
 
 
-def facts_of(
+def _facts(
     notice: Notice,
     area_50_deg2: float | None = None,
     area_90_deg2: float | None = None,
     distance_mpc: float | None = None,
 ) -> Facts:
-    """Return what decides on a notice, given its map's areas [deg²] and distance [Mpc]."""
     return Facts(
         alert_type=notice.treated_as,
         kind=notice.kind,

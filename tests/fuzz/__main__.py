@@ -5,7 +5,10 @@ import sys
 
 from tests.fuzz import bombs, run
 
-NAMES = ("ztf", "ztf-datum", "lsst", "container", "anatomy", "schema", "curves", "catalogs")
+NAMES = (
+    *("ztf", "ztf-datum", "lsst", "container", "anatomy", "schema", "curves", "catalogs"),
+    *("gw-notice", "sky-map"),
+)
 
 
 def main() -> int:

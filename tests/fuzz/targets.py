@@ -25,10 +25,15 @@ from broker.dead_letters import REASONS
 from broker.kafka_types import Packet
 from pipeline import light_curves, surveys
 from pipeline.alerts.batch import SERIES
+from pipeline.alerts.skymaps import SkyMapError
 from pipeline.catalogs.record import LoadError
 from pipeline.catalogs.source import Format, find, open_source
+from pipeline.gw import notices
+from pipeline.gw.notices import BadNotice
+from pipeline.gw.scored import MapNumbers, score_notice
+from pipeline.gw.skymap import SkyMap
 from pipeline.surveys.identify import MAX_ID, identify
-from tests import hostile
+from tests import gw_notices, hostile
 
 EXPECTED = frozenset(REASONS) - {"unexpected"}
 NOTHING = b""
@@ -137,6 +142,33 @@ def _read_catalog(value: bytes) -> None:
                 table.validate(full=True)
 
 
+def _score_notice(value: bytes) -> None:
+    try:
+        score_notice(value)
+    except BadNotice as error:
+        if error.reason not in notices.REASONS:
+            raise WrongRefusalError(f"{error.reason}: {error}") from error
+
+
+def _read_sky_map(value: bytes) -> None:
+    """Read a map, and ask it for all that is ever asked."""
+    with contextlib.suppress(SkyMapError):
+        MapNumbers.of(SkyMap.from_fits(value))
+
+
+def _notice_seeds() -> list[bytes]:
+    return [
+        gw_notices.as_bytes(gw_notices.make_notice()),
+        gw_notices.as_bytes(gw_notices.make_notice({"skymap": None})),
+        gw_notices.as_bytes(gw_notices.make_notice() | {"event": None}),
+    ]
+
+
+def _sky_map_seeds() -> list[bytes]:
+    distances = {"DISTMU": [100.0] * 12, "DISTSIGMA": [10.0] * 12}
+    return [gw_notices.make_map(), gw_notices.make_map(**distances)]
+
+
 def _ztf_seeds() -> list[bytes]:
     return [hostile.good("ztf"), *_values("ztf")]
 
@@ -240,5 +272,7 @@ TARGETS = {
     "schema": Target(_resolve_schema, _schema_seeds),
     "curves": Target(_unpack_curve, _curve_seeds),
     "catalogs": Target(_read_catalog, _catalog_seeds),
+    "gw-notice": Target(_score_notice, _notice_seeds),
+    "sky-map": Target(_read_sky_map, _sky_map_seeds),
 }
 """Decoders by name. Cutouts (gzip, FITS) are opened nowhere yet: they get a target then."""

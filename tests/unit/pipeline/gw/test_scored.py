@@ -1,10 +1,14 @@
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.gw.scored import score_notice
+from pipeline.gw.cards_notice import Card, notice_card
+from pipeline.gw.scored import MapNumbers, score_notice, stored_alert
 from tests.gw_notices import as_bytes, make_notice, raw
+
+NOW = datetime(2024, 11, 3, 20, 5, tzinfo=UTC)
 
 
 def test_a_scored_alert_holds_what_its_map_says():
@@ -15,6 +19,25 @@ def test_a_scored_alert_holds_what_its_map_says():
     assert (alert.distance_mpc, alert.distance_std_mpc) == pytest.approx((364.0, 53.8), abs=0.5)
     assert alert.distance_region_mpc == pytest.approx(347.9, abs=0.5)
     assert alert.skymap_cause is None
+
+
+@pytest.mark.parametrize("name", ["S241102br-update", "gw_notice_significant"])
+def test_a_stored_notice_is_the_same_alert_without_its_map(name):
+    alert = score_notice(raw(name))
+
+    stored = stored_alert(alert.notice.payload, MapNumbers.of(alert.sky_map))
+
+    assert stored.sky_map is None
+    assert (stored.score, stored.peak) == (alert.score, alert.peak)
+    assert notice_card(Card(stored, "1", 1, NOW)) == notice_card(Card(alert, "1", 1, NOW))
+
+
+def test_a_stored_notice_remembers_why_it_has_no_map():
+    payload = score_notice(raw("retraction")).notice.payload
+
+    assert stored_alert(payload, None, "the map is not base64").skymap_cause == (
+        "the map is not base64"
+    )
 
 
 def test_a_notice_without_map_is_scored_without_it():
