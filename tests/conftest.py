@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Before anything reads a setting: tests never see a developer's parts or thresholds.
-os.environ["NIGHTJAR_HOME"] = ".nightjar/test"  # noqa: TID251 for this run and its children
-os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this run and its children
+os.environ["NIGHTJAR_HOME"] = ".nightjar/test"
+os.environ["NIGHTJAR_TOML"] = os.devnull
 
 from broker.config import config
 from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
@@ -18,7 +18,7 @@ from tests.environment import inherited, point_at
 
 config.cache_clear()
 
-pytest_plugins = ["tests.database"]
+pytest_plugins = ["tests.database", "tests.systems"]
 
 # For runs by hand: pytest --hypothesis-profile=long; such a story may take its time.
 settings.register_profile(
@@ -56,13 +56,12 @@ def kafka(parts: native.Parts) -> native.Parts:
             pytest.fail(reason)
         pytest.skip(reason)
     topics = ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS")
-    ensure_acls(
-        [
-            Acl("pipeline", "topic", TOPIC_PREFIX, is_prefix=True, operations=topics),
-            Acl("pipeline", "group", "nightjar-", is_prefix=True, operations=("READ",)),
-            Acl("feed", "topic", TOPIC_PREFIX, is_prefix=True, operations=("WRITE", "DESCRIBE")),
-        ]
-    )
+    rights = [
+        Acl("pipeline", "topic", TOPIC_PREFIX, is_prefix=True, operations=topics),
+        Acl("pipeline", "group", "nightjar-", is_prefix=True, operations=("READ",)),
+        Acl("feed", "topic", TOPIC_PREFIX, is_prefix=True, operations=("WRITE", "DESCRIBE")),
+    ]
+    native.patiently(lambda: ensure_acls(rights))
     return parts
 
 

@@ -3,15 +3,24 @@
 import os
 from collections.abc import Mapping
 
+FOREIGN = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
+"""What would let our packages, or a person's account, into somebody's program."""
+
 
 def point_at(settings: Mapping[str, str]) -> None:
     """Set settings for this process and its children; they are stronger than a developer's .env."""
-    os.environ.update(settings)  # noqa: TID251 of the run, not of the project
+    os.environ.update(settings)
 
 
 def inherited(*settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child: ours, and these settings, of which the last prevail."""
-    found = dict(os.environ)  # noqa: TID251 handed on
+    found = dict(os.environ)
     for one in settings:
         found |= one
     return found
+
+
+def of_a_stranger(**settings: str) -> dict[str, str]:
+    """Return the environment of a person's program: ours without ours, and these settings."""
+    kept = {name: text for name, text in inherited().items() if not name.startswith(FOREIGN)}
+    return kept | settings

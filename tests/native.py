@@ -5,19 +5,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from typing import Any
 
 from dotenv import dotenv_values
 
+from broker.errors import TransientError
 from compose.native.home import ROOT, Home
 from compose.native.processes import running
 from compose.native.watchdog import use
 from tests.environment import inherited
 
 TEST_HOME = ".nightjar/test"
+PATIENCE_S = 180.0
 UP_LIMIT_S = 400
 """Longest start: Maven may have to fetch Kafka's jars first."""
 
@@ -109,6 +112,19 @@ class Parts:
     kafka_servers: str
     public_servers: tuple[str, ...]
     missing: Mapping[str, str]
+
+
+def patiently(call: Callable[[], object]) -> None:
+    """Make a call to a part, again while it answers too late: other tests keep the machine busy."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            call()
+        except TransientError:
+            if time.monotonic() > give_up_at:
+                raise
+        else:
+            return
 
 
 def start() -> Parts:

@@ -63,9 +63,7 @@ def rubin(samples: Path) -> list[Record]:
         return list(fastavro.reader(file))
 
 
-def ztf_gate(  # noqa: PLR0911 one return per reason
-    record: Record, *, exclude_rock: bool = True, min_drb: float = 0.2
-) -> str | None:
+def ztf_gate(record: Record, *, exclude_rock: bool = True, min_drb: float = 0.2) -> str | None:
     """Return why a ZTF packet is not published, None if it is."""
     candidate = record["candidate"]
     if candidate.get("programid") != 1:
@@ -86,7 +84,7 @@ def ztf_gate(  # noqa: PLR0911 one return per reason
     return None
 
 
-def lsst_gate(  # noqa: PLR0911 one return per reason
+def lsst_gate(
     record: Record,
     *,
     exclude_rock: bool = True,

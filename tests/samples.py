@@ -24,11 +24,18 @@ class Sample(NamedTuple):
     record: dict[str, Any]
 
 
+def are_there() -> bool:
+    return (_path() / "README.md").exists()
+
+
 def folder() -> Path:
-    path = project_path(config().testing.samples)
-    if not (path / "README.md").exists():
-        pytest.skip(f"no sample data in {path} (testing.samples)")
-    return path
+    if not are_there():
+        pytest.skip(f"no sample data in {_path()} (testing.samples)")
+    return _path()
+
+
+def _path() -> Path:
+    return project_path(config().testing.samples)
 
 
 @cache

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 # A foreign library's switches, set before it is imported.
-os.environ |= {"BABAMUL_ENV": "local", "BABAMUL_NO_VERSION_CHECK": "1"}  # noqa: TID251
+os.environ |= {"BABAMUL_ENV": "local", "BABAMUL_NO_VERSION_CHECK": "1"}
 
 import fastavro
 from babamul import models

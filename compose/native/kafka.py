@@ -27,6 +27,7 @@ LOGGING = jars.FOLDER / "log4j2.properties"
 HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 REAUTH_MS = 60_000
+REAUTH_THROWAWAY_MS = 10_000
 RETENTION_CHECK_MS = 60_000
 RETENTION_CHECK_THROWAWAY_MS = 1_000
 ANSWER_S = 5
@@ -51,7 +52,7 @@ class Kafka:
     passwords : mapping
         As ``passwords.passwords`` returns them.
     throwaway : bool
-        Delete expired messages promptly (tests).
+        Delete expired messages and end revoked sessions promptly (tests).
     """
 
     home: Home
@@ -154,7 +155,7 @@ class Kafka:
                 f"{name}://{self.public_host}:{port}" for name, port in pairs
             ),
             external_protocols=",".join(f"{name}:SASL_PLAINTEXT" for name in names),
-            external_logins="\n".join(_scram_lines(name) for name in names),
+            external_logins="\n".join(self._scram_lines(name) for name in names),
             kraft_password=self.passwords["KAFKA_KRAFT_PASSWORD"],
             admin_password=self.passwords["KAFKA_ADMIN_PASSWORD"],
             pipeline_password=self.passwords["KAFKA_PIPELINE_PASSWORD"],
@@ -164,6 +165,15 @@ class Kafka:
             retention_check_ms=(
                 RETENTION_CHECK_THROWAWAY_MS if self.throwaway else RETENTION_CHECK_MS
             ),
+        )
+
+    def _scram_lines(self, name: str) -> str:
+        prefix = f"listener.name.{name.lower()}"
+        reauth_ms = REAUTH_THROWAWAY_MS if self.throwaway else REAUTH_MS
+        return (
+            f"{prefix}.sasl.enabled.mechanisms=SCRAM-SHA-512\n"
+            f"{prefix}.scram-sha-512.sasl.jaas.config={SCRAM_LOGIN}\n"
+            f"{prefix}.scram-sha-512.connections.max.reauth.ms={reauth_ms}"
         )
 
     def _format(self) -> None:
@@ -195,12 +205,3 @@ def pinned_version() -> str:
     """Return the version of Kafka that the POM names."""
     found = re.search(r"<kafka.version>([^<]+)<", jars.POM.read_text())
     return found[1] if found else "?"
-
-
-def _scram_lines(name: str) -> str:
-    prefix = f"listener.name.{name.lower()}"
-    return (
-        f"{prefix}.sasl.enabled.mechanisms=SCRAM-SHA-512\n"
-        f"{prefix}.scram-sha-512.sasl.jaas.config={SCRAM_LOGIN}\n"
-        f"{prefix}.scram-sha-512.connections.max.reauth.ms={REAUTH_MS}"
-    )

@@ -88,10 +88,11 @@ class Profile:
 PROFILES = {
     "smoke": Profile(
         "smoke",
-        ztf=Load(warm=60, timed=400, idle=20, open_loop=60, singles=40, naive=40),
-        lsst=Load(warm=60, timed=150, idle=10, open_loop=30, singles=20, naive=20),
+        ztf=Load(warm=60, timed=160, idle=20, open_loop=60, singles=40, naive=40),
+        lsst=Load(warm=60, timed=60, idle=10, open_loop=30, singles=20, naive=20),
+        segments=2,
         d_s=0.2,
-        still_s=3.0,
+        still_s=1.0,
         idle_rate_hz=10.0,
         open_loop_s=3.0,
         catalog_a_rows=30_000,

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import fastavro
-import pytest
 
 from tests import samples
 
@@ -27,23 +26,11 @@ class Template(NamedTuple):
 @cache
 def of_survey(survey: str) -> tuple[str, list[Template]]:
     """Return where the templates come from, and them."""
-    try:
-        samples.folder()
-    except pytest.skip.Exception:
+    if not samples.are_there():
         return "generated", _generated(survey)
     if survey == "lsst":
         return "real", [_confluent(one) for one in samples.rubin()]
     return "real", [_container(one) for one in samples.ztf_rewritten() + samples.ztf_originals()]
-
-
-@cache
-def are_generated() -> bool:
-    """Return whether there is no sample folder."""
-    try:
-        samples.folder()
-    except pytest.skip.Exception:
-        return True
-    return False
 
 
 def _generated(survey: str) -> list[Template]:
@@ -105,7 +92,7 @@ def _confluent(sample: samples.Sample) -> Template:
 @cache
 def rubin_schema() -> Any:
     """Return the schema of the run's LSST packets, parsed."""
-    if are_generated():
+    if not samples.are_there():
         from pipeline.simulate import lsst
 
         return fastavro.parse_schema(lsst.schema(samples.RUBIN_SCHEMA_ID))

@@ -7,7 +7,7 @@ import pytest
 
 from broker.kafka_types import Packet
 from pipeline.surveys import survey as survey_named
-from tests import oracle
+from tests import oracle, samples
 from tests.bench import packets, templates, variants, world
 from tests.bench.world import Places, Surroundings
 
@@ -19,16 +19,18 @@ BEYOND_FLOATS = 2**53
 def origin(request: pytest.FixtureRequest):
     """Let templates come from the samples, where there are some, or from the simulator."""
     with pytest.MonkeyPatch.context() as patch:
-        for found in (templates.of_survey, templates.rubin_schema, templates.are_generated):
-            found.cache_clear()
+        forget()
         if request.param == "generated":
-            patch.setattr(templates.samples, "folder", lambda: pytest.skip("none, for this test"))
-        elif templates.are_generated():
-            pytest.skip("no sample data")
-        templates.are_generated.cache_clear()
+            patch.setattr(samples, "are_there", lambda: False)
+        else:
+            samples.folder()
         yield request.param
-    for found in (templates.of_survey, templates.rubin_schema, templates.are_generated):
-        found.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    templates.of_survey.cache_clear()
+    templates.rubin_schema.cache_clear()
 
 
 def made(survey):

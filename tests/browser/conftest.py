@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,18 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from broker.config import ROOT
 from compose.native.home import NativeError
 from compose.native.packages import install, may_install
-from tests.browser import site as sites
 from tests.browser.watch import Watch
-from tests.e2e.conftest import SYSTEM_GROUP, topics_made
-from tests.e2e.system import fresh_system
+from tests.e2e import site as sites
+from tests.e2e.system import System
 
-__all__ = ["topics_made"]
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 PHONE, DESK = (360, 740), (1280, 860)
 SHOTS = ROOT / ".nightjar" / "screenshots"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of this folder on the worker of those that run the system."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group(SYSTEM_GROUP))
-            item.add_marker(pytest.mark.browser)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add whether pictures are kept: ``pytest tests/browser --pictures``."""
+    parser.addoption("--pictures", action="store_true", help="keep pictures of the pages")
 
 
 @pytest.fixture(scope="session")
@@ -55,20 +51,12 @@ def browser(chromium: str) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(
-    topics_made: object,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    make_system: Callable[[str], AbstractContextManager[System]],
 ) -> Iterator[sites.Site]:
-    """Return a whole site for a module's tests."""
-    folder = tmp_path_factory.mktemp(request.module.__name__.rpartition("_")[2])
-    with (
-        fresh_system(make_database(migrated_template), folder) as system,
-        sites.running(system) as running,
-    ):
+    """Return a whole site."""
+    with make_system("site") as system, sites.running(system) as running:
         yield running
 
 
@@ -99,13 +87,12 @@ def open_page(browser: Browser) -> Iterator[Callable[..., tuple[Page, Watch]]]:
 
 
 @pytest.fixture
-def shoot() -> Callable[[Page, str], Path]:
-    """Return a function that keeps a picture of a whole page, to be looked at."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
+def shoot(pytestconfig: pytest.Config) -> Callable[[Page, str], None]:
+    """Return a function that keeps a picture of a whole page, to be looked at, where asked for."""
+    is_wanted = pytestconfig.getoption("--pictures", default=False)
 
-    def keep(page: Page, name: str) -> Path:
-        path = SHOTS / f"{name}.png"
-        page.screenshot(path=path, full_page=True)
-        return path
+    def keep(page: Page, name: str) -> None:
+        if is_wanted:
+            page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
     return keep

@@ -1,9 +1,5 @@
 """Search and object pages in a real browser, over real packets; pictures to be looked at."""
 
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +9,7 @@ from pipeline.catalogs.known import LSPSC, NED
 from pipeline.simulate.scenario import epoch, make_lsst_packet, make_ztf_packet
 from tests import samples
 from tests.browser.conftest import DESK, PHONE
-from tests.browser.site import STARTS_WITHIN_S, free_port
-from tests.e2e.system import fresh_system
+from tests.e2e.site import Site
 from tests.integration.api.world import load_rows, store_packets
 
 pytestmark = pytest.mark.slow
@@ -48,56 +43,27 @@ def real() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def address(
-    topics_made: object,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    real: dict[str, Any],
-) -> Iterator[str]:
-    """A web server over a few objects; returns its address."""
-    folder = tmp_path_factory.mktemp("datapages")
-    with fresh_system(make_database(migrated_template), folder) as system:
-        port = free_port()
-        system.environment = {
-            **system.environment,
-            "NIGHTJAR_WEB__PORT": str(port),
-            "NIGHTJAR_WEB__PUBLIC_URL": f"http://localhost:{port}",
-            "NIGHTJAR_WEB__SECRET_KEY": "for these tests only, and long enough to be a key",
-        }
+def address(site: Site, real: dict[str, Any]) -> str:
+    """Put a few objects into the site; return its address."""
+    with transaction() as session:
+        star = {"id": 5, "ra": 150.0, "dec": 30.0, "score": 0.9, "mag_white": 18.0}
+        load_rows(session, LSPSC, [star])
+        galaxy = {"ra": 150.0, "dec": 30.003, "objname": "NGC 3079", "z": 0.0038}
+        load_rows(session, NED, [galaxy | {"objtype": "G", "DistMpc": 19.1}])
+    for survey, values in (
+        ("lsst", [make_lsst_packet(diaSourceId=7, jd=JD - 1), real["lsst"].value]),
+        (
+            "ztf",
+            [
+                make_ztf_packet(candid=BIG, magpsf=18.1, history=_history(), sgscore1=0.1),
+                make_ztf_packet(candid=BIG + 2, jd=JD + 2, magpsf=18.4, drb=0.1),
+                real["ztf"].value,
+            ],
+        ),
+    ):
         with transaction() as session:
-            star = {"id": 5, "ra": 150.0, "dec": 30.0, "score": 0.9, "mag_white": 18.0}
-            load_rows(session, LSPSC, [star])
-            galaxy = {"ra": 150.0, "dec": 30.003, "objname": "NGC 3079", "z": 0.0038}
-            load_rows(session, NED, [galaxy | {"objtype": "G", "DistMpc": 19.1}])
-        for survey, values in (
-            ("lsst", [make_lsst_packet(diaSourceId=7, jd=JD - 1), real["lsst"].value]),
-            (
-                "ztf",
-                [
-                    make_ztf_packet(candid=BIG, magpsf=18.1, history=_history(), sgscore1=0.1),
-                    make_ztf_packet(candid=BIG + 2, jd=JD + 2, magpsf=18.4, drb=0.1),
-                    real["ztf"].value,
-                ],
-            ),
-        ):
-            with transaction() as session:
-                store_packets(session, survey, values, folder / "archive")
-        system.start("web", "-m", "gunicorn", "broker.wsgi", "--workers", "1", "--threads", "8")
-        url = f"http://localhost:{port}"
-        _await(url, system)
-        yield url
-
-
-def _await(url: str, system: Any) -> None:
-    give_up_at = time.monotonic() + STARTS_WITHIN_S
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/search", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            assert time.monotonic() < give_up_at, (system.logs / "web.log").read_text()
-            time.sleep(0.2)
+            store_packets(session, survey, values, site.system.folder / "archive")
+    return site.url
 
 
 def fits(page: Any) -> bool:

@@ -1,7 +1,6 @@
 """A stranger with a browser and a Python: from the first page to the first alert, and its seconds."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -9,11 +8,11 @@ import time
 import pytest
 
 from tests.browser.conftest import SHOTS
-from tests.browser.site import link_in
+from tests.e2e.site import link_in
+from tests.environment import of_a_stranger
 
 EMAIL = "stranger@example.org"
 FIRST_WITHIN_S = 60
-OWN = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
 READER = """
 import runpy, sys
 import builtins
@@ -31,10 +30,9 @@ def run(code, password, folder):
     """Return the first line that a snippet prints."""
     snippet = folder / "snippet.py"
     snippet.write_text(code)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(OWN)}  # noqa: TID251
     done = subprocess.run(
         [sys.executable, "-c", READER, str(snippet)],
-        env=kept | {"BABAMUL_KAFKA_PASSWORD": password},
+        env=of_a_stranger(BABAMUL_KAFKA_PASSWORD=password),
         capture_output=True,
         text=True,
         timeout=FIRST_WITHIN_S,

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.browser.conftest import DESK, PHONE
-from tests.browser.site import link_in
+from tests.e2e.site import link_in
 from tests.integration.accounts.conftest import code_in
 
 SIZES = {"desk": DESK, "phone": PHONE}

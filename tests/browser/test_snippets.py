@@ -16,10 +16,10 @@ from compose.native.java import java
 from pipeline.web import snippets
 from pipeline.web.snippets import Choice
 from tests.e2e import published_client
+from tests.environment import of_a_stranger
 
 FIRST_WITHIN_S = 60.0
 TESTS = ("babamul.ztf-test", "babamul.lsst-test")
-OWN = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +49,12 @@ def choice_of(reader, topics=TESTS, group=""):
 
 
 def environment(reader):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(OWN)}  # noqa: TID251
-    return kept | {
-        "BABAMUL_KAFKA_PASSWORD": reader.password,
-        "BABAMUL_KAFKA_USERNAME": reader.username,
-        "BABAMUL_NO_VERSION_CHECK": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
+    return of_a_stranger(
+        BABAMUL_KAFKA_PASSWORD=reader.password,
+        BABAMUL_KAFKA_USERNAME=reader.username,
+        BABAMUL_NO_VERSION_CHECK="1",
+        PYTHONUNBUFFERED="1",
+    )
 
 
 def first_line(python, code, reader, tmp_path):

@@ -1,12 +1,14 @@
-"""Every page, on a desk and on a phone, in light and dark: no complaint, and the marks of a page."""
+"""Every page, on a desk in light and on a phone in dark: no complaint, and the marks of a page."""
 
 import pytest
 
 from pipeline import topics
 from tests.browser.conftest import DESK, PHONE
-from tests.browser.site import link_in
+from tests.e2e.site import link_in
 
 SIZES = {"desk": DESK, "phone": PHONE}
+BOTH = [("desk", "light"), ("phone", "dark")]
+"""Of the sizes and of the themes; neither changes what the other does."""
 PUBLIC = {
     "home": "/",
     "signup": "/signup",
@@ -84,8 +86,7 @@ def look(page, watch, site, path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "theme"), BOTH)
 def test_every_public_page_is_whole(size, theme, site, open_page, shoot):
     page, watch = open_page(SIZES[size], theme)
     marks = {}
@@ -98,7 +99,7 @@ def test_every_public_page_is_whole(size, theme, site, open_page, shoot):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "theme"), [("desk", "light"), ("phone", "dark")])
+@pytest.mark.parametrize(("size", "theme"), BOTH)
 def test_every_page_of_an_account_is_whole(size, theme, site, signed_in, shoot):
     page, watch = signed_in(size, SIZES[size], theme)
     marks = {}

@@ -3,7 +3,8 @@
     python consume.py COUNT TOPIC...
 
 reads ``COUNT`` alerts from the beginning of the topics (names, or one regular expression) and
-prints as JSON, one object a line, what the client's models made of each. Login and server come from
+prints as JSON, one object a line, what the client's models made of each; only those whose candids
+come on the standard input, where any come, as others publish meanwhile. Login and server come from
 the client's own variables. It imports nothing of ours. An alert that its model refuses ends the
 client's iterator, and this program, with the model's error.
 """
@@ -19,8 +20,10 @@ SILENCE_S = 60.0
 
 def main(count: int, topics: list[str]) -> None:
     wanted = topics if len(topics) > 1 else topics[0]
+    own = {int(candid) for candid in sys.stdin.read().split()}
     with AlertConsumer(topics=wanted, offset="earliest", timeout=SILENCE_S) as consumer:
-        for number, alert in enumerate(consumer, start=1):
+        chosen = (alert for alert in consumer if not own or alert.candid in own)
+        for number, alert in enumerate(chosen, start=1):
             seen = {
                 "model": type(alert).__name__,
                 "topic": alert.topic,

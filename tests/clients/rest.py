@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"BABAMUL_ENV": "local", "BABAMUL_NO_VERSION_CHECK": "1", "MPLBACKEND": "Agg"}  # noqa: TID251
+os.environ |= {"BABAMUL_ENV": "local", "BABAMUL_NO_VERSION_CHECK": "1", "MPLBACKEND": "Agg"}
 
 from astropy.coordinates import SkyCoord
 from babamul import api, models

@@ -3,8 +3,8 @@
 import os
 
 # Before anything reads a setting: a drill never sees a developer's parts or thresholds.
-os.environ["NIGHTJAR_HOME"] = os.environ.get("DRILL_HOME", ".nightjar/drill")  # noqa: TID251
-os.environ["NIGHTJAR_TOML"] = os.devnull  # noqa: TID251 for this drill and its children
+os.environ["NIGHTJAR_HOME"] = os.environ.get("DRILL_HOME", ".nightjar/drill")
+os.environ["NIGHTJAR_TOML"] = os.devnull
 
 import argparse
 import json

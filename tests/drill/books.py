@@ -14,11 +14,11 @@ from broker.config import config
 from broker.kafka import own_connection
 from pipeline import topics
 from tests.drill.load import Coordinate, Sent
-from tests.e2e import system as systems
-from tests.e2e.system import Published, System
+from tests.e2e import published as publishing
+from tests.e2e.published import OUTPUTS, Published
+from tests.e2e.system import System
 
 ANSWER_S = 10.0
-OUTPUTS = tuple(output.name for output in topics.OUTPUTS)
 BITS = ((1, None), (2, topics.NONE_TOPIC))
 """Bit of ``alerts.outputs`` and its topic; None: the class topic."""
 
@@ -138,7 +138,7 @@ class Books:
     _read_up_to: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._read_up_to = systems.ends(OUTPUTS)
+        self._read_up_to = publishing.ends(OUTPUTS)
 
     def accounts(self) -> Accounts:
         """Read what became of every offset."""
@@ -188,8 +188,8 @@ class Books:
 
     def published(self) -> list[Published]:
         """Return every message of ours that came on the output topics since the stage began."""
-        ends = systems.ends(OUTPUTS)
-        for message in systems.consume(OUTPUTS, self._read_up_to):
+        ends = publishing.ends(OUTPUTS)
+        for message in publishing.consume(OUTPUTS, self._read_up_to):
             self._came[message.topic, message.partition, message.offset] = message
         self._read_up_to = ends
         ours = {candid for _, candid, _ in self.decided()}  # spoiled packets change their candid

@@ -11,7 +11,7 @@ from tests.drill import books as booking
 from tests.drill.books import Accounts
 from tests.drill.load import Coordinate, Parcel, Sent
 from tests.drill.record import Outcome
-from tests.e2e.system import Published
+from tests.e2e.published import Published
 
 if TYPE_CHECKING:
     from tests.drill.stage import Stage

@@ -56,15 +56,16 @@ class Ground:
         """URL of the servers' first database."""
         return inherited()["NIGHTJAR_POSTGRES__URL"]
 
-    def prepare(self, migrated: str) -> None:
-        """Make topics, and the template from a migrated database."""
+    def prepare(self, migrated: str = "") -> None:
+        """Make topics, and the template: from a migrated database, else by migrating one."""
         settings = config()
         kafka_admin.ensure_topics(bootstrap.output_topics(settings))
         kafka_admin.ensure_acls(bootstrap.service_acls(settings))
-        url = self.make_database(migrated)
+        url = self.make_database(migrated or "template1")
+        if not migrated:
+            _manage(url, "migrate")
         lspsc = self.folder / "lspsc.csv"
         lspsc.write_text(LSPSC)
-        _manage(url, "migrate")
         _manage(url, "load_catalog", "lspsc", str(lspsc))
         self.template = url.rpartition("/")[2]
 
@@ -82,7 +83,7 @@ def own(home: Path) -> Iterator[Ground]:
         folder = home / "stages"
         folder.mkdir()
         ground = Ground(folder, servers=found)
-        ground.prepare("template1")
+        ground.prepare()
         yield ground
 
 

@@ -16,8 +16,8 @@ from astropy.coordinates import SkyCoord
 
 from broker.kafka_types import Message
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
-from tests.e2e.conftest import make_input_topic
-from tests.e2e.system import ACCOUNTED_WITHIN_S, Published, System
+from tests.e2e.published import Published
+from tests.e2e.system import ACCOUNTED_WITHIN_S, System, make_input_topic
 
 JD_UTC = 2461254.75
 ZTF_CANDID = 3_500_000_000_000_000_000

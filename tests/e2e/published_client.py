@@ -5,13 +5,13 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from accounts.principals import Reader
 from broker.config import ROOT
-from tests.environment import inherited
+from tests.environment import of_a_stranger
 
 HOME = ROOT / ".nightjar" / "clients" / "babamul-0.2.0"
 LOCK = ROOT / "tests" / "clients" / "babamul.lock"
@@ -31,11 +31,17 @@ def installed() -> Path:
     return _python()
 
 
-def consume(reader: Reader, server: str, count: int, topics: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what the client's models made of ``count`` alerts from the topics' beginning."""
+def consume(
+    reader: Reader, server: str, count: int, topics: Sequence[str], candids: Collection[int] = ()
+) -> list[dict[str, Any]]:
+    """Return what the client's models made of ``count`` alerts from the topics' beginning.
+
+    Where ``candids`` are named, other alerts are passed over.
+    """
     done = subprocess.run(
         [str(_python()), str(PROGRAM), str(count), *topics],
-        env=_environment() | _login(reader) | ({"BABAMUL_KAFKA_SERVER": server} if server else {}),
+        env=of_a_stranger(**_login(reader, server)),
+        input=" ".join(map(str, candids)),
         capture_output=True,
         text=True,
         timeout=CONSUME_LIMIT_S,
@@ -49,7 +55,7 @@ def ask_rest(token: str, facts: Path) -> dict[str, Any]:
     """Return what the client's models made of every answer of REST, on the port it hard-wires."""
     done = subprocess.run(
         [str(installed()), str(REST_PROGRAM), str(facts)],
-        env=_environment() | {"BABAMUL_API_TOKEN": token},
+        env=of_a_stranger(BABAMUL_API_TOKEN=token),
         capture_output=True,
         text=True,
         timeout=CONSUME_LIMIT_S,
@@ -59,19 +65,15 @@ def ask_rest(token: str, facts: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def _login(reader: Reader) -> dict[str, str]:
-    return {
+def _login(reader: Reader, server: str) -> dict[str, str]:
+    """Return the client's own variables; without a server it takes the one it knows."""
+    login = {
         "BABAMUL_ENV": "local",
         "BABAMUL_NO_VERSION_CHECK": "1",
         "BABAMUL_KAFKA_USERNAME": reader.username,
         "BABAMUL_KAFKA_PASSWORD": reader.password,
     }
-
-
-def _environment() -> dict[str, str]:
-    """Return ours without what would let our packages, or a person's account, in."""
-    foreign = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
-    return {name: text for name, text in inherited().items() if not name.startswith(foreign)}
+    return login | ({"BABAMUL_KAFKA_SERVER": server} if server else {})
 
 
 def _install() -> None:
@@ -83,7 +85,7 @@ def _install() -> None:
 def _run(*words: str) -> None:
     done = subprocess.run(
         words,
-        env=_environment(),
+        env=of_a_stranger(),
         capture_output=True,
         text=True,
         timeout=INSTALL_LIMIT_S,

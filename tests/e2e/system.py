@@ -1,6 +1,5 @@
 """The whole system on the parts of this test run: a database, our processes, what they publish."""
 
-import io
 import json
 import os
 import subprocess
@@ -13,39 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import fastavro
 import psycopg
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from broker import db, kafka_admin
 from broker.config import ROOT, config
 from broker.kafka import Producer, own_connection
 from broker.kafka_types import Message
 from pipeline import bootstrap
+from tests.e2e.published import OUTPUTS, Published, consume
 from tests.environment import inherited
 
 ACCOUNTED_WITHIN_S = 120.0
 STOP_WITHIN_S = 40.0
-CONSUME_S = 10.0
-
-
-@dataclass(frozen=True)
-class Published:
-    """One message as a consumer sees it."""
-
-    topic: str
-    key: str
-    headers: dict[str, str]
-    value: bytes
-    timestamp_ms: int = 0
-    partition: int = 0
-    offset: int = 0
-
-    @property
-    def alert(self) -> dict[str, Any]:
-        """Return the decoded alert."""
-        return next(fastavro.reader(io.BytesIO(self.value)))
+TAIL = 15
+"""Lines of a log."""
 
 
 @dataclass
@@ -146,6 +127,12 @@ class System:
             assert time.monotonic() < give_up_at, self._why(packets)
             time.sleep(0.3)
 
+    def published(self, starts: Mapping[tuple[str, int], int]) -> list[Published]:
+        """Return what came of its own alerts to the public topics since ``starts``."""
+        own = {str(candid) for (candid,) in self.sql("SELECT candid FROM alerts")}
+        came = consume(OUTPUTS, starts)
+        return [message for message in came if message.headers["candid"] in own]
+
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, if it is of the kind that has any."""
         url = self.environment["NIGHTJAR_POSTGRES__URL"]
@@ -157,6 +144,13 @@ class System:
     def folder(self) -> Path:
         """Return where its archive and its logs are."""
         return self.logs.parent
+
+    def tails(self) -> str:
+        """Return the last lines that every process wrote."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-TAIL:])
+            for path in sorted(self.logs.glob("*.log"))
+        )
 
     def _managed(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -183,11 +177,7 @@ class System:
         ranges = self.sql(
             "SELECT state, count(*), max(attempts), max(error) FROM stream_ranges GROUP BY 1"
         )
-        tails = [
-            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-15:])
-            for path in sorted(self.logs.glob("*.log"))
-        ]
-        return f"{packets} sent; ranges {ranges}; {self.ledger()}\n" + "\n".join(tails)
+        return f"{packets} sent; ranges {ranges}; {self.ledger()}\n{self.tails()}"
 
 
 def on(topic: str, values: Iterable[bytes]) -> list[Message]:
@@ -212,76 +202,6 @@ def totals(books: Mapping[str, Any], outcome: str) -> dict[str, int]:
         for name, count in night[outcome].items():
             found[name] += count
     return dict(found)
-
-
-def consume(topics: Iterable[str], starts: Mapping[tuple[str, int], int]) -> list[Published]:
-    """Return every message of ``topics`` from ``starts`` (by topic and partition) to the end."""
-    consumer = Consumer(
-        {
-            **own_connection("admin"),
-            "group.id": "nightjar-e2e",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-        }
-    )
-    try:
-        return list(_consumed(consumer, set(topics), starts))
-    finally:
-        consumer.close()
-
-
-def ends(topics: Iterable[str]) -> dict[tuple[str, int], int]:
-    """Return where each partition ends now, to consume only what comes after."""
-    consumer = Consumer({**own_connection("admin"), "group.id": "nightjar-e2e"})
-    try:
-        return {
-            (topic, partition): _end(consumer, TopicPartition(topic, partition))
-            for topic in topics
-            for partition in consumer.list_topics(topic, CONSUME_S).topics[topic].partitions
-        }
-    finally:
-        consumer.close()
-
-
-def _end(consumer: Consumer, place: TopicPartition) -> int:
-    """Return where a partition ends; one that has no leader for a moment is asked again."""
-    give_up_at = time.monotonic() + CONSUME_S
-    while True:
-        try:
-            return int(consumer.get_watermark_offsets(place, CONSUME_S)[1])
-        except KafkaException:
-            if time.monotonic() > give_up_at:
-                raise
-            time.sleep(0.2)
-
-
-def _consumed(
-    consumer: Consumer, topics: set[str], starts: Mapping[tuple[str, int], int]
-) -> Iterator[Published]:
-    places = [
-        TopicPartition(topic, partition, starts.get((topic, partition), 0))
-        for topic in topics
-        for partition in consumer.list_topics(topic, CONSUME_S).topics[topic].partitions
-    ]
-    consumer.assign(places)
-    open_places = {(place.topic, place.partition) for place in places}
-    while open_places:
-        message = consumer.poll(CONSUME_S)
-        assert message is not None, f"nothing for {CONSUME_S} s; open: {open_places}"
-        if message.error() is None:
-            yield Published(
-                message.topic(),
-                message.key().decode(),
-                {name: text.decode() for name, text in message.headers() or ()},
-                message.value(),
-                message.timestamp()[1],
-                message.partition(),
-                message.offset(),
-            )
-        else:
-            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
-            open_places.discard((message.topic(), message.partition()))
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from tests.e2e.packets import (
     sender,
     wait_until_worked,
 )
+from tests.e2e.published import OUTPUTS, Published, ends
 
 pytestmark = [pytest.mark.slow]
 
@@ -43,13 +44,13 @@ def cases(wanted: Callable[[Judged], bool]) -> pytest.MarkDecorator:
 class Outcome:
     """What the system made of the cases."""
 
-    published: list[systems.Published]
-    by_candid: dict[int, list[systems.Published]]
+    published: list[Published]
+    by_candid: dict[int, list[Published]]
     books: dict[str, Any]
     reasons: dict[int, str | None]
     """As stored with each alert."""
 
-    def message(self, case: Judged) -> systems.Published:
+    def message(self, case: Judged) -> Published:
         """Return the message on the class topic."""
         (found,) = [
             one for one in self.by_candid[case.alert.candid] if one.topic != topics.NONE_TOPIC
@@ -60,7 +61,7 @@ class Outcome:
 @pytest.fixture(scope="module")
 def outcome(one_system: AbstractContextManager[systems.System]) -> Outcome:
     """Carry every case through one system, and read what it published."""
-    starts = systems.ends(output.name for output in topics.OUTPUTS)
+    starts = ends(OUTPUTS)
     with one_system as system:
         send = sender(system)
         system.start_listeners("ztf")
@@ -68,9 +69,8 @@ def outcome(one_system: AbstractContextManager[systems.System]) -> Outcome:
         load_catalogs(system, system.folder)
         system.start_listeners("lsst")
         books = carry(system, send)
-        published = systems.consume([output.name for output in topics.OUTPUTS], starts)
+        published = system.published(starts)
         reasons = dict(system.sql("SELECT candid, gate_reason FROM alerts"))
-    published = [one for one in published if int(one.headers["candid"]) in reasons]
     return Outcome(published, by_candid(published), books, reasons)
 
 
@@ -172,5 +172,5 @@ def test_the_books_agree_with_what_was_published(outcome: Outcome):
     )
 
 
-def class_messages(outcome: Outcome) -> list[systems.Published]:
+def class_messages(outcome: Outcome) -> list[Published]:
     return [one for one in outcome.published if one.topic != topics.NONE_TOPIC]

@@ -67,7 +67,7 @@ def test_every_real_packet_is_accounted_for_and_published_where_the_rules_say(
     assert system.send(messages) == 448 + 384 + 45
 
     books = system.wait_until_accounted(len(messages))
-    published = systems.consume([output.name for output in topics.OUTPUTS], output_ends)
+    published = system.published(output_ends)
     by_topic = Counter(message.topic for message in published)
     none_topic = by_topic.pop(topics.NONE_TOPIC)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pipeline import topics
 from tests.e2e import system as systems
 from tests.e2e.appearances import AROUND, DAYS, STEPS, VARIANTS, Step, place_of
 from tests.e2e.packets import (
@@ -23,6 +22,7 @@ from tests.e2e.packets import (
     sender,
     wait_until_worked,
 )
+from tests.e2e.published import OUTPUTS, Published, consume, ends
 
 pytestmark = [pytest.mark.slow]
 
@@ -31,9 +31,9 @@ pytestmark = [pytest.mark.slow]
 class Outcome:
     """What was published day by day, and after all packets came again."""
 
-    published: list[systems.Published]
+    published: list[Published]
     books: dict[str, Any]
-    again: list[systems.Published]
+    again: list[Published]
     books_again: dict[str, Any]
 
 
@@ -59,7 +59,7 @@ def load_lspsc(system: systems.System, folder: Path) -> None:
 
 
 def carry(system: systems.System, send: Callable[[Iterable[Packet]], int]) -> Outcome:
-    starts = systems.ends(output.name for output in topics.OUTPUTS)
+    starts = ends(OUTPUTS)
     sent = 0
     for day in range(len(DAYS)):
         sent += send(step.packet for step in STEPS if step.day == day)
@@ -74,14 +74,14 @@ def carry(system: systems.System, send: Callable[[Iterable[Packet]], int]) -> Ou
     return Outcome(published, books, own_messages(starts), books_again)
 
 
-def own_messages(starts: dict[tuple[str, int], int]) -> list[systems.Published]:
+def own_messages(starts: dict[tuple[str, int], int]) -> list[Published]:
     """Return what was published of these alerts; the topics may be others' as well."""
     own = {str(step.packet.candid) for step in STEPS}
-    messages = systems.consume([output.name for output in topics.OUTPUTS], starts)
+    messages = consume(OUTPUTS, starts)
     return [message for message in messages if message.headers["candid"] in own]
 
 
-def as_counts(messages: list[systems.Published]) -> Counter[tuple[str, str, bytes]]:
+def as_counts(messages: list[Published]) -> Counter[tuple[str, str, bytes]]:
     return Counter((one.topic, one.headers["delivery_id"], one.value) for one in messages)
 
 

@@ -5,15 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline import topics
 from tests.drill import load
-from tests.e2e import system as systems
+from tests.e2e.published import OUTPUTS, consume
 from tests.e2e.system import System, on
 
 pytestmark = [pytest.mark.slow]
 
 PACKETS = 60
-OUTPUTS = [output.name for output in topics.OUTPUTS]
 
 
 def test_one_task_per_alert(
@@ -30,8 +28,7 @@ def test_one_task_per_alert(
     ranges = system.sql("SELECT last_offset - first_offset + 1, read_count FROM stream_ranges")
     assert ranges == [(1, 1)] * PACKETS
     came = Counter(
-        (message.topic, message.headers["candid"])
-        for message in systems.consume(OUTPUTS, output_ends)
+        (message.topic, message.headers["candid"]) for message in consume(OUTPUTS, output_ends)
     )
     candids = {str(load.ztf(number).candid) for number in range(PACKETS)}
     assert {candid for _, candid in came} >= candids

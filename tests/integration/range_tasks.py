@@ -115,7 +115,7 @@ def listen(stream: str, topic: str, slot: str, start: str) -> None:
     try:
         Listener(settings, join, Cluster(connection), brakes, enqueue).run(lambda: bool(asked))
     except Fenced as error:
-        log.error("fenced", error=str(error))  # noqa: TRY400 the message says all
+        log.warning("fenced", error=str(error))
         sys.exit(3)
     doorbell.drain(2)
 

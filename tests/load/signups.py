@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer
-
 from broker.config import config
-from tests.browser.site import Site
+from tests.consumers import consumer, next_word
+from tests.e2e.site import Site
 
 AT_ONCE = 8
 PATIENCE_S = 600.0
@@ -24,8 +23,6 @@ LIMITS = {
     for name in ("SIGNUPS_PER_IP_H", "SIGNUPS_H", "ACTIVATIONS_PER_IP_H")
 }
 """Raised for a crowd from one address; in force they are a sign-up a minute and 200 an hour."""
-NEVER_RECONCILE = {"NIGHTJAR_ACCOUNTS__RECONCILE_S": "86400"}
-"""Other tests make principals at the same broker, which this site would take for strangers."""
 
 
 @dataclass
@@ -99,7 +96,7 @@ def code_for(site: Site, email: str) -> str:
     """Wait for the mail to an address; return the code in its link."""
     give_up_at = time.monotonic() + PATIENCE_S
     while not (mails := site.mails.to(email)):
-        assert time.monotonic() < give_up_at, f"no mail for {email}: {site.tails()}"
+        assert time.monotonic() < give_up_at, f"no mail for {email}: {site.system.tails()}"
         time.sleep(0.1)
     body = mails[-1].get_body(("plain",))
     found = re.search(r"activation_code=([\w-]+)", body.get_content() if body else "")
@@ -110,28 +107,11 @@ def code_for(site: Site, email: str) -> str:
 def read_one(login: tuple[str, str], topic: str = "babamul.ztf-test") -> None:
     """Read one message as a person's consumer does."""
     username, password = login
-    consumer = Consumer(
-        {
-            "bootstrap.servers": config().kafka.public_servers,
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": username,
-            "sasl.password": password,
-            "group.id": f"{username if '@' not in username else 'babamul-crowd'}-{time.time_ns()}",
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
-    )
-    consumer.subscribe([topic])
-    give_up_at = time.monotonic() + ANSWER_S
-    try:
-        while time.monotonic() < give_up_at:
-            message = consumer.poll(0.2)
-            if message is not None and message.error() is None:
-                return
-    finally:
-        consumer.close()
-    raise AssertionError(f"{username} read nothing")
+    group = f"{username if '@' not in username else 'babamul-crowd'}-{time.time_ns()}"
+    reading = consumer(username, password, config().kafka.public_servers, group)
+    reading.subscribe([topic])
+    assert next_word(reading) == "message", username
+    reading.close()
 
 
 def told(values_s: Sequence[float]) -> str:

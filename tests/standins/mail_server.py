@@ -37,7 +37,7 @@ class MailServer:
     refused: set[str] = field(default_factory=set)
     login: tuple[str, str] | None = None
 
-    async def handle_RCPT(  # noqa: N802 aiosmtpd's name
+    async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
         """Take a recipient, or not."""
@@ -46,9 +46,7 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(  # noqa: N802 aiosmtpd's name
-        self, _server: SMTP, _session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take a message, or answer as told."""
         if self.answers:
             answer = self.answers.pop(0)

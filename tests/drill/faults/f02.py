@@ -8,7 +8,8 @@ from tests.drill.record import Fault
 from tests.drill.stage import STREAMS, Stage
 
 RANGES = 2000
-SHORT_KILLS = 8
+SHORT_KILLS = 5
+"""Of a parent, of children and of a listener, as the draws fall."""
 EVERY_S = 2.0
 SHORT_EVERY_S = 1.0
 ALERTS_PER_TASK = 3

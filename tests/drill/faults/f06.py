@@ -22,7 +22,7 @@ from tests.drill.stage import Stage
 PARTITIONS = 6
 SLOTS = ("listen-ztf", "listen-ztf-1", "listen-ztf-2")
 ROUNDS = 10
-SHORT_ROUNDS = 3
+SHORT_ROUNDS = 2
 PAUSE_S = 1.0
 AWAY_S = 8.0
 """Longer than the session of the drill's listeners (6 s)."""

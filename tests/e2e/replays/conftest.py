@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from broker.config import config
-from tests.e2e import system as systems
-from tests.e2e.replays.world import OUTPUTS, PACKETS, ReplayWorld
+from tests.e2e import published
+from tests.e2e.replays.world import PACKETS, ReplayWorld
 from tests.e2e.system import System, on
 
 
@@ -27,4 +27,4 @@ def world(
 @pytest.fixture
 def ends(world: ReplayWorld) -> dict[tuple[str, int], int]:
     """Where the public topics end after the first playing."""
-    return systems.ends(OUTPUTS)
+    return published.ends(published.OUTPUTS)

@@ -19,14 +19,13 @@ from broker.db import engine, transaction
 from broker.kafka import Cluster, own_connection
 from broker.kafka_connection import admin_client
 from broker.ranges.claim import claim
-from pipeline import topics
 from pipeline.alerts import ledger, replay_tasks, tasks
 from pipeline.alerts.resources import Resources
 from tests.drill.books import sending
 from tests.drill.load import FIRST_CANDID, ztf
 from tests.e2e import system as systems
+from tests.e2e.published import OUTPUTS, consume
 
-OUTPUTS = [output.name for output in topics.OUTPUTS]
 EMPTY = "TRUNCATE alerts, alert_duplicates, objects, light_curves"
 NIGHTS = ("--from", "2026-01-01", "--to", "2099-12-30")
 """Packets of these tests come when the test runs."""
@@ -181,7 +180,7 @@ class ReplayWorld:
 
     def sent_since(self, ends: dict[tuple[str, int], int]) -> Counter[tuple[Any, ...]]:
         """Return what came to the public topics, with its delivery id."""
-        came = systems.consume(OUTPUTS, ends)
+        came = consume(OUTPUTS, ends)
         own = {str(FIRST_CANDID + self.first_packet + n) for n in range(MOST_PACKETS)}
         return Counter(
             (*sending(one), one.headers["delivery_id"])

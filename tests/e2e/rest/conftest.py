@@ -1,11 +1,8 @@
 """A web server over the real packets, on the port that the published client hard-wires."""
 
 import socket
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +12,12 @@ import pytest
 from broker.db import cursor, transaction
 from pipeline.catalogs.known import LSPSC, NED
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
-from tests import native, samples
-from tests.e2e.system import System, fresh_system
+from tests import samples
+from tests.e2e.site import start_web
+from tests.e2e.system import System
 from tests.integration.api.world import load_rows, store_packets
 
 CLIENT_PORT = 4000
-STARTS_WITHIN_S = 60.0
 LSST_OBJECT = 170_028_496_585_700_001
 """Of none of the real packets."""
 MANY = 10_050
@@ -48,28 +45,20 @@ class Rest:
 
 
 @pytest.fixture(scope="module")
-def rest(
-    topics_made: native.Parts,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Rest]:
+def rest(make_system: Callable[[str], AbstractContextManager[System]]) -> Iterator[Rest]:
     """Serve every real packet of both surveys, a pair seen by both, and one long night."""
     samples.folder()
-    with _free_port() as port:
-        folder = tmp_path_factory.mktemp("rest")
-        with fresh_system(make_database(migrated_template), folder) as system:
-            system.environment = {
-                **system.environment,
-                "NIGHTJAR_WEB__PORT": str(port),
-                "NIGHTJAR_WEB__SECRET_KEY": SECRET,
-            }
-            _fill(folder / "archive")
-            printed = system.manage("shell", "-v", "0", "-c", MAKE_ACCOUNT)
-            _, personal, login = printed[printed.index("TOKENS") :].split()
-            system.start("web", "-m", "gunicorn", "broker.wsgi", "--workers", "1", "--threads", "4")
-            _await_web(system, port)
-            yield Rest(port, personal, login, system)
+    with _free_port() as port, make_system("rest") as system:
+        system.environment = {
+            **system.environment,
+            "NIGHTJAR_WEB__PORT": str(port),
+            "NIGHTJAR_WEB__SECRET_KEY": SECRET,
+        }
+        _fill(system.folder / "archive")
+        printed = system.manage("shell", "-v", "0", "-c", MAKE_ACCOUNT)
+        _, personal, login = printed[printed.index("TOKENS") :].split()
+        start_web(system, f"http://127.0.0.1:{port}")
+        yield Rest(port, personal, login, system)
 
 
 def _fill(archive: Path) -> None:
@@ -120,17 +109,3 @@ def _free_port() -> Iterator[int]:
     except OSError:
         pytest.skip(f"port {CLIENT_PORT}, which the client hard-wires, is taken")
     yield CLIENT_PORT
-
-
-def _await_web(system: System, port: int) -> None:
-    give_up_at = time.monotonic() + STARTS_WITHIN_S
-    while True:
-        try:
-            urllib.request.urlopen(
-                f"http://127.0.0.1:{port}/babamul/surveys/ztf/schemas", timeout=5
-            )
-        except (urllib.error.URLError, OSError):
-            assert time.monotonic() < give_up_at, (system.logs / "web.log").read_text()
-            time.sleep(0.2)
-        else:
-            return

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from accounts.principals import Reader, email_reader, named_reader
 from broker.config import config
 from broker.kafka_admin import grant_reader, probe_login, revoke
-from tests import native
+from tests import consumers, native
 
 DAY_MS = 86_400_000
 PATIENCE_S = 30.0
@@ -38,14 +38,7 @@ def granted(reader: Reader, parts: native.Parts) -> Iterator[Reader]:
 
 
 def login(parts: native.Parts, reader: Reader, port: int = 0) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": parts.public_servers[port],
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": reader.username,
-        "sasl.password": reader.password,
-        "log_level": 0,
-    }
+    return consumers.login(reader.username, reader.password, parts.public_servers[port])
 
 
 def own_group(reader: Reader) -> str:
@@ -61,22 +54,21 @@ def consumer(
 
 def first(reading: Consumer) -> tuple[str | None, bytes | None]:
     """Return the name of the first error, or the first message; and close."""
-    give_up_at = time.monotonic() + PATIENCE_S
     try:
-        while time.monotonic() < give_up_at:
-            message = reading.poll(0.2)
-            if message is not None:
-                error = message.error()
-                return (error.name(), None) if error else (None, message.value())
+        return consumers.next_of(reading)
     finally:
         reading.close()
-    raise AssertionError("neither a message nor a refusal")
 
 
 def next_end(reading: Consumer) -> tuple[str, int]:
     """Return the next partition whose end was reached; anything else is an error."""
     message = reading.poll(PATIENCE_S)
     assert message is not None
+    return end(message)
+
+
+def end(message: Message) -> tuple[str, int]:
+    """Return the partition whose end a message tells of."""
     assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
     return message.topic(), message.partition()
 

@@ -20,7 +20,7 @@ from broker.config import config
 from broker.kafka import Producer, own_connection
 from pipeline import bootstrap
 from pipeline.alerts import steady
-from tests import native
+from tests import consumers, native
 
 PATIENCE_S = 120.0
 
@@ -115,19 +115,9 @@ class Login:
 
     def consumer(self, topic: str, group: str = "", **settings: Any) -> Consumer:
         """Return a consumer of a topic from its beginning."""
-        reading = Consumer(
-            {
-                "bootstrap.servers": config().kafka.public_servers,
-                "security.protocol": "SASL_PLAINTEXT",
-                "sasl.mechanism": "SCRAM-SHA-512",
-                "sasl.username": self.row.principal,
-                "sasl.password": self.password,
-                "group.id": group or f"{self.row.group_prefix}-{uuid.uuid4().hex[:8]}",
-                "auto.offset.reset": "earliest",
-                "log_level": 0,
-                **settings,
-            }
-        )
+        group = group or f"{self.row.group_prefix}-{uuid.uuid4().hex[:8]}"
+        servers = config().kafka.public_servers
+        reading = consumers.consumer(self.row.principal, self.password, servers, group, **settings)
         reading.subscribe([topic])
         return reading
 
@@ -153,16 +143,6 @@ def granted(bell: Bell, user: BabamulUser, kind: str = "named", name: str = "lap
     bell.answer()
     assert login.now().state == "active", login.now().last_error
     return Login(login.now(), login.password)
-
-
-def next_word(reading: Consumer) -> str:
-    """Return ``message``, or the name of the next error."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up_at:
-        message = reading.poll(0.2)
-        if message is not None:
-            return message.error().name() if message.error() else "message"
-    raise AssertionError("neither a message nor an error")
 
 
 def eventually(is_so: Callable[[], bool]) -> None:

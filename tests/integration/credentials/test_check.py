@@ -1,6 +1,5 @@
 """The connection check on a real broker: each way of hearing nothing has its own name."""
 
-import os
 import subprocess
 import sys
 import uuid
@@ -18,7 +17,9 @@ from broker.kafka import Producer, own_connection
 from broker.kafka_admin import TopicSpec
 from broker.kafka_groups import group
 from broker.kafka_types import Message
-from tests.integration.credentials.conftest import eventually, granted, next_word
+from tests.consumers import next_word
+from tests.environment import inherited
+from tests.integration.credentials.conftest import eventually, granted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -190,7 +191,7 @@ def script(servers, username, password, tmp_path):
     done = subprocess.run(
         [sys.executable, str(file)],
         env={
-            "PATH": os.environ["PATH"],  # noqa: TID251 of a child
+            "PATH": inherited()["PATH"],
             "BABAMUL_KAFKA_SERVER": servers,
             "BABAMUL_KAFKA_USERNAME": username,
             "BABAMUL_KAFKA_PASSWORD": password,

@@ -12,7 +12,8 @@ from accounts.principals import new_password
 from broker import kafka_admin
 from broker.kafka_admin import Acl
 from broker.kafka_groups import group_names
-from tests.integration.credentials.conftest import granted, next_word, wanted
+from tests.consumers import next_word
+from tests.integration.credentials.conftest import granted, wanted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 

@@ -12,7 +12,8 @@ from accounts.principals import new_password
 from broker import kafka_admin
 from broker.errors import TransientError
 from broker.kafka_topics import TopicSpec
-from tests.integration.credentials.conftest import Login, granted, next_word, wanted
+from tests.consumers import next_word
+from tests.integration.credentials.conftest import Login, granted, wanted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 from accounts import credentials, people, settlement
 from accounts.models import BabamulUser, DriftReport, KafkaCredential
 from broker import kafka_admin
-from tests.integration.credentials.conftest import Login, eventually, granted, next_word
+from tests.consumers import next_word, refusal
+from tests.integration.credentials.conftest import Login, eventually, granted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -23,14 +24,6 @@ def running(login):
     return reading
 
 
-def word_after(reading):
-    """Return the first thing a running consumer hears that is not a message."""
-    while (word := next_word(reading)) == "message":
-        pass
-    reading.close()
-    return word
-
-
 def test_a_revoked_credential_stops_a_running_consumer_and_lets_nobody_in(bell, owl):
     login = granted(bell, owl)
     reading = running(login)
@@ -39,7 +32,7 @@ def test_a_revoked_credential_stops_a_running_consumer_and_lets_nobody_in(bell, 
         credentials.revoke(login.row)
     bell.answer()
 
-    assert word_after(reading) == "TOPIC_AUTHORIZATION_FAILED"
+    assert refusal(reading) == "TOPIC_AUTHORIZATION_FAILED"
     assert not login.may_log_in()
     assert login.now().state == "revoked"
     assert kafka_admin.listed_rights(login.row.principal) == {}
@@ -64,7 +57,7 @@ def test_a_suspended_credential_logs_in_and_reads_nothing(bell, owl):
         credentials.suspend_all(owl)
     bell.answer()
 
-    assert word_after(reading) == "TOPIC_AUTHORIZATION_FAILED"
+    assert refusal(reading) == "TOPIC_AUTHORIZATION_FAILED"
     assert login.may_log_in()
     assert login.now().state == "suspended"
 

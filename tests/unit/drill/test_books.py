@@ -14,7 +14,7 @@ from tests.drill.books import (
     mistakes,
 )
 from tests.drill.load import Sent
-from tests.e2e.system import Published
+from tests.e2e.published import Published
 
 A, B = ("night", 0, 0), ("night", 0, 1)
 SENT = {A: Sent("ztf", 11, "", 77, 0.0), B: Sent("ztf", None, "truncated", 88, 0.0)}

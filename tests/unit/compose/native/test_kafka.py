@@ -1,5 +1,7 @@
 """The settings with which Kafka starts."""
 
+from dataclasses import replace
+
 import pytest
 
 from compose.native import kafka
@@ -8,11 +10,19 @@ from compose.native.passwords import NAMES
 
 
 @pytest.fixture
-def settings(tmp_path) -> dict[str, str]:
+def part(tmp_path) -> kafka.Kafka:
     passwords = {name: f"<{name}>" for name in NAMES}
-    part = kafka.Kafka(
+    return kafka.Kafka(
         Home(tmp_path), 29092, 29093, (9093, 9092), "broker.example.org", 8_388_608, passwords
     )
+
+
+@pytest.fixture
+def settings(part) -> dict[str, str]:
+    return read(part)
+
+
+def read(part: kafka.Kafka) -> dict[str, str]:
     lines = [line for line in part._filled().splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)
 
@@ -40,6 +50,15 @@ def test_public_listeners_take_scram_only_and_ask_again(settings, listener):
 
     assert settings[f"{prefix}.sasl.enabled.mechanisms"] == "SCRAM-SHA-512"
     assert settings[f"{prefix}.scram-sha-512.connections.max.reauth.ms"] == "60000"
+
+
+def test_tests_need_not_wait_for_what_takes_a_minute(part):
+    settings = read(replace(part, throwaway=True))
+
+    for listener in ("external", "external2"):
+        name = f"listener.name.{listener}.scram-sha-512.connections.max.reauth.ms"
+        assert settings[name] == "10000"
+    assert settings["log.retention.check.interval.ms"] == "1000"
 
 
 def test_nothing_is_allowed_without_a_right(settings):

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from tests.e2e.system import System
+from tests.e2e.upkeep import use_own_redis
 from tests.standins import mail_server as smtp
 from tests.standins.mail_server import MailServer
 
 STARTS_WITHIN_S = 240.0
 MAIL_WITHIN_S = 90.0
+REDIS_DATABASE = 13
+NEVER_RECONCILE = {"NIGHTJAR_ACCOUNTS__RECONCILE_S": "86400"}
+"""Other tests make principals at the same broker, which a site would take for strangers."""
 
 
 @dataclass
@@ -40,16 +44,9 @@ class Site:
         """Wait for the newest mail to an address."""
         give_up_at = time.monotonic() + MAIL_WITHIN_S
         while not self.mails.to(address):
-            assert time.monotonic() < give_up_at, "no mail came: " + self.tails()
+            assert time.monotonic() < give_up_at, "no mail came: " + self.system.tails()
             time.sleep(0.1)
         return self.mails.to(address)[-1]
-
-    def tails(self) -> str:
-        """Return the last lines that every process wrote."""
-        return "\n".join(
-            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-15:])
-            for path in sorted(self.system.logs.glob("*.log"))
-        )
 
 
 def link_in(mail: EmailMessage) -> str:
@@ -64,28 +61,33 @@ def link_in(mail: EmailMessage) -> str:
 @contextmanager
 def running(system: System, **settings: str) -> Iterator[Site]:
     """Yield the site on a system; its processes end with the system."""
-    port = free_port()
-    url = f"http://localhost:{port}"
     with smtp.running() as mails:
-        system.environment = {
-            **system.environment,
-            "NIGHTJAR_WEB__PORT": str(port),
-            "NIGHTJAR_WEB__PUBLIC_URL": url,
+        mail = {
             "NIGHTJAR_MAIL__HOST": "127.0.0.1",
             "NIGHTJAR_MAIL__PORT": str(mails.port),
             "NIGHTJAR_MAIL__SECURITY": "none",
-            **settings,
         }
-        site = Site(url, mails, system)
+        port = free_port()
+        url = f"http://localhost:{port}"
+        web = {"NIGHTJAR_WEB__PORT": str(port), "NIGHTJAR_WEB__PUBLIC_URL": url}
+        use_own_redis(system, REDIS_DATABASE, **web, **mail, **NEVER_RECONCILE, **settings)
         system.start("steady", "manage.py", "steady")
         start_worker(system, "accounts")
         start_worker(system, "notify")
-        system.start("web", "-m", "gunicorn", "broker.wsgi", "--workers", "1", "--threads", "8")
-        _await_web(site)
+        start_web(system, url)
         try:
-            yield site
+            yield Site(url, mails, system)
         finally:
             system.stop_all()
+
+
+def start_web(system: System, url: str) -> None:
+    """Start the web server, which its settings tell to listen at ``url``; wait for an answer."""
+    system.start("web", "-m", "gunicorn", "broker.wsgi", "--workers", "1", "--threads", "8")
+    give_up_at = time.monotonic() + STARTS_WITHIN_S
+    while not _answers(url):
+        assert time.monotonic() < give_up_at, system.tails()
+        time.sleep(0.2)
 
 
 def start_worker(system: System, queue: str, concurrency: int = 2) -> None:
@@ -104,13 +106,6 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
-
-
-def _await_web(site: Site) -> None:
-    give_up_at = time.monotonic() + STARTS_WITHIN_S
-    while not _answers(site.url):
-        assert time.monotonic() < give_up_at, site.tails()
-        time.sleep(0.2)
 
 
 def _answers(url: str) -> bool:
