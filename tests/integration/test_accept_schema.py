@@ -10,7 +10,7 @@ from broker.avro import Containers, UnreadableError, read_confluent
 from broker.avro_schema import SchemaCache, writer_schema
 from broker.config import config
 from broker.dead_letters import OfSchema
-from broker.ranges import second_tries, stops
+from broker.ranges import stops
 from pipeline.surveys.allowed import AllowList
 from pipeline.surveys.lsst import directory_schema
 from tests.factories import make_dead_letter, make_source
@@ -92,14 +92,6 @@ def make_letters(session):
     return make
 
 
-@pytest.fixture
-def retried(monkeypatch):
-    asked = []
-    monkeypatch.setattr(second_tries, "retry_letters", lambda _s, ids, *_: asked.extend(ids))
-    monkeypatch.setattr(second_tries, "ask_brokers", lambda _ids: {})
-    return asked
-
-
 def refusal(read):
     """Return what the reader says of a packet: reason and message of its letter."""
     with pytest.raises(UnreadableError) as caught:
@@ -153,7 +145,7 @@ def test_a_stream_that_was_stopped_for_something_else_stays_stopped(
 
 
 @file_of_schema
-def test_its_letters_are_sent_once_more(file, allowed, make_letters, retried, capsys):
+def test_its_letters_are_sent_once_more(file, allowed, make_letters, asked, capsys):
     wanted = make_letters(3, *no_container())
     make_letters(1, *no_container(), state="ignored")
     make_letters(1, "bad_value", "jd is NaN")
@@ -161,13 +153,13 @@ def test_its_letters_are_sent_once_more(file, allowed, make_letters, retried, ca
 
     accept(file, allowed, "--retry")
 
-    assert retried == [letter.id for letter in wanted]
+    assert asked == [letter.id for letter in wanted]
     assert "3 of 3 dead letters are sent once more." in capsys.readouterr().out
 
 
 @file_of_schema
 def test_a_schema_gets_the_id_that_packets_name(
-    file, allowed, make_letters, retried, tmp_path, monkeypatch
+    file, allowed, make_letters, asked, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("NIGHTJAR_LSST__SCHEMA_DIR", str(tmp_path / "schemas"))
     config.cache_clear()
@@ -177,7 +169,7 @@ def test_a_schema_gets_the_id_that_packets_name(
     accept(file, allowed, "--id", "1200", "--retry")
     accept(file, allowed, "--id", "1200")
 
-    assert retried == [letter.id for letter in wanted]
+    assert asked == [letter.id for letter in wanted]
     found = writer_schema(directory_schema(str(tmp_path / "schemas"), 1200))
     assert found.fingerprint == writer_schema(SCHEMA).fingerprint
     assert AllowList(allowed).notes() == {}

@@ -17,18 +17,22 @@ def token(session, monkeypatch):
     return tokens.login_token(user)
 
 
+def searched(client, token, of, cone):
+    """Return the answer to a cone search of ``SURVEY/alerts`` or ``SURVEY/objects``."""
+    return client.post(
+        f"/babamul/surveys/{of}/cone-search",
+        cone,
+        content_type="application/json",
+        headers={"authorization": f"Bearer {token}", "host": "localhost"},
+    )
+
+
 @pytest.mark.parametrize("survey", ["ztf", "lsst"])
 @pytest.mark.parametrize("radius_arcsec", [5e-324, 1e-300, 1e-9, 600])
 def test_any_radius_that_is_allowed_is_searched(client, token, survey, radius_arcsec):
     cone = {"coordinates": {"x": [0.0, 0.0]}, "radius_arcsec": radius_arcsec}
-    headers = {"authorization": f"Bearer {token}", "host": "localhost"}
 
-    answer = client.post(
-        f"/babamul/surveys/{survey}/alerts/cone-search",
-        cone,
-        content_type="application/json",
-        headers=headers,
-    )
+    answer = searched(client, token, f"{survey}/alerts", cone)
 
     assert (answer.status_code, answer.json()["data"]) == (200, {"x": []})
 
@@ -37,14 +41,8 @@ def test_any_radius_that_is_allowed_is_searched(client, token, survey, radius_ar
 @pytest.mark.parametrize("survey", ["ztf", "lsst"])
 def test_the_edges_of_the_sky_are_searched(client, token, survey, ra, dec):
     cone = {"coordinates": {"x": [ra, dec]}, "radius_arcsec": 600}
-    headers = {"authorization": f"Bearer {token}", "host": "localhost"}
 
-    answer = client.post(
-        f"/babamul/surveys/{survey}/objects/cone-search",
-        cone,
-        content_type="application/json",
-        headers=headers,
-    )
+    answer = searched(client, token, f"{survey}/objects", cone)
 
     assert (answer.status_code, answer.json()["data"]) == (200, {"x": []})
 
@@ -69,14 +67,8 @@ def test_the_edges_of_the_sky_are_searched(client, token, survey, ra, dec):
 )
 def test_a_cone_that_is_none_is_refused_by_its_field(client, token, field, value):
     cone = {"coordinates": {"x": [10.0, 10.0]}, "radius_arcsec": 5} | {field: value}
-    headers = {"authorization": f"Bearer {token}", "host": "localhost"}
 
-    answer = client.post(
-        "/babamul/surveys/ztf/alerts/cone-search",
-        cone,
-        content_type="application/json",
-        headers=headers,
-    )
+    answer = searched(client, token, "ztf/alerts", cone)
 
     assert answer.status_code == 400
     assert any(name.split(".")[0] == field for name in answer.json()["errors"])

@@ -34,14 +34,6 @@ def found(session):
     }
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    ids = []
-    monkeypatch.setattr(second_tries, "retry_letters", lambda _s, more, *_: ids.extend(more))
-    monkeypatch.setattr(second_tries, "ask_brokers", lambda _ids: {})
-    return ids
-
-
 def state(session, letter):
     session.expire_all()
     return session.get(DeadLetter, letter.id).state

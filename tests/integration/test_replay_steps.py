@@ -54,6 +54,15 @@ def advance(replay_id, hooks, *, stop_reason=None, pace=PACE):
         return step(session, replay_id, pace, hooks, stop_reason)
 
 
+def hold(first):
+    """Let a worker have a range in hand."""
+    do(
+        "UPDATE stream_ranges SET state = 'running', owner = 'x',"
+        " lease_until = now() + interval '1 h' WHERE first_offset = :first",
+        first=first,
+    )
+
+
 def finish(*firsts, read=None, dead=0):
     do(
         "UPDATE stream_ranges SET state = 'done', dead_count = :dead,"
@@ -156,10 +165,7 @@ def test_nothing_is_cut_while_the_stream_is_stopped_and_what_is_in_flight_goes_o
 def test_a_cancelled_replay_waits_for_what_a_worker_has_and_takes_back_the_rest(hooks, publish):
     at = ask(stretch(0, 99), publish=publish)
     advance(at, hooks)
-    do(
-        "UPDATE stream_ranges SET state = 'running', owner = 'x',"
-        " lease_until = now() + interval '1 h' WHERE first_offset = 10"
-    )
+    hold(10)
     with transaction() as session:
         replays.cancel(session, at, "somebody")
 
@@ -358,10 +364,7 @@ def test_a_letter_that_the_flow_has_judged_stays_as_it_is(hooks):
 def test_of_a_failed_replay_the_letters_not_begun_are_open_and_the_others_come_to_their_end(hooks):
     at = ask(*(stretch(n, n, letter_id=letter(n)) for n in range(0, 12, 2)), publish="new")
     advance(at, hooks)
-    do(
-        "UPDATE stream_ranges SET state = 'running', owner = 'x',"
-        " lease_until = now() + interval '1 h' WHERE first_offset = 2"
-    )
+    hold(2)
     with transaction() as session:
         replays.fail_if_open(session, at, "the topic was made anew")
     assert [row.state for row in letters()] == ["retried"] * 4 + ["open"] * 2

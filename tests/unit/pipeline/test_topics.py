@@ -5,23 +5,25 @@ import pytest
 from broker.config import Config
 from pipeline import bootstrap, topics
 
+CLASS_TOPICS = {
+    *(
+        f"babamul.ztf.{m}lsst-match.{c}"
+        for m in ("", "no-")
+        for c in ("stellar", "hosted", "hostless")
+    ),
+    *(
+        f"babamul.lsst.{m}ztf-match.{c}"
+        for m in ("", "no-")
+        for c in ("stellar", "hosted", "hostless", "unknown")
+    ),
+}
+
 
 def test_there_are_fourteen_class_topics_and_the_derived_one():
     names = {output.name for output in topics.OUTPUTS}
 
     assert len(names) == 15
-    assert names - {"babamul.none"} == {
-        *(
-            f"babamul.ztf.{m}lsst-match.{c}"
-            for m in ("", "no-")
-            for c in ("stellar", "hosted", "hostless")
-        ),
-        *(
-            f"babamul.lsst.{m}ztf-match.{c}"
-            for m in ("", "no-")
-            for c in ("stellar", "hosted", "hostless", "unknown")
-        ),
-    }
+    assert names - {"babamul.none"} == CLASS_TOPICS
 
 
 @pytest.mark.parametrize("output", topics.OUTPUTS, ids=lambda output: output.name)

@@ -6,19 +6,7 @@ import pytest
 
 from pipeline import simulate
 from tests.unit.pipeline.simulate import readings
-
-TOPICS = {
-    *(
-        f"babamul.ztf.{m}lsst-match.{c}"
-        for m in ("", "no-")
-        for c in ("stellar", "hosted", "hostless")
-    ),
-    *(
-        f"babamul.lsst.{m}ztf-match.{c}"
-        for m in ("", "no-")
-        for c in ("stellar", "hosted", "hostless", "unknown")
-    ),
-}
+from tests.unit.pipeline.test_topics import CLASS_TOPICS
 
 
 @cache
@@ -56,7 +44,7 @@ def test_nothing_is_nothing():
 
 
 def test_every_class_topic_gets_alerts():
-    assert {row.expected_topic for row in truths()} - {None} == TOPICS
+    assert {row.expected_topic for row in truths()} - {None} == CLASS_TOPICS
 
 
 @pytest.mark.parametrize(
