@@ -16,8 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import connection
-from accounts.connection import MOVED_WITHIN_S, Answer
+from accounts import connection, connection_groups
+from accounts.connection import Answer
+from accounts.connection_groups import MOVED_WITHIN_S
 from accounts.models import BabamulUser, KafkaCredential
 from accounts.web.sessions import account_of
 from broker.access import ACCOUNT, PUBLIC, access
@@ -187,8 +188,8 @@ def _look(user: BabamulUser, form: LookForm) -> list[Answer]:
         wrong = [answer for answer in found if answer is not None]
         if wrong:
             return wrong
-        seen = group(form.group_name, connection.kept_ms())
-        return [connection.of_group(row, form.group_name, seen, _moved_s(seen))]
+        seen = group(form.group_name, connection_groups.kept_ms())
+        return [connection_groups.of_group(row, form.group_name, seen, _moved_s(seen))]
     except TransientError:
         return [AWAY]
 
@@ -198,11 +199,11 @@ def _own(row: KafkaCredential) -> list[dict[str, Any]]:
     if row.kind != "named":
         return []
     try:
-        found = groups(row.group_prefix, kept_ms=connection.kept_ms(), limit=MOST_GROUPS)
+        found = groups(row.group_prefix, kept_ms=connection_groups.kept_ms(), limit=MOST_GROUPS)
     except TransientError:
         return []
     return [
-        {"it": each, "answer": connection.of_group(row, each.name, each, _moved_s(each))}
+        {"it": each, "answer": connection_groups.of_group(row, each.name, each, _moved_s(each))}
         for each in found
     ]
 

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import belongings, connection, credentials, people, reminders, sessions
+from accounts import belongings, connection_groups, credentials, people, reminders, sessions
 from accounts.credentials import ALIVE, UNSETTLED, CredentialError
 from accounts.models import KafkaCredential
 from accounts.web.forms import DeletionForm, NameForm, TokenForm
@@ -106,7 +106,7 @@ def credential_groups(request: HttpRequest, credential_id: str) -> HttpResponse:
     """Return the consumer groups of one named credential and how far each has read."""
     row = _find(request, credential_id)
     try:
-        found = groups(row.group_prefix, kept_ms=connection.kept_ms(), limit=MOST_GROUPS)
+        found = groups(row.group_prefix, kept_ms=connection_groups.kept_ms(), limit=MOST_GROUPS)
     except TransientError:
         found = None
     return render(request, "accounts/groups.html", {"row": row, "groups": found})

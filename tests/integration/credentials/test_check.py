@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from accounts import connection, credentials, sessions
+from accounts import connection_groups, credentials, sessions
 from accounts.web import check_pages
 from accounts.web.sessions import COOKIE
 from broker import kafka_admin
@@ -178,7 +178,7 @@ def test_a_groups_lag_is_what_it_has_not_read(bell, owl):
         message = reading.poll(1.0)
     reading.commit(message, asynchronous=False)
 
-    seen = group(name, connection.kept_ms())
+    seen = group(name, connection_groups.kept_ms())
     assert seen.lag == seen.ends[TOPIC, 0] - message.offset() - 1
     assert [member.partitions for member in seen.members] == [((TOPIC, 0),)]
     reading.close()

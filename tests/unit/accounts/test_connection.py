@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.template.loader import render_to_string
 
-from accounts import connection
+from accounts import connection, connection_groups
 from accounts.models import KafkaCredential
 from accounts.web import check_pages
 from broker.config import config
@@ -32,7 +32,7 @@ def group(*hosts, committed=100, low=0, end=100, fresh=0, newest_s=None):
 
 
 def named(row, found, moved_s=None):
-    return connection.of_group(row, GROUP, found, moved_s).name
+    return connection_groups.of_group(row, GROUP, found, moved_s).name
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_a_group_is_watched_for_a_while_before_it_is_said_to_stand(monkeypatch):
 
 
 def test_who_waits_is_told_for_which_group():
-    assert GROUP in connection.of_group(credential(), GROUP, None, None).text
+    assert GROUP in connection_groups.of_group(credential(), GROUP, None, None).text
 
 
 def test_what_was_lost_is_worse_than_what_will_be():
-    lost = connection.of_group(credential(), GROUP, group("h1", committed=40, low=50), 1.0)
-    soon = connection.of_group(credential(), GROUP, group("h1", committed=40, fresh=60), 1.0)
+    lost = connection_groups.of_group(credential(), GROUP, group("h1", committed=40, low=50), 1.0)
+    soon = connection_groups.of_group(credential(), GROUP, group("h1", committed=40, fresh=60), 1.0)
 
     assert (lost.tone, soon.tone) == ("bad", "warn")
     assert "10 messages expired" in lost.text
@@ -118,7 +118,7 @@ def test_what_was_lost_is_worse_than_what_will_be():
     ("ago_s", "words"), [(12, "12 s ago"), (300, "5 minutes ago"), (30_000, "8 hours ago")]
 )
 def test_a_quiet_consumer_is_told_when_the_last_message_came(ago_s, words):
-    found = connection.of_group(credential(), GROUP, group("h1", newest_s=ago_s), None)
+    found = connection_groups.of_group(credential(), GROUP, group("h1", newest_s=ago_s), None)
 
     assert words in found.text
 
@@ -189,7 +189,7 @@ def test_every_answer_says_what_to_do():
 
 def test_no_group_is_promised_to_be_private():
     """E-mail logins may join any group that begins with babamul-, once they know its name."""
-    shared = connection.of_group(credential("email"), GROUP, group("h1", "h2"), 1.0)
+    shared = connection_groups.of_group(credential("email"), GROUP, group("h1", "h2"), 1.0)
     guide = render_to_string("pipeline/guide.html", {"accounts": config().accounts})
 
     for text in (shared.text, guide):
