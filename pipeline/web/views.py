@@ -52,7 +52,7 @@ def live() -> dict[str, Any]:
     )
     last_day = sum(f.last_day for f in sky) if sky else None
     return {
-        "lag": None if last_day else _lag(),
+        "inputs": None if last_day else _inputs(),
         "books": books.value if books else None,
         "groups": groups(),
         "last_at_s": max((f.last_at_s for f in sky if f.last_at_s is not None), default=None),
@@ -61,9 +61,13 @@ def live() -> dict[str, Any]:
     }
 
 
-def _lag() -> int:
-    """Return how many packets have come in and wait for their turn."""
-    return sum(finding.facts.get("lag", 0) for finding in health.report().findings)
+def _inputs() -> dict[str, Any]:
+    """Return how many packets wait for their turn, and whether every listener is up."""
+    found = [each for each in health.report().findings if each.name.startswith("listener_")]
+    return {
+        "lag": sum(each.facts.get("lag", 0) for each in found),
+        "are_up": all(each.state == "ok" for each in found),
+    }
 
 
 @cache

@@ -18,14 +18,18 @@ def test_an_empty_system_says_how_to_see_alerts(browser, no_kafka):
 
 
 @pytest.mark.parametrize(
-    ("lag", "words"),
-    [(1234, "1\u202f234 packets have come in and are being worked"), (0, "observe at night")],
+    ("lag", "are_up", "words"),
+    [
+        (1234, True, "1\u202f234 packets have come in and are being worked"),
+        (0, False, "not every input is up"),
+        (0, True, "observe at night"),
+    ],
 )
-def test_before_the_first_alert_it_says_what_is_happening(lag, words, browser, monkeypatch):
+def test_before_the_first_alert_it_says_what_is_happening(lag, are_up, words, browser, monkeypatch):
     silent = figures.TopicFigures(0, 0, 0, 0, 0.0, None, None)
     seen = Seen({each.name: silent for each in topics.OUTPUTS}, 0.0, 0.0)
     monkeypatch.setattr(figures, "figures", lambda: seen)
-    monkeypatch.setattr(views, "_lag", lambda: lag)
+    monkeypatch.setattr(views, "_inputs", lambda: {"lag": lag, "are_up": are_up})
 
     page = browser.get("/").text
 

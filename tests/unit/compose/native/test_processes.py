@@ -86,3 +86,10 @@ def test_a_long_log_is_put_aside(home, monkeypatch):
 
     assert not processes.log_file(home, "part").exists()
     assert (home.logs / "part.log.1").read_text() == "more than ten bytes"
+
+
+def test_restarts_are_those_that_the_supervisor_noted(home):
+    (home.run / "part.child.json").write_text('{"pid": 1, "restarts": 3}')
+
+    assert processes.restarts(home, "part") == 3
+    assert processes.restarts(home, "other") == 0
