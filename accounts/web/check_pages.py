@@ -155,8 +155,7 @@ def download(_: HttpRequest) -> HttpResponse:
 def script() -> str:
     """Return the script that names what the server cannot see; it holds no secret."""
     servers = config().kafka.public_servers
-    oldest = "".join(f"{int(part):02x}" for part in OLDEST_LIBRDKAFKA.split("."))
-    context = {"servers": servers, "oldest_hex": f"{oldest}ff"}  # as librdkafka writes a release
+    context = {"servers": servers, "oldest": OLDEST_LIBRDKAFKA}
     return render_to_string("accounts/check_babamul.py.txt", context)
 
 
