@@ -51,6 +51,7 @@ TASK_MODULES = (
     "pipeline.alerts.tasks",
     "pipeline.alerts.replay_tasks",
     "pipeline.gw.tasks",
+    "pipeline.gw.action_tasks",
     "pipeline.gw.upkeep_tasks",
 )
 """Imported by every worker; a flow adds its line here."""

@@ -44,7 +44,7 @@ def settings(standin: StandIn) -> dict[str, str]:
         "NIGHTJAR_SLACK__TIMEOUT_S": "2",
         "NIGHTJAR_SLACK__MESSAGE_INTERVAL_S": "0",
         "NIGHTJAR_SLACK__GW_CHANNEL": GW,
-        "NIGHTJAR_SLACK__MOCK_CHANNEL": MOCK,
+        "NIGHTJAR_GW__MOCK_CHANNEL": MOCK,
         "NIGHTJAR_SLACK__OBSERVATIONS_CHANNEL": OBSERVATIONS,
     }
 

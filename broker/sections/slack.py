@@ -8,7 +8,10 @@ from broker.sections import Section
 
 
 class SlackSettings(Section):
-    """Slack; without a token nothing is posted. Channels are ids (C0123ABCD), not names."""
+    """Slack; without a token nothing is posted. Channels are ids (C0123ABCD).
+
+    Mock and test events are told in ``gw.mock_channel``.
+    """
 
     token: Annotated[SecretStr, Field(description="of the app's bot, xoxb-…; empty: no Slack")] = (
         SecretStr("")
@@ -35,9 +38,6 @@ class SlackSettings(Section):
     ] = ""
     grb_channel: Annotated[
         str, Field(description="told of gamma-ray bursts; empty: that of gravitational waves")
-    ] = ""
-    mock_channel: Annotated[
-        str, Field(description="told of mock and test events; empty: nobody is told")
     ] = ""
     observations_channel: Annotated[
         str, Field(description="told of decisions and of tiles taken; empty: nobody is told")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
@@ -31,12 +31,16 @@ MOST_PAGES = 20
 LONGEST_TEXT = 3000
 
 
-@dataclass(frozen=True)
-class Message:
+class Said(Protocol):
     """What is said: blocks, and one line for notifications and where blocks are refused."""
 
-    text: str
-    blocks: Blocks = ()
+    @property
+    def text(self) -> str:
+        """Return the line, in Slack's markup."""
+
+    @property
+    def blocks(self) -> Blocks:
+        """Return the blocks; none: the line is all."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,14 @@ class Slack:
         self._web = web
         self._upload_hosts = {str(urlsplit(web.base_url).hostname), *upload_hosts}
 
-    def post(self, channel: str, said: Message, delivery_id: str, thread_ts: str = "") -> str:
+    def post(self, channel: str, said: Said, delivery_id: str, thread_ts: str = "") -> str:
         """Post a message and return its ts; where its blocks are refused, its plain text."""
         place = {"channel": channel, "metadata": _metadata(delivery_id), "unfurl_links": False}
         if thread_ts:
             place["thread_ts"] = thread_ts
         return self._say(self._web.chat_postMessage, "chat.postMessage", place, said)
 
-    def update(self, channel: str, ts: str, said: Message) -> None:
+    def update(self, channel: str, ts: str, said: Said) -> None:
         """Replace a message of ours; safe to repeat, and Slack keeps its metadata."""
         self._say(self._web.chat_update, "chat.update", {"channel": channel, "ts": ts}, said)
 
@@ -148,9 +152,7 @@ class Slack:
         opened = self._call("conversations.open", self._web.conversations_open, users=[user])
         return str(opened["channel"]["id"])
 
-    def _say(
-        self, method: Callable[..., Any], name: str, place: dict[str, Any], said: Message
-    ) -> str:
+    def _say(self, method: Callable[..., Any], name: str, place: dict[str, Any], said: Said) -> str:
         text = said.text[:LONGEST_TEXT]
         if said.blocks:
             try:

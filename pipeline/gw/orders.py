@@ -13,7 +13,7 @@ from pipeline.gw.store import MARKED
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 
 
-def plan_again(session: Session, id_gw: int) -> list[steps.Bell]:
+def plan_again(session: Session, id_gw: int, key: str = "") -> list[steps.Bell]:
     """Want plans of a notice, unless some are being made; one order, one run.
 
     Parameters
@@ -22,6 +22,8 @@ def plan_again(session: Session, id_gw: int) -> list[steps.Bell]:
         Of an open transaction.
     id_gw : int
         ``gw_alerts.id_gw``.
+    key : str
+        Of the step ``plans``; ``replan-{n}`` when not given.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def plan_again(session: Session, id_gw: int) -> list[steps.Bell]:
         return []
     before = select(func.count()).where(GwStep.id_gw == id_gw, GwStep.step == PLANS)
     run = (session.scalar(before) or 0) + 1
-    return steps.want(session, [steps.Want(PLANS, id_gw=id_gw, key=f"replan-{run}")])
+    return steps.want(session, [steps.Want(PLANS, id_gw=id_gw, key=key or f"replan-{run}")])
 
 
 def send_again(session: Session, id_gw: int) -> list[steps.Bell]:

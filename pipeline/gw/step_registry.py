@@ -42,6 +42,16 @@ class StepKind:
 
 
 KINDS: tuple[StepKind, ...] = (
+    StepKind("thread", "pipeline.gw.tell:thread", "notify"),
+    StepKind("card", "pipeline.gw.tell:card", "notify"),
+    StepKind("picture", "pipeline.gw.tell_picture:picture", "notify"),
+    StepKind("retract", "pipeline.gw.tell:retract", "notify"),
+    StepKind("card_again", "pipeline.gw.tell:card_again", "notify"),
+    StepKind("headline", "pipeline.gw.tell:headline", "notify"),
+    StepKind("tell_decision", "pipeline.gw.tell_acts:decision", "notify"),
+    StepKind("tell_manual", "pipeline.gw.tell_acts:manual", "notify"),
+    StepKind("tell_busy", "pipeline.gw.tell_acts:busy", "notify"),
+    StepKind("tell_claim", "pipeline.gw.tell_acts:claim", "notify"),
     StepKind("folders", "pipeline.gw.share:folders", "sinks"),
     StepKind("share_notice", "pipeline.gw.share:share_notice", "sinks"),
     StepKind("notice_files", "pipeline.gw.notice_files:keep_notice", "sinks"),

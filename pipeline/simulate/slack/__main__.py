@@ -20,7 +20,7 @@ def workspace(settings: Config) -> Workspace:
     names = {
         ours.gw_channel: "gwalerts",
         ours.grb_channel: "grbalerts",
-        ours.mock_channel: "gw-mocks",
+        settings.gw.mock_channel: "gw-mocks",
         ours.observations_channel: "observations",
     }
     return Workspace(

@@ -145,14 +145,13 @@ def _given(element: Mapping[str, Any], given: list[str]) -> dict[str, Any]:
     kind = element["type"]
     chosen = [option for option in element.get("options", ()) if option["value"] in given]
     first = given[0] if given and given[0] else None
-    states: dict[str, dict[str, Any]] = {
-        "multi_static_select": {"selected_options": chosen},
-        "checkboxes": {"selected_options": chosen},
-        "static_select": {"selected_option": chosen[0] if chosen else None},
-        "radio_buttons": {"selected_option": chosen[0] if chosen else None},
-        "datetimepicker": {"selected_date_time": _unix_s(first) if first else None},
-    }
-    return {"type": kind} | states.get(kind, {"value": first})
+    if kind in {"multi_static_select", "checkboxes"}:
+        return {"type": kind, "selected_options": chosen}
+    if kind in {"static_select", "radio_buttons"}:
+        return {"type": kind, "selected_option": chosen[0] if chosen else None}
+    if kind == "datetimepicker":
+        return {"type": kind, "selected_date_time": _unix_s(first) if first else None}
+    return {"type": kind, "value": first}
 
 
 def _unix_s(text: str) -> int:

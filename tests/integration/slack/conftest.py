@@ -1,8 +1,27 @@
-"""A stand-in for Slack for each test."""
+"""A stand-in for Slack for each test, named in the settings; notices that are stored and told."""
+
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import func, select, update
 
-from tests.slack import client, serving
+from broker.archive import Slice
+from broker.config import config
+from pipeline.clients.slack import slack as process_slack
+from pipeline.gw import act, intake, life, steps
+from pipeline.gw.action_tables import GwSlackAction
+from pipeline.gw.arrival import Arrival
+from pipeline.gw.step_registry import KINDS
+from pipeline.gw.store import store
+from pipeline.gw.tables import GwStep
+from tests.gw_notices import as_bytes, make_notice
+from tests.slack import client, serving, settings
+
+TELLING = tuple(kind.name for kind in KINDS if kind.queue == "notify")
+QUICK = tuple(name for name in TELLING if name != "picture")
+"""Drawing takes a second: most tests leave it."""
+NOW = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
+"""Five minutes after the notices of these tests were made."""
 
 
 @pytest.fixture
@@ -14,3 +33,89 @@ def standin(tmp_path):
 @pytest.fixture
 def slack(standin):
     return client(standin)
+
+
+@pytest.fixture
+def set_up(standin, monkeypatch):
+    """Point this process at the stand-in; return a function that changes further settings."""
+
+    def give(**changed):
+        for name, value in (settings(standin) | changed).items():
+            monkeypatch.setenv(name, value)
+        config.cache_clear()
+        process_slack.cache_clear()
+
+    give()
+    yield give
+    monkeypatch.undo()
+    config.cache_clear()
+    process_slack.cache_clear()
+
+
+@pytest.fixture
+def bells(monkeypatch):
+    """What is rung for, instead of ringing."""
+    rung = []
+    monkeypatch.setattr(steps, "enqueue", lambda *ring: rung.append(ring))
+    return rung
+
+
+@pytest.fixture
+def take(session, set_up, bells):
+    """Return a function that stores a notice made of changed fields."""
+
+    def one(alert_type="PRELIMINARY", minute=5, event=None, **given):
+        made = make_notice(event, alert_type=alert_type, **given)
+        made["time_created"] = f"2026-01-02T03:{minute:02d}:00Z"
+        if alert_type == "RETRACTION":
+            made["event"] = None
+        raw = as_bytes(made)
+        arrival = Arrival("igwn.gwalert", 1, 0, 0, NOW, NOW, Slice(1, 0, len(raw), 0))
+        return store(session, intake.judge(raw), arrival, life.Rules())
+
+    return one
+
+
+@pytest.fixture
+def work(session):
+    """Return a function that does every step that tells and every click, until none is due."""
+
+    def until_rest(*, with_pictures=False):
+        while due := _due(session, TELLING if with_pictures else QUICK):
+            for step_id in due:
+                steps.run(step_id, "worker")
+            for action_id in _clicks(session):
+                act.run(action_id, "worker")
+            session.expire_all()
+
+    return until_rest
+
+
+@pytest.fixture
+def later(session):
+    """Return a function that lets rests and leases pass."""
+
+    def pass_():
+        past = func.now() - func.make_interval(0, 0, 0, 0, 1)
+        session.execute(
+            update(GwStep).where(GwStep.state == "wanted").values(not_before=func.now())
+        )
+        session.execute(update(GwStep).where(GwStep.state == "running").values(lease_until=past))
+        session.expire_all()
+
+    return pass_
+
+
+def _due(session, names):
+    waiting = (GwStep.state == "wanted") & (GwStep.not_before <= func.now())
+    left_behind = (GwStep.state == "running") & (GwStep.lease_until < func.now())
+    mine = GwStep.step.in_(names) & (waiting | left_behind)
+    found = select(GwStep.id).where(mine).order_by(GwStep.id)
+    return [*session.scalars(found), *([0] if _clicks(session) else [])]
+
+
+def _clicks(session):
+    found = select(GwSlackAction.id).where(
+        GwSlackAction.state == "wanted", GwSlackAction.not_before <= func.now()
+    )
+    return list(session.scalars(found.order_by(GwSlackAction.id)))

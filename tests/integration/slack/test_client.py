@@ -3,8 +3,9 @@
 import pytest
 
 from broker.errors import TransientError
-from pipeline.clients.slack import Message, Picture
+from pipeline.clients.slack import Picture
 from pipeline.clients.slack_errors import SlackBusyError, SlackRefusedError
+from pipeline.gw.blocks import Message
 from pipeline.simulate.slack.faults import Fault
 from tests.slack import ARCHIVED, FOREIGN, GW, SHIFTER, client, make_workspace, texts
 
@@ -28,24 +29,24 @@ def test_a_message_is_posted_with_its_delivery_and_found_by_it(slack, standin):
 
 
 def test_a_reply_is_found_in_its_thread_only(slack):
-    root = slack.post(GW, Message("event"), "d1")
-    reply = slack.post(GW, Message("card"), "d2", root)
+    root = slack.post(GW, Message("event", ()), "d1")
+    reply = slack.post(GW, Message("card", ()), "d2", root)
 
     assert slack.find(GW, "d2", root) == reply
     assert slack.find(GW, "d2") is None
 
 
 def test_a_message_before_the_time_is_not_looked_at(slack):
-    ts = slack.post(GW, Message("told"), "d1")
+    ts = slack.post(GW, Message("told", ()), "d1")
 
     assert slack.find(GW, "d1", oldest_s=float(ts) + 1) is None
 
 
 def test_a_search_turns_pages(slack, monkeypatch):
     monkeypatch.setattr("pipeline.clients.slack.PAGE", 2)
-    first = slack.post(GW, Message("first"), "d0")
+    first = slack.post(GW, Message("first", ()), "d0")
     for number in range(1, 6):
-        slack.post(GW, Message("later"), f"d{number}")
+        slack.post(GW, Message("later", ()), f"d{number}")
 
     assert slack.find(GW, "d0") == first
 
@@ -53,7 +54,7 @@ def test_a_search_turns_pages(slack, monkeypatch):
 def test_an_update_replaces_what_is_said_and_keeps_the_delivery(slack, standin):
     ts = slack.post(GW, Message("pending", DIVIDER), "d1")
 
-    slack.update(GW, ts, Message("decided"))
+    slack.update(GW, ts, Message("decided", ()))
 
     assert texts(standin, GW) == ["decided"]
     assert standin.workspace.messages[GW, ts]["blocks"] == []
@@ -67,7 +68,7 @@ def test_blocks_that_are_refused_leave_the_plain_text(slack, standin):
 
 
 def test_a_picture_is_shown_and_found_by_its_name(slack, standin):
-    root = slack.post(GW, Message("event"), "d1")
+    root = slack.post(GW, Message("event", ()), "d1")
 
     slack.upload(GW, PNG, root)
 
@@ -80,7 +81,7 @@ def test_a_picture_is_shown_and_found_by_its_name(slack, standin):
 
 def test_a_file_goes_to_no_other_host(slack, standin, monkeypatch):
     monkeypatch.setattr(type(standin), "url", "http://localhost:1")
-    root = slack.post(GW, Message("event"), "d1")
+    root = slack.post(GW, Message("event", ()), "d1")
 
     with pytest.raises(SlackRefusedError, match=r"host localhost is not in slack\.upload_hosts"):
         slack.upload(GW, PNG, root)
@@ -97,13 +98,13 @@ def test_a_dialog_opens_once_for_a_click(slack, standin):
 
 
 def test_a_whisper_a_link_and_a_direct_channel(slack, standin):
-    ts = slack.post(GW, Message("event"), "d1")
+    ts = slack.post(GW, Message("event", ()), "d1")
 
     slack.whisper(GW, SHIFTER, "no", ts)
 
     assert [(each["to"], each["text"]) for each in standin.workspace.whispers] == [(SHIFTER, "no")]
     assert slack.link(GW, ts).endswith(f"#{ts}")
-    assert slack.post(slack.direct_channel(SHIFTER), Message("look"), "d2")
+    assert slack.post(slack.direct_channel(SHIFTER), Message("look", ()), "d2")
 
 
 @pytest.mark.parametrize(
@@ -112,14 +113,14 @@ def test_a_whisper_a_link_and_a_direct_channel(slack, standin):
 )
 def test_a_channel_that_cannot_be_told_is_a_refusal_for_good(slack, channel, code):
     with pytest.raises(SlackRefusedError) as refused:
-        slack.post(channel, Message("told"), "d1")
+        slack.post(channel, Message("told", ()), "d1")
 
     assert refused.value.code == code
 
 
 def test_a_wrong_token_is_a_refusal_that_does_not_show_it(standin):
     with pytest.raises(SlackRefusedError) as refused:
-        client(standin, NIGHTJAR_SLACK__TOKEN="xoxb-wrong").post(GW, Message("told"), "d1")
+        client(standin, NIGHTJAR_SLACK__TOKEN="xoxb-wrong").post(GW, Message("told", ()), "d1")
 
     assert refused.value.code == "invalid_auth"
     assert "xoxb-wrong" not in repr(refused.value)
@@ -128,7 +129,7 @@ def test_a_wrong_token_is_a_refusal_that_does_not_show_it(standin):
 def test_too_many_calls_are_waited_for_twice(slack, standin):
     standin.faults.add("chat.postMessage", Fault("busy", seconds=0), 2)
 
-    slack.post(GW, Message("told"), "d1")
+    slack.post(GW, Message("told", ()), "d1")
 
     assert standin.calls == ["chat.postMessage"] * 3
 
@@ -137,7 +138,7 @@ def test_far_too_many_calls_are_told_with_the_wait(slack, standin):
     standin.faults.add("chat.postMessage", Fault("busy", seconds=0), 3)
 
     with pytest.raises(SlackBusyError) as busy:
-        slack.post(GW, Message("told"), "d1")
+        slack.post(GW, Message("told", ()), "d1")
 
     assert busy.value.wait_s == 0
     assert texts(standin, GW) == []
@@ -158,7 +159,7 @@ def test_what_went_wrong_on_the_way_is_tried_once(slack, standin, fault):
     standin.faults.add("chat.postMessage", fault)
 
     with pytest.raises(TransientError):
-        slack.post(GW, Message("told"), "d1")
+        slack.post(GW, Message("told", ()), "d1")
 
     assert standin.calls == ["chat.postMessage"]
 
@@ -166,13 +167,13 @@ def test_what_went_wrong_on_the_way_is_tried_once(slack, standin, fault):
 def test_a_message_whose_answer_was_lost_is_found(slack, standin):
     standin.faults.add("chat.postMessage", Fault("drop"))
     with pytest.raises(TransientError):
-        slack.post(GW, Message("told"), "d1")
+        slack.post(GW, Message("told", ()), "d1")
 
     assert slack.find(GW, "d1")
 
 
 def test_a_file_that_did_not_arrive_is_not_shown(slack, standin):
-    root = slack.post(GW, Message("event"), "d1")
+    root = slack.post(GW, Message("event", ()), "d1")
     standin.faults.add("upload", Fault("broken"))
 
     with pytest.raises(TransientError):
@@ -182,6 +183,6 @@ def test_a_file_that_did_not_arrive_is_not_shown(slack, standin):
 
 
 def test_a_stand_in_that_starts_again_remembers(slack, standin, tmp_path):
-    ts = slack.post(GW, Message("told"), "d1")
+    ts = slack.post(GW, Message("told", ()), "d1")
 
     assert make_workspace(tmp_path).messages[GW, ts]["text"] == "told"

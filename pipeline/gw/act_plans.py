@@ -1,0 +1,117 @@
+"""Clicks about plans: run them, run them otherwise, cancel them, try one again.
+
+The step ``plans`` of a click has the key ``action-{id}``: what was asked for, and by whom, stands
+in that row of ``gw_slack_actions``; without a form the default groups are planned.
+"""
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from pipeline.gw import orders, planning, steps
+from pipeline.gw.act_answers import Answer, number
+from pipeline.gw.action_tables import GwSlackAction
+from pipeline.gw.life import PLAN
+from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup
+from pipeline.gw.steps import Want
+from pipeline.gw.tables import GwAlert, GwStep
+from pipeline.gw.tell import CARD_AGAIN, HEADLINE
+from pipeline.gw.tell_acts import BUSY, MANUAL
+
+NO_MAP = "No plan can be made: the notice has no usable sky map."
+GONE = "These plans have ended."
+NOT_FAILED = "This plan has not failed."
+NO_DIALOG = "The form could not be opened in time. Please press the button once more."
+
+
+def _run(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
+    """Plan, unless plans are being made: of two clicks one plans, the other is led to it."""
+    if row.skymap_id is None:
+        return Answer(NO_MAP, is_refusal=True)
+    key = str(action.id)
+    bells = orders.plan_again(session, row.id_gw, key=f"action-{key}")
+    if not bells:
+        return Answer(bells=steps.want(session, [Want(BUSY, row.id_gw, key=key)]))
+    cause = f"action-{key}"
+    told = [
+        Want(MANUAL, row.id_gw, key=key),
+        Want(CARD_AGAIN, row.id_gw, key=cause),
+        Want(HEADLINE, row.id_gw, key=cause),
+    ]
+    return Answer(bells=[*bells, *steps.want(session, told)])
+
+
+def _run_with_options(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
+    if action.form is None:
+        return Answer(NO_DIALOG, is_refusal=True)
+    return _run(session, action, row)
+
+
+def _cancel(session: Session, action: GwSlackAction) -> Answer:
+    """End what is planned in one group."""
+    group = session.get(GwPlanGroup, number(action))
+    if group is None or group.state not in OPEN_PLAN_STATES:
+        return Answer(GONE, is_refusal=True)
+    action.id_gw = group.id_gw
+    ended = session.scalars(
+        update(GwPlan)
+        .where(GwPlan.group_id == group.id, GwPlan.state.in_(OPEN_PLAN_STATES))
+        .values(state="cancelled", ended_at=func.now())
+        .returning(GwPlan.id)
+    ).all()
+    group.state, group.ended_at = "cancelled", func.now()
+    keys = [str(each) for each in ended]
+    why = f"cancelled by {action.user_name or action.user_id}"
+    mine = (GwStep.id_gw == group.id_gw, GwStep.step == PLAN, GwStep.key.in_(keys))
+    bells = steps.cancel(session, why, *mine)
+    planning.settle_running(session, [group.id_gw])
+    return Answer(f"{len(ended)} plans are cancelled.", bells)
+
+
+def _retry(session: Session, action: GwSlackAction) -> Answer:
+    """Try a plan that failed once more: another row, as claims hang on the first."""
+    plan = session.get(GwPlan, number(action))
+    if plan is None or plan.state != "failed":
+        return Answer(NOT_FAILED, is_refusal=True)
+    action.id_gw = plan.id_gw
+    same = (
+        GwPlan.id_gw == plan.id_gw,
+        GwPlan.telescope == plan.telescope,
+        GwPlan.strategy == plan.strategy,
+    )
+    session.execute(
+        select(func.pg_advisory_xact_lock(func.hashtext(f"gw.retry:{plan.id_gw}:{plan.telescope}")))
+    )
+    newest = session.scalars(select(GwPlan).where(*same).order_by(GwPlan.generation.desc())).first()
+    if newest is not plan:
+        return Answer("It is tried again already.", is_refusal=True)
+    again = GwPlan(
+        id_gw=plan.id_gw,
+        group_id=plan.group_id,
+        telescope=plan.telescope,
+        strategy=plan.strategy,
+        generation=plan.generation + 1,
+        max_tiles=plan.max_tiles,
+    )
+    session.add(again)
+    session.flush()
+    session.execute(
+        update(GwAlert).where(GwAlert.id_gw == plan.id_gw).values(is_process_running=True)
+    )
+    session.execute(
+        update(GwPlanGroup)
+        .where(GwPlanGroup.id == plan.group_id)
+        .values(state="running", ended_at=None)
+    )
+    return Answer(bells=steps.want(session, [Want(PLAN, plan.id_gw, key=str(again.id))]))
+
+
+ON_CARDS: Mapping[str, Callable[[Session, GwSlackAction, GwAlert], Answer]] = {
+    "run_obs_plan": _run,
+    "plan_options": _run_with_options,
+}
+ON_PLANS: dict[str, Callable[[Session, GwSlackAction], Answer]] = {
+    "cancel_plan": _cancel,
+    "retry_plan": _retry,
+}

@@ -1,0 +1,101 @@
+"""Clicks of telescope teams: they take tiles, have observed them, or cannot observe."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from pipeline.gw import steps
+from pipeline.gw.act_answers import Answer, number
+from pipeline.gw.action_tables import GwSlackAction
+from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile, GwTelescopeOutage
+from pipeline.gw.steps import Want
+from pipeline.gw.tell_acts import CLAIMED
+
+NO_PLAN = "This plan is not kept any more."
+NOT_ASKED = "The form could not be opened. Please tell an operator until when, and why."
+LONGEST_REASON = 300
+
+
+def _claim(session: Session, action: GwSlackAction) -> Answer:
+    """Take the tiles of a plan that nobody has taken; the observations' channel reads the lines."""
+    plan = _plan(session, action)
+    if plan is None:
+        return Answer(NO_PLAN, is_refusal=True)
+    tiles = select(
+        GwPlanTile.plan_id,
+        literal(plan.telescope),
+        GwPlanTile.id,
+        literal(_who(action)),
+        literal(action.user_id),
+    ).where(GwPlanTile.plan_id == plan.id)
+    columns = ["plan_id", "telescope", "tile_id", "claimed_by", "slack_user"]
+    taken = session.scalars(
+        insert(GwClaim).from_select(columns, tiles).on_conflict_do_nothing().returning(GwClaim.id)
+    ).all()
+    if not taken:
+        return Answer("These tiles are taken already.", is_refusal=True)
+    return Answer(bells=steps.want(session, [Want(CLAIMED, plan.id_gw, key=str(action.id))]))
+
+
+def _done(session: Session, action: GwSlackAction) -> Answer:
+    """Note that a plan's taken tiles were observed."""
+    plan = _plan(session, action)
+    if plan is None:
+        return Answer(NO_PLAN, is_refusal=True)
+    ended = session.scalars(
+        update(GwClaim)
+        .where(GwClaim.plan_id == plan.id, GwClaim.state == "claimed")
+        .values(state="done", ended_at=func.now())
+        .returning(GwClaim.id)
+    ).all()
+    if not ended:
+        return Answer(
+            "Nobody has taken tiles of this plan: please take them first.", is_refusal=True
+        )
+    return Answer(f"Thank you: {len(ended)} tiles of {plan.telescope} are observed.")
+
+
+def _cannot(session: Session, action: GwSlackAction) -> Answer:
+    """Note that a telescope is out until a time, and give its tiles back."""
+    plan = _plan(session, action)
+    if plan is None:
+        return Answer(NO_PLAN, is_refusal=True)
+    if action.form is None:
+        return Answer(NOT_ASKED, is_refusal=True)
+    until = datetime.fromtimestamp(int(action.form["until"]), UTC)
+    session.add(
+        GwTelescopeOutage(
+            telescope=plan.telescope,
+            reason=str(action.form["reason"])[:LONGEST_REASON],
+            until_at=until,
+            reported_by=_who(action),
+        )
+    )
+    session.execute(
+        update(GwClaim)
+        .where(GwClaim.plan_id == plan.id, GwClaim.state == "claimed")
+        .values(state="released", ended_at=func.now())
+    )
+    return Answer(f"{plan.telescope} is out until {until:%Y-%m-%d %H:%M} UTC; thank you.")
+
+
+ACTS: dict[str, Callable[[Session, GwSlackAction], Answer]] = {
+    "claim_tiles": _claim,
+    "observation_done": _done,
+    "cannot_observe": _cannot,
+}
+
+
+def _plan(session: Session, action: GwSlackAction) -> GwPlan | None:
+    """Return the plan that the button names, and note its notice on the action."""
+    plan = session.get(GwPlan, number(action))
+    if plan is not None:
+        action.id_gw = plan.id_gw
+    return plan
+
+
+def _who(action: GwSlackAction) -> str:
+    return action.user_name or action.user_id

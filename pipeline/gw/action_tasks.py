@@ -1,0 +1,13 @@
+"""The Celery task of what people press in Slack; the sweeper of ``tasks`` rings for it as well."""
+
+from typing import Any
+
+from broker.celery import task
+from pipeline.gw import act
+from pipeline.gw.tasks import ACT_QUEUE, ACT_TASK
+
+
+@task(ACT_TASK, queue=ACT_QUEUE, bind=True)
+def do_action(self: Any, action_id: int) -> None:
+    """Do what one click asks for; a second copy finds it claimed."""
+    act.run(action_id, self.request.id)

@@ -1,0 +1,197 @@
+"""The steps that tell Slack of a notice: the event's thread, the notice's card, its end.
+
+A thread's message and cards are posted once (``deliver``). Everything that is edited afterwards is
+written anew from the rows, so an edit may be repeated at any time and in any order.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from broker.db import transaction
+from pipeline.clients.slack import Slack, slack
+from pipeline.clients.slack_errors import SlackRefusedError
+from pipeline.gw import deliver, steps
+from pipeline.gw.blocks import Message, context, message
+from pipeline.gw.cards import EventSummary, mark_retracted, new_event, retraction
+from pipeline.gw.cards_notice import Card, notice_card
+from pipeline.gw.life import CARD, PICTURE, RETRACT, THREAD
+from pipeline.gw.notices import RETRACTION
+from pipeline.gw.plan_tables import GwClaim, GwPlan
+from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Wait, Want
+from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
+from pipeline.gw.tell_view import Event, channel_of, event_of, links_of, now
+
+CARD_AGAIN, HEADLINE = "card_again", "headline"
+"""Edits of what was posted; their key is what they are for."""
+PATIENCE_S = 5.0
+"""A step that waits for the thread looks again after this time; the thread's end wakes it."""
+NO_CHANNEL = "no Slack channel is set for {kind} events"
+NO_TOKEN = "slack.token is not set"  # noqa: S105 a message
+
+
+def thread(step: Step) -> Outcome:
+    """Announce an event in its channel (M1); its thread holds the rest."""
+    event = event_of(step)
+    channel = channel_of(event.row)
+    if not channel:
+        return Skip(NO_CHANNEL.format(kind=event.row.kind))
+    if slack() is None:
+        return Skip(NO_TOKEN)
+    trigger_id = event.row.trigger_id
+    address = deliver.Address(channel, "M1", f"{trigger_id}:{step.id_gw}", id_gw=step.id_gw)
+    ts = deliver.post(address, new_event(EventSummary(trigger_id, event.row.kind)))
+
+    def record(session: Session) -> Sequence[steps.Bell]:
+        """Give all notices of the event their thread, and go on with them."""
+        same_event = GwAlert.trigger_id == trigger_id
+        session.execute(
+            update(GwAlert)
+            .where(same_event, GwAlert.thread_ts.is_(None))
+            .values(thread_ts=ts, channel=channel)
+        )
+        ids = select(GwAlert.id_gw).where(same_event)
+        return steps.wake(session, GwStep.id_gw.in_(ids), GwStep.step.in_((CARD, PICTURE, RETRACT)))
+
+    return Done(record)
+
+
+def card(step: Step) -> Outcome:
+    """Post the card of a notice into its event's thread (M2), or the event's end (M8)."""
+    event = event_of(step)
+    row = event.row
+    if row.thread_ts is None or row.channel is None:
+        return _await_thread(event)
+    is_end = row.alert_type == RETRACTION
+    said = _end_of(event) if is_end else _card(event, row)
+    address = deliver.Address(
+        row.channel, "M8" if is_end else "M2", str(row.id_gw), row.thread_ts, row.id_gw
+    )
+    ts = deliver.post(address, said)
+
+    def record(session: Session) -> Sequence[steps.Bell]:
+        session.execute(update(GwAlert).where(GwAlert.id_gw == row.id_gw).values(message_ts=ts))
+        return steps.wake(session, GwStep.id_gw == row.id_gw, GwStep.step == PICTURE)
+
+    if is_end:
+        return Done(record)  # the step ``retract`` marks what was posted before
+    cause = f"n{row.reception_count}"
+    older = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event) if each is not row]
+    return Done(record, [Want(HEADLINE, row.id_gw, key=cause), *older])
+
+
+def retract(step: Step) -> Outcome:
+    """Have the red banner put on everything that was posted of an event."""
+    event = event_of(step)
+    cause = f"retracted-{step.id_gw}"
+    marked = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event)]
+    return Done(then=[Want(HEADLINE, step.id_gw, key=cause), *marked])
+
+
+def card_again(step: Step) -> Outcome:
+    """Write a card anew as its notice stands now: decided, planned, superseded, retracted."""
+    event = event_of(step)
+    row = event.row
+    if not (row.channel and row.message_ts):
+        return Skip("it has no card")
+    return _edit(row.channel, row.message_ts, _card(event, row))
+
+
+def headline(step: Step) -> Outcome:
+    """Write an event's announcement anew: its latest notice, the decision, how far planning is."""
+    event = event_of(step)
+    row = event.row
+    if not (row.channel and row.thread_ts):
+        return Skip("it has no thread")
+    latest = event.current
+    summary = EventSummary(
+        row.trigger_id,
+        row.kind,
+        event.alert(latest) if latest else None,
+        event.decision,
+        "plans are being made" if latest and latest.is_process_running else "",
+    )
+    return _edit(row.channel, row.thread_ts, _marked(event, new_event(summary)))
+
+
+def _card(event: Event, row: GwAlert) -> Message:
+    """Return a notice's card as the notice stands now."""
+    previous = event.previous
+    said = notice_card(
+        Card(
+            event.alert(row),
+            str(row.id_gw),
+            row.reception_count,
+            now(),
+            event.alert(previous) if previous else None,
+            event.decision,
+            row.is_process_running,
+            links_of(row),
+        )
+    )
+    newer = event.current
+    if row.state == "superseded" and newer is not None:
+        return _superseded(said, f"⏭️ Superseded by N°{newer.reception_count}, see below.")
+    return _marked(event, said) if row.state == "retracted" else said
+
+
+def _superseded(said: Message, line: str) -> Message:
+    """Return a card without what it would start, and with the reason."""
+    kept = [block for block in said.blocks if block["type"] != "actions" or _only_opens(block)]
+    return Message(said.text, message("", *kept, context(line)).blocks)
+
+
+def _only_opens(block: dict[str, object]) -> bool:
+    buttons = block["elements"]
+    return isinstance(buttons, list) and all("url" in button for button in buttons)
+
+
+def _marked(event: Event, said: Message) -> Message:
+    end = event.retraction
+    return mark_retracted(said, end.trigger_id, end.time_created) if end else said
+
+
+def _end_of(event: Event) -> Message:
+    """Return the message of a retraction; whoever took tiles is mentioned."""
+    ids = [each.id_gw for each in event.rows]
+    with transaction() as session:
+        claimed = select(GwClaim.slack_user).join(GwPlan, GwPlan.id == GwClaim.plan_id)
+        users = session.scalars(
+            claimed.where(GwPlan.id_gw.in_(ids), GwClaim.slack_user.is_not(None)).distinct()
+        ).all()
+    claimants = tuple(sorted(user for user in users if user))
+    return retraction(event.row.trigger_id, event.row.time_created, claimants)
+
+
+def _cards(event: Event) -> list[GwAlert]:
+    """Return the notices whose cards were posted, but retractions'."""
+    return [each for each in event.rows if each.message_ts and each.alert_type != RETRACTION]
+
+
+def _await_thread(event: Event) -> Outcome:
+    """Wait for the event's thread, if it will be opened."""
+    with transaction() as session:
+        opening = session.scalar(
+            select(GwStep.id)
+            .where(
+                GwStep.id_gw.in_([each.id_gw for each in event.rows]),
+                GwStep.step == THREAD,
+                GwStep.state.in_(OPEN_STEP_STATES),
+            )
+            .limit(1)
+        )
+    if opening is None:
+        return Skip("its event has no thread")
+    return Wait(PATIENCE_S, "the event's thread is not open yet")
+
+
+def _edit(channel: str, ts: str, said: Message) -> Outcome:
+    client: Slack | None = slack()
+    if client is None:
+        return Skip(NO_TOKEN)
+    try:
+        client.update(channel, ts, said)
+    except SlackRefusedError as error:
+        raise StepFailed(str(error)) from None
+    return Done()

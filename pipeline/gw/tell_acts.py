@@ -1,0 +1,119 @@
+"""The steps that tell Slack what came of a click: decisions, plans by hand, tiles that were taken.
+
+Their key is ``gw_slack_actions.id``, so that one click is told once.
+"""
+
+from sqlalchemy import select
+
+from broker.config import config
+from broker.db import transaction
+from pipeline.clients.slack import slack
+from pipeline.clients.slack_errors import SlackRefusedError
+from pipeline.gw import deliver
+from pipeline.gw.action_tables import GwDecision, GwSlackAction
+from pipeline.gw.blocks import Message
+from pipeline.gw.cards_lines import claim_line, decision_line
+from pipeline.gw.cards_plan import already_running, manual_plan
+from pipeline.gw.notices import REAL
+from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile
+from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed
+from pipeline.gw.tell import NO_TOKEN
+from pipeline.gw.tell_view import ADVICE, Event, event_of
+
+DECIDED, MANUAL, BUSY, CLAIMED = "tell_decision", "tell_manual", "tell_busy", "tell_claim"
+NOBODY = "slack.observations_channel is not set, or the event is not real"
+
+
+def decision(step: Step) -> Outcome:
+    """Write a decision's line for the channel of the observations; the key is the decision's id."""
+    event = event_of(step)
+    channel = _observations(event)
+    if not channel:
+        return Skip(NOBODY)
+    with transaction() as session:
+        row = session.get(GwDecision, int(step.key))
+    if row is None:
+        return Skip("the decision was taken back")
+    line = decision_line(event.alert(event.row), ADVICE[row.decision])
+    address = deliver.Address(channel, "decision", step.key, id_gw=step.id_gw)
+    deliver.post(address, Message(line, ()))
+    return Done()
+
+
+def manual(step: Step) -> Outcome:
+    """Tell the thread that somebody asked for a plan (M6)."""
+    event = event_of(step)
+    row, action = event.row, _action(step)
+    if not (row.channel and row.thread_ts):
+        return Skip("the event has no thread")
+    said = manual_plan(row.trigger_id, action.user_id)
+    deliver.post(deliver.Address(row.channel, "M6", step.key, row.thread_ts, row.id_gw), said)
+    return Done()
+
+
+def busy(step: Step) -> Outcome:
+    """Send whoever clicked a second time to the plan that runs (M7)."""
+    event = event_of(step)
+    row, action, client = event.row, _action(step), slack()
+    if client is None:
+        return Skip(NO_TOKEN)
+    with transaction() as session:
+        running = session.scalars(
+            select(GwPlanGroup)
+            .where(GwPlanGroup.id_gw == row.id_gw, GwPlanGroup.ts.is_not(None))
+            .order_by(GwPlanGroup.id.desc())
+            .limit(1)
+        ).first()
+    channel, ts = (running.channel, running.ts) if running else (row.channel, row.message_ts)
+    try:
+        link = client.link(str(channel), str(ts))
+        direct = client.direct_channel(action.user_id)
+    except SlackRefusedError as error:
+        raise StepFailed(str(error)) from None
+    address = deliver.Address(direct, "M7", step.key, id_gw=row.id_gw)
+    deliver.post(address, already_running(row.trigger_id, link))
+    return Done()
+
+
+def claim(step: Step) -> Outcome:
+    """Write the prescribed line of each tile that a team took with one click."""
+    event, action = event_of(step), _action(step)
+    channel = _observations(event)
+    if not channel:
+        return Skip(NOBODY)
+    with transaction() as session:
+        found = session.execute(
+            select(GwPlanTile, GwPlan.telescope)
+            .join(GwPlan, GwPlan.id == GwPlanTile.plan_id)
+            .join(GwClaim, GwClaim.tile_id == GwPlanTile.id)
+            .where(GwPlan.id == int(action.value or 0), GwClaim.slack_user == action.user_id)
+            .order_by(GwPlanTile.rank_id)
+        ).all()
+    if not found:
+        return Skip("no tile was left to take")
+    lines = [
+        claim_line(
+            telescope,
+            tile.rank_id,
+            tile.tile_id,
+            tile.ra_deg,
+            tile.dec_deg,
+            tile.probability,
+            event.row.alert_type,
+            event.row.time_created,
+        )
+        for tile, telescope in found
+    ]
+    address = deliver.Address(channel, "claim", step.key, id_gw=event.row.id_gw)
+    deliver.post(address, Message("\n".join(lines), ()))
+    return Done()
+
+
+def _observations(event: Event) -> str:
+    """Return the channel of the observations; mocks are told in their own channel only."""
+    return config().slack.observations_channel if event.row.kind == REAL else ""
+
+
+def _action(step: Step) -> GwSlackAction:
+    with transaction() as session:
+        return session.get_one(GwSlackAction, int(step.key))

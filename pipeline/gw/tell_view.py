@@ -1,0 +1,167 @@
+"""Rows as the cards want them: an event's notices, what was decided, where its thread is."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from broker.config import Config, config
+from broker.db import transaction
+from pipeline.gw import share_paths
+from pipeline.gw.action_tables import GwDecision
+from pipeline.gw.cards import Decision, Links
+from pipeline.gw.life import CARD
+from pipeline.gw.notices import REAL, RETRACTION, read_notice
+from pipeline.gw.score import GO, NO, Thresholds, judge
+from pipeline.gw.scored import ScoredAlert, facts_of
+from pipeline.gw.steps import Step
+from pipeline.gw.suggestion import FOLLOW_UP, NO_FOLLOW_UP
+from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
+
+ADVICE = {"follow_up": FOLLOW_UP, "no_follow_up": NO_FOLLOW_UP}
+"""A decision's word in its row, and the word that people read."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event's rows as they are now.
+
+    Attributes
+    ----------
+    row : GwAlert
+        The notice at hand.
+    rows : sequence of GwAlert
+        All notices of the event, by their number.
+    decision : Decision or None
+        The last one.
+    peaks : dict
+        Densest pixel of each sky map [deg, ICRS], by ``gw_skymaps.id``.
+    """
+
+    row: GwAlert
+    rows: Sequence[GwAlert]
+    decision: Decision | None
+    peaks: dict[int, tuple[float, float]]
+
+    @property
+    def current(self) -> GwAlert | None:
+        """Return the notice that counts; None once the event is retracted."""
+        return next((each for each in self.rows if each.state == "current"), None)
+
+    @property
+    def retraction(self) -> GwAlert | None:
+        """Return the notice that takes the event back, where nothing newer has come."""
+        if self.current is not None:
+            return None
+        found = [each for each in self.rows if each.alert_type == RETRACTION]
+        return found[-1] if found else None
+
+    @property
+    def previous(self) -> GwAlert | None:
+        """Return the notice that came before the one at hand."""
+        older = [each for each in self.rows if each.reception_count < self.row.reception_count]
+        return older[-1] if older else None
+
+    def alert(self, row: GwAlert) -> ScoredAlert:
+        """Return a row as it was scored."""
+        return _alert(row, self.peaks.get(row.skymap_id or 0))
+
+
+def event_of(step: Step) -> Event:
+    """Return the event of a step's notice."""
+    with transaction() as session:
+        row = session.get_one(GwAlert, step.id_gw)
+        found = select(GwAlert).where(GwAlert.trigger_id == row.trigger_id)
+        rows = session.scalars(found.order_by(GwAlert.reception_count)).all()
+        decided = session.scalars(
+            select(GwDecision)
+            .where(GwDecision.trigger_id == row.trigger_id)
+            .order_by(GwDecision.id.desc())
+            .limit(1)
+        ).first()
+        maps = select(GwSkymap.id, GwSkymap.peak_ra_deg, GwSkymap.peak_dec_deg).where(
+            GwSkymap.id.in_([each.skymap_id for each in rows if each.skymap_id])
+        )
+        peaks = {
+            found.id: (found.peak_ra_deg, found.peak_dec_deg) for found in session.execute(maps)
+        }
+    return Event(row, rows, _decision(decided), peaks)
+
+
+def channel_of(row: GwAlert, settings: Config | None = None) -> str:
+    """Return the channel that is told of an event; empty: nobody is."""
+    settings = settings or config()
+    return settings.slack.gw_channel if row.kind == REAL else settings.gw.mock_channel
+
+
+def links_of(row: GwAlert) -> Links:
+    """Return the addresses behind a card's buttons."""
+    settings = config()
+    base, root = settings.owncloud.link_base, settings.owncloud.root
+    folder = share_paths.event_folder(root, row.trigger_id) if row.owncloud_url else None
+    is_real = row.kind == REAL
+    return Links(
+        skyportal=settings.gw.skyportal_url.format(id=row.trigger_id) if is_real else None,
+        gracedb=read_notice(json.dumps(row.payload_json).encode()).gracedb_url,
+        owncloud=share_paths.link(base, row.owncloud_url),
+        images=share_paths.link(base, folder and f"{folder}/IMAGES"),
+        logbook=share_paths.link(base, folder and f"{folder}/LOGBOOK"),
+    )
+
+
+def card_state(id_gw: int) -> str | None:
+    """Return the state of a notice's step ``card``; None where nobody wants one."""
+    with transaction() as session:
+        return session.scalar(
+            select(GwStep.state).where(GwStep.id_gw == id_gw, GwStep.step == CARD, GwStep.key == "")
+        )
+
+
+def map_of(row: GwAlert) -> bytes | None:
+    """Return the FITS file of a notice's map."""
+    with transaction() as session:
+        return session.scalar(select(GwSkymap.fits).where(GwSkymap.id == row.skymap_id))
+
+
+def now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(UTC)
+
+
+def _alert(row: GwAlert, peak: tuple[float, float] | None) -> ScoredAlert:
+    """Return a row as the alert that was scored when it came; what the row says prevails."""
+    gw = config().gw
+    notice = replace(
+        read_notice(json.dumps(row.payload_json).encode()),
+        kind=row.kind,
+        significant=row.significant,
+    )
+    by_region = gw.distance_for_score == "region"
+    distance_mpc = row.distance_region_mpc if by_region else row.distance_mpc
+    facts = facts_of(notice, row.area_50_deg2, row.area_90_deg2, distance_mpc)
+    score = replace(
+        judge(facts, Thresholds.of_settings(gw)),
+        score=row.score,
+        action=GO if row.action == GO else NO,
+        rule=row.score_rule,
+    )
+    return ScoredAlert(
+        notice=notice,
+        score=score,
+        skymap_cause=row.skymap_error,
+        area_50_deg2=row.area_50_deg2,
+        area_90_deg2=row.area_90_deg2,
+        distance_mpc=row.distance_mpc,
+        distance_std_mpc=row.distance_std_mpc,
+        distance_region_mpc=row.distance_region_mpc,
+        peak=peak,
+    )
+
+
+def _decision(row: GwDecision | None) -> Decision | None:
+    if row is None:
+        return None
+    by = row.slack_user or row.decided_by
+    return Decision(ADVICE[row.decision], by, row.created_at, row.reason or "")

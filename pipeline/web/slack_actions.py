@@ -1,0 +1,94 @@
+"""Where Slack sends what people press: believed when signed, kept as a row, answered at once.
+
+Nothing else happens in the request but opening a dialog, which Slack allows for three seconds
+after the click. The rest is the task's, ``pipeline.gw.act``.
+"""
+
+from functools import cache
+from urllib.parse import parse_qs
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from sqlalchemy.dialects.postgresql import insert
+
+from broker.access import PUBLIC, access
+from broker.celery import enqueue
+from broker.config import config
+from broker.db import transaction
+from broker.errors import TransientError
+from broker.logs import log
+from pipeline.clients.slack import Slack, connect
+from pipeline.clients.slack_errors import SlackRefusedError
+from pipeline.clients.slack_signature import is_signed
+from pipeline.gw.action_tables import GwSlackAction
+from pipeline.gw.tasks import ACT_QUEUE, ACT_TASK
+from pipeline.web import slack_dialogs, slack_people
+from pipeline.web.slack_payloads import WITH_DIALOG, PayloadError, Press, read
+
+FIELD = "payload"
+
+
+@csrf_exempt  # a signature over the whole body stands in its place
+@require_POST
+@access(PUBLIC)
+def actions(request: HttpRequest) -> HttpResponse:
+    """Take one click or one filled-in dialog; 200 means: it is kept, or asks for nothing."""
+    if not _is_from_slack(request):
+        return HttpResponse(status=400)
+    try:
+        press = read(parse_qs(request.body.decode())[FIELD][0])
+    except (PayloadError, KeyError, UnicodeDecodeError) as error:
+        log.warning("slack.bad_payload", error=str(error))
+        return HttpResponse(status=400)
+    if press is not None:
+        role = slack_people.role_of(press.user_id)
+        is_allowed = bool(role) or not press.needs_shifter
+        if not (is_allowed and _asks_back(press)):
+            _keep(press, role)
+    return HttpResponse()
+
+
+def _is_from_slack(request: HttpRequest) -> bool:
+    return is_signed(
+        config().slack.signing_secret.get_secret_value(),
+        request.body,
+        request.headers.get("X-Slack-Request-Timestamp", ""),
+        request.headers.get("X-Slack-Signature", ""),
+    )
+
+
+def _asks_back(press: Press) -> bool:
+    """Open the dialog of a button that has one; return whether it is open.
+
+    Where it is not, the task sends a link to the event's page instead.
+    """
+    client = _impatient_slack()
+    if press.action_id not in WITH_DIALOG or press.form is not None or client is None:
+        return False
+    try:
+        client.open_dialog(press.trigger_id, slack_dialogs.view(press))
+    except (SlackRefusedError, TransientError) as error:
+        log.warning("slack.no_dialog", action=press.action_id, error=str(error))
+        return False
+    return True
+
+
+def _keep(press: Press, role: str | None) -> None:
+    """Insert the row of a request, once, and ring for it."""
+    row = {name: value for name, value in vars(press).items() if name != "trigger_id"}
+    with transaction() as session:
+        action_id = session.scalar(
+            insert(GwSlackAction)
+            .values(**row, role=role)
+            .on_conflict_do_nothing()
+            .returning(GwSlackAction.id)
+        )
+    if action_id is not None:  # else Slack has sent it before
+        enqueue(ACT_TASK, ACT_QUEUE, action_id)
+
+
+@cache
+def _impatient_slack() -> Slack | None:
+    """Return the client of requests, which neither waits long nor tries again."""
+    return connect(config(), config().slack.dialog_timeout_s, retries=0)

@@ -1,0 +1,144 @@
+"""The two dialogs: a plan with options, and why a telescope cannot observe until when.
+
+Block ids name what the forms hold; ``pipeline.gw`` reads them from ``gw_slack_actions.form``.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from broker.config import config
+from broker.db import transaction
+from pipeline.gw.cards_plan import STRATEGIES
+from pipeline.gw.plan_tables import GwPlan
+from pipeline.gw.telescopes import TelescopeError, telescope, telescopes
+from pipeline.web.slack_payloads import Press
+
+View = dict[str, Any]
+FIELD = "field"
+"""Action id of the one input of each block."""
+DEG_PER_HOUR = 15.0
+
+
+def view(press: Press) -> View:
+    """Return the dialog of a button, with what shall come back beside the form."""
+    place = {
+        "channel": press.channel,
+        "message_ts": press.message_ts,
+        "thread_ts": press.thread_ts,
+        "value": press.value,
+    }
+    title, submit, blocks = _DIALOGS[press.action_id](press)
+    return {
+        "type": "modal",
+        "callback_id": press.action_id,
+        "private_metadata": json.dumps(place),
+        "title": _plain(title),
+        "submit": _plain(submit),
+        "close": _plain("Cancel"),
+        "blocks": list(blocks),
+    }
+
+
+def next_noon(longitude_deg: float, now: datetime) -> datetime:
+    """Return the next local mean noon.
+
+    Parameters
+    ----------
+    longitude_deg : float
+        East positive [deg].
+    now : datetime
+        UTC.
+
+    Returns
+    -------
+    datetime
+        UTC, within 24 h after ``now``.
+    """
+    local = now + timedelta(hours=longitude_deg / DEG_PER_HOUR)
+    noon = local.replace(hour=12, minute=0, second=0, microsecond=0)
+    if noon <= local:
+        noon += timedelta(days=1)
+    return noon - timedelta(hours=longitude_deg / DEG_PER_HOUR)
+
+
+def _options(_: Press) -> tuple[str, str, Sequence[View]]:
+    plans = config().gw.plans
+    begin = datetime.now(UTC) + timedelta(hours=plans.begin_after_h)
+    known = [_option(each.name, each.name) for each in telescopes()]
+    defaults = {name for group in config().gw.plan_groups for name in group.telescopes}
+    chosen = [each for each in known if each["value"] in defaults]
+    strategies = [_option(name, text) for name, text in STRATEGIES.items()]
+    select = {"type": "multi_static_select", "options": known, "initial_options": chosen}
+    radio = {"type": "radio_buttons", "options": strategies, "initial_option": strategies[0]}
+    return (
+        "Plan with options",
+        "Plan",
+        (
+            _input("telescopes", "Telescopes", select),
+            _input("strategy", "Strategy", radio),
+            _input("max_tiles", "Tiles of each telescope", _number(10, 1, 200)),
+            _input("exposure_s", "Exposure [s]", _number(round(plans.exposure_s), 1, 3600)),
+            _input("window_start", "Not before", _moment(begin)),
+            _input("window_end", "Not after", _moment(begin + timedelta(hours=plans.window_h))),
+        ),
+    )
+
+
+def _outage(press: Press) -> tuple[str, str, Sequence[View]]:
+    reason = {"type": "plain_text_input", "max_length": 300}
+    until = _moment(_until(press.value or ""))
+    return (
+        "Cannot observe",
+        "Send",
+        (_input("reason", "Why?", reason), _input("until", "Until", until)),
+    )
+
+
+_DIALOGS: Mapping[str, Callable[[Press], tuple[str, str, Sequence[View]]]] = {
+    "plan_options": _options,
+    "cannot_observe": _outage,
+}
+
+
+def _until(plan_id: str) -> datetime:
+    """Return the next noon at a plan's telescope; tomorrow where it is not known."""
+    now = datetime.now(UTC)
+    with transaction() as session:
+        plan = session.get(GwPlan, int(plan_id)) if plan_id.isdigit() else None
+    try:
+        found = telescope(plan.telescope) if plan else None
+    except TelescopeError:
+        found = None
+    return next_noon(found.longitude_deg if found else 0.0, now)
+
+
+def _input(block_id: str, label: str, element: View) -> View:
+    return {
+        "type": "input",
+        "block_id": block_id,
+        "label": _plain(label),
+        "element": element | {"action_id": FIELD},
+    }
+
+
+def _number(initial: int, least: int, most: int) -> View:
+    bounds = {"min_value": str(least), "max_value": str(most)}
+    return {
+        "type": "number_input",
+        "is_decimal_allowed": False,
+        "initial_value": str(initial),
+    } | bounds
+
+
+def _moment(at: datetime) -> View:
+    return {"type": "datetimepicker", "initial_date_time": int(at.timestamp())}
+
+
+def _option(value: str, text: str) -> View:
+    return {"text": _plain(text), "value": value}
+
+
+def _plain(text: str) -> View:
+    return {"type": "plain_text", "text": text, "emoji": True}
