@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import psycopg
 from sqlalchemy import Row, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from broker.config import config
 from broker.db import transaction
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.tables import OPEN_STEP_STATES, GwStep
@@ -24,6 +26,14 @@ LONGEST_BACK_OFF_S = 1800.0
 RING_AGAIN_S = 60
 SWEEP_ROWS = 500
 ERROR_CHARACTERS = 500
+ONE_SHOT_TIMEOUT_S = 5
+
+_FREE = (
+    """UPDATE gw_steps SET lease_until = now(), ring_at = now()
+    WHERE state = 'running' AND owner = %s""",
+    """UPDATE gw_slack_actions SET lease_until = now(), ring_at = now()
+    WHERE state = 'running' AND owner = %s""",
+)
 
 LedgeredTable = TypeVar("LedgeredTable", type[GwStep], type[GwSlackAction])
 
@@ -134,6 +144,27 @@ def back_off_s(attempts: int, jitter: float | None = None) -> float:
     rest_s = min(BACK_OFF_S * 2.0 ** (attempts - 1), LONGEST_BACK_OFF_S)
     spread = random.random() if jitter is None else jitter  # noqa: S311 no secret
     return rest_s * (1 + spread / 4)
+
+
+def free_lost(owner: str) -> None:
+    """End the lease of a worker's child that died; for the parent of the pool only.
+
+    The connection is opened and closed in here: the next fork would inherit another one's socket.
+    The sweeper rings for the row within its ten seconds; without this, when the lease is over.
+
+    Parameters
+    ----------
+    owner : str
+        Celery task id of the dead child's task.
+    """
+    with psycopg.connect(
+        config().postgres.url.get_secret_value(),
+        connect_timeout=ONE_SHOT_TIMEOUT_S,
+        options=f"-c statement_timeout={ONE_SHOT_TIMEOUT_S * 1000}",
+        autocommit=True,
+    ) as connection:
+        for free in _FREE:
+            connection.execute(free, (owner,))
 
 
 def cancel(session: Session, table: LedgeredTable, why: str, *conditions: Any) -> list[int]:

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from billiard.exceptions import WorkerLostError
+from celery import signals
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
+from broker import db
 from broker.errors import TransientError
-from pipeline.gw import step_registry, steps, tasks
+from pipeline.gw import ledger, step_registry, steps, tasks
 from pipeline.gw.ledger import back_off_s
 from pipeline.gw.tables import GwStep
 from tests.gw_messages import notice
+from tests.gw_rows import make_notice, make_step
 
 pytestmark = pytest.mark.integration
 
@@ -21,6 +25,10 @@ did: list[steps.Step] = []
 does: list[steps.Outcome | BaseException] = []
 ends: list[tuple[str, str]] = []
 meanwhile: list[Callable[[], None]] = []
+
+
+class Died(BaseException):
+    """What kill -9 is to a test of one process."""
 
 
 def do(step: steps.Step) -> steps.Outcome:
@@ -163,6 +171,45 @@ def test_a_lease_that_is_over_is_claimed_by_another_and_the_last_death_counts(ca
     assert did == []
     assert row(session, card).state == "failed"
     assert "died 3 times" in (row(session, card).last_error or "")
+
+
+@pytest.mark.parametrize("place", ["step_claimed", "step_worked", "step_before_done", "step_ended"])
+def test_whoever_follows_a_dead_worker_writes_the_results_once(
+    card, session, bells, monkeypatch, place
+):
+    def write(mine: Session) -> None:
+        mine.execute(text("UPDATE gw_alerts SET reception_count = reception_count + 1"))
+
+    def die(name: str) -> None:
+        if name == place:
+            raise Died
+
+    does.extend([steps.Done(write), steps.Done(write)])
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "failpoint", die)
+        with pytest.raises(Died):
+            steps.run(card, "dead")
+    past = text("now() - interval '1 second'")
+    session.execute(update(GwStep).values(lease_until=past))
+
+    steps.run(card, "me")
+
+    assert row(session, card).state == "done"
+    assert session.scalar(text("SELECT reception_count FROM gw_alerts")) == 2
+    assert wants(session, "retract") == 1
+
+
+def test_the_parent_of_a_dead_child_frees_its_step_for_the_sweeper(database):
+    with db.transaction() as mine:
+        made = make_step(mine, id_gw=make_notice(mine).id_gw, step="card")
+    ledger.claim(GwStep, made.id, "lost", 600)
+    lost = WorkerLostError("signal 9")
+
+    signals.task_failure.send(sender=tasks.tell, task_id="lost", exception=lost)
+
+    with db.transaction() as mine:
+        assert [due.id for due in ledger.take_due(mine, GwStep)] == [made.id]
+    assert ledger.claim(GwStep, made.id, "another", 600) is not None
 
 
 def test_the_sweeper_rings_what_is_due_once_a_minute(card, session, bells):
