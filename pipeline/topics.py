@@ -87,7 +87,33 @@ STREAMS = (
     InputStream("lsst", "lsst", "alerts.process", "alerts", ("lsst-alerts-*",)),
 )
 
-NOTICE_STREAMS = (NoticeStream("igwn", ("igwn.gwalert",), "pipeline.gw.intake:IGWN"),)
+NOTICE_STREAMS = (
+    NoticeStream("igwn", ("igwn.gwalert",), "pipeline.gw.intake:IGWN"),
+    NoticeStream(
+        "voevent",
+        (
+            "gcn.classic.voevent.SWIFT_BAT_GRB_POS_ACK",
+            "gcn.classic.voevent.SWIFT_XRT_POSITION",
+            "gcn.classic.voevent.SWIFT_UVOT_POS",
+            "gcn.notices.svom.voevent.eclairs",
+            "gcn.notices.svom.voevent.mxt",
+        ),
+        "pipeline.gw.grb_intake:VOEVENT",
+    ),
+    NoticeStream(
+        "gcn_json",
+        (
+            "gcn.notices.einstein_probe.wxt.alert",
+            "gcn.notices.swift.bat.guano",
+            "gcn.notices.icecube.lvk_nu_track_search",
+            "gcn.notices.icecube.gold_bronze_track_alerts",
+            "gcn.notices.boom.alert",
+            "gcn.circulars",
+            "gcn.heartbeat",
+        ),
+        "pipeline.gw.gcn_intake:GCN_JSON",
+    ),
+)
 
 NONE_TOPIC = "babamul.none"
 

@@ -53,6 +53,8 @@ def processes(settings: Config) -> tuple[Process, ...]:
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),
         Process("listen-igwn", (*MANAGE, "listen", "igwn", "--slot", "0")),
+        Process("listen-voevent", (*MANAGE, "listen", "voevent", "--slot", "0")),
+        Process("listen-gcn_json", (*MANAGE, "listen", "gcn_json", "--slot", "0")),
         Process("steady", (*MANAGE, "steady")),
     )
 

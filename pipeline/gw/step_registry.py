@@ -57,6 +57,9 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("notice_files", "pipeline.gw.notice_files:keep_notice", "sinks"),
     StepKind("upload", "pipeline.gw.share:upload", "sinks"),
     StepKind("cleanup", "pipeline.gw.cleanup:cleanup", "sinks"),
+    StepKind("grb_thread", "pipeline.gw.grb_tell:open_thread", "notify"),
+    StepKind("grb_card", "pipeline.gw.grb_tell:tell_packet", "notify"),
+    StepKind("circular", "pipeline.gw.gcn_tell:tell_circular", "notify"),
 )
 
 

@@ -14,9 +14,12 @@ from broker.celery import doorbell
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import DeadLetter
+from broker.errors import TransientError
 from broker.kafka_messages import Received
 from broker.migrate import require_migrated
+from pipeline.clients.gracedb import GraceDb, GraceDbError
 from pipeline.gw.intake import IGWN
+from pipeline.gw.notices import BadNotice, read_notice
 from pipeline.gw.reception import Reception
 
 STREAM = "igwn"
@@ -50,6 +53,13 @@ class Command(BaseCommand):
             help="dead letters whose notices are read again from the archive",
         )
         parser.add_argument(
+            "--gracedb",
+            nargs="+",
+            default=[],
+            metavar="EVENT",
+            help="events whose notices are fetched from GraceDB, for when GCN was away",
+        )
+        parser.add_argument(
             "--as-of",
             type=_time,
             metavar="TIME",
@@ -59,9 +69,13 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         require_migrated()
         as_of: datetime | None = options["as_of"]
-        given = [*_from_files(options["files"]), *_from_letters(options["letter"])]
+        given = [
+            *_from_files(options["files"]),
+            *_from_letters(options["letter"]),
+            *_from_gracedb(options["gracedb"]),
+        ]
         if not given:
-            raise CommandError("name at least one FILE, or --letter ID")
+            raise CommandError("name at least one FILE, or --letter ID, or --gracedb EVENT")
         reception = Reception(
             STREAM,
             IGWN,
@@ -104,6 +118,25 @@ def _from_letters(ids: list[int]) -> Iterator[Given]:
         except ArchiveError as error:
             raise CommandError(f"dead letter {letter_id}: {error}") from None
         yield Given(f"letter {letter_id}", raw)
+
+
+def _from_gracedb(events: list[str]) -> Iterator[Given]:
+    with GraceDb.from_settings(config().gracedb) as gracedb:
+        for event in events:
+            try:
+                found = gracedb.notices(event)
+            except (GraceDbError, TransientError) as error:
+                raise CommandError(str(error)) from None
+            for number, raw in enumerate(sorted(found, key=_made_at), 1):
+                yield Given(f"{event}, {number} of {len(found)}", raw)
+
+
+def _made_at(raw: bytes) -> datetime:
+    """Return when a notice was made; those that cannot be read come last, to be buried."""
+    try:
+        return read_notice(raw).time_created
+    except BadNotice:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _time(text: str) -> datetime:
