@@ -10,4 +10,8 @@ step_registry, tasks: what is done with a notice, step by step.
 
 deliver (a message, once) · tell, tell_view, tell_picture, tell_acts (steps that tell Slack) · act,
 act_answers, act_plans, act_tiles, action_tasks (what a click leads to).
+
+share, share_paths, share_files: folders and files on OwnCloud · notice_files, logbook, cleanup,
+upkeep_tasks: notices and the log as files, and what is thrown away · voevents, grb, grb_cards,
+grb_intake, grb_tell: bursts of Swift and SVOM · gcn_json, gcn_intake, gcn_tell: GCN's other topics.
 """
