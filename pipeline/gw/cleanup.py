@@ -22,7 +22,7 @@ from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
 SCRATCH_AGE_S = 86_400
 WAIT_S = 300
 """Until files that are on their way are looked at again."""
-JOBS = "gw/jobs"
+JOBS = "plans"
 """Folder of plan processes, below nightjar's home; one folder in it per plan."""
 UPLOAD = "upload"
 

@@ -20,8 +20,8 @@ MONTH_AGO = NOW - timedelta(days=31)
 @pytest.fixture
 def home(set_up, tmp_path):
     set_up(home=tmp_path, gw__notice_dir=tmp_path / "notices")
-    (tmp_path / "gw/jobs/7").mkdir(parents=True)
-    (tmp_path / "gw/jobs/7/tiles_TCA.txt").write_bytes(b"# TCA\n")
+    (tmp_path / "plans/7").mkdir(parents=True)
+    (tmp_path / "plans/7/tiles_TCA.txt").write_bytes(b"# TCA\n")
     return tmp_path
 
 
@@ -32,7 +32,7 @@ def notice(session):
 
 @pytest.fixture
 def plan(session, notice, home):
-    return make_plan(session, make_group(session, notice), folder="gw/jobs/7")
+    return make_plan(session, make_group(session, notice), folder="plans/7")
 
 
 def upload(session, plan, state):
@@ -44,7 +44,7 @@ def test_files_on_their_way_are_waited_for(session, notice, plan, home, state):
     upload(session, plan, state)
 
     assert isinstance(cleanup.cleanup(held(notice, "cleanup")), Wait)
-    assert (home / "gw/jobs/7").exists()
+    assert (home / "plans/7").exists()
 
 
 @pytest.mark.parametrize("state", ["failed", "skipped", "cancelled", None])
@@ -53,14 +53,14 @@ def test_files_that_were_not_uploaded_stay(session, notice, plan, home, state):
         upload(session, plan, state)
 
     assert cleanup.cleanup(held(notice, "cleanup")) == Done()
-    assert (home / "gw/jobs/7/tiles_TCA.txt").exists()
+    assert (home / "plans/7/tiles_TCA.txt").exists()
 
 
 def test_uploaded_files_go(session, notice, plan, home):
     upload(session, plan, "done")
 
     assert cleanup.cleanup(held(notice, "cleanup")) == Done()
-    assert not (home / "gw/jobs/7").exists()
+    assert not (home / "plans/7").exists()
     session.refresh(plan)
     assert plan.folder is None
     assert cleanup.cleanup(held(notice, "cleanup")) == Done()
@@ -73,18 +73,18 @@ def test_nothing_outside_home_goes(session, notice, plan, home, folder):
     session.flush()
     cleanup.cleanup(held(notice, "cleanup"))
 
-    assert (home / "gw/jobs/7/tiles_TCA.txt").exists()
+    assert (home / "plans/7/tiles_TCA.txt").exists()
 
 
 def test_old_folders_that_no_plan_names_go(session, plan, home):
     for name in ("8", "9"):
-        (home / "gw/jobs" / name).mkdir()
+        (home / "plans" / name).mkdir()
     for name in ("7", "8"):
         then_s = time.time() - cleanup.SCRATCH_AGE_S - 60
-        os.utime(home / "gw/jobs" / name, (then_s, then_s))
+        os.utime(home / "plans" / name, (then_s, then_s))
 
-    assert cleanup.remove_scratch(home / "gw/jobs") == 1
-    assert {path.name for path in (home / "gw/jobs").iterdir()} == {"7", "9"}
+    assert cleanup.remove_scratch(home / "plans") == 1
+    assert {path.name for path in (home / "plans").iterdir()} == {"7", "9"}
 
 
 def test_maps_of_mocks_go_but_the_newest(session, home, set_up):

@@ -34,11 +34,11 @@ def plan(session, set_up, tmp_path):
     """A done plan of TCA with its files."""
     set_up(home=tmp_path)
     group = make_group(session, make_notice(session))
-    (tmp_path / "gw/jobs/7/plots").mkdir(parents=True)
+    (tmp_path / "plans/7/plots").mkdir(parents=True)
     made = {"tiles_TCA.txt": b"# TCA\n", "plots/map.png": b"png", "job.json": b"{}"}
     for name, text in made.items():
-        (tmp_path / "gw/jobs/7" / name).write_bytes(text)
-    return make_plan(session, group, folder="gw/jobs/7")
+        (tmp_path / "plans/7" / name).write_bytes(text)
+    return make_plan(session, group, folder="plans/7")
 
 
 def test_mocks_have_no_folder(session, cloud):
@@ -137,7 +137,7 @@ def test_a_plans_tables_and_pictures_lie_in_its_groups_folder(session, cloud, pl
 
 
 def test_a_plan_made_on_another_machine_is_named(session, cloud, plan):
-    plan.folder, plan.host = "gw/jobs/8", "worker-2"
+    plan.folder, plan.host = "plans/8", "worker-2"
     session.flush()
 
     with pytest.raises(StepFailed, match="made on worker-2"):
