@@ -13,7 +13,7 @@ from pipeline.gw.steps import Skip, Wait
 from pipeline.gw.tables import Delivery, GwStep
 from tests import slack as stand_in
 from tests.gw_arrivals import take
-from tests.gw_rows import make_notice
+from tests.gw_rows import make_notice, run_all
 from tests.voevents import packet
 
 
@@ -27,18 +27,6 @@ def workspace(session, tmp_path, set_up, monkeypatch):
         slack.cache_clear()
         yield running.workspace
     slack.cache_clear()
-
-
-def run_all(session):
-    """Do what is due until nothing is."""
-    for _ in range(10):
-        due = session.scalars(
-            select(GwStep.id).where(GwStep.state == "wanted").order_by(GwStep.id)
-        ).all()
-        for step_id in due:
-            session.execute(GwStep.__table__.update().values(not_before=GwStep.created_at))
-            steps.run(step_id, "task")
-        session.expire_all()
 
 
 def told(workspace, channel=stand_in.GW):
