@@ -143,10 +143,10 @@ def _judged(
 ) -> ScoredAlert:
     thresholds = thresholds or Thresholds()
     if numbers is None:
-        return ScoredAlert(notice, judge(_facts(notice), thresholds), skymap_cause=cause)
+        return ScoredAlert(notice, judge(facts_of(notice), thresholds), skymap_cause=cause)
     by_region = thresholds.distance_for_score == "region"
     distance_mpc = numbers.distance_region_mpc if by_region else numbers.distance_mpc
-    facts = _facts(notice, numbers.area_50_deg2, numbers.area_90_deg2, distance_mpc)
+    facts = facts_of(notice, numbers.area_50_deg2, numbers.area_90_deg2, distance_mpc)
     return ScoredAlert(notice, judge(facts, thresholds), **vars(numbers))
 
 
@@ -159,12 +159,23 @@ def _read_map(notice: Notice) -> tuple[SkyMap | None, str | None]:
         return None, f"the map cannot be used: {error}"
 
 
-def _facts(
+def facts_of(
     notice: Notice,
     area_50_deg2: float | None = None,
     area_90_deg2: float | None = None,
     distance_mpc: float | None = None,
 ) -> Facts:
+    """Return what a score depends on.
+
+    Parameters
+    ----------
+    notice : Notice
+        The notice.
+    area_50_deg2, area_90_deg2 : float or None
+        Of the credible regions [deg²].
+    distance_mpc : float or None
+        That is scored [Mpc].
+    """
     return Facts(
         alert_type=notice.treated_as,
         kind=notice.kind,
