@@ -62,6 +62,7 @@ _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 Function = TypeVar("Function", bound=Callable[..., Any])
 QUEUE_OF: dict[str, str] = {}
 """Queue of each registered task, by name."""
+_WHEN_LOST: dict[str, Callable[[str], None]] = {}
 log = structlog.get_logger(__name__)
 
 
@@ -125,7 +126,12 @@ app.Worker = app.subclass_with_self(SoftStoppingWorker)
 
 
 def task(
-    name: str, *, queue: str, every_s: int | None = None, **options: Any
+    name: str,
+    *,
+    queue: str,
+    every_s: int | None = None,
+    when_lost: Callable[[str], None] | None = None,
+    **options: Any,
 ) -> Callable[[Function], Function]:
     """Register a function as a task; the only policy there is.
 
@@ -138,11 +144,15 @@ def task(
     every_s : int, optional
         Beat rings for the task, without arguments, at this interval [s]. Such a task is never
         retried, the next ring comes anyway; it must be safe beside a second copy of itself.
+    when_lost : callable, optional
+        Called in the pool's parent with the task's id when the child that worked on it died.
     options : dict
         Passed to Celery, for example ``bind=True``.
     """
     soft_s, hard_s = limits_s(queue)
     QUEUE_OF[name] = queue
+    if when_lost is not None:
+        _WHEN_LOST[name] = when_lost
     policy: dict[str, Any] = {
         "name": name,
         "soft_time_limit": soft_s,
@@ -249,13 +259,18 @@ def _close_process(**_: Any) -> None:
 def _free_range(
     sender: Any = None, task_id: str = "", exception: Any = None, args: Any = (), **_: Any
 ) -> None:
-    """Free the range of a child that died or hit its hard limit; runs in the pool's parent."""
+    """Free what a child held that died or hit its hard limit; runs in the pool's parent."""
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
-    if QUEUE_OF.get(getattr(sender, "name", "")) not in RANGE_QUEUES:
+    name = getattr(sender, "name", "")
+    is_range = QUEUE_OF.get(name) in RANGE_QUEUES
+    if not is_range and name not in _WHEN_LOST:
         return
-    log.error("worker.lost", task=sender.name, task_id=task_id, error=repr(exception))
+    log.error("worker.lost", task=name, task_id=task_id, error=repr(exception))
     try:
-        free_lost(task_id, args, repr(exception))
+        if is_range:
+            free_lost(task_id, args, repr(exception))
+        else:
+            _WHEN_LOST[name](task_id)
     except Exception as error:  # noqa: BLE001 the parent must live; the lease ends by itself
-        log.warning("range.not_released", error=repr(error), lease_ends=True)
+        log.warning("worker.not_freed", error=repr(error), lease_ends=True)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from broker.celery import task
-from pipeline.gw import act
+from pipeline.gw import act, ledger
 from pipeline.gw.tasks import ACT_QUEUE, ACT_TASK
 
 
-@task(ACT_TASK, queue=ACT_QUEUE, bind=True)
+@task(ACT_TASK, queue=ACT_QUEUE, bind=True, when_lost=ledger.free_lost)
 def do_action(self: Any, action_id: int) -> None:
     """Do what one click asks for; a second copy finds it claimed."""
     act.run(action_id, self.request.id)

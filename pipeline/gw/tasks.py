@@ -2,16 +2,10 @@
 
 from typing import Any
 
-import psycopg
-import structlog
-from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery import signals
-
 from broker.celery import enqueue, task
 from broker.db import transaction
 from pipeline.gw import ledger, steps
 from pipeline.gw.action_tables import GwSlackAction
-from pipeline.gw.step_registry import TASK_OF
 from pipeline.gw.tables import GwStep
 
 SWEEP_EVERY_S = 10
@@ -19,45 +13,29 @@ ACT_TASK = "gw.act"
 ACT_QUEUE = "gw"
 _SWEEP_LOCK = "gw.sweep"
 
-log = structlog.get_logger(__name__)
 
-
-@task("gw.step", queue="gw", bind=True)
+@task("gw.step", queue="gw", bind=True, when_lost=ledger.free_lost)
 def do_step(self: Any, step_id: int) -> None:
     """Do one step of a notice; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
 
 
-@task("gw.tell", queue="notify", bind=True)
+@task("gw.tell", queue="notify", bind=True, when_lost=ledger.free_lost)
 def tell(self: Any, step_id: int) -> None:
     """Do one step that tells people; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
 
 
-@task("gw.share", queue="sinks", bind=True)
+@task("gw.share", queue="sinks", bind=True, when_lost=ledger.free_lost)
 def share(self: Any, step_id: int) -> None:
     """Do one step that carries files; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
 
 
-@task("gw.plan", queue="plans", bind=True)
+@task("gw.plan", queue="plans", bind=True, when_lost=ledger.free_lost)
 def plan(self: Any, step_id: int) -> None:
     """Do one step that plans; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
-
-
-@signals.task_failure.connect
-def _free_step(sender: Any = None, task_id: str = "", exception: Any = None, **_: Any) -> None:
-    """Free the step of a child that died or hit its hard limit; runs in the pool's parent."""
-    if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
-        return
-    if getattr(sender, "name", "") not in {*TASK_OF.values(), ACT_TASK}:
-        return
-    log.error("worker.lost", task=sender.name, task_id=task_id, error=repr(exception))
-    try:
-        ledger.free_lost(task_id)
-    except psycopg.Error as error:
-        log.warning("step.not_freed", error=repr(error), lease_ends=True)
 
 
 @task("gw.sweep", queue="upkeep", every_s=SWEEP_EVERY_S)
