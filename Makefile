@@ -11,12 +11,12 @@ PLANS := $(VENV)/plans
 PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
 	/^Installing collected/ {print "  unpacking them"; fflush()}
 
-.PHONY: help plans demo up down status test lint types drill bench bench-api fuzz fuzz-api doctor lock
+.PHONY: help plans plans-meanwhile demo up down status test lint types drill bench bench-api fuzz fuzz-api doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
+demo: $(READY) plans-meanwhile ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
 	@$(NATIVE) up servers
 	@$(BIN)/python manage.py demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEMO_PACKETS),--packets $(DEMO_PACKETS)) $(if $(SEED),--seed $(SEED))
 
@@ -63,6 +63,10 @@ doctor: ## what is found, what is missing, what listens where, how to mend it
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "MISSING python      needs 3.11 or newer; or name another: make doctor PYTHON=python3.11"; exit 1; }
 	@if test -f $(READY); then $(NATIVE) doctor; else $(PYTHON) -m compose.native.beforehand; fi
+
+# The demo's plans come late in it: 1.7 GB arrive beside it. A failure is told by make doctor.
+plans-meanwhile: $(READY)
+	@test -e $(PLANS) || nohup nice -n 19 $(MAKE) -s plans > $(VENV)/plans.log 2>&1 &
 
 plans: $(PLANS) ## install what makes observation plans (1.7 GB)
 

@@ -74,6 +74,3 @@ class GwPlanSettings(Section):
     output_bytes: Annotated[
         int, Field(ge=1_000_000, description="of all that a plan's process writes [bytes]")
     ] = 52_428_800
-    folder: Annotated[str, Field(description="folder of plans' files; relative to the project")] = (
-        ".nightjar/plans"
-    )

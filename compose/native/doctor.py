@@ -1,5 +1,8 @@
 """One line per need: what is found, what is missing, what listens where, how to mend it."""
 
+import importlib.util
+from importlib import metadata
+
 from broker.config import ConfigError, read_config
 from compose.native import jars, java, kafka, lifecycle, ports, postgres, profile, redis
 from compose.native.accounts import can_reach, server_account
@@ -14,7 +17,16 @@ def examine(home: Home) -> list[Need]:
     except ConfigError as error:
         return [python(), Need("settings", is_met=False, text=str(error))]
     needs = [python(), Need("settings", is_met=True, text="every value is in bounds")]
-    return [*needs, _postgres(home), _redis(), _java(), maven(), _jars(), *_listening(home)]
+    return [
+        *needs,
+        _postgres(home),
+        _redis(),
+        _java(),
+        maven(),
+        _jars(),
+        _plans(),
+        *_listening(home),
+    ]
 
 
 def _postgres(home: Home) -> Need:
@@ -37,6 +49,13 @@ def _redis() -> Need:
         return installable("redis", "redis-server")
     version = ".".join(str(part) for part in redis.version(program))
     return Need("redis", is_met=True, text=f"{version} at {program}")
+
+
+def _plans() -> Need:
+    """Say whether observation plans can be made; all else goes on without."""
+    if importlib.util.find_spec("gwemopt"):
+        return Need("gwemopt", is_met=True, text=metadata.version("gwemopt"))
+    return Need("gwemopt", is_met=True, text="absent: no observation plans until: make plans")
 
 
 def _java() -> Need:

@@ -48,7 +48,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
         _worker("notify", 1),
         _worker("gw", 1),
         _worker("sinks", 1),
-        _worker("plans", 1),
+        _worker("plans", settings.gw.plans.processes),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),

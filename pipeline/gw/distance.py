@@ -54,7 +54,7 @@ def marginal_distance(
         return None
     with np.errstate(all="ignore"):
         z = mu / sigma
-        hazard = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / _normal_cdf(z)
+        hazard = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / normal_cdf(z)
         second = z**2 + 1 + z * hazard
         mean = sigma * (z**3 + 3 * z + (z**2 + 2) * hazard) / second
         square = sigma**2 * (z**4 + 6 * z**2 + 3 + (z**3 + 5 * z) * hazard) / second
@@ -67,7 +67,8 @@ def marginal_distance(
     return Distance(mean_mpc, math.sqrt(max(square_mpc2 - mean_mpc**2, 0.0)))
 
 
-def _normal_cdf(z: Floats) -> Floats:
+def normal_cdf(z: Floats) -> Floats:
+    """Return the cumulative standard normal distribution of each value."""
     erfc = np.frompyfunc(math.erfc, 1, 1)
     return np.asarray(erfc(-z / math.sqrt(2)), np.float64) / 2
 

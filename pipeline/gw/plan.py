@@ -12,20 +12,20 @@ import threading
 import time
 from pathlib import Path
 
-from pipeline.gw.plan_job import MAP_FILE, PlanError, read_job, write_result
+from pipeline.gw.plan_job import MAP_FILE, REFUSED, PlanError, read_job, write_result
 
 KIBIBYTE = 1024
 
 
 def main() -> int:
-    """Make the plan of the folder named on the command line; 1 says that it cannot be made."""
+    """Make the plan of the folder named on the command line."""
     began = time.monotonic()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _make(Path(sys.argv[1]), began)
     except PlanError as error:
         print(f"plan: {error}", file=sys.stderr)  # noqa: T201 the parent tells people this line
-        return 1
+        return REFUSED
     return 0
 
 

@@ -16,6 +16,8 @@ from pipeline.gw.plan_job import PlannedTile, PlanResult
 
 NO_TILES = "# No tiles to observe"
 ALL_FILE = "ALL.txt"
+COVERAGE, VISIBILITY = "coverage", "visibility"
+"""Pictures of a plan."""
 HEADINGS = ("rank_id", "tile_id", "RA", "DEC", "Prob", "Timeobs")
 _MEANINGS = {
     "rank_id": ("", "order of observation"),
@@ -55,6 +57,11 @@ class Telescope:
 def file_name(telescope: str, ending: str = "txt") -> str:
     """Return the name of a telescope's table."""
     return f"tiles_{telescope}.{ending}"
+
+
+def picture_file(telescope: str, picture: str = COVERAGE) -> str:
+    """Return where a picture lies in a plan's folder."""
+    return f"plots/{picture}_{telescope}.png"
 
 
 def write_tables(result: PlanResult, folder: Path) -> None:

@@ -15,6 +15,8 @@ from pipeline.gw.telescopes import Telescope
 JOB_FILE = "job.json"
 MAP_FILE = "skymap.fits"
 RESULT_FILE = "plan.json"
+REFUSED = 3
+"""Exit code of a plan that cannot be made; the last line of its output says why."""
 
 Strategy = Literal["tiling", "galaxies"]
 Degrees = Annotated[float, Field(ge=-360, le=360)]

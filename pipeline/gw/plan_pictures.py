@@ -13,15 +13,16 @@ from matplotlib import dates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
+from matplotlib.patheffects import withStroke
 
 from pipeline.gw.plan_coverage import Footprint, to_degrees
+from pipeline.gw.plan_files import VISIBILITY, picture_file
 from pipeline.gw.plan_job import PlanJob, PlanResult
 from pipeline.gw.plan_night import SUN_MAX_DEG, altitude_min_deg, site
 from pipeline.gw.plan_sky import SkyIndex
 from pipeline.gw.skymap import SkyMap
 from pipeline.sky import Floats
 
-PLOTS = "plots"
 LEVELS = (0.5, 0.9)
 TILE_COLOUR, CONTOUR_COLOUR, SUN_COLOUR, MOON_COLOUR = "#0b5fa5", "#7a1f1f", "#d98e04", "#777777"
 _MAP_COLOURS = "Reds"
@@ -33,28 +34,20 @@ _SMALLEST_ZOOM_DEG = 2.0
 _LARGEST_ZOOM_DEG = 60.0
 _NUMBERED = 30
 """More numbers than this cannot be read."""
+_HALO = [withStroke(linewidth=2, foreground="white")]
+"""Numbers are read on the dark of the map, too."""
 _CURVES = 10
 _CURVE_STEP = timedelta(minutes=10)
 
 
 def write_pictures(job: PlanJob, result: PlanResult, sky_map: SkyMap, folder: Path) -> None:
     """Write both pictures of a plan into ``plots`` of an existing folder."""
-    (folder / PLOTS).mkdir(exist_ok=True)
     name = result.telescope
+    (folder / picture_file(name)).parent.mkdir(exist_ok=True)
     coverage = coverage_figure(job, result, SkyIndex.of(sky_map), sky_map.peak)
-    coverage.savefig(folder / coverage_file(name), dpi=_DPI)
+    coverage.savefig(folder / picture_file(name), dpi=_DPI)
     visibility = visibility_figure(job, result, sky_map.peak)
-    visibility.savefig(folder / visibility_file(name), dpi=_DPI)
-
-
-def coverage_file(telescope: str) -> str:
-    """Return where the map with the tiles lies in a plan's folder."""
-    return f"{PLOTS}/coverage_{telescope}.png"
-
-
-def visibility_file(telescope: str) -> str:
-    """Return where the curves of altitude lie in a plan's folder."""
-    return f"{PLOTS}/visibility_{telescope}.png"
+    visibility.savefig(folder / picture_file(name, VISIBILITY), dpi=_DPI)
 
 
 def coverage_figure(
@@ -176,7 +169,7 @@ def _draw_part(
         axes.add_patch(_outline(corner))
         if rank <= _NUMBERED:
             x, y = corner.mean(axis=0)
-            axes.text(x, y, str(rank), ha="center", va="center", fontsize=8)
+            axes.text(x, y, str(rank), ha="center", va="center", fontsize=8, path_effects=_HALO)
     axes.set(xlim=(half_deg, -half_deg), ylim=(-half_deg, half_deg), aspect="equal")
     axes.set_xlabel(f"east ← [deg] from RA {ra:.2f}°")
     axes.set_ylabel(f"[deg] from Dec {dec:+.2f}°")

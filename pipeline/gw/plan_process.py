@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.config import ROOT
+from pipeline.gw.plan_job import REFUSED
 
 LOG_FILE = "log.txt"
 SCRATCH_PREFIX = "nightjar-plan-"
 POLL_S = 1.0
 LAST_LINE_CHARACTERS = 300
-_OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "Unable to allocate", "bad_alloc")
+OUT_OF_MEMORY = "ran out of memory"
+_MEMORY_SIGNS = ("MemoryError", "Cannot allocate memory", "Unable to allocate", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ class Ended:
         One line for people; empty when it did what it was for.
     stopped : str
         Why it was told to stop; empty when it was not.
+    is_crash : bool
+        It broke, rather than said no or took too much: another try may help.
     duration_s : float
         From start to end.
     """
 
     failure: str
     stopped: str
+    is_crash: bool
     duration_s: float
 
 
@@ -114,9 +119,11 @@ def run(
             stopped, failure = _watch(process, folder, limits, stop_reason)
         finally:
             _end_group(process)
+    is_crash = False
     if not stopped and not failure and process.returncode:
         failure = _explain(process.returncode, folder / LOG_FILE)
-    return Ended(failure, stopped, time.monotonic() - began)
+        is_crash = process.returncode != REFUSED and failure != OUT_OF_MEMORY
+    return Ended(failure, stopped, is_crash, time.monotonic() - began)
 
 
 def _watch(
@@ -162,8 +169,8 @@ def _explain(returncode: int, log_path: Path) -> str:
     text = log_path.read_text(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = lines[-1][:LAST_LINE_CHARACTERS] if lines else ""
-    if any(sign in last for sign in _OUT_OF_MEMORY):
-        return "ran out of memory"
+    if any(sign in last for sign in _MEMORY_SIGNS):
+        return OUT_OF_MEMORY
     if returncode < 0:
         return f"was killed by {signal.Signals(-returncode).name}"
     return last.removeprefix("plan: ") or f"ended with code {returncode}"

@@ -63,6 +63,11 @@ def test_a_failure_is_one_line_that_names_it(code, failure, tmp_path):
     assert failure in ended(code, tmp_path).failure
 
 
+def test_what_said_no_is_not_tried_again_and_what_broke_is(tmp_path):
+    assert not ended("raise SystemExit(3)", tmp_path).is_crash
+    assert ended("import os; os.abort()", tmp_path).is_crash
+
+
 def test_a_program_that_hangs_is_ended(tmp_path):
     limits = Limits(time_s=1.0, memory_bytes=GIBIBYTE, output_bytes=1_000_000)
 

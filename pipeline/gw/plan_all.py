@@ -1,0 +1,77 @@
+"""ALL.txt: what every telescope of galaxy targeting shall observe for a notice, in one file."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broker.db import transaction
+from pipeline.gw.notices import REAL
+from pipeline.gw.plan_files import ALL_FILE, Telescope, all_file
+from pipeline.gw.plan_job import Galaxy, PlannedTile
+from pipeline.gw.plan_tables import GwPlan, GwPlanGroup, GwPlanTile
+from pipeline.gw.share import NO_FOLDER, folder_of
+from pipeline.gw.share_files import share
+from pipeline.gw.steps import Done, Outcome, Skip, Step, Want
+from pipeline.gw.tables import GwAlert
+
+CLEANUP = "cleanup"
+
+
+def write(step: Step) -> Outcome:
+    """Put ALL.txt into the notice's folder, of the newest plans; then clean up."""
+    with transaction() as session:
+        alert = session.get_one(GwAlert, step.id_gw)
+        text = all_file(telescopes(session, alert.id_gw))
+    if alert.kind != REAL:
+        return Skip(NO_FOLDER)
+    found = share(alert.id_gw, {f"{folder_of(alert)}/{ALL_FILE}": text.encode()})
+    if not isinstance(found, Done):
+        return found
+    return Done(then=[Want(CLEANUP, id_gw=alert.id_gw, key=step.key)])
+
+
+def telescopes(session: Session, id_gw: int) -> list[Telescope]:
+    """Return the newest plan of galaxies of each telescope, in the order in which they were asked.
+
+    Parameters
+    ----------
+    session : Session
+        Of an open transaction.
+    id_gw : int
+        ``gw_alerts.id_gw``.
+    """
+    rows = session.scalars(
+        select(GwPlan)
+        .join(GwPlanGroup, GwPlanGroup.id == GwPlan.group_id)
+        .where(GwPlan.id_gw == id_gw, GwPlan.strategy == "galaxies")
+        .order_by(GwPlanGroup.run, GwPlanGroup.position, GwPlan.id)
+    )
+    newest: dict[str, GwPlan] = {}
+    for plan in rows:
+        newest[plan.telescope] = plan
+    return [_telescope(session, plan) for plan in newest.values()]
+
+
+def _telescope(session: Session, plan: GwPlan) -> Telescope:
+    if plan.state != "done":
+        return Telescope(plan.telescope, note=f"{plan.state}: {plan.reason or ''}".rstrip(": "))
+    tiles = session.scalars(
+        select(GwPlanTile).where(GwPlanTile.plan_id == plan.id).order_by(GwPlanTile.rank_id)
+    )
+    return Telescope(plan.telescope, [_tile(row) for row in tiles], note=plan.reason or "")
+
+
+def _tile(row: GwPlanTile) -> PlannedTile:
+    return PlannedTile(
+        rank_id=row.rank_id,
+        tile_id=row.tile_id,
+        ra_deg=row.ra_deg,
+        dec_deg=row.dec_deg,
+        probability=row.probability,
+        cumulative_probability=row.cumulative_probability,
+        start=row.start_at,
+        end=row.end_at,
+        exposure_s=row.exposure_s,
+        filter=row.filter or "",
+        airmass=row.airmass,
+        galaxies=tuple(Galaxy(**galaxy) for galaxy in row.galaxies or ()),
+    )
