@@ -52,6 +52,7 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("tell_manual", "pipeline.gw.tell_acts:manual", "notify"),
     StepKind("tell_busy", "pipeline.gw.tell_acts:busy", "notify"),
     StepKind("tell_claim", "pipeline.gw.tell_acts:claim", "notify"),
+    StepKind("report", "pipeline.gw.report:report", "notify"),
     StepKind("folders", "pipeline.gw.share:folders", "sinks"),
     StepKind("share_notice", "pipeline.gw.share:share_notice", "sinks"),
     StepKind("notice_files", "pipeline.gw.notice_files:keep_notice", "sinks"),
