@@ -7,7 +7,7 @@ from tests.fuzz import bombs, run
 
 NAMES = (
     *("ztf", "ztf-datum", "lsst", "container", "anatomy", "schema", "curves", "catalogs"),
-    *("gw-notice", "sky-map"),
+    *("gw-notice", "sky-map", "voevent", "gcn-json"),
 )
 
 

@@ -9,7 +9,7 @@ import gzip
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +29,13 @@ from pipeline.alerts.skymaps import SkyMapError
 from pipeline.catalogs.record import LoadError
 from pipeline.catalogs.source import Format, find, open_source
 from pipeline.gw import notices
+from pipeline.gw.gcn_intake import judge
 from pipeline.gw.notices import BadNotice
 from pipeline.gw.scored import MapNumbers, score_notice
 from pipeline.gw.skymap import SkyMap
+from pipeline.gw.voevents import parse_voevent
 from pipeline.surveys.identify import MAX_ID, identify
-from tests import gw_notices, hostile
+from tests import gw_notices, hostile, voevents
 
 EXPECTED = frozenset(REASONS) - {"unexpected"}
 NOTHING = b""
@@ -142,9 +144,9 @@ def _read_catalog(value: bytes) -> None:
                 table.validate(full=True)
 
 
-def _score_notice(value: bytes) -> None:
+def _refuse_by_name(read: Callable[[bytes], object], value: bytes) -> None:
     try:
-        score_notice(value)
+        read(value)
     except BadNotice as error:
         if error.reason not in notices.REASONS:
             raise WrongRefusalError(f"{error.reason}: {error}") from error
@@ -162,6 +164,14 @@ def _notice_seeds() -> list[bytes]:
         gw_notices.as_bytes(gw_notices.make_notice({"skymap": None})),
         gw_notices.as_bytes(gw_notices.make_notice() | {"event": None}),
     ]
+
+
+def _voevent_seeds() -> list[bytes]:
+    return [voevents.packet(), voevents.packet(202, mission="svom", Slew_Status="x")]
+
+
+def _gcn_seeds() -> list[bytes]:
+    return [b'{"id": ["1"], "ra": 1.5, "dec": -2, "ra_dec_error": [1, 2, 3], "subject": "S1"}']
 
 
 def _sky_map_seeds() -> list[bytes]:
@@ -272,7 +282,9 @@ TARGETS = {
     "schema": Target(_resolve_schema, _schema_seeds),
     "curves": Target(_unpack_curve, _curve_seeds),
     "catalogs": Target(_read_catalog, _catalog_seeds),
-    "gw-notice": Target(_score_notice, _notice_seeds),
+    "gw-notice": Target(partial(_refuse_by_name, score_notice), _notice_seeds),
+    "voevent": Target(partial(_refuse_by_name, parse_voevent), _voevent_seeds),
+    "gcn-json": Target(partial(_refuse_by_name, partial(judge, topic="")), _gcn_seeds),
     "sky-map": Target(_read_sky_map, _sky_map_seeds),
 }
 """Decoders by name. Cutouts (gzip, FITS) are opened nowhere yet: they get a target then."""
