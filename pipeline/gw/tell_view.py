@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session, defer
 
 from broker.config import Config, config
 from broker.db import transaction
@@ -14,8 +15,8 @@ from pipeline.gw.action_tables import GwDecision
 from pipeline.gw.cards import Decision, Links
 from pipeline.gw.life import CARD
 from pipeline.gw.notices import REAL, RETRACTION, read_notice
-from pipeline.gw.score import GO, NO, Thresholds, judge
-from pipeline.gw.scored import ScoredAlert, facts_of
+from pipeline.gw.score import GO, NO, Thresholds
+from pipeline.gw.scored import MapNumbers, ScoredAlert, stored_alert
 from pipeline.gw.steps import Step
 from pipeline.gw.suggestion import FOLLOW_UP, NO_FOLLOW_UP
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
@@ -36,14 +37,14 @@ class Event:
         All notices of the event, by their number.
     decision : Decision or None
         The last one.
-    peaks : dict
-        Densest pixel of each sky map [deg, ICRS], by ``gw_skymaps.id``.
+    numbers : dict
+        Of each sky map, by ``gw_skymaps.id``.
     """
 
     row: GwAlert
     rows: Sequence[GwAlert]
     decision: Decision | None
-    peaks: dict[int, tuple[float, float]]
+    numbers: dict[int, MapNumbers]
 
     @property
     def current(self) -> GwAlert | None:
@@ -66,7 +67,7 @@ class Event:
 
     def alert(self, row: GwAlert) -> ScoredAlert:
         """Return a row as it was scored."""
-        return _alert(row, self.peaks.get(row.skymap_id or 0))
+        return _alert(row, self.numbers.get(row.skymap_id or 0))
 
 
 def event_of(step: Step) -> Event:
@@ -81,13 +82,8 @@ def event_of(step: Step) -> Event:
             .order_by(GwDecision.id.desc())
             .limit(1)
         ).first()
-        maps = select(GwSkymap.id, GwSkymap.peak_ra_deg, GwSkymap.peak_dec_deg).where(
-            GwSkymap.id.in_([each.skymap_id for each in rows if each.skymap_id])
-        )
-        peaks = {
-            found.id: (found.peak_ra_deg, found.peak_dec_deg) for found in session.execute(maps)
-        }
-    return Event(row, rows, _decision(decided), peaks)
+        numbers = _numbers(session, rows)
+    return Event(row, rows, _decision(decided), numbers)
 
 
 def channel_of(row: GwAlert, settings: Config | None = None) -> str:
@@ -130,34 +126,34 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _alert(row: GwAlert, peak: tuple[float, float] | None) -> ScoredAlert:
+def _alert(row: GwAlert, numbers: MapNumbers | None) -> ScoredAlert:
     """Return a row as the alert that was scored when it came; what the row says prevails."""
-    gw = config().gw
-    notice = replace(
-        read_notice(json.dumps(row.payload_json).encode()),
-        kind=row.kind,
-        significant=row.significant,
+    thresholds = Thresholds.of_settings(config().gw)
+    alert = stored_alert(row.payload_json, numbers, row.skymap_error, thresholds)
+    action = GO if row.action == GO else NO
+    return replace(
+        alert,
+        notice=replace(alert.notice, kind=row.kind, significant=row.significant),
+        score=replace(alert.score, score=row.score, action=action, rule=row.score_rule),
     )
-    by_region = gw.distance_for_score == "region"
-    distance_mpc = row.distance_region_mpc if by_region else row.distance_mpc
-    facts = facts_of(notice, row.area_50_deg2, row.area_90_deg2, distance_mpc)
-    score = replace(
-        judge(facts, Thresholds.of_settings(gw)),
-        score=row.score,
-        action=GO if row.action == GO else NO,
-        rule=row.score_rule,
-    )
-    return ScoredAlert(
-        notice=notice,
-        score=score,
-        skymap_cause=row.skymap_error,
-        area_50_deg2=row.area_50_deg2,
-        area_90_deg2=row.area_90_deg2,
-        distance_mpc=row.distance_mpc,
-        distance_std_mpc=row.distance_std_mpc,
-        distance_region_mpc=row.distance_region_mpc,
-        peak=peak,
-    )
+
+
+def _numbers(session: Session, rows: Sequence[GwAlert]) -> dict[int, MapNumbers]:
+    """Return the numbers of the rows' maps, without reading the maps."""
+    ids = [row.skymap_id for row in rows if row.skymap_id]
+    maps = select(GwSkymap).options(defer(GwSkymap.fits)).where(GwSkymap.id.in_(ids))
+    return {
+        each.id: MapNumbers(
+            each.area_50_deg2,
+            each.area_90_deg2,
+            each.area_95_deg2,
+            each.distance_mpc,
+            each.distance_std_mpc,
+            each.distance_region_mpc,
+            (each.peak_ra_deg, each.peak_dec_deg),
+        )
+        for each in session.scalars(maps)
+    }
 
 
 def _decision(row: GwDecision | None) -> Decision | None:
