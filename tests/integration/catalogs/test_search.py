@@ -162,6 +162,23 @@ def test_a_search_reads_the_index_and_never_the_table(connection, session, tmp_p
     assert "JIT" not in plan
 
 
+def test_every_search_is_planned_for_its_own_ranges(connection, session, tmp_path):
+    """A plan for any ranges is made after five searches; it would read the table."""
+    ra, dec = sky(np.random.default_rng(6), 2000)
+    load_file(connection, LSPSC, lspsc_file(tmp_path / "a.parquet", ra, dec))
+    for _ in range(8):
+        match_catalog(session, LSPSC, ra[:1], dec[:1], 10.0)
+
+    with cursor(session) as cur:
+        cur.execute(
+            "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements"
+            " WHERE statement LIKE 'SELECT p.position%'"
+        )
+        generic, custom = cur.fetchone()
+    assert generic == 0
+    assert custom > 0
+
+
 def test_a_search_leaves_the_planner_as_it_was(connection, session, tmp_path):
     load_file(connection, LSPSC, lspsc_file(tmp_path / "a.parquet", [1.0], [2.0]))
 
@@ -169,7 +186,7 @@ def test_a_search_leaves_the_planner_as_it_was(connection, session, tmp_path):
 
     with cursor(session) as cur:
         shown = [cur.execute(f"SHOW {name}").fetchone()[0] for name in crossmatch.PLANNER]
-    assert set(shown) == {"on"}
+    assert set(shown) == {"on", "auto"}
 
 
 def test_a_search_of_a_missing_catalog_names_the_command(connection, session):
