@@ -96,9 +96,12 @@ def new_token(user: BabamulUser, name: str, days: int) -> tuple[AccessToken, str
 def delete_token(user: BabamulUser, text: str) -> bool:
     """Delete one token of this account; return whether there was one."""
     wanted = as_uuid(text)
-    if wanted is None or not user.tokens.filter(pk=wanted).delete()[0]:
+    if wanted is None:
         return False
-    audit.record(f"account:{user.pk}", "delete", f"token:{wanted}")
+    with transaction.atomic():
+        if not user.tokens.filter(pk=wanted).delete()[0]:
+            return False
+        audit.record(f"account:{user.pk}", "delete", f"token:{wanted}")
     return True
 
 

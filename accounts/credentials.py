@@ -25,6 +25,7 @@ SETTLE = "accounts.settle"
 QUEUE = "accounts"
 SECRET_LIFE = timedelta(hours=1)
 """A password that Kafka has not confirmed by then is forgotten, and its owner asked to rotate."""
+SUSPENDED = ("suspending", "suspended")
 ALIVE = ("wanted", "granting", "active", "needs_rotation")
 """States in which a credential may be given another password."""
 UNSETTLED = ("wanted", "granting", "suspending", "revoking")
@@ -41,6 +42,8 @@ def want(
 ) -> KafkaCredential:
     """Ask for a credential of ``user``; the e-mail principal gets another password if it exists.
 
+    One that staff suspended stays so, and has the new password once it is restored.
+
     Parameters
     ----------
     user : BabamulUser
@@ -55,7 +58,7 @@ def want(
     Raises
     ------
     CredentialError
-        If the account is not active, or its e-mail principal is suspended.
+        If the account is not active.
     """
     # Who suspends or deletes the account waits for this, and then finds the new row.
     state = BabamulUser.objects.select_for_update().values_list("state", flat=True).get(pk=user.pk)
@@ -64,6 +67,8 @@ def want(
     if kind == "named":
         return _new(user, kind, name, named_reader(password=password))
     present = KafkaCredential.objects.filter(user=user, kind=kind).exclude(state="revoked").first()
+    if present is not None and present.state in SUSPENDED:
+        return _keep_for_restore(present, password)
     if present is not None:
         return _rekey(present, password, (*ALIVE, "revoking"))  # who wants it again, has it again
     return _new(user, kind, name, email_reader(user.email, config(), password))
@@ -116,7 +121,7 @@ def restore_all(user: BabamulUser) -> list[KafkaCredential]:
 
     A row without a password in it means: the rights alone, the password stands at Kafka.
     """
-    return [_restore(row) for row in _locked_of(user, ("suspending", "suspended"))]
+    return [_restore(row) for row in _locked_of(user, SUSPENDED)]
 
 
 def suspend(credential: KafkaCredential) -> KafkaCredential:
@@ -141,7 +146,7 @@ def restore(credential: KafkaCredential) -> KafkaCredential:
     CredentialError
         If it is not suspended, or its account is not active.
     """
-    return _grant_anew(credential, ("suspending", "suspended"))
+    return _grant_anew(credential, SUSPENDED)
 
 
 def grant_again(credential: KafkaCredential) -> KafkaCredential:
@@ -211,6 +216,17 @@ def _rekey(credential: KafkaCredential, password: str, states: Collection[str]) 
     row.secret_encrypted = seal(password.encode("ascii"))
     row.secret_expires_at = Now() + SECRET_LIFE
     return _wish(row)
+
+
+def _keep_for_restore(credential: KafkaCredential, password: str) -> KafkaCredential:
+    """Seal a password for when the row is restored: the one at Kafka must not be revived."""
+    row = _locked(credential)
+    if row.state not in SUSPENDED:  # restored in this moment
+        return _rekey(row, password, (*ALIVE, "revoking"))
+    row.secret_encrypted = seal(password.encode("ascii"))
+    row.secret_expires_at = Now() + SECRET_LIFE
+    row.save(update_fields=["secret_encrypted", "secret_expires_at"])
+    return row
 
 
 def _suspend(row: KafkaCredential) -> KafkaCredential:

@@ -231,7 +231,7 @@ def _change_password(user: BabamulUser, password: str, *, revoke_all: bool) -> N
         for credential in user.credentials.filter(kind="named").exclude(state="revoked"):
             credentials.revoke(credential)
     if config().babamul.email_principal:
-        with suppress(CredentialError):  # staff suspended the e-mail principal: it stays so
+        with suppress(CredentialError):  # staff suspended the account: it gets nothing
             credentials.want(user, "email", EMAIL_CREDENTIAL, password)
     audit.record(f"account:{user.pk}", "reset password", f"account:{user.pk}")
     context = {"public_url": _public_url(), "revoke_all": revoke_all, **_principal()}

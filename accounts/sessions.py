@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -15,10 +16,25 @@ NOTED_EVERY = timedelta(minutes=1)
 LONGEST_AGENT = 300
 
 
+class OvertakenError(Exception):
+    """All log-ins of the account were ended while somebody was logging in."""
+
+
 def open_session(user: BabamulUser, agent: str) -> str:
-    """Return the cookie of a new session."""
+    """Return the cookie of a new session.
+
+    Raises
+    ------
+    OvertakenError
+        If the account was suspended, deleted, or its password reset since ``user`` was read: to
+        compare a password takes a while.
+    """
     key = secrets.token_urlsafe(KEY_BYTES)
-    WebSession.objects.create(user=user, key_sha256=_sha256(key), agent=agent[:LONGEST_AGENT])
+    accounts = BabamulUser.objects.select_for_update().filter(pk=user.pk, state="active")
+    with transaction.atomic():
+        if not accounts.filter(generation=user.generation).exists():
+            raise OvertakenError
+        WebSession.objects.create(user=user, key_sha256=_sha256(key), agent=agent[:LONGEST_AGENT])
     return key
 
 

@@ -20,6 +20,7 @@ from accounts import connection, connection_groups
 from accounts.connection import Answer
 from accounts.connection_groups import MOVED_WITHIN_S
 from accounts.models import BabamulUser, KafkaCredential
+from accounts.web.serializers import LONGEST_PASSWORD
 from accounts.web.sessions import account_of
 from broker.access import ACCOUNT, PUBLIC, access
 from broker.config import config
@@ -139,6 +140,9 @@ def password(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _refused(form)
     pasted = request.POST.get("password", "").strip()
+    if not 0 < len(pasted) <= LONGEST_PASSWORD:
+        rule = f"password: paste one, of at most {LONGEST_PASSWORD} characters"
+        return JsonResponse({"message": rule, "errors": {"password": [rule]}}, status=400)
     context = {"form": form, "tried": _try(user, form, pasted), "rows": [form.row]}
     return render(request, "accounts/check_tried.html", context)
 

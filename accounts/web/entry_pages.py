@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import credentials
 from accounts.people import Activation
+from accounts.sessions import OvertakenError
 from accounts.web import entrances
 from accounts.web.forms import ActivationForm, EmailForm, LoginForm, PageForm, ResetForm
 from accounts.web.profile_pages import shown
@@ -102,7 +103,11 @@ def log_in(request: HttpRequest) -> HttpResponse:
         form.add_error(None, entrances.WRONG_LOGIN)
         return _show(request, "login", form, 401, next=_next(request))
     response = HttpResponseRedirect(_next(request) or "/profile")
-    sign_in(request, response, user)
+    try:
+        sign_in(request, response, user)
+    except OvertakenError:
+        form.add_error(None, entrances.WRONG_LOGIN)
+        return _show(request, "login", form, 401, next=_next(request))
     return response
 
 

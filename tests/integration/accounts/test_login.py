@@ -5,8 +5,9 @@ from argon2 import extract_parameters
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import passwords
+from accounts import passwords, people
 from accounts.models import BabamulUser
+from accounts.sessions import OvertakenError, open_session
 from broker.config import config
 from tests.integration.accounts.conftest import EMAIL, Api
 
@@ -160,3 +161,14 @@ def test_logins_of_one_ip_address_are_limited_before_the_hash(person, monkeypatc
 
     assert answer.status_code == 429
     assert int(answer["Retry-After"]) >= 1
+
+
+def test_who_was_overtaken_by_a_reset_is_not_signed_in(person):
+    """Between the comparison of the password and the new session everything was ended."""
+    known = BabamulUser.objects.get(email=EMAIL)
+    people.end_logins(known)
+
+    with pytest.raises(OvertakenError):
+        open_session(known, "a browser")
+
+    assert not known.sessions.exists()

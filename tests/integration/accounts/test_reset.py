@@ -159,7 +159,9 @@ def test_a_principal_that_staff_suspended_stays_so(forgotten, api):
     KafkaCredential.objects.filter(kind="email").update(state="suspended")
 
     assert reset(api, forgotten).status_code == 200
-    assert KafkaCredential.objects.get(kind="email").state == "suspended"
+    row = KafkaCredential.objects.get(kind="email")
+    assert row.state == "suspended"
+    assert open_sealed(bytes(row.secret_encrypted)) == NEW.encode()  # what Restore will grant
     assert api.post("auth", {"email": EMAIL, "password": NEW}).status_code == 200
 
 
