@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -126,6 +126,17 @@ def concurrent(bucket: str, key: str, *, limit: int, wait_s: float) -> Iterator[
         yield
     finally:
         _leave(bucket, key, place)
+
+
+def heavy_search(request: HttpRequest) -> AbstractContextManager[None]:
+    """Hold one of the places that an address has for heavy searches; see ``concurrent``."""
+    settings = config().limits
+    return concurrent(
+        "searches",
+        network(client_ip(request)),
+        limit=settings.searches,
+        wait_s=settings.search_wait_s,
+    )
 
 
 def client_ip(request: HttpRequest) -> str:

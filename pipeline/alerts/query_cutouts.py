@@ -11,6 +11,7 @@ from broker.archive import Slice
 from broker.archive_index import ArchiveError, Segment, read_slice, segments_named
 from broker.db import cursor
 from pipeline.alerts.query import public, visible
+from pipeline.alerts.query_objects import FoundObject
 from pipeline.surveys.cutouts import Cutouts, read_cutouts
 
 Which = Literal["first", "last", "brightest", "faintest"]
@@ -39,9 +40,10 @@ def locate(session: Session, survey: str, candids: Sequence[int]) -> dict[int, L
     return _located(session, f"a.candid = ANY(%s) AND {visible()}", (survey, list(candids)))
 
 
-def locate_public(session: Session, survey: str, candid: int) -> Located | None:
-    """Return the packet of an alert for a page, which shows incomplete ones too."""
-    return _located(session, f"a.candid = %s AND {public()}", (survey, candid)).get(candid)
+def locate_public(session: Session, found: FoundObject, candid: int) -> Located | None:
+    """Return the packet of an object's alert for a page, which shows incomplete ones too."""
+    condition = f"a.candid = %s AND a.object_id = %s AND {public()}"
+    return _located(session, condition, (found.survey, candid, found.id)).get(candid)
 
 
 def choose(
@@ -51,10 +53,10 @@ def choose(
     found = _located(
         session,
         "a.object_id = (SELECT id FROM objects AS o"  # noqa: S608 conditions of ours
-        " WHERE o.survey = a.survey AND o.object_id = %s)"
+        " WHERE o.survey = %s AND o.object_id = %s)"
         f" AND (%s::text IS NULL OR a.band = %s) AND {visible()}"
         f" ORDER BY {_ORDERS[which]} LIMIT 1",
-        (survey, object_id, band, band),
+        (survey, survey, object_id, band, band),
     )
     return next(iter(found.values()), None)
 

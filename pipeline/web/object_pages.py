@@ -164,8 +164,8 @@ def _required(session: Session, survey: str, object_id: str) -> FoundObject:
 
 def _packet(survey: str, object_id: str, candid: int) -> bytes:
     with reading() as session:
-        _required(session, survey, object_id)
-        located = query_cutouts.locate_public(session, survey, candid)
+        found = _required(session, survey, object_id)
+        located = query_cutouts.locate_public(session, found, candid)
     if located is None:
         raise Http404("no such alert")
     raw = query_cutouts.packet(project_path(config().archive.path), located)

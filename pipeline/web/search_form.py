@@ -24,6 +24,8 @@ _GW_NAME = re.compile(r"[MT]?S\d{6}[a-z]{1,8}|GW\d{6}(?:_\d{6})?", re.IGNORECASE
 _LSST_LONG = re.compile(r"LSST-AP-(?:DS|DO)-(\d+)", re.IGNORECASE)
 _ZTF_NAME = re.compile(r"ZTF\d{2}[a-z]{7}", re.IGNORECASE)
 _INTEGER = re.compile(r"\d{1,19}")
+INT64_MAX = 2**63 - 1
+"""Of an alert's number; a larger one would be compared as numeric, past every index."""
 _FIRST_MJD = FIRST_JD_UTC - MJD_EPOCH_JD
 _LAST_MJD = LAST_JD_UTC - MJD_EPOCH_JD
 
@@ -137,7 +139,7 @@ def _read_box(question: Question) -> None:
         )
     elif _ZTF_NAME.fullmatch(text):
         question.name = ("ztf", text[:5].upper() + text[5:].lower())
-    elif _INTEGER.fullmatch(text):
+    elif _INTEGER.fullmatch(text) and int(text) <= INT64_MAX:
         question.number = int(text)
         question.prefix = partial_ids.parse(text)
     elif (prefix := partial_ids.parse(text)) is not None:

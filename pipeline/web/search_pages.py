@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 
 from broker.access import PUBLIC, access
 from broker.config import config
+from broker.error_pages import answer
+from broker.limits import heavy_search
+from broker.refusals import ApiError
 from pipeline.alerts import query_alerts, query_matches, query_objects, query_pages
 from pipeline.alerts.query import Page, QueryError, TooLongError, reading
 from pipeline.alerts.query_pages import BriefAlert
@@ -65,11 +68,14 @@ def search(request: HttpRequest) -> HttpResponseBase:
             target = _direct(question)
             if target is not None:
                 return redirect(target)
-            context |= _found(question, _page_number(request))
+            with heavy_search(request):
+                context |= _found(question, _page_number(request))
             if (form := request.GET.get("format")) in FORMS:
                 return _as_table(context, form)
         except (NoPlaceError, QueryError, TooLongError) as error:
             question.problems["q"] = str(error)
+        except ApiError as error:
+            return answer(request, error.status_code, error.message)
     context["code"] = _code(question)
     context["next"] = _next(request, context)
     context["tables"] = [

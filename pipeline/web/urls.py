@@ -35,8 +35,10 @@ urlpatterns = [
         "objects/<survey:survey>/<str:object_id>/light_curve.<table:form>",
         object_pages.light_curve_file,
     ),
-    path("objects/<survey:survey>/<str:object_id>/cutouts/<int:candid>.json", object_pages.images),
-    path("objects/<survey:survey>/<str:object_id>/packets/<int:candid>", object_pages.packet),
+    path(
+        "objects/<survey:survey>/<str:object_id>/cutouts/<candid:candid>.json", object_pages.images
+    ),
+    path("objects/<survey:survey>/<str:object_id>/packets/<candid:candid>", object_pages.packet),
     path("api/slack/actions", slack_actions.actions, name="slack_actions"),
     path("status", status_pages.page, name="status"),
     path("status.json", status_pages.status_json, name="status_json"),

@@ -60,6 +60,7 @@ def test_the_edges_of_the_sky_are_searched(client, token, survey, ra, dec):
         ("coordinates", {"x": [0.0, 90.1]}),
         ("coordinates", {"x": [0.0]}),
         ("coordinates", {"x": "here"}),
+        ("coordinates", {"x": [10**400, 0.0]}),
         ("coordinates", [0.0, 0.0]),
         ("coordinates", {str(n): [0.0, 0.0] for n in range(5001)}),
     ],

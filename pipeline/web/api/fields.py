@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import sys
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
@@ -170,4 +171,6 @@ def declination(**options: Any) -> Number:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    # No isfinite: it fails for whole numbers that no float holds.
+    return is_one and -sys.float_info.max <= value <= sys.float_info.max

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
+from broker.limits import heavy_search
 from broker.logs import log
-from broker.refusals import BUSY, UNANSWERED
+from broker.refusals import BUSY, UNANSWERED, ApiError
 from pipeline.alerts import query_objects
 from pipeline.alerts.query import (
     MAX_RADIUS_ARCSEC,
@@ -42,8 +43,9 @@ def cone_search(request: HttpRequest) -> HttpResponse:
     """Return the objects within SR degrees of RA, DEC; SR = 0 returns the columns alone."""
     try:
         ra_deg, dec_deg, sr_deg = _asked(request.GET.dict())
-        rows = _found(ra_deg, dec_deg, sr_deg)
-    except (BadConeError, QueryError, TooLongError) as error:
+        with heavy_search(request):
+            rows = _found(ra_deg, dec_deg, sr_deg)
+    except (ApiError, BadConeError, QueryError, TooLongError) as error:
         return _answer(_failure(str(error)))
     except UNANSWERED as error:
         log.warning("scs.database_failed", error=repr(error))

@@ -144,6 +144,18 @@ def test_a_right_password_is_told_from_a_wrong_one(bell, owl, browser):
     assert try_password(browser, login, "wrong-password") == "PASSWORD"
 
 
+@pytest.mark.parametrize("password", ["", " ", "x" * 5000])
+def test_what_is_no_password_is_refused_before_kafka_is_asked(bell, owl, browser, password):
+    login = granted(bell, owl)
+
+    answer = browser.post(
+        "/check/password", {"credential": login.row.pk, "topic": TOPIC, "password": password}
+    )
+
+    assert answer.status_code == 400
+    assert "password" in answer.json()["errors"]
+
+
 def test_a_password_of_a_revoked_credential_is_told_as_such(bell, owl, browser):
     login = granted(bell, owl)
     with transaction.atomic():

@@ -219,3 +219,12 @@ def test_the_same_question_as_code(sky, anybody):
 
     assert "api.get_alerts(&quot;ZTF&quot;, ra=150.0, dec=30.0, radius_arcsec=7.0" in page
     assert "/vo/scs" in page
+
+
+@pytest.mark.parametrize("number", [2**63, 10**18 * 9 + 10**18 - 1])
+def test_a_number_that_no_alert_can_have_is_not_looked_for(anybody, store, number):
+    """Postgres would compare it as numeric, and read every alert."""
+    page = anybody.get("/search", {"q": str(number)})
+
+    assert page.status_code in {200, 400}
+    assert anybody.get(f"/objects/ztf/ZTF18aaaaaaa/packets/{number}").status_code == 404

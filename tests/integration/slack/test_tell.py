@@ -32,7 +32,7 @@ def buttons(entry):
 
 
 def test_a_first_notice_opens_a_thread_and_puts_its_card_there(take, work, session, standin):
-    take()
+    take(event={"classification": {"Terrestrial": 1.0}})  # which does not plan by itself
     work()
 
     [row] = rows(session)
