@@ -38,7 +38,7 @@ def test_mails_that_ended_long_ago_go_with_their_address(user):
 
 def test_dead_codes_go_and_the_used_activation_stays(user):
     codes.issue(user, "reset")
-    codes.redeem(user, "activation", codes.issue(user, "activation"))
+    codes.redeem(user, "activation", codes.issue(user, "activation"), "192.0.2.7")
     OneTimeCode.objects.update(expires_at=Now() - OLD)
     codes.issue(user, "reset")
 
