@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
@@ -155,7 +155,13 @@ def lock(name: str) -> Iterator[bool]:
         **TCP_OPTIONS,
     ) as connection:
         found = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (name,)).fetchone()
-        yield found == (True,)
+        try:
+            yield found == (True,)
+        finally:
+            # Closing alone lets go of it only when the server's process has ended, a moment later:
+            # whoever asks next would find it taken by nobody.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def cursor(session: Session) -> psycopg.Cursor[tuple[Any, ...]]:

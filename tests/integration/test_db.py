@@ -1,5 +1,7 @@
 """Transactions of the stream side: their statement limit, and connections that died at rest."""
 
+from contextlib import suppress
+
 import psycopg
 import pytest
 from sqlalchemy import text
@@ -88,3 +90,19 @@ def test_a_connection_that_dies_in_use_says_so_and_the_next_is_new(database: str
 
     assert isinstance(raised.value.__cause__, psycopg.OperationalError)
     assert backend() != first
+
+
+def test_a_lock_is_let_go_before_its_connection_ends(database: str, monkeypatch):
+    """Also by who fails: a server's process that is about to end must not hold it any longer."""
+    left_open: list[psycopg.Connection] = []
+    monkeypatch.setattr(psycopg.Connection, "close", lambda self: left_open.append(self))  # noqa: PLW0108 bound to the class
+
+    with suppress(ZeroDivisionError), db.lock("one"):
+        raise ZeroDivisionError
+    with db.lock("one") as again:
+        pass
+
+    monkeypatch.undo()
+    for connection in left_open:
+        connection.close()
+    assert again
