@@ -131,16 +131,19 @@ def statement(table: str, columns: Sequence[Column], tail: str = "") -> str:
     """Return the one statement that fetches every row in some ranges and in a box around each.
 
     The box leaves out most rows of the nine cells before they are fetched and none that the exact
-    cut would keep (six times faster at LSPSC's density, 30 arcsec, measured).
+    cut would keep (six times faster at LSPSC's density, 30 arcsec, measured). OFFSET 0 keeps the
+    search of each range whole: joined freely, the planner, which takes every range for 0.5 % of the
+    table, reads the whole table for a handful of them (1.7 s instead of 1 ms at 500 000 alerts).
     """
     ra, dec = columns[0].name, columns[1].name
     return (
         f"SELECT p.position, {names_sql(tuple(columns), 't.')}"  # noqa: S608 names of ours
         " FROM unnest(%(position)s, %(first)s, %(last)s, %(ra)s, %(dec)s, %(width)s)"
         " AS p (position, first, last, ra, dec, width)"
-        f" JOIN {table} AS t ON t.{INDEX_COLUMN} >= p.first AND t.{INDEX_COLUMN} < p.last"
+        f" CROSS JOIN LATERAL (SELECT t.* FROM {table} AS t"
+        f" WHERE t.{INDEX_COLUMN} >= p.first AND t.{INDEX_COLUMN} < p.last"
         f' AND abs(t."{dec}" - p.dec) <= %(height)s'
-        f' AND 180 - abs(abs(t."{ra}" - p.ra) - 180) <= p.width {tail}'
+        f' AND 180 - abs(abs(t."{ra}" - p.ra) - 180) <= p.width OFFSET 0) AS t WHERE true {tail}'
     )
 
 

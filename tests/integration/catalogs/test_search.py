@@ -179,6 +179,25 @@ def test_every_search_is_planned_for_its_own_ranges(connection, session, tmp_pat
     assert custom > 0
 
 
+def test_a_few_cones_read_the_index_of_the_sky_though_another_covers_the_table(
+    connection, session, tmp_path
+):
+    file = lspsc_file(tmp_path / "a.parquet", *sky(np.random.default_rng(6), 50_000))
+    load_file(connection, LSPSC, file)
+    ra, dec = sky(np.random.default_rng(7), 4)
+
+    with cursor(session) as cur:
+        accept_arrays(cur)
+        cur.execute(f"CREATE INDEX another ON {LSPSC.table} (id) INCLUDE (ra)")
+        cur.execute(crossmatch.PLANNER_OFF)
+        wanted = statement(LSPSC.table, LSPSC.columns, "AND t.id IS NOT NULL")
+        cur.execute("EXPLAIN " + wanted, parameters(ra, dec, 30.0))
+        plan = "\n".join(row[0] for row in cur)
+
+    assert "Index Scan using lspsc_hpx29" in plan
+    assert "another" not in plan
+
+
 def test_a_search_leaves_the_planner_as_it_was(connection, session, tmp_path):
     load_file(connection, LSPSC, lspsc_file(tmp_path / "a.parquet", [1.0], [2.0]))
 
