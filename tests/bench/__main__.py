@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -28,6 +29,7 @@ def main() -> int:
     point_at({"NIGHTJAR_HOME": home, "NIGHTJAR_TOML": os.devnull})
     from tests.bench import report, run, servers
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its servers must not outlive it
     chosen = run.SURVEYS if options.survey == "both" else (options.survey,)
     try:
         found = run.measured(PROFILES[options.profile], chosen)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> int:
     point_at({"NIGHTJAR_HOME": f"{HOME}-{options.profile}", "NIGHTJAR_TOML": os.devnull})
     from tests import native
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its servers must not outlive it
     running = native.Native(native.Home.named(f"{HOME}-{options.profile}"))
     try:
         running.must("up", "postgres", "redis", "--free-ports")
