@@ -12,7 +12,7 @@ SOFT_LIMIT_S, HARD_LIMIT_S = 25, 30
 def settle(credential_id: str, generation: int) -> None:
     """Bring Kafka to what one row says."""
     with rows_of_django():
-        from accounts import settlement  # noqa: PLC0415 needs Django
+        from accounts import settlement
 
         settlement.settle(credential_id, generation)
 
@@ -21,7 +21,7 @@ def settle(credential_id: str, generation: int) -> None:
 def sweep() -> None:
     """Ring again for rows whose bell was lost or whose worker died."""
     with rows_of_django():
-        from accounts import settlement  # noqa: PLC0415 needs Django
+        from accounts import settlement
 
         settlement.sweep()
 
@@ -30,6 +30,6 @@ def sweep() -> None:
 def reconcile() -> None:
     """Compare our rows with Kafka's listings and repair what differs."""
     with rows_of_django():
-        from accounts import reconcile as drift  # noqa: PLC0415 needs Django
+        from accounts import reconcile as drift
 
         drift.reconcile()

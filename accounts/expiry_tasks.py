@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 def forget_old() -> None:
     """Delete mails, codes, sessions, credentials and unconfirmed addresses past their time."""
     with rows_of_django():
-        from accounts import expiry  # noqa: PLC0415 needs Django's tables
+        from accounts import expiry
 
         log.info("accounts.forgot_old", **expiry.forget_old())
 
@@ -24,6 +24,6 @@ def forget_old() -> None:
 def remind() -> None:
     """Write the mails that are due before tokens expire; a token that was told of is marked."""
     with rows_of_django():
-        from accounts import reminders  # noqa: PLC0415 needs Django's tables
+        from accounts import reminders
 
         log.info("accounts.reminded", mails=reminders.remind())

@@ -12,7 +12,7 @@ SWEEP_EVERY_S = 15
 def send(mail_id: int) -> None:
     """Send one mail; safe to repeat: a mail that is not due, or gone, is left alone."""
     with rows_of_django():
-        from accounts import mail  # noqa: PLC0415 needs Django's tables
+        from accounts import mail
 
         mail.send(mail_id)
 
@@ -21,6 +21,6 @@ def send(mail_id: int) -> None:
 def sweep() -> None:
     """Ring for the mails whose bell was lost; safe to repeat, as sending is."""
     with rows_of_django():
-        from accounts import mail  # noqa: PLC0415 needs Django's tables
+        from accounts import mail
 
         mail.sweep()

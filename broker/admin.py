@@ -132,7 +132,7 @@ class MirrorAdmin(ReadOnlyAdmin):
         """Add to what the template of the list gets; its queries are bounded as the list's are."""
 
     def _list_title(self) -> str:
-        options = self.model._meta  # noqa: SLF001 documented by Django
+        options = self.model._meta
         name = str(options.verbose_name_plural).capitalize()
         rows = estimated_rows(options.db_table)
         if rows is None or rows <= PAGED_ROWS:
@@ -152,14 +152,14 @@ def link(row: Model | None, text: str | None = None) -> SafeString | str:
     """Return a link to a row's admin page, or a dash where there is no row."""
     if row is None:
         return "–"
-    options = row._meta  # noqa: SLF001 documented by Django
+    options = row._meta
     url = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
     return format_html('<a href="{}">{}</a>', url, text or str(row.pk))
 
 
 def list_link(model: type[Model], text: str, **filters: object) -> SafeString:
     """Return a link to a model's list, filtered."""
-    options = model._meta  # noqa: SLF001 documented by Django
+    options = model._meta
     url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist", query=filters)
     return format_html('<a href="{}">{}</a>', url, text)
 

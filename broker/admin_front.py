@@ -73,7 +73,7 @@ def line_of(
     filters : object
         Of the list.
     """
-    options = model._meta  # noqa: SLF001 documented by Django
+    options = model._meta
     if not user.has_perm(f"{options.app_label}.view_{options.model_name}"):
         return []
     url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist", query=filters)

@@ -60,7 +60,7 @@ class Fault:
     why: str
 
 
-class Broken(Exception):  # noqa: N818 carries a place, is never seen outside
+class Broken(Exception):
     """The bytes fit no more."""
 
     def __init__(self, at: int, why: str) -> None:

@@ -67,7 +67,7 @@ _READER = {
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
 
-class OffsetsExpired(Exception):  # noqa: N818 says what happened
+class OffsetsExpired(Exception):
     """The range begins below the oldest offset that the broker keeps.
 
     Attributes
@@ -184,9 +184,9 @@ class RangeReader:
             if first <= offset <= last:
                 packets.append(Packet(offset, received.timestamp()[1], received.value() or b""))
             return int(offset) + 1
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's public name
+        if error.code() == KafkaError._PARTITION_EOF:
             return int(offset)  # the end of the log: no message lies before it
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 librdkafka's public name
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
             self._tell_expired(received.topic(), received.partition(), first)
         raise TransientError(f"{received.topic()}[{received.partition()}]: {error.str()}")
 

@@ -61,7 +61,7 @@ def public_consumer(
     """Return a consumer on a public listener, which sets ``refused`` when its login is."""
 
     def note(error: KafkaError) -> None:
-        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 librdkafka's public name
+        if error.code() == KafkaError._AUTHENTICATION:
             refused.set()
 
     return Consumer(

@@ -24,20 +24,20 @@ _NORMAL_IN_A_REBALANCE = frozenset(
         KafkaError.REBALANCE_IN_PROGRESS,
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001 librdkafka's public name
+        KafkaError._ASSIGNMENT_LOST,
     }
 )
 
 _FENCED = frozenset(
     {
         KafkaError.FENCED_INSTANCE_ID,
-        KafkaError._FENCED,  # noqa: SLF001 librdkafka's public name
-        KafkaError._FATAL,  # noqa: SLF001 librdkafka's public name
+        KafkaError._FENCED,
+        KafkaError._FATAL,
     }
 )
 
 
-class Fenced(Exception):  # noqa: N818 says what happened
+class Fenced(Exception):
     """Another process took this one's member id; this one must end."""
 
 

@@ -24,8 +24,8 @@ PARTITION = 0
 _ABSENT = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 librdkafka's public name
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 librdkafka's public name
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
     }
 )
 
@@ -120,7 +120,7 @@ def _read_last(consumer: Consumer, place: TopicPartition) -> ProbeOutcome:
     error = message.error()
     if error is None:
         return ProbeOutcome.READ
-    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 librdkafka's public name
+    if error.code() == KafkaError._PARTITION_EOF:
         return ProbeOutcome.SILENT  # it expired under our eyes
     raise KafkaException(error)
 

@@ -162,7 +162,7 @@ def _refuse(missing: Sequence[str]) -> None:
 def django_tables() -> set[str]:
     """Return the names of all tables that Django owns."""
     models = apps.get_models(include_auto_created=True)
-    options = [model._meta for model in models]  # noqa: SLF001 documented by Django
+    options = [model._meta for model in models]
     return {each.db_table for each in options if each.managed} | {"django_migrations"}
 
 

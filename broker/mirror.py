@@ -68,7 +68,7 @@ class Mirror(models.Model):
 
 def all_of(model: type[Mirror]) -> "models.QuerySet[Any]":
     """Return every row of a mirror, newest first; filter it further."""
-    return model._default_manager.all()  # noqa: SLF001 documented by Django
+    return model._default_manager.all()
 
 
 def mirror(

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     home = Home.named(os.environ.get("NIGHTJAR_HOME", ".nightjar"))
     if arguments[:1] == ["supervise"]:
         return _supervise(home, arguments[1], arguments[3:])
-    from broker.config import ConfigError  # noqa: PLC0415 the supervisor must stay small
+    from broker.config import ConfigError
 
     options = _parser().parse_args(arguments)
     try:
@@ -53,21 +53,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(home: Home, options: argparse.Namespace) -> int:
-    from compose.native.lifecycle import up  # noqa: PLC0415 the supervisor must stay small
+    from compose.native.lifecycle import up
 
     up(home, options.parts, is_free=options.free_ports, is_throwaway=options.throwaway)
     return 0
 
 
 def _down(home: Home, options: argparse.Namespace) -> int:
-    from compose.native.lifecycle import down  # noqa: PLC0415 the supervisor must stay small
+    from compose.native.lifecycle import down
 
     down(home, options.parts)
     return 0
 
 
 def _status(home: Home, options: argparse.Namespace) -> int:
-    from compose.native.lifecycle import status  # noqa: PLC0415 the supervisor must stay small
+    from compose.native.lifecycle import status
 
     states = status(home)
     if options.json:
@@ -103,7 +103,7 @@ def _logs(home: Home, options: argparse.Namespace) -> int:
 
 
 def _doctor(home: Home, _options: argparse.Namespace) -> int:
-    from compose.native.doctor import examine  # noqa: PLC0415 the supervisor must stay small
+    from compose.native.doctor import examine
 
     needs = examine(home)
     for need in needs:
@@ -112,21 +112,21 @@ def _doctor(home: Home, _options: argparse.Namespace) -> int:
 
 
 def _lock(_home: Home, _options: argparse.Namespace) -> int:
-    from compose.native.jars import LOCK, write_lock  # noqa: PLC0415 the supervisor must stay small
+    from compose.native.jars import LOCK, write_lock
 
     print(f"{write_lock()} jars in {LOCK}")
     return 0
 
 
 def _watchdog(home: Home, _options: argparse.Namespace) -> int:
-    from compose.native.watchdog import watch  # noqa: PLC0415 the supervisor must stay small
+    from compose.native.watchdog import watch
 
     watch(home)
     return 0
 
 
 def _supervise(home: Home, name: str, argv: Sequence[str]) -> int:
-    from compose.native.supervise import Supervisor  # noqa: PLC0415 needed by this verb alone
+    from compose.native.supervise import Supervisor
 
     return Supervisor(Path(home.run / f"{name}.child.json"), argv).run()
 

@@ -70,4 +70,4 @@ class PlainAdmin(MirrorAdmin):
 
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         """Return every column."""
-        return [field.name for field in self.model._meta.fields]  # noqa: SLF001 documented
+        return [field.name for field in self.model._meta.fields]

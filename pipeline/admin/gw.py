@@ -188,5 +188,5 @@ class PlainGwAdmin(MirrorAdmin):
     def get_list_display(self, _request: HttpRequest) -> list[Any]:
         """Return every column but whole messages."""
         long = {"payload", "xml_payload", "form", "measured", "warnings", "galaxies"}
-        fields = self.model._meta.fields  # noqa: SLF001 documented by Django
+        fields = self.model._meta.fields
         return [field.name for field in fields if field.name not in long]

@@ -24,7 +24,7 @@ class LoadError(Exception):
     """A catalog cannot be loaded; the message says what to change."""
 
 
-class CatalogMissing(LookupError):  # noqa: N818 a state of the system, not a slip of the caller
+class CatalogMissing(LookupError):
     """A catalog is not loaded, or lacks what the code needs; the message names the command."""
 
 

@@ -31,7 +31,7 @@ _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,63}")
 _LINK = re.compile(r"https://[^\s<>|\"]{1,500}")
 
 
-class BadNotice(Exception):  # noqa: N818 it is the notice that is bad
+class BadNotice(Exception):
     """A notice that cannot be used; ``reason`` is one of ``REASONS``, the text says more."""
 
     def __init__(self, reason: str, text: str) -> None:

@@ -61,7 +61,7 @@ def grid_path(name: str) -> Path:
     PlanError
         If it ships no such file.
     """
-    from gwemopt.paths import TESSELATION_DIR  # noqa: PLC0415 heavy; in the plan process only
+    from gwemopt.paths import TESSELATION_DIR
 
     path = Path(TESSELATION_DIR) / name
     if not path.is_file():
@@ -116,8 +116,8 @@ def _gap_between_s(telescope: Telescope, one: Row, other: Row) -> float:
 
 
 def _schedule_once(job: PlanJob, candidates: Tiles, slots: Slots) -> list[Row]:
-    import ephem  # noqa: PLC0415 as below
-    from gwemopt import scheduler, segments  # noqa: PLC0415 heavy; in the plan process only
+    import ephem
+    from gwemopt import scheduler, segments
 
     params = parameters(job, slots)
     config = params["config"][job.telescope.name]
@@ -141,8 +141,8 @@ def _schedule_once(job: PlanJob, candidates: Tiles, slots: Slots) -> list[Row]:
 
 def parameters(job: PlanJob, slots: Slots) -> dict[str, Any]:
     """Return gwemopt's parameters for a job: its defaults, and what we set."""
-    from astropy.time import Time  # noqa: PLC0415 as below
-    from gwemopt.args import parse_args  # noqa: PLC0415 heavy; in the plan process only
+    from astropy.time import Time
+    from gwemopt.args import parse_args
 
     telescope = job.telescope
     days = [(moment - job.event_time) / timedelta(days=1) for moment in (job.start, job.end)]

@@ -38,7 +38,7 @@ from pipeline.gw.tables import GwStep
 log = structlog.get_logger(__name__)
 
 
-class StepFailed(Exception):  # noqa: N818 says what happened
+class StepFailed(Exception):
     """A step cannot succeed however often it is tried; the message is for people."""
 
 

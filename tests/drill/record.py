@@ -86,5 +86,5 @@ class Outcome:
         return not (self.skipped or self.error or self.lost)
 
 
-class Skipped(Exception):  # noqa: N818 not an error: the case cannot be tried here
+class Skipped(Exception):
     """A case cannot be tried on this machine; the message says why."""

@@ -8,7 +8,7 @@ from pipeline.simulate.slack.workspace import Workspace
 Arguments = Mapping[str, Any]
 
 
-class Refusal(Exception):  # noqa: N818 Slack's answer, no failure of the stand-in
+class Refusal(Exception):
     """Slack's word for why a call is refused, and what it says in detail."""
 
     def __init__(self, code: str, details: list[str] | None = None) -> None:
