@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from broker.config import Config
 from broker.kafka_rights import PROBE_TOPIC
+from broker.registry import by_name
 
 DAY_MS = 86_400_000
 SCHEMA_VERSION = "1.0"
@@ -192,10 +193,7 @@ def stream(name: str) -> InputStream:
     KeyError
         Naming the streams that exist.
     """
-    for candidate in STREAMS:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"no stream {name!r}; known: {', '.join(s.name for s in STREAMS)}")
+    return by_name("stream", name, STREAMS)
 
 
 def notice_stream(name: str) -> NoticeStream:
@@ -206,10 +204,7 @@ def notice_stream(name: str) -> NoticeStream:
     KeyError
         Naming the streams that exist.
     """
-    for candidate in NOTICE_STREAMS:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"no stream {name!r}; known: {', '.join(s.name for s in NOTICE_STREAMS)}")
+    return by_name("stream", name, NOTICE_STREAMS)
 
 
 def topic_config(settings: Config) -> dict[str, str]:

@@ -6,6 +6,7 @@ turns them into bytes for COPY, ``load`` sorts, stages and swaps. ``pipeline.ale
 searches.
 """
 
+from broker.registry import by_name
 from pipeline.catalogs.known import (
     ALLWISE,
     BLAZARS,
@@ -48,7 +49,4 @@ CATALOGS: tuple[Catalog, ...] = (
 
 def catalog(name: str) -> Catalog:
     """Return the record called ``name``; KeyError names the known ones."""
-    for record in CATALOGS:
-        if record.name == name:
-            return record
-    raise KeyError(f"no catalog {name}; known: {', '.join(c.name for c in CATALOGS)}")
+    return by_name("catalog", name, CATALOGS)

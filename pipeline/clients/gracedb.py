@@ -7,7 +7,6 @@ that was uploaded again has further versions, ``{name},0``, ``{name},1``.
 import json
 import re
 from http import HTTPStatus
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ import httpx
 
 from broker.errors import TransientError
 from broker.sections.outside import GracedbSettings
+from pipeline.clients.closing import Closing
 
 MAX_LIST_BYTES = 2 * 2**20
 MAX_NOTICE_BYTES = 8 * 2**20
@@ -29,7 +29,7 @@ class GraceDbError(Exception):
     """GraceDB's answer is final: there is no such event, or nothing that we read."""
 
 
-class GraceDb:
+class GraceDb(Closing):
     """One GraceDB; nothing in it is changed, and every call may be repeated.
 
     Parameters
@@ -38,25 +38,11 @@ class GraceDb:
         With the address before ``superevents/`` and timeouts.
     """
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
-
     @classmethod
     def from_settings(cls, settings: GracedbSettings) -> Self:
         """Return a client of the GraceDB in the settings; close it after use."""
         base = f"{settings.url.rstrip('/')}/"
         return cls(httpx.Client(base_url=base, timeout=settings.timeout_s, trust_env=False))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self._http.close()
 
     def notices(self, superevent_id: str) -> list[bytes]:
         """Return every public notice of an event as it was on Kafka, versions in their order.

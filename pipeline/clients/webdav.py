@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import IO, NamedTuple, Self
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ import httpx
 
 from broker.errors import TransientError
 from broker.sections.outside import OwncloudSettings
+from pipeline.clients.closing import Closing
 
 LONGEST_NAME_BYTES = 255
 """Of one folder or file, on the file systems behind such servers."""
@@ -67,7 +67,7 @@ def content(source: Path | bytes) -> Content:
         return Content(source, file.tell(), sha256)
 
 
-class WebDav:
+class WebDav(Closing):
     """Folders and files of one account; every call may be repeated.
 
     Parameters
@@ -75,9 +75,6 @@ class WebDav:
     http : httpx.Client
         With the account's address, login and timeouts.
     """
-
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
 
     @classmethod
     def from_settings(cls, settings: OwncloudSettings) -> Self:
@@ -88,17 +85,6 @@ class WebDav:
         return cls(
             httpx.Client(base_url=f"{settings.url}/", auth=login, timeout=timeout, trust_env=False)
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self._http.close()
 
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it; one that exists is left as it is.

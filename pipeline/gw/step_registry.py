@@ -9,6 +9,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from broker.registry import by_name
+
 TASK_OF = {"gw": "gw.step", "notify": "gw.tell", "sinks": "gw.share", "plans": "gw.plan"}
 """The task that runs a queue's steps: the time limits are the task's."""
 ATTEMPTS = 8
@@ -81,10 +83,7 @@ def kind(name: str) -> StepKind:
     KeyError
         Naming the kinds that exist.
     """
-    for candidate in KINDS:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"no step {name!r}; known: {', '.join(each.name for each in KINDS)}")
+    return by_name("step", name, KINDS)
 
 
 def is_known(name: str) -> bool:

@@ -3,6 +3,7 @@
 A survey module defines ``SURVEY``, a :class:`pipeline.surveys.record.Survey`.
 """
 
+from broker.registry import by_name
 from pipeline.surveys import lsst, ztf
 from pipeline.surveys.record import Survey
 
@@ -17,7 +18,4 @@ def survey(name: str) -> Survey:
     KeyError
         Naming the surveys that exist.
     """
-    for candidate in SURVEYS:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"no survey {name!r}; known: {', '.join(one.name for one in SURVEYS)}")
+    return by_name("survey", name, SURVEYS)
