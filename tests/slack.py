@@ -10,7 +10,7 @@ from pipeline.simulate.slack.server import StandIn, running
 from pipeline.simulate.slack.workspace import Channel, Workspace
 
 TOKEN, SECRET = "xoxb-test", "nightjar-test-secret"
-GW, MOCK, OBSERVATIONS = "C0GW", "C0MOCK", "C0OBS"
+GW, MOCK, OBSERVATIONS, OPERATORS = "C0GW", "C0MOCK", "C0OBS", "C0OPS"
 FOREIGN, ARCHIVED = "C0FOREIGN", "C0OLD"
 SHIFTER, TEAM = "U0SHIFTER", "U0TEAM"
 
@@ -21,6 +21,7 @@ def make_workspace(folder: Path) -> Workspace:
         Channel(GW, "gwalerts"),
         Channel(MOCK, "gw-mocks"),
         Channel(OBSERVATIONS, "observations"),
+        Channel(OPERATORS, "operators"),
         Channel(FOREIGN, "elsewhere", has_bot=False),
         Channel(ARCHIVED, "old", is_archived=True),
     )
@@ -46,6 +47,7 @@ def settings(standin: StandIn) -> dict[str, str]:
         "NIGHTJAR_SLACK__GW_CHANNEL": GW,
         "NIGHTJAR_GW__MOCK_CHANNEL": MOCK,
         "NIGHTJAR_SLACK__OBSERVATIONS_CHANNEL": OBSERVATIONS,
+        "NIGHTJAR_SLACK__OPERATORS_CHANNEL": OPERATORS,
     }
 
 

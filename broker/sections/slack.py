@@ -42,3 +42,6 @@ class SlackSettings(Section):
     observations_channel: Annotated[
         str, Field(description="told of decisions and of tiles taken; empty: nobody is told")
     ] = ""
+    operators_channel: Annotated[
+        str, Field(description="warned of notices that cannot be read; empty: nobody is warned")
+    ] = ""

@@ -22,6 +22,7 @@ def workspace(settings: Config) -> Workspace:
         ours.grb_channel: "grbalerts",
         settings.gw.mock_channel: "gw-mocks",
         ours.observations_channel: "observations",
+        ours.operators_channel: "operators",
     }
     return Workspace(
         project_path(settings.home) / FOLDER,
