@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
 from pipeline.sky import GALACTIC_POLE_DEC_DEG, GALACTIC_POLE_RA_DEG
 
 GALACTIC_LONGITUDE_OF_POLE_DEG = 122.93192
@@ -43,7 +44,7 @@ def parse_cone(text: str) -> Cone | None:
     for pattern, read in ((_SEXAGESIMAL, _from_sexagesimal), (_DEGREES, _from_degrees)):
         if (match := pattern.match(text)) and (radius := _radius(text[match.end() :])) is not None:
             place = read(match)
-            if place is not None and 0 <= place[0] < 360 and abs(place[1]) <= 90:  # noqa: PLR2004
+            if place is not None and 0 <= place[0] < FULL_CIRCLE_DEG and abs(place[1]) <= POLE_DEG:
                 return Cone(*place, radius)
     return None
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from broker.config import project_path
+from pipeline.angles import ARCSEC_PER_DEG
 
 HPX_ORDER = 29
 FOOTPRINT_ORDER = 11
@@ -22,7 +23,6 @@ GALACTIC_POLE_RA_DEG = 192.85948
 GALACTIC_POLE_DEC_DEG = 27.12825
 """North galactic pole in ICRS (ESA 1997, Hipparcos catalogue, volume 1, section 1.5.3)."""
 
-ARCSEC_PER_DEG = 3600.0
 SETTING = "lspsc.footprint_moc"
 
 Bools = NDArray[np.bool_]

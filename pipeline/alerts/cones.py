@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Cursor, adapt, pq
 
+from pipeline.angles import ARCSEC_PER_DEG, POLE_DEG
 from pipeline.catalogs.record import INDEX_COLUMN, Column, names_sql
 from pipeline.sky import HPX_ORDER
 
@@ -26,7 +27,6 @@ CELLS_PER_RADIUS = 1.6
 neighbours hold the whole cone (the narrowest cells, measured on all orders from 3 to 20, need
 1 / 0.66 = 1.52)."""
 
-_ARCSEC_PER_DEG = 3600.0
 _SLACK = 1.0 + 1e-9
 """Widens the box before the exact cut, against rounding."""
 
@@ -123,7 +123,7 @@ def depth_for(radius_arcsec: float) -> int:
     if not 0 < radius_arcsec <= MAX_RADIUS_ARCSEC:
         raise ValueError(f"radius {radius_arcsec} arcsec: wanted above 0, up to 3600")
     size_arcsec = max(radius_arcsec, SMALLEST_RADIUS_ARCSEC)  # the smallest floats divide as 0
-    cells = CELL_AT_ORDER_0_DEG / (CELLS_PER_RADIUS * size_arcsec / _ARCSEC_PER_DEG)
+    cells = CELL_AT_ORDER_0_DEG / (CELLS_PER_RADIUS * size_arcsec / ARCSEC_PER_DEG)
     return min(HPX_ORDER, int(np.floor(np.log2(cells))))
 
 
@@ -150,7 +150,7 @@ def statement(table: str, columns: Sequence[Column], tail: str = "") -> str:
 def parameters(ra_deg: Floats, dec_deg: Floats, radius_arcsec: float) -> dict[str, Any]:
     """Return what ``statement`` binds for some positions."""
     found = find_ranges(ra_deg, dec_deg, radius_arcsec)
-    radius_deg = radius_arcsec / _ARCSEC_PER_DEG * _SLACK + 1e-12
+    radius_deg = radius_arcsec / ARCSEC_PER_DEG * _SLACK + 1e-12
     width_deg = _half_width_deg(dec_deg, radius_deg)
     at = found.position
     return {
@@ -167,6 +167,6 @@ def parameters(ra_deg: Floats, dec_deg: Floats, radius_arcsec: float) -> dict[st
 def _half_width_deg(dec_deg: Floats, radius_deg: float) -> Floats:
     """Return how far in right ascension a cone reaches; everywhere if it holds a pole."""
     sine = np.sin(np.radians(radius_deg)) / np.maximum(np.cos(np.radians(dec_deg)), 1e-300)
-    holds_pole = np.abs(dec_deg) + radius_deg >= 90.0  # noqa: PLR2004 the pole
+    holds_pole = np.abs(dec_deg) + radius_deg >= POLE_DEG
     width = np.degrees(np.arcsin(np.minimum(sine, 1.0))) * _SLACK + 1e-12
     return np.where(holds_pole, 180.0, width)

@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
 from pipeline.catalogs.record import INDEX_COLUMN, Catalog, Column, ColumnType, LoadError
 from pipeline.sky import hpx29
 
 SHOWN_BAD_POSITIONS = 10
 _DEG_PER_HOUR = 15.0
-_TURN_DEG = 360.0
-_POLE_DEG = 90.0
 _MIN_RA_DEG = -180.0
 """Files count right ascension from 0 to 360 or from −180 to 180."""
 
@@ -78,7 +77,7 @@ def convert(catalog: Catalog, batch: Any, pairs: Mapping[str, str], first_row: i
     cells = {ours: _plain(batch.column(i)) for i, ours in enumerate(pairs)}
     ra_deg = _angles(cells["ra"], _DEG_PER_HOUR)
     dec_deg = _angles(cells["dec"], 1.0)
-    good = (ra_deg >= _MIN_RA_DEG) & (ra_deg <= _TURN_DEG) & (np.abs(dec_deg) <= _POLE_DEG)
+    good = (ra_deg >= _MIN_RA_DEG) & (ra_deg <= FULL_CIRCLE_DEG) & (np.abs(dec_deg) <= POLE_DEG)
     bad = np.flatnonzero(~good)
     listed = tuple(
         BadPosition(first_row + int(i), str(cells["ra"][i]), str(cells["dec"][i]))
@@ -206,8 +205,10 @@ def _flags(values: Any) -> NDArray[np.bool_]:
 
 def _normal(ra_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return right ascensions in [0, 360)."""
-    turned = np.mod(ra_deg, _TURN_DEG)
-    return np.where(turned >= _TURN_DEG, 0.0, turned)  # −1e-17 mod 360 is 360 in floating point
+    turned = np.mod(ra_deg, FULL_CIRCLE_DEG)
+    return np.where(
+        turned >= FULL_CIRCLE_DEG, 0.0, turned
+    )  # −1e-17 mod 360 is 360 in floating point
 
 
 def concat(tables: Sequence[Any]) -> Any:

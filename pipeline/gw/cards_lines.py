@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import escape
 from pipeline.gw.scored import ScoredAlert
 from pipeline.gw.suggestion import FOLLOW_UP
-from pipeline.sky import ARCSEC_PER_DEG, separation_arcsec
+from pipeline.sky import separation_arcsec
 
 MIN_MOVE_DEG = 0.1
 """A peak that moves less is not told."""

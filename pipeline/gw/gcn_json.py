@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
+
 HEARTBEAT_TOPIC = "gcn.heartbeat"
 CIRCULARS_TOPIC = "gcn.circulars"
 LONGEST_NAME = 200
@@ -17,8 +19,6 @@ LONGEST_NAME = 200
 _MAPS = frozenset({"healpix_file", "skymap"})
 """Fields with a whole sky map in base64."""
 _SUPEREVENT = re.compile(r"\b[MT]?S\d{6}[a-z]{1,5}\b")
-FULL_CIRCLE_DEG = 360.0
-POLE_DEG = 90.0
 
 
 @dataclass(frozen=True)

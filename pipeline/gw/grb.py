@@ -8,6 +8,7 @@ thread, and waits for it.
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw.voevents import (
     BAT_POSITION,
     ECLAIRS_WAKEUP,
@@ -28,7 +29,6 @@ OPENER = {SWIFT: BAT_POSITION, SVOM: ECLAIRS_WAKEUP}
 """The kind of packet that the thread's first message tells of."""
 FAR_APART_ERRORS = 5.0
 """Positions of one burst that are farther apart than so many error radii are doubted."""
-ARCSEC_PER_DEG = 3600.0
 
 
 class Known(NamedTuple):

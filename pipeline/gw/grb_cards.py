@@ -5,6 +5,7 @@ Pure: a packet in, blocks and one line of text out.
 
 from collections.abc import Sequence
 
+from pipeline.angles import ARCMIN_PER_DEG
 from pipeline.gw import blocks
 from pipeline.gw.blocks import Block, Message
 from pipeline.gw.voevents import (
@@ -19,7 +20,6 @@ from pipeline.gw.voevents import (
     VoEvent,
 )
 
-ARCMIN_PER_DEG = 60.0
 TITLES = {
     BAT_POSITION: "📡 BAT position",
     XRT_POSITION: "🎯 XRT position",

@@ -22,12 +22,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw import cards_words as words
 from pipeline.gw.notices import REAL
 from pipeline.gw.scored import ScoredAlert
 from pipeline.gw.sky_views import levels_on, near_view, raster
 from pipeline.gw.skymap import REGION_LEVEL, PointIndex, SkyMap
-from pipeline.sky import ARCSEC_PER_DEG, separation_arcsec
+from pipeline.sky import separation_arcsec
 
 SIZE_INCH, DPI = (10.0, 12.4), 80
 SKY_PIXELS = (900, 450)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw import plan_coverage
 from pipeline.gw.plan_job import PlanError, Pointing
 from pipeline.gw.plan_sky import SkyIndex
-from pipeline.sky import ARCSEC_PER_DEG, HPX_ORDER, Bools, Floats, Ints, hpx29, separation_arcsec
+from pipeline.sky import HPX_ORDER, Bools, Floats, Ints, hpx29, separation_arcsec
 
 BAND_STEP = 0.97
 """Of the field's side: neighbouring tiles of our own bands overlap by three per cent."""

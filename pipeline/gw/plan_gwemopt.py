@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw.plan_check import Row
 from pipeline.gw.plan_grid import Tiles
 from pipeline.gw.plan_job import PlanError, PlanJob
 from pipeline.gw.plan_night import altitude_min_deg
 from pipeline.gw.telescopes import Telescope
-from pipeline.sky import ARCSEC_PER_DEG, separation_arcsec
+from pipeline.sky import separation_arcsec
 
 FEWEST_SLOTS = 2
 """With one slot its scheduler reads beyond the list (G8)."""

@@ -5,8 +5,9 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw.skymap import REGION_LEVEL, PointIndex, SkyMap
-from pipeline.sky import ARCSEC_PER_DEG, separation_arcsec
+from pipeline.sky import separation_arcsec
 
 ZOOM_DEG = (4.0, 80.0)
 """Smallest and largest height of the near view [deg]; a plane shows no more of a sphere."""

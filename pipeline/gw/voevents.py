@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
 from pipeline.gw.notices import BadNotice
 
 MAX_PACKET_BYTES = 2**20
@@ -225,7 +226,7 @@ def _position(root: Element) -> tuple[Cone | None, tuple[str, ...]]:
     ra_deg, dec_deg, error_deg = (_number(text) for text in texts)
     if ra_deg is None or dec_deg is None:
         return None, ()
-    if not (0 <= ra_deg <= 360 and -90 <= dec_deg <= 90):  # noqa: PLR2004 the sphere's bounds
+    if not (0 <= ra_deg <= FULL_CIRCLE_DEG and -POLE_DEG <= dec_deg <= POLE_DEG):
         return None, (f"the position lies off the sky: {ra_deg} {dec_deg}",)
     return Cone(ra_deg, dec_deg, error_deg if error_deg and error_deg > 0 else None), ()
 

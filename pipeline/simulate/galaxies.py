@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.simulate.catalogs import Columns
 from pipeline.simulate.placing import offset_deg
 
-_ARCSEC_PER_DEG = 3600.0
 _ABSOLUTE_B_MAG = (-22.0, -17.0)
 """From the brightest galaxies to the Small Magellanic Cloud."""
 _SPREAD = 0.3
@@ -37,7 +37,7 @@ def galaxy_rows(
         absolute ones of −22 to −17 mag.
     """
     rng = np.random.default_rng([seed, 10])
-    radius_arcsec = radius_deg * _ARCSEC_PER_DEG * np.sqrt(rng.uniform(0, 1, count))
+    radius_arcsec = radius_deg * ARCSEC_PER_DEG * np.sqrt(rng.uniform(0, 1, count))
     angle = rng.uniform(0, 2 * np.pi, count)
     places = [
         offset_deg(*centre_deg, float(east), float(north))

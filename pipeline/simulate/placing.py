@@ -12,7 +12,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-ARCSEC_PER_DEG = 3600.0
+from pipeline.angles import ARCSEC_PER_DEG
+
 CELL_ARCSEC = 180.0
 JITTER_ARCSEC = 30.0
 CELLS_PER_SIDE = 40

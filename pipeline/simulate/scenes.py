@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.simulate import lsst_cutouts, ztf_rows
 from pipeline.simulate.curves import DETECTION_SNR, NJY_ZERO_POINT_ABMAG, Epoch
 from pipeline.simulate.images import FWHM_PER_SIGMA, Host, Scene, Star
-from pipeline.simulate.placing import ARCSEC_PER_DEG
 from pipeline.simulate.plan import Source
 from pipeline.simulate.surroundings import Neighbour
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from broker.avro import MAX_VALUE_BYTES, UnreadableError
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Rejected
+from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
 from pipeline.surveys.columns import Record
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC
 
@@ -151,12 +152,12 @@ def place_problems(
 
 def is_right_ascension(ra_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where a right ascension lies in [0°, 360°]; NaN does not."""
-    return np.asarray((ra_deg >= 0) & (ra_deg <= 360), bool)  # noqa: PLR2004 a full circle
+    return np.asarray((ra_deg >= 0) & (ra_deg <= FULL_CIRCLE_DEG), bool)
 
 
 def is_declination(dec_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where a declination lies in [−90°, 90°]; NaN does not."""
-    return np.asarray(np.abs(dec_deg) <= 90, bool)  # noqa: PLR2004 the poles
+    return np.asarray(np.abs(dec_deg) <= POLE_DEG, bool)
 
 
 def count_images(

@@ -11,6 +11,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from broker.rest_fields import Text
+from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
 
 INT64_MAX = 2**63 - 1
 
@@ -149,9 +150,9 @@ class Places(serializers.DictField):
         if not is_pair or not all(_is_number(value) for value in place):
             raise serializers.ValidationError({name: ["must be [ra, dec]"]})
         ra_deg, dec_deg = map(float, place)
-        if not 0 <= ra_deg < 360:  # noqa: PLR2004 a full circle
+        if not 0 <= ra_deg < FULL_CIRCLE_DEG:
             raise serializers.ValidationError({name: [f"ra {RIGHT_ASCENSION}"]})
-        if not -90 <= dec_deg <= 90:  # noqa: PLR2004 the poles
+        if not -POLE_DEG <= dec_deg <= POLE_DEG:
             raise serializers.ValidationError({name: [f"dec {DECLINATION}"]})
         return ra_deg, dec_deg
 

@@ -24,7 +24,7 @@ from pipeline.alerts.query import (
     reading,
 )
 from pipeline.alerts.records import Row
-from pipeline.sky import ARCSEC_PER_DEG
+from pipeline.angles import ARCSEC_PER_DEG, FULL_CIRCLE_DEG, POLE_DEG
 
 CONTENT_TYPE = "application/x-votable+xml"
 MAX_ROWS = 100_000
@@ -67,15 +67,15 @@ def _asked(given: dict[str, Any]) -> tuple[float, float, float]:
             raise BadConeError(f"{name} is no finite number")
         values.append(value)
     ra_deg, dec_deg, sr_deg = values
-    if not 0 <= ra_deg <= 360:  # noqa: PLR2004 a full circle
+    if not 0 <= ra_deg <= FULL_CIRCLE_DEG:
         raise BadConeError("RA must be in [0, 360]")
-    if not -90 <= dec_deg <= 90:  # noqa: PLR2004 the poles
+    if not -POLE_DEG <= dec_deg <= POLE_DEG:
         raise BadConeError("DEC must be in [-90, 90]")
     if not 0 <= sr_deg <= MAX_SR_DEG * (1 + 1e-9):
         raise BadConeError(f"SR must be in [0, {MAX_SR_DEG:.6f}], which is 10 arcmin")
     if upper.get("VERB", "2") not in VERBOSITIES:
         raise BadConeError("VERB must be 1, 2 or 3")
-    return ra_deg % 360, dec_deg, sr_deg
+    return ra_deg % FULL_CIRCLE_DEG, dec_deg, sr_deg
 
 
 def _found(ra_deg: float, dec_deg: float, sr_deg: float) -> list[Row]:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.catalogs.known import GALAXIES
 from pipeline.simulate.galaxies import galaxy_rows
-from pipeline.sky import ARCSEC_PER_DEG, separation_arcsec
+from pipeline.sky import separation_arcsec
 
 CENTRE = (359.9, 40.0)
 
