@@ -30,6 +30,15 @@ class SlackSettings(Section):
         float,
         Field(gt=0, lt=3, description="of opening a dialog, inside Slack's 3 s for a click [s]"),
     ] = 2
+    doubt_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=3600,
+            description="a message whose answer was lost is looked for so long before it is sent"
+            " again [s]",
+        ),
+    ] = 60
     message_interval_s: Annotated[
         float, Field(ge=0, le=60, description="between two messages to one channel [s]")
     ] = 1

@@ -4,12 +4,14 @@ slack_sdk speaks the protocol. Its default retries are off: they send a message 
 answer was lost. Whoever posts looks for the delivery's id first instead: ``Slack.find``.
 """
 
+import socket
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from typing import Any, Protocol
+from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
@@ -19,7 +21,12 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from broker.config import Config, config
 from broker.errors import TransientError
 from pipeline.clients.redirects import NoRedirect
-from pipeline.clients.slack_errors import BLOCKS_REFUSED, SlackRefusedError, raise_translated
+from pipeline.clients.slack_errors import (
+    BLOCKS_REFUSED,
+    SlackRefusedError,
+    SlackUntouchedError,
+    raise_translated,
+)
 
 Blocks = Sequence[Mapping[str, Any]]
 RATE_LIMIT_RETRIES = 2
@@ -29,6 +36,10 @@ PAGE = 200
 MOST_PAGES = 20
 """Messages of one page, and pages of one search: an event's thread is far shorter."""
 LONGEST_TEXT = 3000
+MARK_CHARACTERS = 13
+"""Of a delivery's id in a file's name: 48 random bits."""
+_NOBODY_THERE = (ConnectionRefusedError, socket.gaierror)
+"""Nothing was sent to anybody."""
 
 
 class Said(Protocol):
@@ -50,7 +61,7 @@ class Picture:
     Attributes
     ----------
     name : str
-        Of the file; unique per delivery, as it is how the delivery is found again.
+        Of the file; a part of the delivery's id is added.
     title, alt_text : str
         Above the image, and for those who do not see it.
     """
@@ -79,10 +90,18 @@ class Slack:
         """Replace a message of ours; safe to repeat, and Slack keeps its metadata."""
         self._say(self._web.chat_update, "chat.update", {"channel": channel, "ts": ts}, said)
 
+    def delete(self, channel: str, ts: str) -> None:
+        """Remove a message of ours; one that is gone already is no error."""
+        try:
+            self._call("chat.delete", self._web.chat_delete, channel=channel, ts=ts)
+        except SlackRefusedError as error:
+            if error.code != "message_not_found":
+                raise
+
     def find(
         self, channel: str, delivery_id: str, thread_ts: str = "", oldest_s: float = 0
-    ) -> str | None:
-        """Return the ts of the message that a delivery left, or None.
+    ) -> list[str]:
+        """Return the ts of each message that a delivery left, the oldest first.
 
         Parameters
         ----------
@@ -93,18 +112,19 @@ class Slack:
         oldest_s : float
             Messages before that time are not looked at [Unix s].
         """
-        wanted = _metadata(delivery_id)
-        for message in self._messages(channel, thread_ts, oldest_s):
-            if message.get("metadata") == wanted:
-                return str(message["ts"])
-        return None
+        looked_at = self._messages(channel, thread_ts, oldest_s)
+        return sorted(str(each["ts"]) for each in looked_at if _is_of(delivery_id, each))
 
-    def upload(self, channel: str, picture: Picture, thread_ts: str) -> None:
-        """Show a picture in a thread: ask for an address, send the file there, share it."""
+    def upload(self, channel: str, picture: Picture, delivery_id: str, thread_ts: str = "") -> None:
+        """Show a picture in a thread: ask for an address, send the file there, share it.
+
+        Files carry no metadata: the delivery is found again by the file's name.
+        """
+        stem, _, suffix = picture.name.rpartition(".")
         granted = self._call(
             "files.getUploadURLExternal",
             self._web.files_getUploadURLExternal,
-            filename=picture.name,
+            filename=f"{stem}{_mark(delivery_id)}.{suffix}",
             length=len(picture.content),
             alt_txt=picture.alt_text,
         )
@@ -116,13 +136,6 @@ class Slack:
             channel_id=channel,
             thread_ts=thread_ts,
         )
-
-    def find_picture(self, channel: str, name: str, thread_ts: str) -> str | None:
-        """Return the ts of the message in a thread that shows the file of that name, or None."""
-        for message in self._messages(channel, thread_ts, 0):
-            if any(file.get("name") == name for file in message.get("files", ())):
-                return str(message["ts"])
-        return None
 
     def open_dialog(self, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a dialog for whoever clicked; the trigger is good for 3 s."""
@@ -208,6 +221,11 @@ class Slack:
             answer = method(**arguments)
         except SlackApiError as error:
             raise_translated(name, error)
+        except URLError as error:
+            kind = (
+                SlackUntouchedError if isinstance(error.reason, _NOBODY_THERE) else TransientError
+            )
+            raise kind(f"Slack: {name}: {error!r}") from None
         except (OSError, HTTPException, ValueError) as error:  # the last: a reply that is no JSON
             raise TransientError(f"Slack: {name}: {error!r}") from None
         found: Mapping[str, Any] = answer.data
@@ -245,6 +263,18 @@ def connect(
         retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=retries)],
     )
     return Slack(web, ours.upload_hosts)
+
+
+def _is_of(delivery_id: str, message: Mapping[str, Any]) -> bool:
+    """Tell whether a message was left by a delivery."""
+    names = [str(file.get("name")) for file in message.get("files", ())]
+    is_picture = any(_mark(delivery_id) in name for name in names)
+    return is_picture or message.get("metadata") == _metadata(delivery_id)
+
+
+def _mark(delivery_id: str) -> str:
+    """Return what tells a delivery's file from every other."""
+    return f"-{delivery_id[:MARK_CHARACTERS]}"
 
 
 def _metadata(delivery_id: str) -> dict[str, Any]:

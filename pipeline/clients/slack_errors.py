@@ -35,7 +35,11 @@ class SlackRefusedError(Exception):
         self.code = code
 
 
-class SlackBusyError(TransientError):
+class SlackUntouchedError(TransientError):
+    """The call was not carried out, and never will be: it may be made again at once."""
+
+
+class SlackBusyError(SlackUntouchedError):
     """Slack was asked too often; the call was not carried out.
 
     Attributes

@@ -1,14 +1,18 @@
 """Messages to Slack, each once: the row says what is on its way, the message carries the row's id.
 
 A row goes pending → sending → sent. Whoever finds it ``sending`` cannot know whether the message
-arrived, so Slack is searched for the row's id before anything is posted again. A refusal for now
-puts it back to ``pending``: nothing was posted. A refusal for good makes it ``dead``.
+arrived, nor whether it still will: Slack may carry out a call that we have given up. So Slack is
+searched for the row's id, and nothing is posted again within ``slack.doubt_s`` of the last attempt.
+Nobody says how late is too late for Slack, so what was in doubt is looked for once more, long
+afterwards, and a double is deleted (``remove_doubles``). A refusal for now puts a row back to
+``pending``: nothing was posted. A refusal for good makes it ``dead``.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -20,14 +24,21 @@ from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.logs import log
 from pipeline.clients.slack import Picture, Said, Slack, slack
-from pipeline.clients.slack_errors import SlackBusyError, SlackRefusedError
+from pipeline.clients.slack_errors import SlackRefusedError, SlackUntouchedError
+from pipeline.gw import steps
 from pipeline.gw.ledger import shortened
-from pipeline.gw.steps import StepFailed
+from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepRestError, Wait, Want
 from pipeline.gw.tables import Delivery
 
 CLOCK_SKEW_S = 300
 """A message of a delivery is searched for from so long before the delivery's row was made: Slack's
 clock is not ours."""
+NO_DOUBLES = "no_doubles"
+"""The step that looks for doubles; its key is ``deliveries.id``."""
+LOOK_EVERY_S = 10.0
+"""While a message is in doubt."""
+LOOK_AGAIN_AFTER_S = 600.0
+"""Once it is sent."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +75,9 @@ class _Sending:
     delivery_id: str
     sent_ts: str | None
     is_doubtful: bool
+    doubt_s: float
+    attempts: int
     made_at: datetime
-    wait_s: float
 
 
 def post(address: Address, said: Said) -> str:
@@ -80,20 +92,16 @@ def post(address: Address, said: Said) -> str:
     """
     thread = address.thread_ts
 
-    def send(client: Slack, sending: _Sending) -> str:
-        return client.post(address.channel, said, sending.delivery_id, thread)
+    def send(client: Slack, delivery_id: str) -> str:
+        return client.post(address.channel, said, delivery_id, thread)
 
-    def find(client: Slack, sending: _Sending) -> str | None:
-        oldest_s = sending.made_at.timestamp() - CLOCK_SKEW_S
-        return client.find(address.channel, sending.delivery_id, thread, oldest_s)
-
-    return _deliver(address, send, find)
+    return _deliver(address, send)
 
 
 def show(address: Address, picture: Picture) -> str:
-    """Show a picture in a thread and return the message's ts, or empty while Slack works on it.
+    """Show a picture in a thread; return its message's ts, or empty of one shown just now.
 
-    Its name becomes unique to the delivery: files carry no metadata, so it is found by its name.
+    Slack may take a while to show it.
 
     Raises
     ------
@@ -101,39 +109,88 @@ def show(address: Address, picture: Picture) -> str:
         As :func:`post`.
     """
 
-    def named(sending: _Sending) -> str:
-        stem, _, suffix = picture.name.rpartition(".")
-        return f"{stem}-{sending.delivery_id[:8]}.{suffix}"
+    def send(client: Slack, delivery_id: str) -> str:
+        client.upload(address.channel, picture, delivery_id, address.thread_ts)
+        return ""
 
-    def send(client: Slack, sending: _Sending) -> str:
-        mine = Picture(named(sending), picture.content, picture.title, picture.alt_text)
-        client.upload(address.channel, mine, address.thread_ts)
-        return find(client, sending) or ""
-
-    def find(client: Slack, sending: _Sending) -> str | None:
-        return client.find_picture(address.channel, named(sending), address.thread_ts)
-
-    return _deliver(address, send, find)
+    return _deliver(address, send)
 
 
-def _deliver(
-    address: Address,
-    send: Callable[[Slack, _Sending], str],
-    find: Callable[[Slack, _Sending], str | None],
-) -> str:
+def remove_doubles(step: Step) -> Outcome:
+    """Delete what a delivery in doubt left beside its message; the step's key is its number."""
+    with transaction() as session:
+        row = session.get(Delivery, int(step.key))
+        young_s = session.scalar(
+            select(LOOK_AGAIN_AFTER_S - func.extract("epoch", func.now() - Delivery.sent_at)).where(
+                Delivery.id == int(step.key)
+            )
+        )
+    client = slack()
+    if row is None or row.sent_at is None or young_s is None or client is None:
+        return Skip("there is no such message")
+    if young_s > 0:
+        return Wait(float(young_s), "a call that Slack carries out late would not be there yet")
+    try:
+        found = _left_by(client, row.channel, str(row.delivery_id), row.thread_ts, row.created_at)
+        for ts in found:
+            if ts != (row.ts or found[0]):
+                client.delete(row.channel, ts)
+                log.warning("slack.double_deleted", kind=row.kind, key=row.key, ts=ts)
+    except SlackRefusedError as error:
+        raise StepFailed(str(error)) from None
+    return Done()
+
+
+def _deliver(address: Address, send: Callable[[Slack, str], str]) -> str:
     client = slack()
     if client is None:
         raise StepFailed("slack.token is not set")
-    sending = _begin(address)
+    sending = _look_up(address)
     if sending.sent_ts is not None:
         return sending.sent_ts
+    ts = _find(client, address, sending) if sending.is_doubtful else None
+    if ts is None:
+        if sending.doubt_s > 0:
+            rest_s = min(sending.doubt_s, LOOK_EVERY_S)
+            raise StepRestError("Slack may still post what it was given before", rest_s)
+        ts = _send(client, address, sending, send)
+    with transaction() as session:
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id == sending.id)
+            .values(state="sent", ts=ts, sent_at=func.now(), last_error=None)
+        )
+        if sending.is_doubtful and (address.id_gw or address.id_grb):  # a warning has no steps
+            steps.want(session, [Want(NO_DOUBLES, address.id_gw, address.id_grb, str(sending.id))])
+    log.info("slack.sent", kind=address.kind, key=address.key, was_in_doubt=sending.is_doubtful)
+    return ts
+
+
+def _find(client: Slack, address: Address, sending: _Sending) -> str | None:
+    """Return the ts of what an earlier attempt left. While Slack cannot be asked, doubt stays."""
     try:
-        ts = find(client, sending) if sending.is_doubtful else None
-        if ts is None:
-            time.sleep(sending.wait_s)  # Slack takes one message a second for each channel
-            ts = send(client, sending)
-            failpoint("slack_posted")
-    except SlackBusyError as error:
+        found = _left_by(
+            client, address.channel, sending.delivery_id, address.thread_ts, sending.made_at
+        )
+    except SlackRefusedError as error:
+        raise StepFailed(str(error)) from None
+    return found[0] if found else None
+
+
+def _left_by(
+    client: Slack, channel: str, delivery_id: str, thread_ts: str | None, made_at: datetime
+) -> list[str]:
+    oldest_s = made_at.timestamp() - CLOCK_SKEW_S
+    return client.find(channel, delivery_id, thread_ts or "", oldest_s)
+
+
+def _send(
+    client: Slack, address: Address, sending: _Sending, send: Callable[[Slack, str], str]
+) -> str:
+    time.sleep(_take_turn(sending, address.channel))
+    try:
+        ts = send(client, sending.delivery_id)
+    except SlackUntouchedError as error:
         _note(sending, "pending", error)
         raise
     except SlackRefusedError as error:
@@ -142,49 +199,59 @@ def _deliver(
     except TransientError as error:
         _note(sending, "sending", error)
         raise
-    with transaction() as session:
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id == sending.id)
-            .values(state="sent", ts=ts, sent_at=func.now(), last_error=None)
-        )
-    log.info("slack.sent", kind=address.kind, key=address.key, was_found=sending.is_doubtful)
+    failpoint("slack_posted")
     return ts
 
 
-def _begin(address: Address) -> _Sending:
-    """Write that a message is on its way, before it is."""
+def _look_up(address: Address) -> _Sending:
+    """Return how far a delivery is; its row is made when it is first looked for."""
+    in_doubt = func.extract("epoch", func.clock_timestamp() - Delivery.updated_at)
     with transaction() as session:
         session.execute(insert(Delivery).values(**vars(address)).on_conflict_do_nothing())
-        row = session.scalars(
-            select(Delivery)
-            .where(
+        row, tried_s_ago = session.execute(
+            select(Delivery, in_doubt).where(
                 Delivery.channel == address.channel,
                 Delivery.kind == address.kind,
                 Delivery.key == address.key,
             )
-            .with_for_update()
         ).one()
-        is_sent = row.state == "sent"
-        sending = _Sending(
+        return _Sending(
             row.id,
             str(row.delivery_id),
-            (row.ts or "") if is_sent else None,
+            (row.ts or "") if row.state == "sent" else None,
             row.state == "sending",
+            config().slack.doubt_s - float(tried_s_ago) if row.state == "sending" else 0.0,
+            row.attempts,
             row.created_at,
-            0 if is_sent else _reserve(session, address.channel),
         )
-        if not is_sent:
-            row.state, row.attempts = "sending", row.attempts + 1
-            row.updated_at = _now(session, sending.wait_s)
-    return sending
+
+
+def _take_turn(sending: _Sending, channel: str) -> float:
+    """Write that a message is on its way, before it is; return how long to wait first [s].
+
+    Raises
+    ------
+    StepRestError
+        If another worker was faster: two steps of a group may tell the same.
+    """
+    with transaction() as session:
+        wait_s = _reserve(session, channel)
+        taken = session.scalar(
+            update(Delivery)
+            .where(Delivery.id == sending.id, Delivery.attempts == sending.attempts)
+            .values(state="sending", attempts=Delivery.attempts + 1, updated_at=_in_s(wait_s))
+            .returning(Delivery.id)
+        )
+    if taken is None:
+        raise StepRestError("another worker sends it", LOOK_EVERY_S)
+    return wait_s
 
 
 def _reserve(session: Session, channel: str) -> float:
     """Return how long to wait before this worker's turn in a channel [s].
 
-    Each delivery notes its turn, so that workers of all processes queue up; the lock lasts until
-    the turn is written.
+    Slack takes one message a second for each. Each delivery notes its turn, so that workers of all
+    processes queue up; the lock lasts until the turn is written.
     """
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"slack.{channel}"))))
     last_turn = (
@@ -198,16 +265,15 @@ def _reserve(session: Session, channel: str) -> float:
     return max(0.0, config().slack.message_interval_s - float(since_s))
 
 
-def _now(session: Session, later_s: float) -> datetime:
-    later = func.make_interval(0, 0, 0, 0, 0, 0, later_s)
-    found: datetime = session.execute(select(func.clock_timestamp() + later)).scalar_one()
-    return found
+def _in_s(seconds: float) -> Any:
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _note(sending: _Sending, state: str, error: Exception) -> None:
+    """Note how an attempt ended; one that may still succeed is in doubt from now on."""
     with transaction() as session:
         session.execute(
             update(Delivery)
             .where(Delivery.id == sending.id)
-            .values(state=state, last_error=shortened(str(error)))
+            .values(state=state, last_error=shortened(str(error)), updated_at=_in_s(0))
         )

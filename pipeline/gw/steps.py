@@ -11,8 +11,8 @@ A **step function** is ``run(step: Step) -> Outcome``; its line stands in ``step
 * What it has found out it returns: ``Done(record)``. ``record(session)`` runs in the transaction
   that ends the step, which holds the step's row: if the row went to another in between, nothing is
   written. Steps that follow are given as ``then`` and are inserted in that transaction as well.
-* ``Wait(seconds, why)``: something else must come first; the attempt does not count.
-  ``Skip(why)``: there is nothing to do here, for good; shown to people.
+* ``Wait(seconds, why)``, or ``StepRestError`` raised: something else must come first; the attempt
+  does not count. ``Skip(why)``: there is nothing to do here, for good; shown to people.
 * ``StepFailed``: no use to try again (``invalid_auth``); the step has failed until somebody presses
   *Retry*. Every other exception is a failed attempt: it rests 30 s · 2ⁿ, at most 30 min, and has
   failed for good after the attempts of its kind.
@@ -36,6 +36,20 @@ from pipeline.gw.step_registry import TASK_OF, StepKind, kind, named
 from pipeline.gw.tables import GwStep
 
 log = structlog.get_logger(__name__)
+
+
+class StepRestError(TransientError):
+    """Something must settle first; as ``Wait``, for functions that a step calls.
+
+    Attributes
+    ----------
+    wait_s : float
+        Until the step is done again [s].
+    """
+
+    def __init__(self, why: str, wait_s: float) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
 
 
 class StepFailed(Exception):
@@ -209,6 +223,8 @@ def _settle(step: Step, its_kind: StepKind) -> None:
             _end(step, "skipped", outcome.why)
     except StepFailed as error:
         _end(step, "failed", str(error))
+    except StepRestError as error:
+        _give_back(step, error.wait_s, str(error), is_counted=False)
     except Exception as error:
         if not isinstance(error, TransientError):
             log.exception("step.broke")

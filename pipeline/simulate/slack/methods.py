@@ -94,6 +94,17 @@ def _update(workspace: Workspace, asked: Arguments, _: str) -> Answer:
     return {"channel": channel, "ts": entry["ts"], "text": entry["text"]}
 
 
+def _delete(workspace: Workspace, asked: Arguments, _: str) -> Answer:
+    channel, ts = member_channel(workspace, asked), str(asked.get("ts"))
+    before = workspace.messages.get((channel, ts))
+    if before is None:
+        raise Refusal("message_not_found")
+    if before.get("bot_id") != BOT_ID:
+        raise Refusal("cant_delete_message")
+    workspace.remove(before)
+    return {"channel": channel, "ts": ts}
+
+
 def _whisper(workspace: Workspace, asked: Arguments, _: str) -> Answer:
     channel = member_channel(workspace, asked)
     if asked.get("user") not in workspace.people:
@@ -192,6 +203,7 @@ METHODS: Mapping[str, Callable[[Workspace, Arguments, str], Answer]] = {
     "users.info": _users_info,
     "chat.postMessage": _post,
     "chat.update": _update,
+    "chat.delete": _delete,
     "chat.postEphemeral": _whisper,
     "chat.getPermalink": _permalink,
     "conversations.open": _open_direct,

@@ -17,6 +17,7 @@ from pipeline.simulate.slack.triggers import Triggers
 BOT_ID, BOT_USER = "B0NIGHTJAR", "U0NIGHTJAR"
 TEAM = {"id": "T0STANDIN", "domain": "standin"}
 LOG = "messages.jsonl"
+IS_REMOVED = "is_removed"
 FILE_ID = re.compile(r"F\d{10}")
 
 Entry = dict[str, Any]
@@ -76,7 +77,7 @@ class Workspace:
         log = self.folder / LOG
         for line in log.read_text().splitlines() if log.exists() else ():
             entry = json.loads(line)
-            self.messages[entry["channel"], entry["ts"]] = entry
+            self._put(entry)
             self._open_again(entry["channel"])
 
     def new_ts(self) -> str:
@@ -92,10 +93,14 @@ class Workspace:
     def keep(self, entry: Entry) -> None:
         """Keep a message, new or changed."""
         with self.lock:
-            self.messages[entry["channel"], entry["ts"]] = entry
+            self._put(entry)
             self.version += 1
             with (self.folder / LOG).open("a") as log:
                 log.write(json.dumps(entry) + "\n")
+
+    def remove(self, entry: Entry) -> None:
+        """Remove a message; the log says so."""
+        self.keep({"channel": entry["channel"], "ts": entry["ts"], IS_REMOVED: True})
 
     def whisper(self, entry: Entry) -> None:
         """Keep what one person sees until the next start."""
@@ -131,6 +136,13 @@ class Workspace:
         if not FILE_ID.fullmatch(file_id):
             raise ValueError(f"no file {file_id!r}")
         return self.folder / file_id
+
+    def _put(self, entry: Entry) -> None:
+        place = (entry["channel"], entry["ts"])
+        if IS_REMOVED in entry:
+            self.messages.pop(place, None)
+        else:
+            self.messages[place] = entry
 
     def _of(self, channel: str) -> Iterator[Entry]:
         with self.lock:

@@ -13,7 +13,7 @@ from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.arrival import Arrival
 from pipeline.gw.step_registry import KINDS
 from pipeline.gw.store import store
-from pipeline.gw.tables import GwStep
+from pipeline.gw.tables import Delivery, GwStep
 from tests.gw_notices import as_bytes, make_notice
 from tests.slack import client, serving, settings
 
@@ -93,10 +93,12 @@ def work(session):
 
 @pytest.fixture
 def later(session):
-    """Return a function that lets rests and leases pass."""
+    """Return a function that lets rests and leases pass, and doubts about messages."""
 
-    def pass_():
+    def pass_(*, doubts=True):
         past = func.now() - func.make_interval(0, 0, 0, 0, 1)
+        if doubts:
+            session.execute(update(Delivery).values(updated_at=past, sent_at=past))
         session.execute(
             update(GwStep).where(GwStep.state == "wanted").values(not_before=func.now())
         )

@@ -81,12 +81,13 @@ def test_without_a_channel_nobody_is_warned(bury, set_up, standin):
     assert standin.workspace.messages == {}
 
 
-def test_a_warning_that_slack_did_not_take_comes_with_the_next_round(bury, standin):
+def test_a_warning_that_slack_did_not_take_comes_with_the_next_round(bury, standin, later):
     standin.faults.add("chat.postMessage", Fault("broken"))
     bury(1)
     bad_notices.warn()
     assert texts(standin, OPERATORS) == []
 
+    later()
     bad_notices.warn()
 
     assert len(texts(standin, OPERATORS)) == 1

@@ -7,7 +7,18 @@ from pipeline.clients.slack import Picture
 from pipeline.clients.slack_errors import SlackBusyError, SlackRefusedError
 from pipeline.gw.blocks import Message
 from pipeline.simulate.slack.faults import Fault
-from tests.slack import ARCHIVED, FOREIGN, GW, SHIFTER, client, make_workspace, texts
+from pipeline.simulate.slack.workspace import Workspace
+from tests.slack import (
+    ARCHIVED,
+    FOREIGN,
+    GW,
+    SECRET,
+    SHIFTER,
+    TOKEN,
+    client,
+    make_workspace,
+    texts,
+)
 
 pytestmark = pytest.mark.integration
 DIVIDER = ({"type": "divider"},)
@@ -23,8 +34,8 @@ DIALOG = {
 def test_a_message_is_posted_with_its_delivery_and_found_by_it(slack, standin):
     ts = slack.post(GW, Message("told", DIVIDER), "d1")
 
-    assert slack.find(GW, "d1") == ts
-    assert slack.find(GW, "d2") is None
+    assert slack.find(GW, "d1") == [ts]
+    assert slack.find(GW, "d2") == []
     assert standin.workspace.messages[GW, ts]["blocks"] == list(DIVIDER)
 
 
@@ -32,14 +43,26 @@ def test_a_reply_is_found_in_its_thread_only(slack):
     root = slack.post(GW, Message("event", ()), "d1")
     reply = slack.post(GW, Message("card", ()), "d2", root)
 
-    assert slack.find(GW, "d2", root) == reply
-    assert slack.find(GW, "d2") is None
+    assert slack.find(GW, "d2", root) == [reply]
+    assert slack.find(GW, "d2") == []
+
+
+def test_doubles_are_found_the_oldest_first_and_removed_once(slack, standin):
+    doubles = [slack.post(GW, Message("told", ()), "d1") for _ in range(2)]
+
+    assert slack.find(GW, "d1") == doubles
+
+    for _ in range(2):
+        slack.delete(GW, doubles[1])
+    assert slack.find(GW, "d1") == doubles[:1]
+    again = Workspace(standin.workspace.folder, TOKEN, SECRET, {}, {})
+    assert list(again.messages) == [(GW, doubles[0])]
 
 
 def test_a_message_before_the_time_is_not_looked_at(slack):
     ts = slack.post(GW, Message("told", ()), "d1")
 
-    assert slack.find(GW, "d1", oldest_s=float(ts) + 1) is None
+    assert slack.find(GW, "d1", oldest_s=float(ts) + 1) == []
 
 
 def test_a_search_turns_pages(slack, monkeypatch):
@@ -48,7 +71,7 @@ def test_a_search_turns_pages(slack, monkeypatch):
     for number in range(1, 6):
         slack.post(GW, Message("later", ()), f"d{number}")
 
-    assert slack.find(GW, "d0") == first
+    assert slack.find(GW, "d0") == [first]
 
 
 def test_an_update_replaces_what_is_said_and_keeps_the_delivery(slack, standin):
@@ -58,7 +81,7 @@ def test_an_update_replaces_what_is_said_and_keeps_the_delivery(slack, standin):
 
     assert texts(standin, GW) == ["decided"]
     assert standin.workspace.messages[GW, ts]["blocks"] == []
-    assert slack.find(GW, "d1") == ts
+    assert slack.find(GW, "d1") == [ts]
 
 
 def test_blocks_that_are_refused_leave_the_plain_text(slack, standin):
@@ -70,13 +93,13 @@ def test_blocks_that_are_refused_leave_the_plain_text(slack, standin):
 def test_a_picture_is_shown_and_found_by_its_name(slack, standin):
     root = slack.post(GW, Message("event", ()), "d1")
 
-    slack.upload(GW, PNG, root)
+    slack.upload(GW, PNG, "d2", root)
 
-    ts = slack.find_picture(GW, "map.png", root)
+    (ts,) = slack.find(GW, "d2", root)
     (file,) = standin.workspace.messages[GW, ts]["files"]
     assert (file["title"], file["alt_txt"]) == (PNG.title, PNG.alt_text)
     assert standin.workspace.file_path(file["id"]).read_bytes() == PNG.content
-    assert slack.find_picture(GW, "other.png", root) is None
+    assert slack.find(GW, "d3", root) == []
 
 
 def test_a_file_goes_to_no_other_host(slack, standin, monkeypatch):
@@ -84,7 +107,7 @@ def test_a_file_goes_to_no_other_host(slack, standin, monkeypatch):
     root = slack.post(GW, Message("event", ()), "d1")
 
     with pytest.raises(SlackRefusedError, match=r"host localhost is not in slack\.upload_hosts"):
-        slack.upload(GW, PNG, root)
+        slack.upload(GW, PNG, "d2", root)
 
 
 def test_a_dialog_opens_once_for_a_click(slack, standin):
@@ -177,9 +200,9 @@ def test_a_file_that_did_not_arrive_is_not_shown(slack, standin):
     standin.faults.add("upload", Fault("broken"))
 
     with pytest.raises(TransientError):
-        slack.upload(GW, PNG, root)
+        slack.upload(GW, PNG, "d2", root)
 
-    assert slack.find_picture(GW, PNG.name, root) is None
+    assert slack.find(GW, "d2", root) == []
 
 
 def test_a_stand_in_that_starts_again_remembers(slack, standin, tmp_path):

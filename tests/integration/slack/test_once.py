@@ -1,5 +1,6 @@
 """Whatever breaks between us and Slack, each message is posted, and once."""
 
+import itertools
 import subprocess
 import sys
 
@@ -8,9 +9,12 @@ from sqlalchemy import select, update
 
 from broker.config import ROOT
 from broker.db import transaction
+from broker.errors import TransientError
 from broker.failpoints import failpoint
+from pipeline.clients.slack import Slack
 from pipeline.gw import deliver, steps
 from pipeline.gw.blocks import Message
+from pipeline.gw.steps import StepRestError
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.simulate.slack.faults import Fault
 from tests.database import environment
@@ -24,13 +28,32 @@ FAULTS = {
     "cut before": [Fault("cut")],
     "answer lost": [Fault("drop")],
     "answer lost twice": [Fault("drop"), Fault("drop")],
-    "answer late": [Fault("hang", seconds=2.2)],
     "blocks refused": [Fault("refuse", error="invalid_blocks")],
 }
 
 
 class Died(BaseException):
     """A process ends where it stands."""
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    """Return a function that makes Slack post the n-th message when told to, our call long over."""
+
+    def hold(nth):
+        held, post = [], Slack.post
+        asked = itertools.count(1)
+
+        def post_late(client, *said):
+            if next(asked) != nth:
+                return post(client, *said)
+            held.append((client, *said))
+            raise TransientError("timed out")
+
+        monkeypatch.setattr(Slack, "post", post_late)
+        return lambda: post(*held.pop())
+
+    return hold
 
 
 def tell(work, later):
@@ -52,6 +75,82 @@ def test_each_message_is_there_once(take, work, later, session, standin, fault):
     assert announced.startswith("🔔")
     assert card.startswith("🟡 Alert N°1")
     assert set(session.scalars(select(Delivery.state))) == {"sent"}
+
+
+@pytest.mark.parametrize("nth", [1, 2], ids=["announcement", "card"])
+def test_a_message_that_slack_posts_late_is_waited_for(
+    take, work, later, session, standin, slowly, nth
+):
+    """However often we look before it is there: within the doubt nothing is posted again."""
+    release = slowly(nth)
+    take()
+    for _ in range(3):
+        work()
+        later(doubts=False)
+    assert len(texts(standin, GW)) == nth - 1
+
+    release()
+    for _ in range(3):
+        work()
+        later(doubts=False)
+
+    assert standin.calls.count("chat.postMessage") == 2
+    assert len(texts(standin, GW)) == 2
+    assert set(session.scalars(select(Delivery.state))) == {"sent"}
+
+
+@pytest.mark.parametrize("nth", [1, 2], ids=["announcement", "card"])
+def test_a_message_that_slack_posts_later_than_anybody_waits_is_removed(
+    take, work, later, standin, slowly, nth
+):
+    release = slowly(nth)
+    take()
+    work()
+    later()
+    work()
+    assert len(texts(standin, GW)) == 2
+    release()
+    assert len(texts(standin, GW)) == 3
+    wanted = standin.workspace.messages.copy()
+
+    tell(work, later)
+
+    left = standin.workspace.messages
+    assert len(left) == 2
+    assert set(wanted) - set(left) == {max(wanted)}
+
+
+def test_a_search_that_fails_leaves_the_doubt(take, work, later, standin):
+    standin.faults.add("chat.postMessage", Fault("drop"))
+    take()
+    work()
+    standin.faults.add("conversations.history", Fault("busy", seconds=0), 3)
+    later(doubts=False)
+
+    tell(work, later)
+
+    assert len(texts(standin, GW)) == 2
+
+
+def test_a_slack_that_nobody_reaches_leaves_no_doubt(take, work, session, set_up):
+    set_up(NIGHTJAR_SLACK__BASE_URL="http://127.0.0.1:1/api/")
+    take()
+
+    work()
+
+    assert session.scalars(select(Delivery.state)).one() == "pending"
+
+
+def test_of_two_workers_with_one_message_one_sends_it(session, set_up, standin, monkeypatch):
+    address = deliver.Address(GW, "M3", "1")
+    before = deliver._look_up(address)
+    deliver.post(address, Message("told", ()))
+    monkeypatch.setattr(deliver, "_look_up", lambda _: before)
+
+    with pytest.raises(StepRestError):
+        deliver.post(address, Message("told", ()))
+
+    assert texts(standin, GW) == ["told"]
 
 
 @pytest.mark.parametrize("nth", [1, 2], ids=["announcement", "card"])
@@ -108,14 +207,15 @@ def test_a_killed_process_leaves_one_message(database, standin):
 
     assert len(texts(standin, GW)) == 1
     with transaction() as session:
-        assert session.scalars(select(GwStep.state)).one() == "done"
+        told = select(GwStep.state).where(GwStep.step == "thread")
+        assert session.scalars(told).one() == "done"
         assert session.scalars(select(GwAlert.thread_ts)).one() is not None
 
 
 def test_messages_to_one_channel_take_turns(session, set_up):
     set_up(NIGHTJAR_SLACK__MESSAGE_INTERVAL_S="60")
     waits = [
-        deliver._begin(deliver.Address(channel, "M1", key)).wait_s
+        deliver._take_turn(deliver._look_up(deliver.Address(channel, "M1", key)), channel)
         for channel, key in ((GW, "a"), (GW, "b"), (GW, "c"), ("C0OTHER", "a"))
     ]
 
