@@ -18,11 +18,10 @@ from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.gw import act_plans, act_tiles, ledger, steps
 from pipeline.gw.act_answers import Answer, card_row, newest_row
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
+from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import GwAlert
 from pipeline.gw.tasks import ACT_QUEUE
-from pipeline.gw.tell import CARD_AGAIN, HEADLINE
-from pipeline.gw.tell_acts import DECIDED
 
 ATTEMPTS = 5
 log = structlog.get_logger(__name__)

@@ -12,11 +12,10 @@ from sqlalchemy.orm import Session
 from pipeline.gw import orders, planning, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
-from pipeline.gw.life import PLAN
+from pipeline.gw.life import CARD_AGAIN, HEADLINE, PLAN
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import GwAlert, GwStep
-from pipeline.gw.tell import CARD_AGAIN, HEADLINE
 from pipeline.gw.tell_acts import BUSY, MANUAL
 
 NO_MAP = "No plan can be made: the notice has no usable sky map."

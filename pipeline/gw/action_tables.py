@@ -3,13 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from broker.db import Table
 from pipeline.gw.tables import CASCADE, OPEN_STEP_STATES, STEP_STATES, Ledgered
 
-DECISIONS = ("follow_up", "no_follow_up")
+FOLLOW_UP, NO_FOLLOW_UP = DECISIONS = ("follow_up", "no_follow_up")
 
 
 class GwSlackAction(Ledgered, Table):
@@ -62,3 +71,13 @@ class GwDecision(Table):
     decided_by: Mapped[str] = mapped_column(comment="name, for people")
     slack_user: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+def last_decision(session: Session, trigger_id: str) -> GwDecision | None:
+    """Return what was decided last about an event."""
+    return session.scalars(
+        select(GwDecision)
+        .where(GwDecision.trigger_id == trigger_id)
+        .order_by(GwDecision.id.desc())
+        .limit(1)
+    ).first()

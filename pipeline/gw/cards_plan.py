@@ -12,8 +12,6 @@ from pipeline.gw.cards import LINK
 
 CANCEL_PLAN, RETRY_PLAN = PLAN_ACTIONS = ("cancel_plan", "retry_plan")
 STRATEGIES = {"tiling": "🧱 Tiling", "galaxies": "🌌 Galaxy targeting"}
-STAGES = ("queued", "sky map", "tiles", "schedule", "upload")
-"""Through which a telescope's plan goes, in order."""
 STATES = {
     "done": "✅",
     "failed": "❌",
@@ -35,7 +33,7 @@ class TelescopePlan:
     telescope, state : str
         Its name; as in ``gw_plans.state``.
     stage : str
-        One of ``STAGES`` while it runs.
+        One of ``plan_job.STAGES`` while it runs.
     cause : str
         Why it failed or was skipped, in a line.
     tile_count : int
@@ -46,8 +44,10 @@ class TelescopePlan:
         Share of the 90 % region inside its tiles, 0 to 1.
     first_at, last_at : datetime or None
         Start of the first and of the last exposure, UTC.
+    dark_until : datetime or None
+        End of the night of its first tile, UTC.
     is_dark_now : bool
-        It could begin at once.
+        That night has begun.
     """
 
     telescope: str
@@ -59,6 +59,7 @@ class TelescopePlan:
     coverage: float | None = None
     first_at: datetime | None = None
     last_at: datetime | None = None
+    dark_until: datetime | None = None
     is_dark_now: bool = False
 
 
@@ -158,7 +159,10 @@ def already_running(trigger_id: str, permalink: str) -> Message:
 
 
 _NAME_WIDTH = 12
-_HEADINGS = f"{'telescope':<{_NAME_WIDTH}} tiles   prob  in 90 %  first – last UTC"
+_SPAN_WIDTH = len("first – last UTC")
+_WORDS = {"wanted": "queued", "running": "starting"}
+"""What people read for a state that is none of their concern."""
+_HEADINGS = f"{'telescope':<{_NAME_WIDTH}} tiles   prob  in 90 %  first – last UTC  dark until"
 
 
 def _about(plan: PlanSummary) -> Iterator[str]:
@@ -174,7 +178,9 @@ def _name(telescope: str) -> str:
 
 
 def _progress(plan: TelescopePlan) -> str:
-    word = plan.stage if plan.state == "running" and plan.stage else plan.state
+    word = _WORDS.get(plan.state, plan.state)
+    if plan.state == "running" and plan.stage:
+        word = plan.stage
     return f"{STATES.get(plan.state, '?')} {_name(plan.telescope)} {word[:40]}"
 
 
@@ -203,8 +209,9 @@ def _result(plan: TelescopePlan) -> str:
 def _span(plan: TelescopePlan) -> str:
     if plan.first_at is None or plan.last_at is None:
         return words.NONE
-    dark = " dark now" if plan.is_dark_now else ""
-    return f"{plan.first_at:%d %H:%M}–{plan.last_at:%H:%M}{dark}"
+    span = f"{plan.first_at:%d %H:%M}–{plan.last_at:%H:%M}"
+    until = words.NONE if plan.dark_until is None else f"{plan.dark_until:%H:%M}"
+    return f"{span:<{_SPAN_WIDTH}}  {until}{', dark now' if plan.is_dark_now else ''}"
 
 
 def _remarks(plan: PlanSummary) -> Iterator[str]:

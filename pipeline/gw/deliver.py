@@ -116,6 +116,12 @@ def show(address: Address, picture: Picture) -> str:
     return _deliver(address, send)
 
 
+def is_sent(address: Address) -> bool:
+    """Tell whether a message or picture has arrived."""
+    with transaction() as session:
+        return session.scalar(select(Delivery.state).where(*_of(address))) == "sent"
+
+
 def remove_doubles(step: Step) -> Outcome:
     """Delete what a delivery in doubt left beside its message; the step's key is its number."""
     with transaction() as session:
@@ -208,13 +214,7 @@ def _look_up(address: Address) -> _Sending:
     in_doubt = func.extract("epoch", func.clock_timestamp() - Delivery.updated_at)
     with transaction() as session:
         session.execute(insert(Delivery).values(**vars(address)).on_conflict_do_nothing())
-        row, tried_s_ago = session.execute(
-            select(Delivery, in_doubt).where(
-                Delivery.channel == address.channel,
-                Delivery.kind == address.kind,
-                Delivery.key == address.key,
-            )
-        ).one()
+        row, tried_s_ago = session.execute(select(Delivery, in_doubt).where(*_of(address))).one()
         return _Sending(
             row.id,
             str(row.delivery_id),
@@ -224,6 +224,14 @@ def _look_up(address: Address) -> _Sending:
             row.attempts,
             row.created_at,
         )
+
+
+def _of(address: Address) -> tuple[Any, ...]:
+    return (
+        Delivery.channel == address.channel,
+        Delivery.kind == address.kind,
+        Delivery.key == address.key,
+    )
 
 
 def _take_turn(sending: _Sending, channel: str) -> float:

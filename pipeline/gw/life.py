@@ -18,6 +18,10 @@ FOLDERS = "folders"
 NOTICE_FILES = "notice_files"
 PLANS = "plans"
 PLAN = "plan"
+CARD_AGAIN, HEADLINE = "card_again", "headline"
+"""Edits of what was posted; their key is what they are for."""
+REPORT = "report"
+DECIDED = "tell_decision"
 PLANNING = (PLANS, PLAN)
 """Steps during which a row ``is_process_running``."""
 

@@ -10,9 +10,18 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
-from pipeline.gw.plan_job import MAP_FILE, REFUSED, PlanError, read_job, write_result
+from pipeline.gw.plan_job import (
+    FILES,
+    MAP_FILE,
+    REFUSED,
+    PlanError,
+    read_job,
+    write_result,
+    write_stage,
+)
 
 KIBIBYTE = 1024
 
@@ -33,7 +42,9 @@ def _make(folder: Path, began: float) -> None:
     from pipeline.gw import plan_files, plan_pictures, plan_recipe  # noqa: PLC0415 heavy
 
     job = read_job(folder)
-    result, sky_map = plan_recipe.make(job, (folder / MAP_FILE).read_bytes())
+    tell = partial(write_stage, folder=folder)
+    result, sky_map = plan_recipe.make(job, (folder / MAP_FILE).read_bytes(), tell)
+    tell(FILES)
     plan_files.write_tables(result, folder)
     plan_pictures.write_pictures(job, result, sky_map, folder)
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE

@@ -1,7 +1,7 @@
 """What a plan process is given and what it answers: files in one folder.
 
 In: ``job.json`` and ``skymap.fits``. Out: ``plan.json``, the tables of ``plan_files`` and the
-pictures of ``plan_pictures``.
+pictures of ``plan_pictures``; meanwhile ``stage.txt`` says how far it is.
 """
 
 from datetime import datetime
@@ -15,6 +15,9 @@ from pipeline.gw.telescopes import Telescope
 JOB_FILE = "job.json"
 MAP_FILE = "skymap.fits"
 RESULT_FILE = "plan.json"
+STAGE_FILE = "stage.txt"
+SKY_MAP, TILES, SCHEDULE, FILES = STAGES = ("sky map", "tiles", "schedule", "files")
+"""Through which a plan's process goes, in order."""
 REFUSED = 3
 """Exit code of a plan that cannot be made; the last line of its output says why."""
 
@@ -168,6 +171,9 @@ class PlanResult(_Record):
         Sum of the tiles' areas over the area of the 90 % region; may exceed 100.
     candidate_tiles : int
         Among which the scheduler chose.
+    dark_from, dark_until : datetime or None
+        The night of the first tile, without tiles the first one in the window; None where the site
+        has none, or no end of it within a day.
     duration_s : float
         Of the process.
     peak_memory_bytes : int
@@ -186,6 +192,8 @@ class PlanResult(_Record):
     covered_90_percent: float = 0.0
     surface_ratio_percent: float = 0.0
     candidate_tiles: int = 0
+    dark_from: datetime | None = None
+    dark_until: datetime | None = None
     duration_s: float = 0.0
     peak_memory_bytes: int = 0
 
@@ -203,6 +211,20 @@ def write_job(job: PlanJob, fits: bytes, folder: Path) -> None:
 def read_job(folder: Path) -> PlanJob:
     """Return the job that lies in ``folder``; ValidationError names what is wrong in it."""
     return PlanJob.model_validate_json((folder / JOB_FILE).read_bytes())
+
+
+def write_stage(stage: str, folder: Path) -> None:
+    """Say how far a plan is; one of ``STAGES``."""
+    (folder / STAGE_FILE).write_text(stage)
+
+
+def read_stage(folder: Path) -> str:
+    """Return how far a plan is; empty before its process has said anything."""
+    try:
+        stage = (folder / STAGE_FILE).read_text()
+    except FileNotFoundError:
+        return ""
+    return stage if stage in STAGES else ""  # it may be read while it is being written
 
 
 def write_result(result: PlanResult, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """When a site is dark, and what stands high enough then; from astropy alone, without network."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import astropy.units as u
 import numpy as np
@@ -18,6 +18,7 @@ STEP = timedelta(minutes=5)
 _MARGIN_DEG = 0.5
 """What is cut here is surely out of reach: refraction and the steps are smaller than this."""
 _MANY = 4000
+_DAY_STEPS = int(timedelta(days=1) / STEP)
 
 
 def stay_offline() -> None:
@@ -50,8 +51,7 @@ class Night:
         steps = int((end - start) / STEP) + 1
         times = Time([start + STEP * i for i in range(steps)], scale="utc")
         location = site(telescope)
-        altitude = get_sun(times).transform_to(AltAz(obstime=times, location=location)).alt.deg
-        return cls(location, times[altitude <= SUN_MAX_DEG])
+        return cls(location, times[_sun_altitude_deg(times, location) <= SUN_MAX_DEG])
 
     @property
     def is_empty(self) -> bool:
@@ -87,6 +87,58 @@ class Night:
     def moon(self) -> SkyCoord:
         """Return where the Moon stands at each dark time, seen from the site."""
         return get_body("moon", self.times, self.location)
+
+
+@dataclass(frozen=True)
+class DarkTime:
+    """One night of a site, UTC; None where no edge lies within a day."""
+
+    begin: datetime | None
+    end: datetime | None
+
+
+def dark_time(telescope: Telescope, at: datetime) -> DarkTime:
+    """Return the night that a time lies in, or else the first one that begins within a day.
+
+    Parameters
+    ----------
+    telescope : Telescope
+        Its site counts.
+    at : datetime
+        Aware.
+
+    Returns
+    -------
+    DarkTime
+        Interpolated between steps of five minutes, to the second.
+    """
+    steps = range(-_DAY_STEPS, 2 * _DAY_STEPS + 1)
+    times = Time([at + STEP * i for i in steps], scale="utc")
+    above_deg = _sun_altitude_deg(times, site(telescope)) - SUN_MAX_DEG
+    is_dark = above_deg <= 0
+    edges = np.flatnonzero(is_dark[1:] != is_dark[:-1])
+    fraction = above_deg[edges] / (above_deg[edges] - above_deg[edges + 1])
+    moments = [at + STEP * (float(where) - _DAY_STEPS) for where in (edges + fraction).tolist()]
+    dusks = [moment for moment, edge in zip(moments, edges, strict=True) if not is_dark[edge]]
+    dawns = [moment for moment, edge in zip(moments, edges, strict=True) if is_dark[edge]]
+    if is_dark[_DAY_STEPS]:
+        begin = max((dusk for dusk in dusks if dusk <= at), default=None)
+    else:
+        begin = min((dusk for dusk in dusks if at < dusk <= at + STEP * _DAY_STEPS), default=None)
+        if begin is None:
+            return DarkTime(None, None)
+    end = min((dawn for dawn in dawns if dawn > (begin or at)), default=None)
+    return DarkTime(_whole_second(begin), _whole_second(end))
+
+
+def _whole_second(moment: datetime | None) -> datetime | None:
+    return moment and moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _sun_altitude_deg(times: Time, location: EarthLocation) -> Floats:
+    """Return the Sun's altitude [deg], without refraction."""
+    frame = AltAz(obstime=times, location=location)
+    return np.asarray(get_sun(times).transform_to(frame).alt.deg, np.float64)
 
 
 def site(telescope: Telescope) -> EarthLocation:

@@ -1,6 +1,8 @@
 """How a plan is made: candidates, schedule, independent check, exact numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
 
 from pipeline.gw import plan_coverage, plan_galaxies, plan_grid, plan_gwemopt, plan_night
 from pipeline.gw.plan_check import Row, refusals
@@ -8,7 +10,15 @@ from pipeline.gw.plan_coverage import REGION_LEVEL, Coverage, Footprint
 from pipeline.gw.plan_galaxies import Members
 from pipeline.gw.plan_grid import Tiles
 from pipeline.gw.plan_gwemopt import NothingObservableError
-from pipeline.gw.plan_job import PlanJob, PlannedTile, PlanResult, RemovedTile
+from pipeline.gw.plan_job import (
+    SCHEDULE,
+    SKY_MAP,
+    TILES,
+    PlanJob,
+    PlannedTile,
+    PlanResult,
+    RemovedTile,
+)
 from pipeline.gw.plan_sky import SkyIndex
 from pipeline.gw.skymap import SkyMap
 
@@ -18,7 +28,9 @@ FEWEST_CANDIDATES = 200
 _PERCENT = 100.0
 
 
-def make(job: PlanJob, fits: bytes) -> tuple[PlanResult, SkyMap]:
+def make(
+    job: PlanJob, fits: bytes, tell: Callable[[str], None] = lambda _: None
+) -> tuple[PlanResult, SkyMap]:
     """Return the plan of a job, and the map that it was made on.
 
     Parameters
@@ -27,6 +39,8 @@ def make(job: PlanJob, fits: bytes) -> tuple[PlanResult, SkyMap]:
         One telescope.
     fits : bytes
         The map's file.
+    tell : callable
+        Told of each stage as it begins.
 
     Raises
     ------
@@ -34,6 +48,7 @@ def make(job: PlanJob, fits: bytes) -> tuple[PlanResult, SkyMap]:
         If the plan cannot be made. That nothing is observable is a plan without tiles.
     """
     plan_night.stay_offline()
+    tell(SKY_MAP)
     sky_map = SkyMap.from_fits(fits)
     index = SkyIndex.of(sky_map)
     empty = PlanResult(
@@ -43,19 +58,23 @@ def make(job: PlanJob, fits: bytes) -> tuple[PlanResult, SkyMap]:
         warnings=_warnings(job),
     )
     try:
+        tell(TILES)
         candidates, members = _candidates(job, index)
+        tell(SCHEDULE)
         rows = plan_gwemopt.schedule(job, candidates)
     except NothingObservableError as reason:
-        return empty.model_copy(update={"reason": str(reason)}), sky_map
+        night = _night(job, job.start)
+        return empty.model_copy(update={"reason": str(reason), **night}), sky_map
     kept, removed = _checked(job, rows)
     footprints = [Footprint.at(row.ra_deg, row.dec_deg, job.telescope.fov_deg) for row in kept]
     found = plan_coverage.coverage(footprints, index)
-    values = {
+    values: dict[str, Any] = {
         "tiles": _tiles(job, kept, found, members),
         "removed": removed,
         "candidate_tiles": len(candidates),
         "reason": "" if kept else "no tile passed the independent check",
     }
+    values |= _night(job, kept[0].start if kept else job.start)
     return empty.model_copy(update=values | _numbers(found, sky_map)), sky_map
 
 
@@ -134,6 +153,11 @@ def _numbers(found: Coverage, sky_map: SkyMap) -> dict[str, float]:
         "covered_90_percent": _PERCENT * found.region_area_deg2 / region_deg2,
         "surface_ratio_percent": _PERCENT * found.tile_area_deg2 / region_deg2,
     }
+
+
+def _night(job: PlanJob, at: datetime) -> dict[str, datetime | None]:
+    dark = plan_night.dark_time(job.telescope, at)
+    return {"dark_from": dark.begin, "dark_until": dark.end}
 
 
 def _warnings(job: PlanJob) -> tuple[str, ...]:

@@ -47,6 +47,17 @@ def note_start(plan_id: int, pid: int) -> None:
         )
 
 
+def note_stage(session: Session, plan_id: int, stage: str) -> int | None:
+    """Note how far a running plan is; return its group if that is news, else None."""
+    return session.scalar(
+        update(GwPlan)
+        .where(GwPlan.id == plan_id, GwPlan.state == "running")
+        .where(GwPlan.stage.is_distinct_from(stage))
+        .values(stage=stage)
+        .returning(GwPlan.group_id)
+    )
+
+
 def store(session: Session, plan_id: int, result: PlanResult) -> None:
     """Store a plan that is done, and its tiles; those of an attempt before are gone."""
     session.execute(delete(GwPlanTile).where(GwPlanTile.plan_id == plan_id))
@@ -81,6 +92,8 @@ def store(session: Session, plan_id: int, result: PlanResult) -> None:
             surface_ratio_percent=result.surface_ratio_percent,
             first_start_at=result.tiles[0].start if result.tiles else None,
             last_end_at=result.tiles[-1].end if result.tiles else None,
+            dark_from=result.dark_from,
+            dark_until=result.dark_until,
             removed_rows=[row.model_dump(mode="json") for row in result.removed] or None,
             scheduler=result.scheduler,
             folder=f"{FOLDER}/{plan_id}",
@@ -104,6 +117,15 @@ def settle_group(session: Session, group_id: int) -> None:
         .where(GwPlanGroup.id == group_id, GwPlanGroup.state.in_(OPEN_PLAN_STATES))
         .values(state=state, ended_at=func.now())
     )
+
+
+def is_ready(session: Session, id_gw: int) -> bool:
+    """Tell whether a notice's plans have ended, and somebody can observe."""
+    states = session.execute(
+        select(GwPlan.state, GwPlan.tile_count).where(GwPlan.id_gw == id_gw)
+    ).all()
+    is_open = any(row.state in OPEN_PLAN_STATES for row in states)
+    return not is_open and any(row.state == "done" and row.tile_count for row in states)
 
 
 def is_over(session: Session, plan: GwPlan) -> bool:

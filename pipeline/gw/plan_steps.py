@@ -16,20 +16,26 @@ from broker.config import config, project_path
 from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.catalogs.record import CatalogMissing
-from pipeline.gw import hosts, plan_groups, plan_process, plan_rows, planning
-from pipeline.gw.action_tables import GwSlackAction
-from pipeline.gw.life import PLAN
-from pipeline.gw.plan_job import Galaxy, PlanJob, Pointing, read_result, write_job
+from pipeline.gw import hosts, plan_groups, plan_process, plan_rows, planning, steps
+from pipeline.gw.action_tables import FOLLOW_UP, GwSlackAction, last_decision
+from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT
+from pipeline.gw.plan_job import (
+    Galaxy,
+    PlanJob,
+    Pointing,
+    read_result,
+    read_stage,
+    write_job,
+)
 from pipeline.gw.plan_process import Ended, Limits
 from pipeline.gw.plan_sky import SkyIndex
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.skymap import SkyMap
-from pipeline.gw.step_registry import is_known
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Want
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
 from pipeline.gw.telescopes import TelescopeError, telescope
 
-REPORT, ALL_FILE, UPLOAD = "report", "all_file", "upload"
+ALL_FILE, UPLOAD = "all_file", "upload"
 NO_MAP = "the notice has no usable sky map"
 _ACTION_KEY = "action-"
 _OF_CLAIMS = ("claimed", "done")
@@ -58,8 +64,7 @@ def start(step: Step) -> Outcome:
             for plan in plans
             if plan.state in OPEN_PLAN_STATES
         )
-        for group in groups:
-            wanted.extend(_reports(group.id_gw, str(group.id)))
+        wanted.extend(Want(REPORT, id_gw=group.id_gw, key=str(group.id)) for group in groups)
         for group in groups:
             plan_rows.settle_group(session, group.id)
         alert.is_process_running = any(plan.state in OPEN_PLAN_STATES for plan in plans)
@@ -71,7 +76,8 @@ def start(step: Step) -> Outcome:
 def started(session: Session, step: Step, _: str) -> list[Want]:
     """Close what the end of a run's beginning closes: without plans nothing is planned any more."""
     planning.settle_running(session, [step.id_gw] if step.id_gw else [])
-    return []
+    is_planned = session.scalar(select(GwAlert.is_process_running).filter_by(id_gw=step.id_gw))
+    return [] if is_planned else _edits(step.id_gw, f"plans-{step.id}")
 
 
 def make(step: Step) -> Outcome:
@@ -97,7 +103,7 @@ def make(step: Step) -> Outcome:
         folder,
         _limits(),
         started=lambda pid: plan_rows.note_start(plan_id, pid),
-        stop_reason=lambda: plan_rows.stop_reason(plan_id),
+        stop_reason=lambda: _look(step, folder),
     )
     if ended.stopped:
         return Skip(ended.stopped)
@@ -111,6 +117,19 @@ def make(step: Step) -> Outcome:
     return Done(record, [Want(UPLOAD, id_gw=step.id_gw, key=step.key)])
 
 
+def _look(step: Step, folder: Path) -> str:
+    """Tell people how far a plan is, where that is news; return why it shall stop, or nothing."""
+    plan_id, stage = int(step.key), read_stage(folder)
+    if stage:
+        with transaction() as session:
+            group_id = plan_rows.note_stage(session, plan_id, stage)
+            key = f"{group_id}::{plan_id}-{step.attempts}-{stage}"
+            wants = [] if group_id is None else [Want(REPORT, id_gw=step.id_gw, key=key)]
+            bells = steps.want(session, wants)
+        steps.ring(bells)
+    return plan_rows.stop_reason(plan_id)
+
+
 def ended(session: Session, step: Step, state: str) -> list[Want]:
     """Close what the end of a plan's step closes: its plan, its group, its run."""
     plan = session.get(GwPlan, int(step.key))
@@ -121,12 +140,14 @@ def ended(session: Session, step: Step, state: str) -> list[Want]:
         plan.reason = session.scalar(select(GwStep.last_error).where(GwStep.id == step.id))
         plan.ended_at = func.now()
         session.flush()
-    follow = _reports(plan.id_gw, f"{plan.group_id}:{plan.id}")
+    follow = [Want(REPORT, id_gw=plan.id_gw, key=f"{plan.group_id}:{plan.id}")]
     plan_rows.settle_group(session, plan.group_id)
     planning.settle_running(session, [plan.id_gw])
     if plan_rows.is_over(session, plan):
         group = session.get_one(GwPlanGroup, plan.group_id)
         follow.append(Want(ALL_FILE, id_gw=plan.id_gw, key=f"{group.run}:{plan.id}"))
+        follow += _edits(plan.id_gw, f"plan-{plan.id}")
+        follow += _told_again(session, plan.id_gw)
     return follow
 
 
@@ -228,5 +249,17 @@ def _raise_failure(found: Ended) -> None:
     raise StepFailed(found.failure)
 
 
-def _reports(id_gw: int, key: str) -> list[Want]:
-    return [Want(REPORT, id_gw=id_gw, key=key)] if is_known(REPORT) else []
+def _edits(id_gw: int | None, cause: str) -> list[Want]:
+    """Return steps that write card and announcement anew: nothing is planned any more."""
+    return [Want(name, id_gw=id_gw, key=cause) for name in (CARD_AGAIN, HEADLINE)]
+
+
+def _told_again(session: Session, id_gw: int) -> list[Want]:
+    """Return the step that tells a decision again, where plans were decided and can be observed."""
+    alert = session.get_one(GwAlert, id_gw)
+    decided = last_decision(session, alert.trigger_id)
+    if decided is None or decided.decision != FOLLOW_UP:
+        return []
+    if alert.state != "current" or not plan_rows.is_ready(session, id_gw):
+        return []
+    return [Want(DECIDED, id_gw=id_gw, key=f"{decided.id}:ready")]

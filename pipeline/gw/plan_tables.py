@@ -97,6 +97,7 @@ class GwPlan(Table):
     reason: Mapped[str | None] = mapped_column(
         comment="why it failed, was skipped, or has no tile; one line"
     )
+    stage: Mapped[str | None] = mapped_column(comment="how far its process is, while it runs")
     pid: Mapped[int | None] = mapped_column(Integer, comment="leads its group of processes")
     host: Mapped[str | None] = mapped_column(comment="that pid runs there")
     tile_count: Mapped[int | None] = mapped_column(Integer)
@@ -110,6 +111,8 @@ class GwPlan(Table):
     )
     first_start_at: Mapped[datetime | None]
     last_end_at: Mapped[datetime | None]
+    dark_from: Mapped[datetime | None] = mapped_column(comment="night of the first tile begins")
+    dark_until: Mapped[datetime | None] = mapped_column(comment="and ends; Sun at 12° below")
     removed_rows: Mapped[list[Any] | None] = mapped_column(
         JSONB, comment="what the independent check refused, and why"
     )

@@ -1,21 +1,22 @@
 """The step ``report``: one Slack message per group of plans, edited from start to end.
 
-The key is the group's id, or ``group:plan`` when a plan has ended. Everything is written anew from
-the rows, so it may be repeated at any time: the group's message (M3, later M4), and for a plan that
-has ended its failure (M5), or its tiles with the buttons (M9) and the map with the tiles.
+The key is the group's id, ``group:plan`` when a plan has ended, and ``group::cause`` or
+``group:plan:cause`` for later edits. Everything is written anew from the rows, so it may be
+repeated at any time: the group's message (M3, later M4), and for a plan that has ended its failure
+(M5), or its tiles with the buttons (M9) and the map with the tiles.
 """
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from broker.config import config, project_path
 from broker.db import transaction
-from pipeline.clients.slack import Picture, slack
-from pipeline.clients.slack_errors import SlackRefusedError
+from pipeline.clients.slack import Picture
 from pipeline.gw import deliver, share_paths
+from pipeline.gw.blocks import Message
 from pipeline.gw.cards_plan import (
     PlanSummary,
     TelescopePlan,
@@ -26,78 +27,84 @@ from pipeline.gw.cards_plan import (
 from pipeline.gw.cards_tiles import TelescopeTiles, Tile, telescope_tiles
 from pipeline.gw.plan_files import picture_file
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup, GwPlanTile
-from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Wait
-from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
+from pipeline.gw.steps import Outcome, Skip, Step
+from pipeline.gw.tables import GwAlert
+from pipeline.gw.tell import await_thread, edit, marked
+from pipeline.gw.tell_view import Event, event_of
 
-PATIENCE_S = 5.0
-NO_THREAD = "the event has no thread"
+TOO_LATE = "the event was retracted before this was told"
 _PERCENT = 100.0
-_SOON = timedelta(minutes=10)
-"""A plan that begins this soon can begin in the dark that is now."""
+_LATELY = 20
+"""Groups whose durations say how long one takes."""
 
 
 def report(step: Step) -> Outcome:
     """Tell the event's thread how far a group is, and what came of the plan that has ended."""
-    group_id, _, plan_id = step.key.partition(":")
+    group_id, plan_id, *_ = [*step.key.split(":"), ""]
+    event = event_of(step)
     with transaction() as session:
-        alert = session.get_one(GwAlert, step.id_gw)
         group = session.get(GwPlanGroup, int(group_id))
         plan = session.get(GwPlan, int(plan_id)) if plan_id else None
-        is_opening = _is_thread_opening(session, alert)
         tiles = _tiles(session, plan) if plan else ()
     if group is None:
         return Skip("the group is gone")
-    if not (alert.thread_ts and alert.channel):
-        return (
-            Wait(PATIENCE_S, "the event's thread is not open yet")
-            if is_opening
-            else Skip(NO_THREAD)
-        )
-    _tell_group(alert, group)
+    if not (event.row.thread_ts and event.row.channel):
+        return await_thread(event)
+    told = _tell_group(event, group)
     if plan is not None:
-        _tell_plan(alert, plan, tiles)
-    return Done()
+        _tell_plan(event, plan, tiles)
+    return told
 
 
-def _is_thread_opening(session: Session, alert: GwAlert) -> bool:
-    same_event = select(GwAlert.id_gw).where(GwAlert.trigger_id == alert.trigger_id)
-    opening = select(GwStep.id).where(
-        GwStep.id_gw.in_(same_event), GwStep.step == "thread", GwStep.state.in_(OPEN_STEP_STATES)
-    )
-    return session.scalar(opening.limit(1)) is not None
-
-
-def _tell_group(alert: GwAlert, group: GwPlanGroup) -> None:
+def _tell_group(event: Event, group: GwPlanGroup) -> Outcome:
     """Post the group's message, or write it anew as the group stands now."""
-    summary = _summary(alert, group)
-    address = _address(alert, "M3", str(group.id))
-    ts = deliver.post(address, plan_started(summary))
+    summary = _summary(event, group)
+    is_over = all(each.state not in OPEN_PLAN_STATES for each in summary.telescopes)
+    said = (plan_finished if is_over else plan_started)(summary)
+    address = _address(event.row, "M3", str(group.id))
+    if _comes_too_late(event, address):
+        return Skip(TOO_LATE)
+    ts = deliver.post(address, marked(event, said))
     with transaction() as session:
         session.execute(
             update(GwPlanGroup)
             .where(GwPlanGroup.id == group.id)
-            .values(channel=alert.channel, ts=ts)
+            .values(channel=address.channel, ts=ts)
         )
-    client = slack()
-    if client is None or alert.channel is None:
-        return
-    is_over = all(each.state not in OPEN_PLAN_STATES for each in summary.telescopes)
-    try:
-        client.update(alert.channel, ts, (plan_finished if is_over else plan_started)(summary))
-    except SlackRefusedError as error:
-        raise StepFailed(str(error)) from None
+    return edit(address.channel, ts, marked(event, said))
 
 
-def _tell_plan(alert: GwAlert, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
+def _tell_plan(event: Event, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
+    alert = event.row
     if plan.state == "failed":
         said = plan_failed(alert.trigger_id, plan.telescope, plan.reason or "", str(plan.id))
-        deliver.post(_address(alert, "M5", str(plan.id)), said)
+        _say(event, _address(alert, "M5", str(plan.id)), said)
     if plan.state == "done" and tiles:
         own = TelescopeTiles(
-            alert.trigger_id, plan.telescope, str(plan.id), tiles, owncloud=_link(alert)
+            alert.trigger_id,
+            plan.telescope,
+            str(plan.id),
+            tiles,
+            dark_until=plan.dark_until,
+            owncloud=_link(alert),
         )
-        deliver.post(_address(alert, "M9", str(plan.id)), telescope_tiles(own))
-        _show(alert, plan)
+        _say(event, _address(alert, "M9", str(plan.id)), telescope_tiles(own))
+        if event.retraction is None:
+            _show(alert, plan)
+
+
+def _say(event: Event, address: deliver.Address, said: Message) -> None:
+    """Post a message; once its event is retracted, mark it where it was posted before."""
+    if _comes_too_late(event, address):
+        return
+    ts = deliver.post(address, said)
+    if event.retraction is not None:
+        edit(address.channel, ts, marked(event, said))
+
+
+def _comes_too_late(event: Event, address: deliver.Address) -> bool:
+    """Tell whether a message would come after the retraction: nobody needs it any more."""
+    return event.retraction is not None and not deliver.is_sent(address)
 
 
 def _show(alert: GwAlert, plan: GwPlan) -> None:
@@ -121,38 +128,60 @@ def _address(alert: GwAlert, kind: str, key: str) -> deliver.Address:
     return deliver.Address(alert.channel or "", kind, key, alert.thread_ts or "", id_gw=alert.id_gw)
 
 
-def _summary(alert: GwAlert, group: GwPlanGroup) -> PlanSummary:
+def _summary(event: Event, group: GwPlanGroup) -> PlanSummary:
+    alert, newer = event.row, event.current
+    notice = f"N°{alert.reception_count} {alert.alert_type}"
+    if alert.state == "superseded" and newer is not None:
+        notice += f", superseded by N°{newer.reception_count}"
     with transaction() as session:
         plans = session.scalars(
             select(GwPlan).where(GwPlan.group_id == group.id).order_by(GwPlan.generation, GwPlan.id)
         ).all()
+        typical = _typical(session, group)
     newest = {plan.telescope: plan for plan in plans}
+    now = datetime.now(UTC)
     return PlanSummary(
         trigger_id=alert.trigger_id,
         reference=str(group.id),
         task_id=f"{group.id_gw}.{group.run}.{group.position}",
         strategy=group.strategy,
-        telescopes=tuple(_telescope(plan) for plan in newest.values()),
+        telescopes=tuple(_telescope(plan, now) for plan in newest.values()),
         started_at=group.created_at,
-        now=group.ended_at or datetime.now(UTC),
-        notice=f"N°{alert.reception_count} {alert.alert_type}",
+        now=group.ended_at or now,
+        typical=typical,
+        notice=notice,
         owncloud=_link(alert),
     )
 
 
-def _telescope(plan: GwPlan) -> TelescopePlan:
+def _typical(session: Session, group: GwPlanGroup) -> timedelta | None:
+    """Return how long groups of this strategy took lately: the median; None before there is one."""
+    took = (GwPlanGroup.ended_at - GwPlanGroup.created_at).label("took")
+    lately = (
+        select(took)
+        .where(GwPlanGroup.strategy == group.strategy, GwPlanGroup.state == "done")
+        .order_by(GwPlanGroup.id.desc())
+        .limit(_LATELY)
+        .subquery()
+    )
+    return session.scalar(select(func.percentile_cont(0.5).within_group(lately.c.took)))
+
+
+def _telescope(plan: GwPlan, now: datetime) -> TelescopePlan:
     covered = plan.covered_90_percent
-    first = plan.first_start_at
+    night = (plan.dark_from, plan.dark_until)
     return TelescopePlan(
         telescope=plan.telescope,
         state=plan.state,
+        stage=plan.stage or "",
         cause=plan.reason or "",
         tile_count=plan.tile_count or 0,
         probability=plan.probability,
         coverage=None if covered is None else covered / _PERCENT,
-        first_at=first,
+        first_at=plan.first_start_at,
         last_at=plan.last_end_at,
-        is_dark_now=first is not None and first < datetime.now(UTC) + _SOON,
+        dark_until=plan.dark_until,
+        is_dark_now=night[0] is not None and night[1] is not None and night[0] <= now < night[1],
     )
 
 

@@ -87,11 +87,6 @@ def kind(name: str) -> StepKind:
     return by_name("step", name, KINDS)
 
 
-def is_known(name: str) -> bool:
-    """Tell whether there is such a step."""
-    return any(candidate.name == name for candidate in KINDS)
-
-
 @cache
 def named(place: str) -> Any:
     """Return what stands at ``module:name``; its module is imported when it is first wanted."""

@@ -147,8 +147,14 @@ Outcome = Done | Wait | Skip
 
 
 def want(session: Session, wants: Iterable[Want]) -> list[Bell]:
-    """Insert steps that do not exist yet; return them, to be rung for after the commit."""
-    rows = [vars(wanted) for wanted in wants]
+    """Insert steps that do not exist yet; return them, to be rung for after the commit.
+
+    Raises
+    ------
+    KeyError
+        If a step has no line in the registry: nobody could ever do it.
+    """
+    rows = [{**vars(wanted), "step": kind(wanted.step).name} for wanted in wants]
     if not rows:
         return []
     found = session.execute(

@@ -17,7 +17,6 @@ from pipeline.gw.arrival import Arrival, Stored
 from pipeline.gw.notices import RETRACTION
 from pipeline.gw.planning import end_plans
 from pipeline.gw.scored import ScoredAlert
-from pipeline.gw.step_registry import is_known
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
 
 MARKED = "marked as {kind} by hand"
@@ -181,7 +180,6 @@ def _want_steps(
             has_thread=_has_thread(session, rows),
         )
     )
-    wanted = [name for name in wanted if is_known(name)]
     if life.PLANS in wanted:
         session.execute(
             update(GwAlert).where(GwAlert.id_gw == row.id_gw).values(is_process_running=True)

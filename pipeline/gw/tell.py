@@ -16,19 +16,21 @@ from pipeline.gw import deliver, steps
 from pipeline.gw.blocks import Message, context, message
 from pipeline.gw.cards import EventSummary, mark_retracted, new_event, retraction
 from pipeline.gw.cards_notice import Card, notice_card
-from pipeline.gw.life import CARD, PICTURE, RETRACT, THREAD
+from pipeline.gw.life import CARD, CARD_AGAIN, HEADLINE, PICTURE, REPORT, RETRACT, THREAD
 from pipeline.gw.notices import RETRACTION
-from pipeline.gw.plan_tables import GwClaim, GwPlan
+from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Wait, Want
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
 from pipeline.gw.tell_view import Event, channel_of, event_of, links_of, now
 
-CARD_AGAIN, HEADLINE = "card_again", "headline"
-"""Edits of what was posted; their key is what they are for."""
 PATIENCE_S = 5.0
 """A step that waits for the thread looks again after this time; the thread's end wakes it."""
 NO_CHANNEL = "no Slack channel is set for {kind} events"
 NO_TOKEN = "slack.token is not set"  # noqa: S105 a message
+_IN_THREAD = (CARD, PICTURE, RETRACT, REPORT)
+"""Steps that may wait for the thread."""
+_TOLD_PLANS = ("done", "failed")
+"""Plans that have messages of their own."""
 
 
 def thread(step: Step) -> Outcome:
@@ -52,7 +54,7 @@ def thread(step: Step) -> Outcome:
             .values(thread_ts=ts, channel=channel)
         )
         ids = select(GwAlert.id_gw).where(same_event)
-        return steps.wake(session, GwStep.id_gw.in_(ids), GwStep.step.in_((CARD, PICTURE, RETRACT)))
+        return steps.wake(session, GwStep.id_gw.in_(ids), GwStep.step.in_(_IN_THREAD))
 
     return Done(record)
 
@@ -62,7 +64,7 @@ def card(step: Step) -> Outcome:
     event = event_of(step)
     row = event.row
     if row.thread_ts is None or row.channel is None:
-        return _await_thread(event)
+        return await_thread(event)
     is_end = row.alert_type == RETRACTION
     said = _end_of(event) if is_end else _card(event, row)
     address = deliver.Address(
@@ -78,15 +80,17 @@ def card(step: Step) -> Outcome:
         return Done(record)  # the step ``retract`` marks what was posted before
     cause = f"n{row.reception_count}"
     older = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event) if each is not row]
-    return Done(record, [Want(HEADLINE, row.id_gw, key=cause), *older])
+    groups = _group_reports([each for each in event.rows if each is not row], cause)
+    return Done(record, [Want(HEADLINE, row.id_gw, key=cause), *older, *groups])
 
 
 def retract(step: Step) -> Outcome:
     """Have the red banner put on everything that was posted of an event."""
     event = event_of(step)
     cause = f"retracted-{step.id_gw}"
-    marked = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event)]
-    return Done(then=[Want(HEADLINE, step.id_gw, key=cause), *marked])
+    cards = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event)]
+    plans = [*_group_reports(event.rows, cause), *_plan_reports(event.rows, cause)]
+    return Done(then=[Want(HEADLINE, step.id_gw, key=cause), *cards, *plans])
 
 
 def card_again(step: Step) -> Outcome:
@@ -95,7 +99,7 @@ def card_again(step: Step) -> Outcome:
     row = event.row
     if not (row.channel and row.message_ts):
         return Skip("it has no card")
-    return _edit(row.channel, row.message_ts, _card(event, row))
+    return edit(row.channel, row.message_ts, _card(event, row))
 
 
 def headline(step: Step) -> Outcome:
@@ -110,9 +114,50 @@ def headline(step: Step) -> Outcome:
         row.kind,
         event.alert(latest) if latest else None,
         event.decision,
-        "plans are being made" if latest and latest.is_process_running else "",
+        _planning(latest) if latest else "",
     )
-    return _edit(row.channel, row.thread_ts, _marked(event, new_event(summary)))
+    return edit(row.channel, row.thread_ts, marked(event, new_event(summary)))
+
+
+def await_thread(event: Event) -> Outcome:
+    """Wait for the event's thread, if it will be opened."""
+    with transaction() as session:
+        opening = session.scalar(
+            select(GwStep.id)
+            .where(
+                GwStep.id_gw.in_([each.id_gw for each in event.rows]),
+                GwStep.step == THREAD,
+                GwStep.state.in_(OPEN_STEP_STATES),
+            )
+            .limit(1)
+        )
+    if opening is None:
+        return Skip("its event has no thread")
+    return Wait(PATIENCE_S, "the event's thread is not open yet")
+
+
+def edit(channel: str, ts: str, said: Message) -> Outcome:
+    """Write a message anew.
+
+    Raises
+    ------
+    StepFailed
+        If Slack refuses for good.
+    """
+    client: Slack | None = slack()
+    if client is None:
+        return Skip(NO_TOKEN)
+    try:
+        client.update(channel, ts, said)
+    except SlackRefusedError as error:
+        raise StepFailed(str(error)) from None
+    return Done()
+
+
+def marked(event: Event, said: Message) -> Message:
+    """Return a message under the red banner, once its event is retracted."""
+    end = event.retraction
+    return mark_retracted(said, end.trigger_id, end.time_created) if end else said
 
 
 def _card(event: Event, row: GwAlert) -> Message:
@@ -133,7 +178,7 @@ def _card(event: Event, row: GwAlert) -> Message:
     newer = event.current
     if row.state == "superseded" and newer is not None:
         return _superseded(said, f"⏭️ Superseded by N°{newer.reception_count}, see below.")
-    return _marked(event, said) if row.state == "retracted" else said
+    return marked(event, said) if row.state == "retracted" else said
 
 
 def _superseded(said: Message, line: str) -> Message:
@@ -145,11 +190,6 @@ def _superseded(said: Message, line: str) -> Message:
 def _only_opens(block: dict[str, object]) -> bool:
     buttons = block["elements"]
     return isinstance(buttons, list) and all("url" in button for button in buttons)
-
-
-def _marked(event: Event, said: Message) -> Message:
-    end = event.retraction
-    return mark_retracted(said, end.trigger_id, end.time_created) if end else said
 
 
 def _end_of(event: Event) -> Message:
@@ -169,29 +209,36 @@ def _cards(event: Event) -> list[GwAlert]:
     return [each for each in event.rows if each.message_ts and each.alert_type != RETRACTION]
 
 
-def _await_thread(event: Event) -> Outcome:
-    """Wait for the event's thread, if it will be opened."""
+def _planning(latest: GwAlert) -> str:
+    """Return how far a notice's plans are, in words; empty where nothing was planned."""
+    if latest.is_process_running:
+        return "plans are being made"
     with transaction() as session:
-        opening = session.scalar(
-            select(GwStep.id)
-            .where(
-                GwStep.id_gw.in_([each.id_gw for each in event.rows]),
-                GwStep.step == THREAD,
-                GwStep.state.in_(OPEN_STEP_STATES),
+        plans = select(GwPlan.telescope, GwPlan.state, GwPlan.tile_count)
+        rows = session.execute(plans.where(GwPlan.id_gw == latest.id_gw)).all()
+    if not rows:
+        return ""
+    able = {row.telescope for row in rows if row.state == "done" and row.tile_count}
+    return f"{len(able)} of {len({row.telescope for row in rows})} telescopes can observe"
+
+
+def _group_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:
+    """Return steps that write anew what was posted of the groups of notices."""
+    with transaction() as session:
+        found = session.execute(
+            select(GwPlanGroup.id_gw, GwPlanGroup.id).where(
+                GwPlanGroup.id_gw.in_([row.id_gw for row in rows]), GwPlanGroup.ts.is_not(None)
             )
-            .limit(1)
-        )
-    if opening is None:
-        return Skip("its event has no thread")
-    return Wait(PATIENCE_S, "the event's thread is not open yet")
+        ).all()
+    return [Want(REPORT, id_gw, key=f"{group}::{cause}") for id_gw, group in found]
 
 
-def _edit(channel: str, ts: str, said: Message) -> Outcome:
-    client: Slack | None = slack()
-    if client is None:
-        return Skip(NO_TOKEN)
-    try:
-        client.update(channel, ts, said)
-    except SlackRefusedError as error:
-        raise StepFailed(str(error)) from None
-    return Done()
+def _plan_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:
+    """Return steps that write anew what was posted of single plans."""
+    with transaction() as session:
+        found = session.execute(
+            select(GwPlan.id_gw, GwPlan.group_id, GwPlan.id).where(
+                GwPlan.id_gw.in_([row.id_gw for row in rows]), GwPlan.state.in_(_TOLD_PLANS)
+            )
+        ).all()
+    return [Want(REPORT, id_gw, key=f"{group}:{plan}:{cause}") for id_gw, group, plan in found]

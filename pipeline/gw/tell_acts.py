@@ -9,7 +9,7 @@ from broker.config import config
 from broker.db import transaction
 from pipeline.clients.slack import slack
 from pipeline.clients.slack_errors import SlackRefusedError
-from pipeline.gw import deliver
+from pipeline.gw import deliver, plan_rows
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.blocks import Message
 from pipeline.gw.cards_lines import claim_line, decision_line
@@ -20,22 +20,29 @@ from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed
 from pipeline.gw.tell import NO_TOKEN
 from pipeline.gw.tell_view import ADVICE, Event, event_of
 
-DECIDED, MANUAL, BUSY, CLAIMED = "tell_decision", "tell_manual", "tell_busy", "tell_claim"
+MANUAL, BUSY, CLAIMED = "tell_manual", "tell_busy", "tell_claim"
 NOBODY = "slack.observations_channel is not set, or the event is not real"
 
 
 def decision(step: Step) -> Outcome:
-    """Write a decision's line for the channel of the observations; the key is the decision's id."""
+    """Write a decision's line for the channel of the observations.
+
+    The key is the decision's id; with ``:ready`` behind it the line is told again, because the
+    plans of a notice are ready.
+    """
     event = event_of(step)
     channel = _observations(event)
     if not channel:
         return Skip(NOBODY)
+    decision_id, _, again = step.key.partition(":")
     with transaction() as session:
-        row = session.get(GwDecision, int(step.key))
+        row = session.get(GwDecision, int(decision_id))
+        is_planned = plan_rows.is_ready(session, event.row.id_gw)
     if row is None:
         return Skip("the decision was taken back")
-    line = decision_line(event.alert(event.row), ADVICE[row.decision])
-    address = deliver.Address(channel, "decision", step.key, id_gw=step.id_gw)
+    line = decision_line(event.alert(event.row), ADVICE[row.decision], is_planned=is_planned)
+    key = f"{step.key}:{step.id_gw}" if again else step.key
+    address = deliver.Address(channel, "decision", key, id_gw=step.id_gw)
     deliver.post(address, Message(line, ()))
     return Done()
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, defer
 from broker.config import Config, config
 from broker.db import transaction
 from pipeline.gw import share_paths
-from pipeline.gw.action_tables import GwDecision
+from pipeline.gw.action_tables import GwDecision, last_decision
 from pipeline.gw.cards import Decision, Links
 from pipeline.gw.life import CARD
 from pipeline.gw.notices import REAL, RETRACTION, read_notice
@@ -76,12 +76,7 @@ def event_of(step: Step) -> Event:
         row = session.get_one(GwAlert, step.id_gw)
         found = select(GwAlert).where(GwAlert.trigger_id == row.trigger_id)
         rows = session.scalars(found.order_by(GwAlert.reception_count)).all()
-        decided = session.scalars(
-            select(GwDecision)
-            .where(GwDecision.trigger_id == row.trigger_id)
-            .order_by(GwDecision.id.desc())
-            .limit(1)
-        ).first()
+        decided = last_decision(session, row.trigger_id)
         numbers = _numbers(session, rows)
     return Event(row, rows, _decision(decided), numbers)
 

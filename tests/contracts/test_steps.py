@@ -7,7 +7,7 @@ import pytest
 from broker.celery import QUEUE_OF, TASK_MODULES
 from pipeline.gw import life
 from pipeline.gw.arrival import Intake
-from pipeline.gw.step_registry import KINDS, TASK_OF, StepKind, is_known, named
+from pipeline.gw.step_registry import KINDS, TASK_OF, StepKind, kind, named
 from pipeline.topics import NOTICE_STREAMS, NoticeStream
 
 OF_A_NOTICE = (
@@ -15,6 +15,10 @@ OF_A_NOTICE = (
     life.CARD,
     life.PICTURE,
     life.RETRACT,
+    life.CARD_AGAIN,
+    life.HEADLINE,
+    life.REPORT,
+    life.DECIDED,
     life.FOLDERS,
     life.NOTICE_FILES,
     *life.PLANNING,
@@ -39,7 +43,7 @@ def test_a_step_stands_once():
 
 @pytest.mark.parametrize("name", OF_A_NOTICE)
 def test_what_a_notice_wants_is_known(name: str):
-    assert is_known(name)
+    assert kind(name).name == name
 
 
 @pytest.mark.parametrize("stream", NOTICE_STREAMS, ids=lambda stream: stream.name)

@@ -16,7 +16,19 @@ from pipeline.gw.step_registry import StepKind
 from pipeline.gw.store import store
 from tests.standins.webdav_server import PASSWORD, USER, WebDavServer, webdav_server
 
-NAMES = ("thread", "card", "picture", "retract", "folders", "notice_files", "plans", "plan")
+NAMES = (
+    "thread",
+    "card",
+    "card_again",
+    "headline",
+    "picture",
+    "retract",
+    "folders",
+    "notice_files",
+    "plans",
+    "plan",
+    "report",
+)
 NOW = datetime(2026, 11, 21, 21, tzinfo=UTC)
 
 Take = Callable[..., Stored]

@@ -250,3 +250,10 @@ def test_a_step_whose_notice_was_deleted_is_nothing(card, session, bells):
 def test_rests_double_up_to_half_an_hour_and_spread_by_a_quarter(attempts, rest_s):
     assert back_off_s(attempts, jitter=0) == rest_s
     assert back_off_s(attempts, jitter=1) == rest_s * 1.25
+
+
+def test_a_step_that_nobody_could_do_is_refused(session):
+    alert = make_notice(session)
+
+    with pytest.raises(KeyError, match="tell_pigeons"):
+        steps.want(session, [steps.Want("tell_pigeons", id_gw=alert.id_gw)])

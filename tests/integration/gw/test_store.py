@@ -190,13 +190,11 @@ def test_an_old_notice_is_stored_without_a_word(take, session):
     assert step_names(session, 1) == []
 
 
-def test_steps_that_nobody_knows_are_left_out(take, session, monkeypatch):
+def test_a_notice_whose_steps_nobody_could_do_is_not_stored(take, monkeypatch):
     monkeypatch.setattr("pipeline.gw.step_registry.KINDS", ())
 
-    take(notice(classification=BNS, skymap=whole_sky()))
-
-    assert step_names(session, 1) == []
-    assert not rows(session)[0].is_process_running
+    with pytest.raises(KeyError, match="thread"):
+        take(notice(classification=BNS, skymap=whole_sky()))
 
 
 def test_an_event_is_deleted_with_all_that_hangs_on_it_and_told_again(take, session):

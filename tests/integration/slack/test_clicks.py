@@ -3,23 +3,14 @@
 import pytest
 from sqlalchemy import select
 
-from pipeline.gw import step_registry, steps
+from pipeline.gw import steps
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwTelescopeOutage
-from pipeline.gw.step_registry import StepKind
 from pipeline.gw.tables import GwAlert, GwStep
 from tests.gw_rows import make_group, make_plan, make_tile
 from tests.slack import GW, OBSERVATIONS, SHIFTER, TEAM, texts
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-
-
-@pytest.fixture(autouse=True)
-def _planner(monkeypatch):
-    """Know the steps that plan; nobody does them here."""
-    known = {kind.name for kind in step_registry.KINDS}
-    more = [StepKind(n, "none:none", "plans") for n in ("plans", "plan") if n not in known]
-    monkeypatch.setattr(step_registry, "KINDS", (*step_registry.KINDS, *more))
 
 
 @pytest.fixture

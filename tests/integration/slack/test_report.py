@@ -102,5 +102,5 @@ def test_a_plan_of_an_event_without_a_thread_is_told_to_nobody(
     work()
 
     step = session.query(GwStep).filter_by(step="report").one()
-    assert (step.state, step.last_error) == ("skipped", "the event has no thread")
+    assert (step.state, step.last_error) == ("skipped", "its event has no thread")
     assert standin.workspace.messages == {}

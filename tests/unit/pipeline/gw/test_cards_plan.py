@@ -24,6 +24,7 @@ TCA = TelescopePlan(
     coverage=0.883,
     first_at=FIRST,
     last_at=FIRST + timedelta(minutes=15),
+    dark_until=FIRST + timedelta(hours=11),
     is_dark_now=True,
 )
 LONG = "<&>`" * 2500
@@ -73,8 +74,8 @@ def test_a_plan_that_ended_tells_what_came_out():
 
     assert message.text == "⚠️ Plan ready in part: S241102br: 2 done, 1 failed"
     assert table_of(message) == [
-        "telescope    tiles   prob  in 90 %  first – last UTC",
-        "TCA             10   89 %     88 %  02 17:26–17:41 dark now",
+        "telescope    tiles   prob  in 90 %  first – last UTC  dark until",
+        "TCA             10   89 %     88 %  02 17:26–17:41    04:26, dark now",
         "TCH              0  nothing to observe",
         "FZU-CTA-N    failed",
     ]
@@ -97,6 +98,14 @@ def test_the_headline_is_the_groups_end(states, title):
     message = plan_finished(plan(*(TelescopePlan("TCA", state) for state in states)))
 
     assert message.blocks[0]["text"]["text"] == title
+
+
+def test_a_plan_before_it_has_begun_is_queued():
+    waiting, starting = TelescopePlan("TCA"), TelescopePlan("TRE", "running")
+
+    lines = table_of(plan_started(plan(waiting, starting)))
+
+    assert lines == ["🕐 TCA          queued", "⏳ TRE          starting"]
 
 
 def test_galaxies_are_named():

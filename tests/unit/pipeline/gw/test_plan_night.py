@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from astropy.coordinates import AltAz, get_sun
+from astropy.time import Time
 
-from pipeline.gw.plan_night import Night, altitude_min_deg, stay_offline
+from pipeline.gw.plan_night import Night, altitude_min_deg, dark_time, site, stay_offline
 from tests.unit.pipeline.gw import jobs
 
 
@@ -58,3 +60,36 @@ def test_the_stricter_of_horizon_and_airmass_counts(horizon_deg, airmass, lowest
     found = altitude_min_deg(jobs.telescope(horizon_deg=horizon_deg), airmass)
 
     assert found == pytest.approx(lowest_deg, abs=1e-3)
+
+
+NIGHT = timedelta(hours=24 * (1 - 107.1 / 180))
+"""Of the site at the equinox, as above; its middle is midnight, 7.5 minutes late (mean Sun)."""
+MIDNIGHT = jobs.NOON + timedelta(hours=12)
+
+
+@pytest.mark.parametrize("hours", [-8, -3, 0, 3, 9, 13])
+def test_the_dark_time_is_that_of_now_or_the_next_one(hours):
+    found = dark_time(jobs.telescope(), MIDNIGHT + timedelta(hours=hours))
+
+    is_over = timedelta(hours=hours) > NIGHT / 2
+    middle = MIDNIGHT + timedelta(days=is_over, minutes=7.5)
+    assert abs(found.begin - (middle - NIGHT / 2)) < timedelta(minutes=10)
+    assert abs(found.end - (middle + NIGHT / 2)) < timedelta(minutes=10)
+
+
+def test_a_polar_night_has_no_edges_and_a_polar_day_no_dark_time():
+    polar = jobs.telescope(latitude_deg=89.0)
+
+    for months in (-3, 3):
+        found = dark_time(polar, jobs.NOON + timedelta(days=91 * months / 3))
+
+        assert (found.begin, found.end) == (None, None)
+
+
+def test_the_edges_of_a_night_are_where_the_sun_is_12_deg_down():
+    telescope = jobs.telescope()
+    found = dark_time(telescope, MIDNIGHT)
+
+    edges = Time([found.begin, found.end])
+    frame = AltAz(obstime=edges, location=site(telescope))
+    assert get_sun(edges).transform_to(frame).alt.deg == pytest.approx([-12.0, -12.0], abs=0.01)
