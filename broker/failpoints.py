@@ -31,6 +31,8 @@ FAILPOINTS = (
     "step_before_done",
     "step_ended",
     "slack_posted",
+    "file_put",
+    "file_moved",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
 then those of whoever reads notices, and of whoever does their steps."""

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from broker.errors import TransientError
+from broker.failpoints import failpoint
 from broker.sections.outside import OwncloudSettings
 from pipeline.clients.closing import Closing
 
@@ -119,6 +120,7 @@ class WebDav(Closing):
             raise TransientError(
                 f"OwnCloud: PUT {part}: {arrived} of {what.length_bytes} bytes arrived"
             )
+        failpoint("file_put")
         destination = {"Destination": str(self._http.base_url.join(_quoted(path)))}
         status = self._call("MOVE", part, headers=destination | {"Overwrite": "T"})
         _demand(f"MOVE {part} to {path}", status, {HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})

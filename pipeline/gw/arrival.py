@@ -25,8 +25,8 @@ class Arrival:
         ``sources.id`` and the place in it.
     kafka_timestamp, received_at : datetime
         When it was written, and when we read it.
-    slice : Slice
-        Where its bytes lie in the archive.
+    slice : Slice or None
+        Where its bytes lie in the archive; None where they are not kept.
     """
 
     topic: str
@@ -35,19 +35,20 @@ class Arrival:
     offset: int
     kafka_timestamp: datetime
     received_at: datetime
-    slice: Slice
+    slice: Slice | None
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that every table of notices has for it."""
+        place = self.slice
         return {
             "topic": self.topic,
             "source_id": self.source_id,
             "source_partition": self.partition,
             "source_offset": self.offset,
-            "archive_segment_id": self.slice.segment_id,
-            "archive_start": self.slice.start,
-            "archive_length": self.slice.length,
-            "archive_crc32": self.slice.crc32,
+            "archive_segment_id": place and place.segment_id,
+            "archive_start": place and place.start,
+            "archive_length": place and place.length,
+            "archive_crc32": place and place.crc32,
             "received_at": self.received_at,
         }
 
@@ -80,7 +81,13 @@ class Intake(Generic[Judged]):
     store : callable
         ``store(session, judged, arrival)``: writes rows and steps in one transaction; the same
         message a second time changes nothing.
+    passing : frozenset of str
+        Topics whose messages say nothing once the next one is there: they are not archived.
+    modules : sequence of str
+        What ``judge`` imports when it first needs it; a listener does so before the first message.
     """
 
     judge: Callable[[bytes, str], Judged]
     store: Callable[[Session, Judged, Arrival], Stored]
+    passing: frozenset[str] = frozenset()
+    modules: Sequence[str] = ()

@@ -24,7 +24,9 @@ WAIT_S = 300
 """Until files that are on their way are looked at again."""
 JOBS = "plans"
 """Folder of plan processes, below nightjar's home; one folder in it per plan."""
-UPLOAD = "upload"
+CARRIERS = ("upload", "report")
+"""Steps that carry a plan's files to people."""
+UPLOAD = CARRIERS[0]
 
 _LOCK = "gw.clean_up"
 
@@ -32,15 +34,15 @@ log = structlog.get_logger(__name__)
 
 
 def cleanup(step: Step) -> Outcome:
-    """Remove the folders of a notice's ended plans; files that wait for OwnCloud are waited for."""
+    """Remove the folders of a notice's ended plans; what still has to carry files is waited for."""
     with transaction() as session:
-        waiting = session.scalar(_open_uploads(step.id_gw))
+        waiting = session.scalar(_open_carriers(step.id_gw))
         plans = session.scalars(
             select(GwPlan).where(GwPlan.id_gw == step.id_gw, GwPlan.folder.is_not(None))
         ).all()
         gone = [plan for plan in plans if _may_go(session, plan)]
     if waiting:
-        return Wait(WAIT_S, f"{waiting} plans are not uploaded yet")
+        return Wait(WAIT_S, f"{waiting} uploads and messages still need the files")
     for plan in gone:
         _remove(plan)
     return Done()
@@ -95,9 +97,9 @@ def remove_scratch(jobs: Path) -> int:
     return removed
 
 
-def _open_uploads(id_gw: int | None) -> Any:
+def _open_carriers(id_gw: int | None) -> Any:
     return select(func.count()).where(
-        GwStep.id_gw == id_gw, GwStep.step == UPLOAD, GwStep.state.in_(OPEN_STEP_STATES)
+        GwStep.id_gw == id_gw, GwStep.step.in_(CARRIERS), GwStep.state.in_(OPEN_STEP_STATES)
     )
 
 

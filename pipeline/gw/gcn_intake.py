@@ -99,4 +99,4 @@ def _want_circular(session: Session, trigger_id: str, notice_id: int) -> list[st
     return steps.want(session, [steps.Want(CIRCULAR, id_gw=id_gw, key=str(notice_id))])
 
 
-GCN_JSON = Intake(judge, store)
+GCN_JSON = Intake(judge, store, passing=frozenset({HEARTBEAT_TOPIC}))

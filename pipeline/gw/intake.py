@@ -75,4 +75,4 @@ def _store(session: Session, judged: store.Judged, arrival: Arrival) -> Stored:
     return store.store(session, judged, arrival, rules)
 
 
-IGWN = Intake(judge, _store)
+IGWN = Intake(judge, _store, modules=("mocpy",))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 
 import structlog
 from sqlalchemy import func, select
@@ -122,9 +123,12 @@ def make_notice_listener(stream: str, name: str) -> NoticeListener:
         session_timeout_ms=settings.ranges.session_timeout_ms,
     )
     cluster = Cluster(connection)
+    intake = named(record.intake)
+    for module in intake.modules:
+        import_module(module)  # the first notice shall not wait a second for it
     reception = Reception(
         stream,
-        named(record.intake),
+        intake,
         lambda topic: cluster.topic_ids([topic]).get(topic, ""),
         topic_prefix=prefix,
     )

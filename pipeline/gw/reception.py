@@ -105,8 +105,9 @@ class Reception:
             why = f"{BURY_AT_DEATH} processes died while they read it"
             self._bury(message, attempt, "worker_died", why)
             return None
-        attempt = self._keep(message, attempt)
         topic = message.topic.removeprefix(self._topic_prefix)
+        if topic not in self._intake.passing:
+            attempt = self._keep(message, attempt)
         try:
             judged = self._intake.judge(message.value, topic)
         except BadNotice as error:
@@ -168,7 +169,6 @@ class Reception:
         return self._remember(message, _Attempt(attempt.source_id, attempt.attempts, piece))
 
     def _store(self, message: Received, attempt: _Attempt, judged: Any, topic: str) -> Stored:
-        assert attempt.slice is not None  # noqa: S101 kept just before
         arrival = Arrival(
             topic=topic,
             source_id=attempt.source_id,

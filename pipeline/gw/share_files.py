@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from broker.config import config
 from broker.db import transaction
+from broker.failpoints import failpoint
 from pipeline.clients.webdav import Content, WebDav, WebDavRefusedError, content
 from pipeline.gw.steps import Done, Outcome, Skip, StepFailed, Wait
 from pipeline.gw.tables import Delivery, GwStep
@@ -86,6 +87,7 @@ def _put(dav: WebDav, id_gw: int, path: str, what: Content) -> None:
     if lies_there(path, what):
         return
     dav.upload(path, what)
+    failpoint("file_moved")
     remember(CHANNEL, id_gw, path, what)
     log.info("file.shared", path=path, size_bytes=what.length_bytes)
 

@@ -196,7 +196,7 @@ class SkyMap:
         credible_level : float
             0 to 1; the region has exactly ``area_deg2`` of it.
         """
-        from mocpy import MOC  # noqa: PLC0415 half a second, which listeners need not pay at start
+        from mocpy import MOC  # noqa: PLC0415 a second, which cards and pages need not pay
 
         count = self._count(credible_level)
         moc = MOC.from_healpix_cells(

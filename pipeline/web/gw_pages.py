@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from broker.access import PUBLIC, access, has_role
 from broker.config import config, project_path
 from pipeline.alerts.query import reading
-from pipeline.gw import query
+from pipeline.gw import query, share_paths
+from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import PAGE_SIZE, Event
 from pipeline.gw.tables import GwSkymap
 from pipeline.web import gw_shown
@@ -113,6 +114,7 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         "tiles": [(tile, taken.get(tile.id)) for tile in tiles[plan_id]],
         "maps": gw_shown.maps(found.sky_map, gw_shown.footprints([shown], tiles, colours)),
         "files": _files(shown.folder),
+        "owncloud": _owncloud(found, shown),
         "is_shifter": _is_shifter(request),
         "now": datetime.now(UTC),
     }
@@ -183,6 +185,12 @@ def _classes(found: Event) -> list[tuple[str, float]]:
     event = found.newest.payload_json.get("event") or {}
     classes = event.get("classification") or {}
     return sorted(((name, 100 * p) for name, p in classes.items() if p), key=lambda c: -c[1])
+
+
+def _owncloud(found: Event, shown: GwPlan) -> str | None:
+    """Return the page of the folder on OwnCloud that a plan's files lie in."""
+    path = next(each.owncloud_url for each in found.notices if each.id_gw == shown.id_gw)
+    return share_paths.link(config().owncloud.link_base, path)
 
 
 def _files(folder: str | None) -> Mapping[str, Any]:

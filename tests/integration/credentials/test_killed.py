@@ -17,7 +17,7 @@ from tests.integration.credentials.conftest import granted, wanted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
-PLACES = ["credential_claimed", "credential_settled"]
+KILLED_AT = ["credential_claimed", "credential_settled"]
 WORK = "from accounts import credential_tasks; import sys; credential_tasks.settle(sys.argv[1], int(sys.argv[2]))"
 
 
@@ -43,7 +43,7 @@ def sweep(bell):
     bell.answer()
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", KILLED_AT)
 def test_a_grant_that_died_is_done_by_the_next(bell, owl, place):
     login = wanted(owl)
     bell.rings.clear()
@@ -56,7 +56,7 @@ def test_a_grant_that_died_is_done_by_the_next(bell, owl, place):
     assert login.may_log_in()
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", KILLED_AT)
 def test_a_revocation_that_died_is_done_by_the_next(bell, owl, place):
     login = granted(bell, owl)
     with transaction.atomic():

@@ -128,7 +128,10 @@ def listen(url: str, **settings: str) -> "subprocess.Popen[bytes]":
     )
 
 
-@pytest.mark.parametrize("place", ["notice_archived", "notice_stored", "notice_committed"])
+KILLED_AT = ("notice_archived", "notice_stored", "notice_committed")
+
+
+@pytest.mark.parametrize("place", KILLED_AT)
 def test_a_killed_listener_is_followed_by_one_that_stores_each_notice_once(url, place):
     send(notice("PRELIMINARY", 5), notice("UPDATE", 20))
     killed = listen(url, NIGHTJAR_TESTING__FAILPOINT=place)

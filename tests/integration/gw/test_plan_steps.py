@@ -11,6 +11,7 @@ from pipeline.gw.plan_job import RESULT_FILE, PlannedTile, PlanResult, read_job
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile, GwTelescopeOutage
 from pipeline.gw.tables import GwStep
 from tests.gw_rows import T0, make_map, make_notice, make_plan, make_step, make_tile
+from tests.integration.gw import test_steps
 
 pytestmark = pytest.mark.integration
 
@@ -208,6 +209,34 @@ def test_a_plan_that_crashes_is_tried_three_times(session, planned, program):
     assert states == ["wanted", "wanted", "failed"]
     assert plan_of(session, "TCA").state == "failed"
     assert "SIGABRT" in plan_of(session, "TCA").reason
+
+
+@pytest.mark.parametrize("place", test_steps.KILLED_AT)
+def test_whoever_follows_a_dead_planner_stores_one_plan(
+    session, planned, program, monkeypatch, place
+):
+    def die(name):
+        if name == place:
+            raise test_steps.Died
+
+    cancel_all_but(session, "TCA")
+    with monkeypatch.context() as patch, pytest.raises(test_steps.Died):
+        patch.setattr(steps, "failpoint", die)
+        do(session, "plan")
+    past = func.now() - timedelta(seconds=1)
+    is_mine = GwStep.step == "plan", GwStep.state != "cancelled"
+    session.execute(update(GwStep).where(*is_mine).values(lease_until=past))
+    step_id = session.scalars(select(GwStep.id).where(*is_mine)).one()
+
+    steps.run(step_id, "next")
+    session.expire_all()
+
+    assert session.get_one(GwStep, step_id).state == "done"
+    assert plan_of(session, "TCA").state == "done"
+    assert len(session.scalars(select(GwPlanTile)).all()) == 1
+    follow = select(GwStep.step).where(GwStep.step.in_(("upload", "all_file")))
+    assert sorted(session.scalars(follow)) == ["all_file", "upload"]
+    assert not planned.is_process_running
 
 
 def test_a_plan_that_is_superseded_while_it_runs_is_killed_and_stays_so(

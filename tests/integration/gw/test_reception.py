@@ -12,6 +12,8 @@ from broker.archive import ArchiveSegment
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from pipeline.gw.arrival import Intake
+from pipeline.gw.gcn_intake import GCN_JSON
+from pipeline.gw.grb_tables import GcnNotice
 from pipeline.gw.intake import IGWN
 from pipeline.gw.notices import MAX_NOTICE_BYTES
 from pipeline.gw.reception import Reception
@@ -20,7 +22,7 @@ from tests.gw_messages import notice, received, whole_sky
 
 pytestmark = pytest.mark.integration
 
-POINTS = ("notice_counted", "notice_archived", "notice_stored")
+KILLED_AT = ("notice_counted", "notice_archived", "notice_stored")
 
 
 class Died(BaseException):
@@ -115,7 +117,19 @@ def test_what_nobody_expected_costs_one_letter_with_its_trace(kinds, session, be
     assert "in broken" in (letter.traceback or "")
 
 
-@pytest.mark.parametrize("place", POINTS)
+def test_a_heartbeat_fills_no_archive(session, bells, archive):
+    taker = Reception("gcn_json", GCN_JSON, lambda _topic: "topic-id")
+    for second in range(3):
+        taker.take(received(b'{"alert_datetime": "2026"}', second, topic="gcn.heartbeat"))
+    taker.close()
+
+    assert list(archive.rglob("*.seg*")) == []
+    assert session.scalars(select(GcnNotice.source_offset)).all() == [2]
+    assert session.scalars(select(GcnNotice.archive_segment_id)).all() == [None]
+    assert counts(session) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("place", KILLED_AT)
 def test_whoever_follows_a_dead_process_loses_and_doubles_nothing(
     kinds, session, bells, archive, die_at, place
 ):
@@ -131,7 +145,7 @@ def test_whoever_follows_a_dead_process_loses_and_doubles_nothing(
     assert letters(session) == []
 
 
-@pytest.mark.parametrize("place", POINTS[:2])
+@pytest.mark.parametrize("place", KILLED_AT[:2])
 def test_the_third_death_buries_a_notice(kinds, session, bells, archive, die_at, place):
     message = received(notice())
     die_at(place)
@@ -188,7 +202,7 @@ def test_the_bytes_are_archived_by_the_night_of_the_message(kinds, session, bell
 
 
 def test_every_place_where_it_may_die_is_known():
-    assert {*POINTS, "notice_committed"} <= set(failpoints.FAILPOINTS)
+    assert {*KILLED_AT, "notice_committed"} <= set(failpoints.FAILPOINTS)
 
 
 def test_only_what_was_wanted_is_rung_for(kinds, session, bells, archive):

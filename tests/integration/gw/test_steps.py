@@ -173,7 +173,10 @@ def test_a_lease_that_is_over_is_claimed_by_another_and_the_last_death_counts(ca
     assert "died 3 times" in (row(session, card).last_error or "")
 
 
-@pytest.mark.parametrize("place", ["step_claimed", "step_worked", "step_before_done", "step_ended"])
+KILLED_AT = ("step_claimed", "step_worked", "step_before_done", "step_ended")
+
+
+@pytest.mark.parametrize("place", KILLED_AT)
 def test_whoever_follows_a_dead_worker_writes_the_results_once(
     card, session, bells, monkeypatch, place
 ):

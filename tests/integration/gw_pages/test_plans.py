@@ -55,6 +55,24 @@ def test_claims_are_for_shifters_only(visitor, shifter, notice, plan, session):
     assert "Tom T." in shifter.get(address).text
 
 
+def test_a_plan_whose_files_were_cleaned_away_says_where_they_lie(
+    visitor, notice, plan, monkeypatch
+):
+    settings = config()
+    mine = settings.owncloud.model_copy(update={"link_base": "https://cloud.example.org/?dir="})
+    monkeypatch.setattr(
+        "pipeline.web.gw_pages.config", lambda: settings.model_copy(update={"owncloud": mine})
+    )
+    shown = plan(notice(owncloud_url="Candidates/GW/S1/GWEMOPT/X"), folder=None)
+
+    page = visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
+
+    assert 'href="https://cloud.example.org/?dir=Candidates/GW/S1/GWEMOPT/X">on OwnCloud' in page
+    assert "visibility.png" not in page
+    assert "120.0000" in page
+    assert visitor.get(f"/gw/{EVENT}/plans/{shown.id}/visibility.png").status_code == 404
+
+
 def test_files_come_from_the_plans_own_folder(visitor, notice, plan, folder):
     (folder / "tiles_TCA.txt").write_text("# TCA")
     shown = plan(notice(), folder=folder.name)

@@ -32,6 +32,9 @@ FAULTS = {
 }
 
 
+KILLED_AT = ("slack_posted", "step_before_done")
+
+
 class Died(BaseException):
     """A process ends where it stands."""
 
@@ -177,7 +180,8 @@ def test_a_worker_that_dies_after_the_post_does_not_post_again(
 
 
 @pytest.mark.slow
-def test_a_killed_process_leaves_one_message(database, standin):
+@pytest.mark.parametrize("place", KILLED_AT)
+def test_a_killed_process_leaves_one_message(database, standin, place):
     with transaction() as session:
         row = GwAlert(
             trigger_id="S1a",
@@ -200,7 +204,7 @@ def test_a_killed_process_leaves_one_message(database, standin):
         done = subprocess.run([sys.executable, "-c", run], cwd=ROOT, env=known | more, check=False)
         return done.returncode
 
-    assert process(NIGHTJAR_TESTING__FAILPOINT="slack_posted") == -9
+    assert process(NIGHTJAR_TESTING__FAILPOINT=place) == -9
     with transaction() as session:
         session.execute(update(GwStep).values(lease_until=GwStep.created_at))
     assert process() == 0
