@@ -17,7 +17,7 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
 from kombu import Exchange, Queue
 
-from broker import logs
+from broker import logs, task_modules
 from broker.config import config
 from broker.doorbell import Doorbell, Ring, check_arguments
 from broker.errors import TransientError
@@ -42,20 +42,6 @@ RANGE_QUEUES = frozenset({"alerts"})
 """Their tasks work on ranges: the table is the only retry."""
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
-TASK_MODULES = (
-    "accounts.credential_tasks",
-    "accounts.expiry_tasks",
-    "accounts.mail_tasks",
-    "broker.archive_tasks",
-    "broker.dead_letter_tasks",
-    "pipeline.alerts.tasks",
-    "pipeline.alerts.replay_tasks",
-    "pipeline.gw.tasks",
-    "pipeline.gw.action_tasks",
-    "pipeline.gw.upkeep_tasks",
-)
-"""Imported by every worker; a flow adds its line here."""
-
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 """Loggers with two lines per task; our own say what a range did."""
 
@@ -120,8 +106,8 @@ app.conf.update(
     broker_transport_options=TRANSPORT_OPTIONS,
     beat_schedule={},
     beat_scheduler="celery.beat:Scheduler",  # no file: what was missed is not made up for
-    include=TASK_MODULES,
 )
+signals.import_modules.connect(task_modules.import_all)
 app.Worker = app.subclass_with_self(SoftStoppingWorker)
 
 

@@ -1,5 +1,6 @@
 """One check for each part that Nightjar needs; each returns at once or gives up soon."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,8 +27,24 @@ STATEMENT_TIMEOUT_MS = 1000
 REDIS_TIMEOUT_S = 1.0
 KAFKA_TIMEOUT_S = 2.0
 WORKER_TIMEOUT_S = 0.8
+WORKER_SILENT_S = 15.0
 LISTENER_SILENT_S = 60
 """A listener touches its partitions every 10 s, also when nothing comes."""
+WITHOUT = {
+    "alerts": "no alert is worked",
+    "gw": "no GW notice is worked",
+    "notify": "no mail and no Slack message is sent",
+    "accounts": "no Kafka credential is granted, checked or revoked",
+    "sinks": "nothing is put into OwnCloud",
+    "plans": "no observation plan is made",
+    "upkeep": "nothing is swept: replays, second tries, clean-up",
+}
+"""What does not work while nobody serves a queue."""
+NEEDED = frozenset({"alerts", "notify", "accounts", "upkeep"})
+"""The others belong to GW follow-up, which an installation may go without."""
+
+_seen_at_s: dict[str, float] = {}
+"""When each queue was last seen served [s], of ``time.monotonic()``."""
 
 State = Literal["ok", "warning", "down", "unknown", "off"]
 
@@ -145,17 +162,29 @@ def redis() -> list[Finding]:
 
 
 def workers() -> list[Finding]:
-    """Return which Celery workers answer, and the queues that they serve."""
+    """Return which Celery workers answer, the queues that they serve, and what cannot work."""
     with celery.Celery(
         broker=config().redis.url.get_secret_value(), set_as_current=False
     ) as asker:  # an app of its own: ours would load every task into the web process
         asker.conf.broker_transport_options = TRANSPORT_OPTIONS
-        replies = asker.control.inspect(timeout=WORKER_TIMEOUT_S).active_queues() or {}
-    queues = sorted({queue["name"] for served in replies.values() for queue in served})
-    facts = {"count": len(replies), "queues": queues}
-    if "alerts" not in queues:
-        return [Finding("workers", "down", "no worker serves the queue alerts", facts)]
-    return [Finding("workers", "ok", f"{len(replies)} answer", facts)]
+        replies = asker.control.broadcast("serves", reply=True, timeout=WORKER_TIMEOUT_S) or []
+    told = [answer for reply in replies for answer in reply.values()]
+    queues = _served({queue for answer in told for queue in answer.get("queues", ())})
+    left_out = sorted({module for answer in told for module in answer.get("left_out", ())})
+    facts = {"count": len(told), "queues": queues, "left_out": left_out}
+    missing = [f"no worker serves the queue {q}: {WITHOUT[q]}" for q in LIMITS_S if q not in queues]
+    broken = [f"{module} cannot be imported, see the workers' logs" for module in left_out]
+    if not missing and not broken:
+        return [Finding("workers", "ok", f"{len(told)} answer", facts)]
+    state: State = "down" if broken or NEEDED.difference(queues) else "warning"
+    return [Finding("workers", state, "; ".join((*missing, *broken)), facts)]
+
+
+def _served(queues: set[str]) -> list[str]:
+    """Return these queues and those of a moment ago: a worker at work may answer too late."""
+    now_s = time.monotonic()
+    _seen_at_s.update(dict.fromkeys(queues, now_s))
+    return sorted(q for q, seen_s in tuple(_seen_at_s.items()) if now_s - seen_s < WORKER_SILENT_S)
 
 
 def kafka() -> list[Finding]:

@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("parts", nargs="*", metavar="PART", help="everything when none is named")
     status = verbs.add_parser("status", help="what runs where")
     status.add_argument("--json", action="store_true", help="for programs")
+    crashed = verbs.add_parser("crashed", help="which of our processes ended by themselves")
+    crashed.add_argument("--json", action="store_true", help="for programs")
     verbs.add_parser("env", help="settings of the parts, with passwords, for a shell")
     logs = verbs.add_parser("logs", help="what a part wrote")
     logs.add_argument("part", metavar="PART")
@@ -78,6 +80,18 @@ def _status(home: Home, options: argparse.Namespace) -> int:
         ports = " ".join(str(port) for port in state.record.ports) if state.record else ""
         print(f"{state.name:<15} {pid!s:>8}  {ports:<24} {state.says}")
     return 0
+
+
+def _crashed(home: Home, options: argparse.Namespace) -> int:
+    from compose.native import crashes  # noqa: PLC0415 the supervisor must stay small
+
+    found = crashes.found(home)
+    if options.json:
+        print(json.dumps([asdict(crash) for crash in found]))
+    else:
+        for crash in found:
+            print(f"{crash.name} {crash.text}", *crash.last_lines, sep="\n  ")
+    return 1 if found else 0
 
 
 def _env(home: Home, _options: argparse.Namespace) -> int:
@@ -135,6 +149,7 @@ _VERBS = {
     "up": _up,
     "down": _down,
     "status": _status,
+    "crashed": _crashed,
     "env": _env,
     "logs": _logs,
     "doctor": _doctor,

@@ -1,13 +1,20 @@
 """One line per need: what is found, what is missing, what listens where, how to mend it."""
 
 import importlib.util
+import json
+import urllib.error
+import urllib.request
 from importlib import metadata
 
 from broker.config import ConfigError, read_config
-from compose.native import jars, java, kafka, lifecycle, ports, postgres, profile, redis
+from compose.native import crashes, jars, java, kafka, lifecycle, ports, postgres, profile, redis
 from compose.native.accounts import can_reach, server_account
 from compose.native.beforehand import Need, installable, maven, python
 from compose.native.home import Home
+from compose.native.processes import running
+
+HEALTH_S = 10.0
+"""Longest that the page is waited for; it answers within half of that, whatever is down."""
 
 
 def examine(home: Home) -> list[Need]:
@@ -26,6 +33,8 @@ def examine(home: Home) -> list[Need]:
         _jars(),
         _plans(),
         *_listening(home),
+        *_crashing(home),
+        *_unwell(home),
     ]
 
 
@@ -106,3 +115,32 @@ def _state_of(
                 return Need(f":{name}", is_met=False, text=ports.taken(purpose, port))
     said = state.says if state else "stopped"
     return Need(f":{name}", is_met=True, text=f"{said}; {numbers} free")
+
+
+def _crashing(home: Home) -> list[Need]:
+    """Name each of our processes that ended by itself."""
+    return [Need(each.name, is_met=False, text=each.text) for each in crashes.found(home)]
+
+
+def _unwell(home: Home) -> list[Need]:
+    """Name what the running system itself says does not work, such as a queue nobody serves."""
+    web = running(home, "web")
+    if web is None or not web.ports:
+        return []
+    return [
+        Need(name, is_met=False, text=part["text"])
+        for name, part in _health(web.ports[0]).items()
+        if part["state"] == "down"
+    ]
+
+
+def _health(port: int) -> dict[str, dict[str, str]]:
+    """Return the parts on the page for machines; none when it does not answer, which :web says."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=HEALTH_S) as answer:
+            return dict(json.load(answer)["parts"])
+    except urllib.error.HTTPError as error:  # 503: something is down
+        with error:
+            return dict(json.load(error)["parts"])
+    except OSError:
+        return {}

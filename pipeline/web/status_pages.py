@@ -24,7 +24,7 @@ TITLES = {
     "postgres": "Database",
     "migrations": "Tables",
     "dead_letters": "Packets set aside",
-    "redis": "Task queue",
+    "redis": "Task bells (Redis)",
     "workers": "Workers",
     "kafka": "Streams (Kafka)",
     "listener_ztf": "ZTF input",

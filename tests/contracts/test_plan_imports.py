@@ -9,7 +9,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "broker.settings"
 import django
 django.setup()
 import broker.urls
-from broker.celery import TASK_MODULES, app
+from broker.celery import app
 app.loader.import_default_modules()
 from pipeline.gw import step_registry
 for kind in step_registry.KINDS:

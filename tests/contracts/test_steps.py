@@ -4,7 +4,8 @@ from importlib import import_module
 
 import pytest
 
-from broker.celery import QUEUE_OF, TASK_MODULES
+from broker.celery import QUEUE_OF
+from broker.task_modules import TASK_MODULES
 from pipeline.gw import life
 from pipeline.gw.arrival import Intake
 from pipeline.gw.step_registry import KINDS, TASK_OF, StepKind, kind, named

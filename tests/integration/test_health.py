@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from broker import health, health_parts
+from broker.celery import LIMITS_S
 from broker.config import config
 from broker.health import Probe
 from tests.database import run_sql
@@ -19,6 +20,7 @@ def parts_found(kafka, database, monkeypatch):
     monkeypatch.setenv("NIGHTJAR_REDIS__URL", kafka.redis_url.rpartition("/")[0] + "/9")
     config.cache_clear()
     monkeypatch.setattr(health_parts, "pending_migrations", list)
+    monkeypatch.setattr(health_parts, "_seen_at_s", {})
 
     def look():
         return {finding.name: finding for finding in Probe(deadline_s=30).report().findings}
@@ -33,8 +35,14 @@ def test_postgres_redis_and_kafka_answer(parts_found):
     assert found["kafka"].facts == {"brokers": 1}
 
 
-def test_without_a_worker_the_queue_is_named(parts_found):
-    assert parts_found()["workers"].text == "no worker serves the queue alerts"
+def test_without_a_worker_every_queue_is_named_with_what_does_not_work(parts_found):
+    found = parts_found()["workers"]
+
+    assert found.state == "down"
+    for queue in LIMITS_S:
+        assert f"no worker serves the queue {queue}: " in found.text
+    assert "no mail" in found.text
+    assert "no Kafka credential" in found.text
 
 
 def test_a_stream_that_was_never_read_is_off(parts_found):

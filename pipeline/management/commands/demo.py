@@ -22,7 +22,7 @@ from rich.live import Live
 from broker import logs
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
-from pipeline.simulate import demo
+from pipeline.simulate import demo, watch
 
 STALLED_S = 120.0
 SILENT_S = 30.0
@@ -160,7 +160,10 @@ def _play(
     *,
     once: bool,
 ) -> bool:
-    """Feed and watch; return whether everything was accounted for (always without ``once``)."""
+    """Feed and watch; return whether everything was accounted for.
+
+    Without ``once`` it ends only when nothing can flow any more, or by Ctrl-C.
+    """
     start = demo.look()
     feed = demo.Feed(program if not once else _only_first(program))
     footer = f"{settings.web.public_url} · Ctrl-C stops everything"
@@ -172,6 +175,10 @@ def _play(
     progressed_s = began
     settled_looks = 0
     is_warned = False
+    processes = watch.Watch(
+        lambda: watch.ask([*NATIVE, "crashed", "--json"]),
+        lambda text: console.print(text, style="red", markup=False, highlight=False),
+    )
     with Live(console=console, auto_refresh=False, transient=once) as live:
         while True:
             time.sleep(1)
@@ -179,6 +186,9 @@ def _play(
             live.update(demo.render(figures[0], figures[-1], feed.sent, footer), refresh=True)
             received = figures[-1].books.received - start.books.received
             _tell(console, feed, received, time.monotonic() - began)
+            if not processes.look():
+                console.print(f"[red]No alert can flow: see above. {LOGS}")
+                return False
             if not received and not is_warned and time.monotonic() - began > SILENT_S:
                 console.print(f"[yellow]No packet came through in {SILENT_S:.0f} s. {LOGS}")
                 is_warned = True

@@ -23,7 +23,6 @@ from broker.stop import Stop
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
 from pipeline.catalogs.record import CatalogMissing
-from pipeline.gw.listener import NoticeListener, make_notice_listener
 from pipeline.surveys import survey as survey_named
 
 DRAIN_S = 2.0
@@ -60,9 +59,11 @@ class Command(BaseCommand):
             log.info("listener.ended")
 
 
-def _maker(stream: str) -> Callable[[str, str], Listener | NoticeListener]:
+def _maker(stream: str) -> Callable[[str, str], Any]:
     """Return what makes the listener of a stream: by ranges, or notice by notice."""
     if stream in {each.name for each in topics.NOTICE_STREAMS}:
+        from pipeline.gw.listener import make_notice_listener  # noqa: PLC0415 GW is not needed for alerts
+
         return make_notice_listener
     _require_catalogs(topics.stream(stream).survey)
     return make_listener
