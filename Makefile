@@ -10,6 +10,8 @@ READY := $(VENV)/ready
 PLANS := $(VENV)/plans
 PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
 	/^Installing collected/ {print "  unpacking them"; fflush()}
+# pip is silent while it fetches and unpacks: every ten seconds, how many packages lie there.
+UNPACKED = while sleep 10; do echo "  $$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l) unpacked"; done
 
 .PHONY: help plans plans-meanwhile demo up down status test lint types drill bench bench-api fuzz fuzz-api doctor lock
 
@@ -81,7 +83,8 @@ lock: $(READY) ## pin every dependency by hash, Python's and Kafka's
 $(READY): requirements-dev.lock
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the $$(grep -c '^[a-z].*==' $<) packages of $<: minutes, the first time"
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk '$(PROGRESS)'
+	@$(UNPACKED) & trap "kill $$!" EXIT; \
+		$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk '$(PROGRESS)'
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 

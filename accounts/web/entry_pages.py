@@ -1,6 +1,7 @@
 """Pages to come in by: sign up, activate, sign in and out, a new password."""
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -55,7 +56,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     context = {
         "email": email.strip(),
         "meant": _meant(email),
-        "has_mail_server": _has_mail_server(),
+        **_mail_place(),
     }
     return render(request, "accounts/mailed.html", context)
 
@@ -146,7 +147,7 @@ def _mail_code(request: HttpRequest) -> HttpResponse:
         form.refuse(error)
         return _show(request, "forgotten", form, error.status_code)
     given = ResetForm(initial={"email": form.cleaned_data["email"].strip()})
-    return _show(request, "new_password", given, is_mailed=True, has_mail_server=_has_mail_server())
+    return _show(request, "new_password", given, is_mailed=True, **_mail_place())
 
 
 def _set_password(request: HttpRequest) -> HttpResponse:
@@ -215,5 +216,14 @@ def _meant(email: str) -> str | None:
     return f"{local}@{near[0]}" if near else None
 
 
-def _has_mail_server() -> bool:
-    return bool(config().mail.host)
+def _mail_place() -> dict[str, Any]:
+    """Return whether mails leave this machine, else the folder that its operator finds them in.
+
+    A folder outside of the project stays unnamed: strangers see this page.
+    """
+    settings = config()
+    folder = Path(settings.mail.spool_dir or f"{settings.home}/mail")
+    return {
+        "has_mail_server": bool(settings.mail.host),
+        "mail_folder": "" if folder.is_absolute() else str(folder),
+    }

@@ -44,10 +44,13 @@ def megabytes(size_bytes: Number) -> str:
 
 
 @register.filter
-def ago(at_s: Number) -> SafeString | str:
-    """Return how long ago a time [s since 1970] was; the time itself shows on hover."""
+def ago(at_s: Number, count: Number = None) -> SafeString | str:
+    """Return how long ago a time [s since 1970] was; the time itself shows on hover.
+
+    Where there is a ``count`` of what came, something did: its time is then only unknown.
+    """
     if at_s is None or isinstance(at_s, str):
-        return "never"
+        return "not known yet" if count else "never"
     age_s = max(0.0, time.time() - at_s)
     unit_s, unit = next((size, name) for least, size, name in _STEPS if age_s >= least)
     moment = datetime.fromtimestamp(at_s, UTC)

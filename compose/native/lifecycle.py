@@ -5,8 +5,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
@@ -33,6 +33,7 @@ from compose.native.supervise import GRACE_S
 
 READY_S = 150.0
 POLL_S = 0.05
+TELL_EVERY_S = 5.0
 SHOWN_LINES = 40
 SUPERVISOR_MARGIN_S = 5.0
 SERVERS = ("postgres", "redis", "kafka")
@@ -92,11 +93,23 @@ def up(home: Home, wanted: Sequence[str], *, is_free: bool, is_throwaway: bool) 
         servers = [server for server in parts.servers if server.name in names]
         # One JVM among them; each thread waits for its own server.
         with ThreadPoolExecutor(len(SERVERS)) as pool:
-            for line in pool.map(lambda server: start_server(home, server), servers):
-                print(line)
+            tell({pool.submit(start_server, home, server): server.name for server in servers})
         for process in parts.processes:
             if process.name in names:
-                print(start_process(home, process))
+                print(start_process(home, process), flush=True)
+
+
+def tell(starting: "Mapping[Future[str], str]") -> None:
+    """Print what each start says once it is done, and meanwhile which are not."""
+    began = time.monotonic()
+    left = set(starting)
+    while left:
+        done, left = wait(left, TELL_EVERY_S, FIRST_COMPLETED)
+        for each in done:
+            print(each.result(), flush=True)
+        if not done:
+            names = ", ".join(sorted(starting[each] for each in left))
+            print(f"  {time.monotonic() - began:.0f} s: {names} not ready yet", flush=True)
 
 
 def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
 from broker.config import Config, config
+from broker.kept import Seen
 from pipeline import topics
 from pipeline.alerts import explain
 from pipeline.alerts.classify import rule_version
@@ -16,7 +17,7 @@ from pipeline.alerts.gate import NON_PUBLIC
 from pipeline.sky import Footprint
 from pipeline.topics import OutputTopic
 from pipeline.web import figures, nights, snippets
-from pipeline.web.figures import TopicFigures
+from pipeline.web.figures import Figures, TopicFigures
 from pipeline.web.flowchart import Drawn, draw
 from pipeline.web.snippets import Choice
 
@@ -48,7 +49,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """Show every topic with what goes through it; ``part=tables`` shows these alone."""
     is_part = request.GET.get("part") == "tables"
     name = "pipeline/topic_tables.html" if is_part else "pipeline/topics.html"
-    return render(request, name, {"groups": groups(), "refresh_s": REFRESH_S})
+    return render(request, name, {"groups": groups(figures.figures()), "refresh_s": REFRESH_S})
 
 
 @access(PUBLIC)
@@ -82,8 +83,13 @@ def topic(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, template, context)
 
 
-def groups() -> list[Group]:
-    """Return the tree of topics."""
+def groups(seen: Seen[Figures] | None) -> list[Group]:
+    """Return the tree of topics, all with the figures of one look."""
+    of_topic = seen.value if seen else {}
+
+    def row(each: OutputTopic) -> Row:
+        return Row(each, of_topic.get(each.name))
+
     found = []
     for survey in explain.SURVEYS:
         for is_matched in (True, False):
@@ -95,13 +101,13 @@ def groups() -> list[Group]:
                 for each in topics.OUTPUTS
                 if (parts := explain.topic_parts(each.name)) and parts[:2] == (survey, is_matched)
             ]
-            found.append(Group(title, words, [_row(each) for each in names]))
-    none = [_row(ALL[topics.NONE_TOPIC])]
+            found.append(Group(title, words, [row(each) for each in names]))
+    none = [row(ALL[topics.NONE_TOPIC])]
     found.append(
         Group("Neither star, galaxy nor counterpart", explain.none_rule(config())[0], none)
     )
     text = "For trying a consumer at any hour. They repeat nothing from the sky."
-    found.append(Group("Test streams", text, [_row(each) for each in topics.STEADY]))
+    found.append(Group("Test streams", text, [row(each) for each in topics.STEADY]))
     return found
 
 
@@ -161,10 +167,6 @@ def snippet(names: tuple[str, ...], settings: Config) -> str:
     """Return a plain consumer of topics that asks the environment who it is."""
     servers = settings.kafka.public_servers
     return snippets.confluent_kafka(Choice(servers, "", "laptop", names, is_everything=True))
-
-
-def _row(each: OutputTopic) -> Row:
-    return Row(each, known(each.name))
 
 
 def _retention_days(name: str, settings: Config) -> int:

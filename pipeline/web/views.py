@@ -45,18 +45,15 @@ def live() -> dict[str, Any]:
     """Return what changes from moment to moment."""
     books = _books().get()
     seen = figures.figures()
-    sky = (
-        [seen.value[each.name] for each in topics.OUTPUTS if each.name in seen.value]
-        if seen
-        else []
-    )
-    last_day = sum(f.last_day for f in sky) if sky else None
+    known = seen.value if seen else {}
+    sky = [known[each.name] for each in topics.OUTPUTS if each.name in known]
+    last_day = sum(f.last_day for f in sky) if known else None
     return {
         "inputs": None if last_day else _inputs(),
         "books": books.value if books else None,
-        "groups": groups(),
+        "groups": groups(seen),  # the same look: a later one may know more
         "last_at_s": max((f.last_at_s for f in sky if f.last_at_s is not None), default=None),
-        "per_minute": sum(f.per_minute for f in sky) if sky else None,
+        "per_minute": sum(f.per_minute for f in sky) if known else None,
         "last_day": last_day,
     }
 

@@ -51,6 +51,20 @@ def test_every_stream_and_topic_stands_on_the_page(browser, figures_of, monkeypa
     assert "Every packet is accounted for" in page
 
 
+def test_what_kafka_tells_during_the_look_is_shown_by_the_next(browser, monkeypatch, figures_of):
+    figures_of("babamul.none")
+    seen = [None]
+    told = figures.figures
+    monkeypatch.setattr(figures, "figures", lambda: seen.pop() if seen else told())
+
+    first, second = browser.get("/?part=live").text, browser.get("/?part=live").text
+
+    assert "Kafka has not told yet" in first
+    assert "123\u202f456" not in first
+    assert "Kafka has not told yet" not in second
+    assert "123\u202f456" in second
+
+
 def test_private_alerts_are_not_counted(browser, no_kafka, monkeypatch):
     night = ledger.NightBooks("ztf", None)
     night.gated |= {"rock": 5321, "non_public": 1234}

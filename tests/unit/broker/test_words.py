@@ -52,6 +52,12 @@ def test_a_time_to_come_is_now(monkeypatch):
 
 def test_never():
     assert words.ago(None) == "never"
+    assert words.ago(None, 0) == "never"
+
+
+def test_what_came_at_an_unknown_time_is_not_said_to_have_never_come():
+    assert words.ago(None, 12) == "not known yet"
+    assert words.ago("", 12) == "not known yet"
 
 
 def test_times_are_utc_with_the_moment_for_programs():
