@@ -83,7 +83,7 @@ def _status(home: Home, options: argparse.Namespace) -> int:
 
 
 def _crashed(home: Home, options: argparse.Namespace) -> int:
-    from compose.native import crashes  # noqa: PLC0415 the supervisor must stay small
+    from compose.native import crashes
 
     found = crashes.found(home)
     if options.json:
