@@ -4,13 +4,7 @@ A region is a sorted list of edges of nested HEALPix ranges of order 29: even pl
 odd ones end it. What comes from outside is bounded in size before it is read.
 """
 
-import io
-import tempfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import hpgeom
@@ -18,27 +12,29 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from pipeline.alerts.skymap_files import SkyMapError, inflated
 from pipeline.sky import HPX_ORDER
 
-MAX_FITS_BYTES = 24 * 1024 * 1024
 MAX_INFLATED_BYTES = 512 * 1024 * 1024
 """A flat map of order 10 with four columns of doubles has 403 MB."""
+MAX_MOC_BYTES = 64 * 1024 * 1024
+MAX_FLAT_ORDER = 10
+MAX_PIXELS = 12 * 4**MAX_FLAT_ORDER
+MAX_ROWS = 2_000_000
+"""Of a multi-order map; the largest that were sent have some tens of thousands."""
 MAX_RANGES = 2_000_000
+UNIQ, DENSITY = "UNIQ", "PROBDENSITY"
+FLAT_COLUMNS = ("PROB", "PROBABILITY", "T")
+NUMBERS = frozenset("BIJKED")
+"""Formats of columns that hold one number after another."""
 DISTANCE_COLUMNS = frozenset({"DISTMU", "DISTSIGMA", "DISTNORM"})
 
-_GZIP = b"\x1f\x8b"
-_CHUNK_BYTES = 1 << 20
 _SUM_TOLERANCE = 0.05
-_MAX_FLAT_ORDER = 12
 NO_FITS = (OSError, ValueError, TypeError, LookupError, AttributeError, UserWarning)
 """What astropy's reader raises of files that are none; warnings, where these are errors."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class SkyMapError(ValueError):
-    """A file is no map or MOC that can be searched; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ def read_moc(content: bytes) -> Region:
     """
     from mocpy import MOC  # noqa: PLC0415 half a second, which only this search needs
 
-    with _inflated(content) as path:
+    with inflated(content, MAX_MOC_BYTES) as path:
         try:
             moc = MOC.load(path, format="fits")
             ranges = np.asarray(moc.to_depth29_ranges, np.int64).reshape(-1, 2)
@@ -97,22 +93,22 @@ def read_credible_region(content: bytes, level: float) -> Region:
     Raises
     ------
     SkyMapError
-        If it is no such map, or its probability does not sum to 1.
+        If it is no such map, has too many pixels, or its probability does not sum to 1.
     """
-    with _inflated(content) as path:
+    with inflated(content, MAX_INFLATED_BYTES) as path:
         try:
             with path.open("rb") as raw, fits.open(raw, memmap=True) as file:
                 table = table_of(file)
-                order, cell, probability = pixels(table.header, table.data)
+                _check_size(table.columns, int(table.header["NAXIS2"]))
+                edges = _edges(table.header, table.data, level)
                 has_distances = set(table.columns.names) >= DISTANCE_COLUMNS
         except SkyMapError:
             raise
         except NO_FITS as error:
             raise SkyMapError(f"it is no HEALPix FITS file: {short(error)}") from None
-    inside = _densest(order, probability, level)
-    shift = 2 * (HPX_ORDER - order[inside])
-    first = cell[inside] << shift
-    return Region(_merged(first, first + (np.int64(1) << shift)), has_distances)
+    if len(edges) > 2 * MAX_RANGES:
+        raise SkyMapError(f"the region has more than {MAX_RANGES} pieces")
+    return Region(edges, has_distances)
 
 
 def table_of(file: Any) -> Any:
@@ -125,31 +121,81 @@ def table_of(file: Any) -> Any:
 
 def pixels(header: Any, rows: Any) -> tuple[Ints, Ints, Floats]:
     """Return order, nested index and probability of each pixel."""
-    names = {name.upper(): name for name in rows.columns.names}
-    if "UNIQ" in names:
-        density = names.get("PROBDENSITY")
-        if density is None:
+    column = _column_of(rows.columns)
+    if column == UNIQ:
+        return _multi_order(rows)
+    order, probability = _flat(header, rows, column)
+    cell = _nested(header, order, np.arange(len(probability), dtype=np.int64))
+    return np.full(len(cell), order, np.int64), cell, probability
+
+
+def _column_of(columns: Any) -> str:
+    """Return which column tells the pixels: ``UNIQ``, or that of a flat map."""
+    names = [name.upper() for name in columns.names]
+    if UNIQ in names:
+        if DENSITY not in names:
             raise SkyMapError("it has UNIQ but no column PROBDENSITY")
-        order, cell = _from_uniq(np.asarray(rows[names["UNIQ"]], np.int64))
-        area_sr = np.pi / 3 / 4.0**order
-        return order, cell, np.asarray(rows[density], np.float64) * area_sr
-    column = next((names[n] for n in ("PROB", "PROBABILITY", "T") if n in names), None)
+        return UNIQ
+    column = next((name for name in FLAT_COLUMNS if name in names), None)
     if column is None:
-        raise SkyMapError(f"it has no column PROB; found: {', '.join(names)}")
-    probability = np.asarray(rows[column], np.float64).ravel()
-    order_of_map = _flat_order(header, len(probability))
-    cell = np.arange(len(probability), dtype=np.int64)
+        raise SkyMapError(f"it has no column PROB; found: {', '.join(columns.names)}")
+    return column
+
+
+def _check_size(columns: Any, rows: int) -> None:
+    """Refuse by its header alone a table whose numbers would fill the memory."""
+    column = _column_of(columns)
+    for name in (UNIQ, DENSITY) if column == UNIQ else (column,):
+        form = columns[name].format
+        if form.format not in NUMBERS:  # text, bits, or rows that point to their numbers
+            raise SkyMapError(f"its column {name} is {form}, not a number")
+        count, most = rows * form.repeat, MAX_ROWS if column == UNIQ else MAX_PIXELS
+        if count > most:
+            raise SkyMapError(f"it has {count} pixels; at most {most}: send a multi-order map")
+
+
+def _edges(header: Any, rows: Any, level: float) -> Ints:
+    """Return the edges of a map's region at order 29.
+
+    A flat map has up to ``MAX_PIXELS``: of that many no more than four columns are held at once.
+    """
+    column = _column_of(rows.columns)
+    if column == UNIQ:
+        order, cell, probability = _multi_order(rows)
+        inside = _densest(probability * 4.0**order, probability, level)
+        shift = 2 * (HPX_ORDER - order[inside])
+        first = cell[inside] << shift
+        return _merged(first, first + (np.int64(1) << shift))
+    flat_order, probability = _flat(header, rows, column)
+    is_inside = np.zeros(len(probability) + 2, np.bool_)  # and a cell outside at either end
+    inside = _densest(probability, probability, level)
+    is_inside[_nested(header, flat_order, inside) + 1] = True
+    changes = np.flatnonzero(is_inside[1:] != is_inside[:-1])
+    return np.asarray(changes, np.int64) << (2 * (HPX_ORDER - flat_order))
+
+
+def _multi_order(rows: Any) -> tuple[Ints, Ints, Floats]:
+    order, cell = _from_uniq(np.asarray(rows[UNIQ], np.int64))
+    area_sr = np.pi / 3 / 4.0**order
+    return order, cell, np.asarray(rows[DENSITY], np.float64) * area_sr
+
+
+def _flat(header: Any, rows: Any, column: str) -> tuple[int, Floats]:
+    probability = np.array(rows[column], np.float64).ravel()
+    return _flat_order(header, len(probability)), probability
+
+
+def _nested(header: Any, order: int, cell: Ints) -> Ints:
+    """Return the nested indices of a flat map's rows."""
     if str(header.get("ORDERING", "RING")).strip().upper() in {"NESTED", "NEST"}:
-        nested = cell
-    else:
-        nested = np.asarray(hpgeom.ring_to_nest(1 << order_of_map, cell), np.int64)
-    return np.full(len(cell), order_of_map, np.int64), nested, probability
+        return cell
+    return np.asarray(hpgeom.ring_to_nest(1 << order, cell), np.int64)
 
 
 def _flat_order(header: Any, size: int) -> int:
     if str(header.get("INDXSCHM", "IMPLICIT")).strip().upper() == "EXPLICIT":
         raise SkyMapError("maps of a part of the sky (INDXSCHM EXPLICIT) are not read")
-    for order in range(_MAX_FLAT_ORDER + 1):
+    for order in range(MAX_FLAT_ORDER + 1):
         if 12 * 4**order == size:
             return order
     raise SkyMapError(f"{size} pixels are no HEALPix map of the whole sky")
@@ -169,15 +215,16 @@ def _from_uniq(uniq: Ints) -> tuple[Ints, Ints]:
     return order, cell
 
 
-def _densest(order: Ints, probability: Floats, level: float) -> Ints:
-    """Return the pixels of the region, the densest of the sky first."""
-    probability = np.where(np.isfinite(probability), probability, 0.0)
+def _densest(density: Floats, probability: Floats, level: float) -> Ints:
+    """Return the pixels of the region, the densest of the sky first; spoils what it is given."""
+    for values in (density, probability):
+        values[~np.isfinite(values)] = 0.0
     if (probability < 0).any():
         raise SkyMapError("a probability is negative")
     total = float(probability.sum())
     if abs(total - 1) > _SUM_TOLERANCE:
         raise SkyMapError(f"its probabilities sum to {total:.4f}, not to 1")
-    ranked = np.argsort(-(probability * 4.0**order), kind="stable")
+    ranked = np.argsort(-density, kind="stable")
     reached = np.cumsum(probability[ranked])
     count = int(np.searchsorted(reached, level * total)) + 1
     chosen = ranked[:count]
@@ -192,41 +239,7 @@ def _merged(first: Ints, last: Ints) -> Ints:
     first, last = first[by_first], np.maximum.accumulate(last[by_first])
     begins = np.concatenate(([True], first[1:] > last[:-1]))
     ends = np.concatenate((begins[1:], [True]))
-    edges = np.column_stack((first[begins], last[ends])).ravel()
-    if len(edges) > 2 * MAX_RANGES:
-        raise SkyMapError(f"the region has more than {MAX_RANGES} pieces")
-    return np.asarray(edges, np.int64)
-
-
-@contextmanager
-def _inflated(content: bytes) -> Iterator[Path]:
-    """Yield a file with the content, unpacked if it is gzipped."""
-    if len(content) > MAX_FITS_BYTES:
-        raise SkyMapError(f"it has {len(content)} bytes; at most {MAX_FITS_BYTES}")
-    with tempfile.NamedTemporaryFile(suffix=".fits") as file:
-        if content.startswith(_GZIP):
-            _gunzip(content, file)
-        else:
-            file.write(content)
-        file.flush()
-        yield Path(file.name)
-
-
-def _gunzip(content: bytes, file: Any) -> None:
-    unpacker = zlib.decompressobj(wbits=31)
-    stream, size = io.BytesIO(content), 0
-    try:
-        while piece := (unpacker.unconsumed_tail or stream.read(_CHUNK_BYTES)):
-            inflated = unpacker.decompress(piece, _CHUNK_BYTES)
-            size += len(inflated)
-            if size > MAX_INFLATED_BYTES:
-                raise SkyMapError(
-                    f"unpacked it has more than {MAX_INFLATED_BYTES} bytes; send a multi-order map"
-                )
-            file.write(inflated)
-        file.write(unpacker.flush())
-    except zlib.error as error:
-        raise SkyMapError(f"it is no gzip file: {error}") from None
+    return np.asarray(np.column_stack((first[begins], last[ends])).ravel(), np.int64)
 
 
 def short(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from broker.config import config
-from pipeline.alerts.skymaps import SkyMapError
+from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.gw import store
 from pipeline.gw.arrival import Arrival, Intake, Stored
 from pipeline.gw.life import Rules

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.alerts.skymaps import SkyMapError
+from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.gw.notices import EARLYWARNING, MOCK, Notice, read_notice
 from pipeline.gw.score import PLAN_SCORE, Facts, Score, Thresholds, judge
 from pipeline.gw.skymap import SkyMap

@@ -17,7 +17,8 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.alerts.skymaps import NO_FITS, SkyMapError, pixels, short, table_of
+from pipeline.alerts.skymap_files import SkyMapError
+from pipeline.alerts.skymaps import NO_FITS, pixels, short, table_of
 from pipeline.gw.distance import Distance, header_distance, marginal_distance
 from pipeline.sky import HPX_ORDER, hpx29
 

@@ -1,6 +1,6 @@
 """The step that shows a notice's sky map in its thread, below the card; only this step draws."""
 
-from pipeline.alerts.skymaps import SkyMapError
+from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.clients.slack import Picture
 from pipeline.gw import deliver
 from pipeline.gw.pictures import sky_map_picture

@@ -25,7 +25,7 @@ from broker.dead_letters import REASONS
 from broker.kafka_types import Packet
 from pipeline import light_curves, surveys
 from pipeline.alerts.batch import SERIES
-from pipeline.alerts.skymaps import SkyMapError
+from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.catalogs.record import LoadError
 from pipeline.catalogs.source import Format, find, open_source
 from pipeline.gw import notices

@@ -1,5 +1,8 @@
 """Alerts by object, cone, time, many cones, and sky map."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -7,10 +10,12 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from sqlalchemy.orm import Session
 
-from broker.refusals import field_error
+from broker.config import config
+from broker.refusals import field_error, too_many
 from pipeline.alerts import query_alerts, query_skymap
 from pipeline.alerts.query import SKYMAP_LIMIT_S, reading
-from pipeline.alerts.skymaps import Region, SkyMapError, read_credible_region, read_moc
+from pipeline.alerts.skymap_files import SkyMapError
+from pipeline.alerts.skymaps import Region, read_credible_region, read_moc
 from pipeline.web.api import answers
 from pipeline.web.api.parameters import (
     AlertParameters,
@@ -38,6 +43,7 @@ DEFAULT_CREDIBLE_LEVEL = 0.9
 IN_PROJECTION = (
     "The map has distances; it was searched in projection on the sky, hosts were not ranked."
 )
+_MAP = threading.Lock()
 
 
 class Alerts(DataView):
@@ -111,7 +117,8 @@ class AlertSkymap(DataView):
         """Return the alerts inside a MOC, or inside a map's credible region."""
         asked = check_body(SkymapSearch, request)
         self.take_turn(request)
-        region = _region(asked)
+        with _one_map_at_once():
+            region = _region(asked)
         with reading(SKYMAP_LIMIT_S) as session:
             found = query_skymap.inside(session, survey, region, filters_of(asked), asked["limit"])
         words = [IN_PROJECTION] if region.has_distances else []
@@ -120,6 +127,23 @@ class AlertSkymap(DataView):
         return answers.alerts_as_json(
             survey, found.ids, " ".join(words), {"host_searched_prob_vol": None}
         )
+
+
+@contextmanager
+def _one_map_at_once() -> Iterator[None]:
+    """Hold this process's only place for reading a map: each may fill half a gigabyte.
+
+    Raises
+    ------
+    ApiError
+        429 if it did not get free in time.
+    """
+    if not _MAP.acquire(timeout=config().limits.search_wait_s):
+        raise too_many(1, "the maps of others are being read")
+    try:
+        yield
+    finally:
+        _MAP.release()
 
 
 def _region(asked: dict[str, Any]) -> Region:

@@ -1,9 +1,12 @@
 """Sky-map search: MOCs, flat maps in both orders, multi-order maps; what is inside says mocpy."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
+import zipfile
 
 import hpgeom
 import numpy as np
@@ -13,7 +16,9 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from mocpy import MOC
 
+from broker.config import config
 from pipeline.simulate.scenario import make_ztf_packet
+from pipeline.web.api import alerts
 
 pytestmark = pytest.mark.integration
 
@@ -68,6 +73,13 @@ def multi_order_map(place):
 def fits_bytes(table):
     stream = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(stream)
+    return stream.getvalue()
+
+
+def zipped(content):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("map.fits", content)
     return stream.getvalue()
 
 
@@ -208,3 +220,25 @@ def test_a_bomb_is_refused_before_it_is_unpacked(api, monkeypatch):
 
     assert response.status_code == 400
     assert "unpacked it has more than" in json.loads(response.content)["message"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zipped])
+def test_what_is_packed_twice_is_not_unpacked_again(api, pack):
+    """Astropy would, without any limit."""
+    twice = gzip.compress(pack(flat_map(6, INSIDE, nested=True)))
+    body = WINDOW | {"skymap_fits_base64": as_base64(twice)}
+    response = api.post(PATH, body, content_type="application/json")
+
+    assert response.status_code == 400
+    assert "no FITS file" in json.loads(response.content)["message"]
+
+
+def test_who_finds_another_map_being_read_waits_and_is_then_refused(api, monkeypatch):
+    monkeypatch.setenv("NIGHTJAR_LIMITS__SEARCH_WAIT_S", "0")
+    config.cache_clear()
+    body = WINDOW | {"skymap_fits_base64": as_base64(flat_map(3, INSIDE, nested=True))}
+    with alerts._one_map_at_once():
+        response = api.post(PATH, body, content_type="application/json")
+
+    assert response.status_code == 429
+    assert api.post(PATH, body, content_type="application/json").status_code == 200

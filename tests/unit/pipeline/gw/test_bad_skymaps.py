@@ -9,7 +9,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.alerts.skymaps import SkyMapError
+from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.gw import skymap
 from pipeline.gw.scored import score_notice
 from pipeline.gw.skymap import SkyMap
