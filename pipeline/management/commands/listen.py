@@ -62,7 +62,7 @@ class Command(BaseCommand):
 def _maker(stream: str) -> Callable[[str, str], Any]:
     """Return what makes the listener of a stream: by ranges, or notice by notice."""
     if stream in {each.name for each in topics.NOTICE_STREAMS}:
-        from pipeline.gw.listener import make_notice_listener  # alerts go on without GW
+        from pipeline.gw.listener import make_notice_listener  # noqa: PLC0415 alerts go on without GW
 
         return make_notice_listener
     _require_catalogs(topics.stream(stream).survey)
