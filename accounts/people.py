@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -65,6 +65,9 @@ class CooldownError(Exception):
 def sign_up(email: str) -> None:
     """Mail an activation code to a new or inactive address; tell an active one that it is known.
 
+    Whoever it is, both mails are written and what is not meant is taken back, and one bell is rung:
+    the time of the answer does not tell who has an account.
+
     Parameters
     ----------
     email : str
@@ -72,12 +75,16 @@ def sign_up(email: str) -> None:
     """
     with transaction.atomic():
         user = _account_for(email)
-        if user.state == "active":
-            mail.post(email, "known", {"public_url": _public_url()})
-        elif user.state == "inactive":
+        with transaction.atomic():
             code = codes.issue(user, "activation")
             context = {"code": code, "link": _link("activate", email, activation_code=code)}
             mail.post(email, "activation", context, config().accounts.activation_ttl_s)
+            transaction.set_rollback(user.state != "inactive")
+        with transaction.atomic():
+            mail.post(email, "known", {"public_url": _public_url()})
+            transaction.set_rollback(user.state != "active")
+        if user.state not in {"inactive", "active"}:
+            transaction.on_commit(lambda: mail.ring(mail.NO_MAIL))
 
 
 def activate(email: str, code: str, asker: str) -> Activation | None:
@@ -186,15 +193,9 @@ def _write_nothing(email: str) -> None:
 
 
 def _account_for(email: str) -> BabamulUser:
-    """Return the row of an address, made if need be, locked."""
-    try:
-        with transaction.atomic():
-            BabamulUser.objects.get_or_create(
-                email=email,
-                defaults={"username": display_name(email), "password": passwords.UNUSABLE},
-            )
-    except IntegrityError:  # a sign-up at the same moment made it
-        pass
+    """Return the row of an address, made if need be, locked; the same statements for everybody."""
+    new = BabamulUser(email=email, username=display_name(email), password=passwords.UNUSABLE)
+    BabamulUser.objects.bulk_create([new], ignore_conflicts=True)
     return BabamulUser.objects.select_for_update().get(email=email)
 
 
