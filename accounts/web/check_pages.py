@@ -1,5 +1,6 @@
 """The connection check: what the server sees of a consumer, a login on trial, a script for home."""
 
+import math
 import time
 from datetime import timedelta
 from typing import Any
@@ -143,8 +144,14 @@ def password(request: HttpRequest) -> HttpResponse:
     if not 0 < len(pasted) <= LONGEST_PASSWORD:
         rule = f"password: paste one, of at most {LONGEST_PASSWORD} characters"
         return JsonResponse({"message": rule, "errors": {"password": [rule]}}, status=400)
-    context = {"form": form, "tried": _try(user, form, pasted), "rows": [form.row]}
-    return render(request, "accounts/check_tried.html", context)
+    tried, wait_s = _try(user, form, pasted)
+    context = {"form": form, "tried": tried, "rows": [form.row]}
+    if wait_s is None:
+        return render(request, "accounts/check_tried.html", context)
+    response = render(request, "accounts/check_tried.html", context, status=429)
+    response["Retry-After"] = str(math.ceil(wait_s))
+    response["HX-Reswap"] = "innerHTML"  # the page shows no other refusal
+    return response
 
 
 @access(PUBLIC)
@@ -232,14 +239,15 @@ def _moved_s(seen: Group | None) -> float | None:
 
 
 @sensitive_variables()
-def _try(user: BabamulUser, form: LookForm, pasted: str) -> Answer:
+def _try(user: BabamulUser, form: LookForm, pasted: str) -> tuple[Answer, float | None]:
+    """Return what a login of ours is told; BUSY with the time to wait [s] before the next one."""
     typed = form.cleaned_data["username"]
     wrong = connection.of_username(user, typed) if typed else None
     if wrong is not None:
-        return wrong
+        return wrong, None
     wait_s = take("check-password", str(user.pk), rate_per_s=PROBES_PER_S, burst=PROBES_AT_ONCE)
     if wait_s is not None:
-        return BUSY
+        return BUSY, wait_s
     row = form.row
     outcome = probe_reader(
         row.principal,
@@ -249,4 +257,4 @@ def _try(user: BabamulUser, form: LookForm, pasted: str) -> Answer:
         group=row.group(),
         limit_s=PROBE_S,
     )
-    return connection.of_probe(row, outcome)
+    return connection.of_probe(row, outcome), None

@@ -33,5 +33,10 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copy]");
   if (button) copy(button);
 });
+// htmx shows no refusal; one that says how it is to be shown was written for its place.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status === 429 && xhr.getResponseHeader("HX-Reswap")) event.detail.shouldSwap = true;
+});
 document.addEventListener("htmx:load", (event) => tidy(event.detail.elt));
 tidy(document);

@@ -6,27 +6,10 @@ import pytest
 
 from broker.db import cursor
 from pipeline.simulate.scenario import make_ztf_packet
+from tests.hostile_texts import HOSTILE
 
 pytestmark = pytest.mark.integration
-HOSTILE = (
-    "' OR 1=1 --",
-    "'; DROP TABLE alerts; --",
-    "1) UNION SELECT password FROM babamul_users --",
-    "%s %(survey)s {0} {{7*7}} ${7*7}",
-    "\\' \\\" \\x00",
-    "a\x00b",
-    "../../../../etc/passwd",
-    "..%2f..%2fetc%2fpasswd",
-    "<script>alert(1)</script>",
-    "٣٤٥ 𝟙𝟚 ½",
-    "1e999 -1e999",
-    "nan nan",
-    "9" * 4301,
-    "-" * 10_000,
-    "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
-    ".*(a+)+$",
-    "%_\\%",
-)
+
 FIELDS = ("q", "survey", "class", "min_mag", "max_score", "after", "before", "page", "format")
 PLACES = (
     "/objects/ztf/{}",
@@ -38,7 +21,15 @@ PLACES = (
     "/topics/{}",
     "/schemas/{}",
     "/schemas/{}/sample",
-    "/start?topics={}&credential={}",
+    "/start?topic={}&credential={}",
+    "/start?suffix={}",
+    "/start?start={}",
+    "/start?start=date&since={}",
+    "/start/nightjar.ipynb?topic={}",
+    "/gw/{}",
+    "/gw/{}.json",
+    "/gw/S230518h/maps/{}.fits",
+    "/gw/S230518h/plans/1/{}",
     "/vo/scs?RA={}&DEC={}&SR={}",
     "/reminders?key={}",
     "/login?next={}",
