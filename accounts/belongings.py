@@ -1,6 +1,7 @@
 """What an account makes for itself: named Kafka credentials and personal tokens."""
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from accounts import audit, credentials, tokens
 from accounts.models import AccessToken, BabamulUser, KafkaCredential
@@ -77,12 +78,15 @@ def new_token(user: BabamulUser, name: str, days: int) -> tuple[AccessToken, str
     Raises
     ------
     ApiError
-        400 for a name that is taken, or if the account has as many as it may.
+        400 for a name that is taken, or if the account has as many as it may; expired ones count
+        for neither.
     """
     most = config().accounts.max_tokens
     with transaction.atomic():
         _hold(user)
-        if user.tokens.count() >= most:
+        expired = user.tokens.filter(expires_at__lte=Now())
+        expired.filter(name=name).delete()  # its name is free again
+        if user.tokens.exclude(pk__in=expired).count() >= most:
             raise field_error("name", f"you have {most} tokens already: delete one first")
         try:
             with transaction.atomic():

@@ -8,13 +8,22 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.mail import spool_folder
-from accounts.models import BabamulUser, KafkaCredential, OneTimeCode, OutboxMail, WebSession
+from accounts.models import (
+    AccessToken,
+    BabamulUser,
+    KafkaCredential,
+    OneTimeCode,
+    OutboxMail,
+    WebSession,
+)
 from broker.config import config
 
 SPOOLED_KEPT = timedelta(days=7)
 """Files hold codes in the clear; the longest-lived code is dead by then."""
 REVOKED_KEPT = timedelta(days=90)
 """Long enough to tell an owner what became of a credential; the audit trail stays."""
+TOKENS_KEPT = timedelta(days=90)
+"""Long enough to see in the profile why a program is refused."""
 MAILS_KEPT = timedelta(days=14)
 """Long enough to answer "I got no mail"; addresses are then gone from the outbox."""
 CODES_KEPT = timedelta(days=14)
@@ -39,6 +48,7 @@ def forget_old() -> dict[str, int]:
         "credentials": KafkaCredential.objects.filter(
             state="revoked", confirmed_at__lt=Now() - REVOKED_KEPT
         ),
+        "tokens": AccessToken.objects.filter(expires_at__lt=Now() - TOKENS_KEPT),
     }
     return {name: rows.delete()[0] for name, rows in old.items()} | {"files": _forget_files()}
 

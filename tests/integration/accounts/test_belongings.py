@@ -191,6 +191,27 @@ def test_the_eleventh_token_is_refused(mine):
     assert statuses == [200] * 10 + [400]
 
 
+def test_expired_tokens_take_no_place(mine):
+    for i in range(10):
+        mine.post("tokens", {"name": str(i)})
+    AccessToken.objects.exclude(name="9").update(expires_at=Now() - timedelta(seconds=1))
+
+    statuses = [mine.post("tokens", {"name": f"new {i}"}).status_code for i in range(10)]
+
+    assert statuses == [200] * 9 + [400]
+
+
+def test_the_name_of_an_expired_token_is_free_again(mine):
+    mine.post("tokens", {"name": "x"})
+    AccessToken.objects.update(expires_at=Now() - timedelta(seconds=1))
+
+    made = mine.post("tokens", {"name": "x"})
+
+    assert made.status_code == 200
+    assert Api(made.json()["access_token"]).get("profile").status_code == 200
+    assert AccessToken.objects.count() == 1
+
+
 def test_an_expired_token_opens_nothing(mine):
     token = mine.post("tokens", {"name": "x"}).json()["access_token"]
     AccessToken.objects.update(expires_at=Now() - timedelta(seconds=1))

@@ -7,8 +7,15 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from accounts import codes, expiry, sessions
-from accounts.models import BabamulUser, KafkaCredential, OneTimeCode, OutboxMail, WebSession
+from accounts import codes, expiry, sessions, tokens
+from accounts.models import (
+    AccessToken,
+    BabamulUser,
+    KafkaCredential,
+    OneTimeCode,
+    OutboxMail,
+    WebSession,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 OLD = timedelta(days=31)
@@ -69,6 +76,14 @@ def test_credentials_that_were_revoked_long_ago_go(user):
     assert expiry.forget_old()["credentials"] == 1
     left = set(KafkaCredential.objects.values_list("principal", flat=True))
     assert left == {"of late", "in use"}
+
+
+def test_tokens_that_expired_long_ago_go(user):
+    for name, days in (("long ago", -91), ("of late", -89), ("in use", 1)):
+        tokens.new_personal(user, name, days)
+
+    assert expiry.forget_old()["tokens"] == 1
+    assert set(AccessToken.objects.values_list("name", flat=True)) == {"of late", "in use"}
 
 
 def test_files_of_mails_go_after_a_week(db, configured, tmp_path):
