@@ -55,6 +55,22 @@ def test_a_mail_that_was_sent_is_not_sent_again(letter, mails):
     assert len(mails.mails) == 1
 
 
+def test_a_mail_that_a_slow_server_is_taking_is_sent_by_nobody_else(letter, mails, monkeypatch):
+    deliver, heard_meanwhile = mail._deliver, []
+
+    def slowly(message):
+        monkeypatch.setattr(mail, "_deliver", deliver)
+        heard_meanwhile.append(mail.sweep())
+        mail.send(letter.pk)
+        deliver(message)
+
+    monkeypatch.setattr(mail, "_deliver", slowly)
+    mail.send(letter.pk)
+
+    assert heard_meanwhile == [0]
+    assert len(mails.mails) == 1
+
+
 def test_a_mail_waits_for_a_server_that_is_away(letter, configured):
     with smtp.running() as gone:
         port = gone.port

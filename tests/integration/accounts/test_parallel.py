@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from accounts.models import AccessToken, BabamulUser, KafkaCredential, OneTimeCode
+from accounts import mail
+from accounts.models import AccessToken, BabamulUser, KafkaCredential, OneTimeCode, OutboxMail
 from tests.integration.accounts.conftest import EMAIL, Api, code_in, send_mails
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -65,6 +66,15 @@ def test_sign_ups_of_one_address_at_once_make_one_account_and_one_open_code(db, 
     assert {answer.status_code for answer in answers} == {200}
     assert BabamulUser.objects.count() == 1
     assert OneTimeCode.objects.filter(used_at=None, voided_at=None).count() == 1
+
+
+def test_a_mail_that_many_send_at_once_leaves_once(db, api, mails):
+    api.post("signup", {"email": EMAIL})
+    [waiting] = OutboxMail.objects.values_list("pk", flat=True)
+
+    at_once(8, lambda _: mail.send(waiting))
+
+    assert len(mails.mails) == 1
 
 
 def test_ten_tokens_are_the_most_also_at_once(code):

@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts import credentials, sessions, tokens
 from accounts.models import AccessToken, AuditEntry, BabamulUser, KafkaCredential, OutboxMail
+from accounts.web.sessions import COOKIE
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -89,6 +90,19 @@ def test_restore_gives_tokens_and_credentials_back(staff, owl, laptop):
 
     assert (state(owl), state(laptop)) == ("active", "wanted")
     assert tokens.owner_of(token) == owl
+
+
+def test_restore_revives_no_session_and_no_login(staff, owl):
+    cookie, login = sessions.open_session(owl, "Firefox"), tokens.login_token(owl)
+    assert tokens.owner_of(login) == owl
+    do(staff, PEOPLE, owl, "suspend")
+
+    do(staff, PEOPLE, owl, "restore")
+
+    assert state(owl) == "active"
+    assert sessions.find_session(cookie) is None
+    with pytest.raises(tokens.BadTokenError, match="older generation"):
+        tokens.owner_of(login)
 
 
 def test_delete_begins_with_kafka(staff, owl, laptop):
@@ -237,6 +251,7 @@ def test_others_do_not_see_people(owl, role):
 
 def test_an_account_is_no_staff(owl):
     browser = Client(headers={"host": "localhost"})
-    browser.cookies["babamul_session"] = sessions.open_session(owl, "Firefox")
+    browser.cookies[COOKIE] = sessions.open_session(owl, "Firefox")
 
+    assert browser.get("/profile").status_code == 200, "the cookie is good where it belongs"
     assert browser.get(f"{PEOPLE}/").status_code == 302
