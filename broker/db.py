@@ -71,7 +71,7 @@ def engine() -> Engine:
     """Return this process's engine; make it after the fork, never before."""
     settings = config().postgres
     made = create_engine(
-        sqlalchemy_url(settings.url.get_secret_value()),
+        sqlalchemy_url(_url()),
         pool_size=min(_threads, RESTING),
         max_overflow=_threads - min(_threads, RESTING) + SPARE,
         connect_args={
@@ -148,7 +148,7 @@ def lock(name: str) -> Iterator[bool]:
     """
     settings = config().postgres
     with psycopg.connect(
-        settings.url.get_secret_value(),
+        _url(),
         connect_timeout=settings.connect_timeout_s,
         options=f"-c statement_timeout={settings.statement_timeout_s * 1000}",
         autocommit=True,
@@ -162,6 +162,10 @@ def lock(name: str) -> Iterator[bool]:
             # whoever asks next would find it taken by nobody.
             with suppress(psycopg.Error):
                 connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+def _url() -> str:
+    return config().postgres.url.get_secret_value()
 
 
 def cursor(session: Session) -> psycopg.Cursor[tuple[Any, ...]]:

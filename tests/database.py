@@ -86,6 +86,10 @@ def session(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     sessions = sessionmaker(bound, expire_on_commit=False, join_transaction_mode="create_savepoint")
     monkeypatch.setattr("broker.db.engine", lambda: engine)
     monkeypatch.setattr("broker.db._sessions", lambda: sessions)
+    # Advisory locks are a database's: in one that all workers share, tests would lock each other out.
+    name = connection.settings_dict["NAME"]
+    own_url = f"{config().postgres.url.get_secret_value().rpartition('/')[0]}/{name}"
+    monkeypatch.setattr("broker.db._url", lambda: own_url)
     with sessions() as found:
         yield found
     bound.close()

@@ -106,3 +106,10 @@ def test_a_lock_is_let_go_before_its_connection_ends(database: str, monkeypatch)
     for connection in left_open:
         connection.close()
     assert again
+
+
+def test_a_lock_of_one_run_of_tests_is_none_of_another(session):
+    with psycopg.connect(db._url()) as connection:
+        (name,) = connection.execute("SELECT current_database()").fetchone()
+
+    assert name == session.execute(text("SELECT current_database()")).scalar_one()
