@@ -3,7 +3,8 @@
 As a library, without server or database: notices and notice_values (one notice as a value) · skymap
 and distance (areas, distance, credible levels) · score (GRANDMA's) and suggestion (the cookbook's)
 · scored (all of them in one call) · blocks (Slack's, within its limits) · cards, cards_notice,
-cards_plan, cards_tiles, cards_lines, cards_words (what people read) · pictures (the sky map).
+cards_plan, cards_tiles, cards_lines, cards_words (what people read) · sky_index (a map asked at
+many points) · pictures (the sky map).
 
 tables, plan_tables, action_tables, grb_tables: the rows · models: their mirrors · ledger, steps,
 step_registry, tasks: what is done with a notice, step by step.
@@ -17,6 +18,6 @@ grb_intake, grb_tell: bursts of Swift and SVOM · gcn_json, gcn_intake, gcn_tell
 
 telescopes: the table · hosts: galaxies that may host an event · plan_groups, plan_steps, plan_rows,
 plan_all, report: plans as rows, steps, files, messages · plan_process: starts, bounds and ends ·
-plan, the process itself: plan_job, plan_recipe, plan_sky, plan_grid, plan_galaxies, plan_night,
+plan, the process itself: plan_job, plan_recipe, plan_grid, plan_galaxies, plan_night,
 plan_gwemopt, plan_check, plan_coverage, plan_files, plan_pictures.
 """

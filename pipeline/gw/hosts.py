@@ -12,7 +12,7 @@ from pipeline.catalogs.known import GALAXIES
 from pipeline.catalogs.record import CatalogMissing
 from pipeline.gw.distance import normal_cdf
 from pipeline.gw.plan_job import Galaxy
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.sky import Floats, Ints
 
 SIGMAS = 4.0

@@ -26,8 +26,9 @@ from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw import cards_words as words
 from pipeline.gw.notices import REAL
 from pipeline.gw.scored import ScoredAlert
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.sky_views import levels_on, near_view, raster
-from pipeline.gw.skymap import REGION_LEVEL, PointIndex, SkyMap
+from pipeline.gw.skymap import REGION_LEVEL, SkyMap
 from pipeline.sky import separation_arcsec
 
 SIZE_INCH, DPI = (10.0, 12.4), 80
@@ -87,7 +88,7 @@ def sky_map_picture(alert: ScoredAlert, sky_map: SkyMap, at: datetime) -> Pictur
     at : datetime
         Sun and Moon are shown as they stand at this time, UTC.
     """
-    index = sky_map.point_index()
+    index = SkyIndex.of(sky_map)
     bodies = [_body(name, at) for name in ("sun", "moon")]
     figure = Figure(figsize=SIZE_INCH, dpi=DPI, facecolor="white")
     figure.text(0.5, 0.975, _title(alert), ha="center", va="top", size=30, weight="bold")
@@ -114,7 +115,7 @@ def _body(name: str, at: datetime) -> _Body:
     return _Body(name.capitalize(), float(place.ra.deg), float(place.dec.deg))
 
 
-def _draw_sky(figure: Figure, sky_map: SkyMap, index: PointIndex, bodies: Sequence[_Body]) -> None:
+def _draw_sky(figure: Figure, sky_map: SkyMap, index: SkyIndex, bodies: Sequence[_Body]) -> None:
     width, height = SKY_PIXELS
     centre_deg = round(sky_map.peak[0] / CENTRES_DEG) * CENTRES_DEG
     # Half of a Mollweide map is 2√2/π times as wide as 180 degrees of its equator.
@@ -135,7 +136,7 @@ def _draw_sky(figure: Figure, sky_map: SkyMap, index: PointIndex, bodies: Sequen
         _draw_body(axes, body)
 
 
-def _draw_zoom(figure: Figure, sky_map: SkyMap, index: PointIndex, bodies: Sequence[_Body]) -> None:
+def _draw_zoom(figure: Figure, sky_map: SkyMap, index: SkyIndex, bodies: Sequence[_Body]) -> None:
     centre_deg, height_deg = near_view(sky_map)
     wcs = raster("TAN", centre_deg, ZOOM_PIXELS, height_deg / ZOOM_PIXELS[1])
     axes = WCSAxes(figure, (0.15, 0.075, 0.81, 0.44), wcs=wcs)
@@ -157,7 +158,7 @@ def _draw_zoom(figure: Figure, sky_map: SkyMap, index: PointIndex, bodies: Seque
 
 
 def _draw_levels(
-    axes: WCSAxes, wcs: WCS, size: tuple[int, int], index: PointIndex, line_width: float
+    axes: WCSAxes, wcs: WCS, size: tuple[int, int], index: SkyIndex, line_width: float
 ) -> None:
     """Draw the credible level of each point, and the contours of the two regions."""
     levels = levels_on(wcs, size, index)

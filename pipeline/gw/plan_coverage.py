@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.sky import Bools, Floats
 
 SAMPLES_PER_SIDE = 512

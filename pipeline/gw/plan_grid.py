@@ -3,17 +3,22 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import hpgeom
 import numpy as np
 
 from pipeline.angles import ARCSEC_PER_DEG
 from pipeline.gw import plan_coverage
 from pipeline.gw.plan_job import PlanError, Pointing
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.sky import HPX_ORDER, Bools, Floats, Ints, hpx29, separation_arcsec
 
 BAND_STEP = 0.97
 """Of the field's side: neighbouring tiles of our own bands overlap by three per cent."""
-MAX_GRID_TILES = 8_000_000
+MOST_BAND_TILES = 30_000
+"""Of our own bands: more take longer to judge than a plan may, and the best two hundred are among
+the densest anyway."""
+_CELL_STEPS = 0.6
+"""Greatest width, in steps, of the cells that find our own bands' tiles."""
 MAX_CELL_ORDER = 9
 _ORDER_0_SIDE_DEG = 58.6
 _OBSERVED_WITHIN_FOV = 0.05
@@ -59,30 +64,51 @@ def read_grid(path: Path) -> Tiles:
     return Tiles(number.astype(np.int64), ra, dec, np.zeros(len(number)))
 
 
-def bands(fov_deg: float) -> Tiles:
-    """Return the whole sky in bands of declination, numbered from the south pole.
+def bands(fov_deg: float, index: SkyIndex, level: float) -> Tiles:
+    """Return tiles in bands of declination that hold a region; numbered as on the whole sky.
+
+    The whole sky has fifty million tiles of the smallest fields, so only those near the region are
+    made: those whose share of the sky holds the centre of a fine cell in or beside the region.
 
     Parameters
     ----------
     fov_deg : float
         Side of the field.
-
-    Raises
-    ------
-    PlanError
-        If the field is too small to cut the whole sky into such tiles.
+    index : SkyIndex
+        Of the map.
+    level : float
+        Credible level of the region.
     """
     step_deg = BAND_STEP * fov_deg
-    if 4 * np.pi * np.degrees(1.0) ** 2 / step_deg**2 > MAX_GRID_TILES:
-        raise PlanError(f"a field of {fov_deg} deg is too small for tiling; use galaxies")
     count = int(np.ceil(180 / step_deg))
-    decs = -90 + (np.arange(count) + 0.5) * (180 / count)
+    height_deg = 180 / count
+    decs = -90 + (np.arange(count) + 0.5) * height_deg
     # The edge nearer the equator is the longer one: it must be covered.
-    edge = np.maximum(np.abs(decs) - 90 / count, 0)
-    per_band = np.ceil(360 * np.cos(np.radians(edge)) / step_deg).astype(int)
-    ra = np.concatenate([np.arange(n) * (360 / n) for n in per_band.tolist()])
-    dec = np.repeat(decs, per_band)
-    return Tiles(np.arange(len(ra)), ra, dec, np.zeros(len(ra)))
+    edge = np.maximum(np.abs(decs) - height_deg / 2, 0)
+    per_band = np.ceil(360 * np.cos(np.radians(edge)) / step_deg).astype(np.int64)
+    order = max(int(np.ceil(np.log2(_ORDER_0_SIDE_DEG / (_CELL_STEPS * step_deg)))), 0)
+    ra, dec = hpgeom.pixel_to_angle(1 << order, index.cells_around(level, order), nest=True)
+    band = np.clip(((dec + 90) / height_deg).astype(np.int64), 0, count - 1)
+    place = np.rint(ra * per_band[band] / 360).astype(np.int64) % per_band[band]
+    first = np.cumsum(per_band) - per_band
+    tile_id, at = np.unique(first[band] + place, return_index=True)
+    band, place = band[at], place[at]
+    return Tiles(tile_id, place * 360 / per_band[band], decs[band], np.zeros(len(tile_id)))
+
+
+def level_for_bands(fov_deg: float, index: SkyIndex, level: float) -> float:
+    """Return the credible level down to which a region can be cut into fields of a size.
+
+    Parameters
+    ----------
+    fov_deg : float
+        Side of the field.
+    index : SkyIndex
+        Of the map.
+    level : float
+        That is wanted; a region of more than ``MOST_BAND_TILES`` fields is made smaller.
+    """
+    return min(level, index.level_of_area(MOST_BAND_TILES * (BAND_STEP * fov_deg) ** 2))
 
 
 def near_region(tiles: Tiles, fov_deg: float, index: SkyIndex, level: float) -> Tiles:

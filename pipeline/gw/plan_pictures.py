@@ -19,7 +19,7 @@ from pipeline.gw.plan_coverage import Footprint, to_degrees
 from pipeline.gw.plan_files import VISIBILITY, picture_file
 from pipeline.gw.plan_job import PlanJob, PlanResult
 from pipeline.gw.plan_night import SUN_MAX_DEG, altitude_min_deg, site
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 from pipeline.sky import Floats
 

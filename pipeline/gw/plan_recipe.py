@@ -19,7 +19,7 @@ from pipeline.gw.plan_job import (
     PlanResult,
     RemovedTile,
 )
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 
 CANDIDATES_PER_TILE = 10
@@ -55,7 +55,7 @@ def make(
         telescope=job.telescope.name,
         strategy=job.strategy,
         scheduler=job.scheduler,
-        warnings=_warnings(job),
+        warnings=_warnings(job, index),
     )
     try:
         tell(TILES)
@@ -99,11 +99,12 @@ def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
 
 def _grid_tiles(job: PlanJob, index: SkyIndex) -> Tiles:
     telescope = job.telescope
+    level = _level(job, index)
     if telescope.grid:
         grid = plan_grid.read_grid(plan_gwemopt.grid_path(telescope.grid))
     else:
-        grid = plan_grid.bands(telescope.fov_deg)
-    near = plan_grid.near_region(grid, telescope.fov_deg, index, job.confidence)
+        grid = plan_grid.bands(telescope.fov_deg, index, level)
+    near = plan_grid.near_region(grid, telescope.fov_deg, index, level)
     return plan_grid.without_observed(near, job.observed, telescope.fov_deg)
 
 
@@ -160,7 +161,21 @@ def _night(job: PlanJob, at: datetime) -> dict[str, datetime | None]:
     return {"dark_from": dark.begin, "dark_until": dark.end}
 
 
-def _warnings(job: PlanJob) -> tuple[str, ...]:
-    if job.telescope.is_reviewed:
-        return ()
-    return (f"{job.telescope.name} is not reviewed: {job.telescope.question}",)
+def _level(job: PlanJob, index: SkyIndex) -> float:
+    """Return the credible level of the region whose tiles are judged."""
+    if job.telescope.grid or job.strategy == "galaxies":
+        return job.confidence
+    return plan_grid.level_for_bands(job.telescope.fov_deg, index, job.confidence)
+
+
+def _warnings(job: PlanJob, index: SkyIndex) -> tuple[str, ...]:
+    found = []
+    if not job.telescope.is_reviewed:
+        found.append(f"{job.telescope.name} is not reviewed: {job.telescope.question}")
+    level = _level(job, index)
+    if level < job.confidence:
+        found.append(
+            f"a field of {job.telescope.fov_deg:g} deg is small for this map: tiles of its densest "
+            f"part only, {100 * level:.0f} % of the probability; galaxy targeting may serve better"
+        )
+    return tuple(found)

@@ -28,8 +28,8 @@ from pipeline.gw.plan_job import (
     write_job,
 )
 from pipeline.gw.plan_process import Ended, Limits
-from pipeline.gw.plan_sky import SkyIndex
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwClaim, GwPlan, GwPlanGroup, GwPlanTile
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Want
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep

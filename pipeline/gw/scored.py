@@ -115,8 +115,24 @@ def score_alert(notice: Notice, thresholds: Thresholds | None = None) -> ScoredA
     return replace(_judged(notice, numbers, cause, thresholds), sky_map=sky_map)
 
 
+def stored_notice(payload: Mapping[str, Any], kind: str, *, significant: bool) -> Notice:
+    """Return a stored notice.
+
+    Parameters
+    ----------
+    payload : mapping
+        ``Notice.payload``.
+    kind : str
+        Of its row: somebody may have marked it as a mock.
+    significant : bool
+        Of its row: a retraction is as significant as its event.
+    """
+    notice = read_notice(json.dumps(payload).encode())
+    return replace(notice, kind=kind, significant=significant)
+
+
 def stored_alert(
-    payload: Mapping[str, Any],
+    notice: Notice,
     numbers: MapNumbers | None,
     skymap_cause: str | None = None,
     thresholds: Thresholds | None = None,
@@ -125,8 +141,8 @@ def stored_alert(
 
     Parameters
     ----------
-    payload : mapping
-        ``Notice.payload``.
+    notice : Notice
+        See ``stored_notice``.
     numbers : MapNumbers or None
         Of its map; None without a usable one.
     skymap_cause : str or None
@@ -134,7 +150,6 @@ def stored_alert(
     thresholds : Thresholds or None
         Those of the day: if they have changed since, so may the score.
     """
-    notice = read_notice(json.dumps(payload).encode())
     return _judged(notice, numbers, None if numbers else skymap_cause, thresholds)
 
 

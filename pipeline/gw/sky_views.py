@@ -6,7 +6,8 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from pipeline.angles import ARCSEC_PER_DEG
-from pipeline.gw.skymap import REGION_LEVEL, PointIndex, SkyMap
+from pipeline.gw.sky_index import SkyIndex
+from pipeline.gw.skymap import REGION_LEVEL, SkyMap
 from pipeline.sky import separation_arcsec
 
 ZOOM_DEG = (4.0, 80.0)
@@ -40,7 +41,7 @@ def raster(
     return wcs
 
 
-def levels_on(wcs: WCS, size: tuple[int, int], index: PointIndex) -> NDArray[np.float64]:
+def levels_on(wcs: WCS, size: tuple[int, int], index: SkyIndex) -> NDArray[np.float64]:
     """Return the credible level at each pixel, NaN outside of the sky."""
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     ra, dec = wcs.wcs_pix2world(x.ravel(), y.ravel(), 0)

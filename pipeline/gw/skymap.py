@@ -1,4 +1,4 @@
-"""What a GW sky map says: areas, distance, the region of a credible level, the level of a point.
+"""What a GW sky map says: areas, distance, the region of a credible level.
 
 Positions are ICRS. A credible level is the probability of the densest part of the sky that reaches
 down to a place: 0 at the peak, 1 where nothing is expected.
@@ -15,12 +15,12 @@ from typing import Any
 import hpgeom
 import numpy as np
 from astropy.io import fits
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.alerts.skymaps import NO_FITS, pixels, short, table_of
 from pipeline.gw.distance import Distance, header_distance, marginal_distance
-from pipeline.sky import HPX_ORDER, hpx29
+from pipeline.sky import HPX_ORDER
 
 MAX_FITS_BYTES = 64 * 1024 * 1024
 """Of an unpacked file; the largest that were sent have 3 MB."""
@@ -39,41 +39,6 @@ _NO_FILE = (*NO_FITS, ArithmeticError, zlib.error, fits.VerifyError)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _Columns = tuple[Floats | None, Floats | None]
-
-
-@dataclass(frozen=True, eq=False)
-class PointIndex:
-    """Looks up the credible level of many points at once.
-
-    Attributes
-    ----------
-    first, last : int64[n]
-        First cell and last cell + 1 of each pixel at order 29, ascending.
-    level : float64[n]
-        Credible level of each pixel.
-    """
-
-    first: Ints
-    last: Ints
-    level: Floats
-
-    def levels(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> Floats:
-        """Return the credible level of each position.
-
-        Parameters
-        ----------
-        ra_deg, dec_deg : array of float
-            Positions [deg, ICRS].
-
-        Returns
-        -------
-        float64 array
-            0 to 1; 1 outside the map's pixels.
-        """
-        cells = hpx29(ra_deg, dec_deg)
-        at = np.searchsorted(self.first, cells, side="right") - 1
-        is_inside = (at >= 0) & (cells < self.last[at])
-        return np.where(is_inside, self.level[at], 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,14 +172,6 @@ class SkyMap:
         )
         found: dict[str, list[int]] = moc.serialize(format="json")
         return found
-
-    def point_index(self) -> PointIndex:
-        """Return what looks up points; to be kept, as it sorts the whole map."""
-        shift = 2 * (HPX_ORDER - self.order)
-        first = self.cell << shift
-        along = np.argsort(first)
-        width = np.int64(1) << shift
-        return PointIndex(first[along], (first + width)[along], self._cumulative[along])
 
     @cached_property
     def _cumulative(self) -> Floats:

@@ -16,7 +16,7 @@ from pipeline.gw.cards import Decision, Links
 from pipeline.gw.life import CARD
 from pipeline.gw.notices import REAL, RETRACTION, read_notice
 from pipeline.gw.score import GO, NO, Thresholds
-from pipeline.gw.scored import MapNumbers, ScoredAlert, stored_alert
+from pipeline.gw.scored import MapNumbers, ScoredAlert, stored_alert, stored_notice
 from pipeline.gw.steps import Step
 from pipeline.gw.suggestion import FOLLOW_UP, NO_FOLLOW_UP
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
@@ -122,14 +122,13 @@ def now() -> datetime:
 
 
 def _alert(row: GwAlert, numbers: MapNumbers | None) -> ScoredAlert:
-    """Return a row as the alert that was scored when it came; what the row says prevails."""
+    """Return a row as the alert that was scored when it came: limits may have changed since."""
+    notice = stored_notice(row.payload_json, row.kind, significant=row.significant)
     thresholds = Thresholds.of_settings(config().gw)
-    alert = stored_alert(row.payload_json, numbers, row.skymap_error, thresholds)
+    alert = stored_alert(notice, numbers, row.skymap_error, thresholds)
     action = GO if row.action == GO else NO
     return replace(
-        alert,
-        notice=replace(alert.notice, kind=row.kind, significant=row.significant),
-        score=replace(alert.score, score=row.score, action=action, rule=row.score_rule),
+        alert, score=replace(alert.score, score=row.score, action=action, rule=row.score_rule)
     )
 
 

@@ -8,7 +8,8 @@ from broker.config import config
 from pipeline.gw.notices import RETRACTION
 from pipeline.gw.plan_tables import GwPlan, GwPlanTile
 from pipeline.gw.query import Event
-from pipeline.gw.score import Facts, Thresholds, judge
+from pipeline.gw.score import Thresholds, judge
+from pipeline.gw.scored import facts_of, stored_notice
 from pipeline.gw.sky_svg import TILE_COLOURS, Footprint, Regions, region_svg, whole_sky_svg
 from pipeline.gw.suggestion import Suggestion
 from pipeline.gw.tables import GwAlert, GwSkymap
@@ -73,20 +74,15 @@ def suggestion(notice: GwAlert) -> Suggestion | None:
     """Return what the cookbook says of a notice by the limits in force; None once retracted."""
     if notice.alert_type == RETRACTION:
         return None
-    event = notice.payload_json.get("event") or {}
-    by_region = config().gw.distance_for_score == "region"
-    facts = Facts(
-        alert_type=notice.alert_type,
-        kind=notice.kind,
-        significant=notice.significant,
-        classification=event.get("classification") or {},
-        group=event.get("group"),
-        area_50_deg2=notice.area_50_deg2,
-        area_90_deg2=notice.area_90_deg2,
-        distance_mpc=notice.distance_region_mpc if by_region else notice.distance_mpc,
-        is_joint=notice.payload_json.get("external_coinc") is not None,
+    thresholds = Thresholds.of_settings(config().gw)
+    by_region = thresholds.distance_for_score == "region"
+    facts = facts_of(
+        stored_notice(notice.payload_json, notice.kind, significant=notice.significant),
+        notice.area_50_deg2,
+        notice.area_90_deg2,
+        notice.distance_region_mpc if by_region else notice.distance_mpc,
     )
-    return judge(facts, Thresholds.of_settings(config().gw)).suggestion
+    return judge(facts, thresholds).suggestion
 
 
 def changes(notices: Sequence[GwAlert]) -> Iterator[tuple[GwAlert, list[str]]]:

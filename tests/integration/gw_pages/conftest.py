@@ -17,6 +17,12 @@ from pipeline.gw.tables import GwAlert, GwSkymap
 
 T0 = datetime(2026, 11, 20, 20, tzinfo=UTC)
 EVENT = "S261120ab"
+HEAD = {
+    "superevent_id": EVENT,
+    "alert_type": "PRELIMINARY",
+    "time_created": "2026-01-02T03:05:00Z",
+}
+"""What no notice is without."""
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +59,7 @@ def notice(session: Session) -> Callable[..., GwAlert]:
                 "trigger_id": EVENT,
                 "reception_count": count,
                 "payload_json": {
+                    **HEAD,
                     "event": {"classification": {"BNS": 0.9, "Terrestrial": 0.1}, "group": "CBC"},
                     "urls": {"gracedb": f"https://gracedb.ligo.org/superevents/{EVENT}/view/"},
                 },

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pipeline.gw.action_tables import GwDecision
-from tests.integration.gw_pages.conftest import EVENT
+from tests.integration.gw_pages.conftest import EVENT, HEAD
 
 pytestmark = pytest.mark.integration
 
@@ -132,7 +132,8 @@ def test_programs_get_the_same(visitor, notice, plan):
 
 
 def test_names_from_outside_are_only_text(visitor, notice):
-    notice(payload_json={"event": {"classification": {"<script>": 0.9}}, "urls": {"gracedb": "javascript:alert(1)"}})  # fmt: skip
+    event = {"classification": {"<script>": 0.9}}
+    notice(payload_json={**HEAD, "event": event, "urls": {"gracedb": "javascript:alert(1)"}})
 
     page = visitor.get(f"/gw/{EVENT}").text
 

@@ -3,7 +3,7 @@
 import hpgeom
 import numpy as np
 
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 
 

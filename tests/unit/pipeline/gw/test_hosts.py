@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.gw import hosts
-from pipeline.gw.plan_sky import SkyIndex
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 
 MU_MPC, SIGMA_MPC = 100.0, 10.0

@@ -8,6 +8,7 @@ from PIL import Image
 
 from pipeline.gw.pictures import sky_map_picture
 from pipeline.gw.scored import score_notice
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.sky_views import levels_on, near_view, raster
 from pipeline.gw.skymap import SkyMap
 from tests.gw_notices import NAMES, as_bytes, make_map, make_notice, raw
@@ -88,7 +89,7 @@ def test_the_whole_sky_has_its_share_of_a_raster():
     width, height = 400, 200
     wcs = raster("MOL", (0.0, 0.0), (width, height), 360 * 2 * np.sqrt(2) / np.pi / width)
 
-    levels = levels_on(wcs, (width, height), SkyMap.from_fits(make_map()).point_index())
+    levels = levels_on(wcs, (width, height), SkyIndex.of(SkyMap.from_fits(make_map())))
 
     is_sky = np.isfinite(levels)
     assert is_sky.mean() == pytest.approx(np.pi / 4, rel=0.01)

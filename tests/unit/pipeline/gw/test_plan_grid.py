@@ -1,11 +1,20 @@
 """Grids: whole, without holes, cut to what the map wants."""
 
+import hpgeom
 import numpy as np
 import pytest
 
 from pipeline.gw.plan_coverage import Footprint, to_degrees
-from pipeline.gw.plan_grid import Tiles, bands, near_region, read_grid, without_observed
+from pipeline.gw.plan_grid import (
+    Tiles,
+    bands,
+    level_for_bands,
+    near_region,
+    read_grid,
+    without_observed,
+)
 from pipeline.gw.plan_job import PlanError, Pointing
+from pipeline.sky import separation_arcsec
 from tests.unit.pipeline.gw import maps
 
 
@@ -21,7 +30,7 @@ def random_vectors(count):
 
 @pytest.mark.parametrize("fov_deg", [4.2, 7.0, 9.7])
 def test_bands_leave_no_hole_in_the_sky(fov_deg):
-    grid, vectors = bands(fov_deg), random_vectors(2000)
+    grid, vectors = bands(fov_deg, maps.uniform(), 1.0), random_vectors(2000)
     is_covered = np.zeros(len(vectors), bool)
 
     for ra, dec in zip(grid.ra_deg, grid.dec_deg, strict=True):
@@ -30,9 +39,39 @@ def test_bands_leave_no_hole_in_the_sky(fov_deg):
     assert is_covered.all()
 
 
-def test_a_field_too_small_for_bands_is_refused():
-    with pytest.raises(PlanError, match=r"0\.028 deg is too small for tiling"):
-        bands(0.028)
+@pytest.mark.parametrize("fov_deg", [0.02, 0.028, 0.13, 1.1])
+def test_bands_hold_the_whole_region_however_small_the_field(fov_deg):
+    index = maps.spot(359.95, -62.0, 0.3, 10)
+    ra, dec = _points_in(index, 400)
+
+    grid = bands(fov_deg, index, 0.9)
+
+    assert len(grid) < 40 * (0.6 / fov_deg + 2) ** 2
+    nearest = [
+        separation_arcsec(grid.ra_deg, grid.dec_deg, *point).argmin()
+        for point in zip(ra, dec, strict=True)
+    ]
+    for at, point in zip(nearest, zip(ra, dec, strict=True), strict=True):
+        field = Footprint.at(grid.ra_deg[at], grid.dec_deg[at], fov_deg)
+        assert field.contains(np.array([hpgeom.angle_to_vector(*point)])).all()
+
+
+def test_a_tile_has_the_same_number_whatever_the_map():
+    whole = bands(4.2, maps.uniform(), 1.0)
+    part = bands(4.2, maps.spot(100.0, 50.0, 5.0, 7), 0.9)
+
+    places = {number: (ra, dec) for number, ra, dec in _rows(whole)}
+    assert len(places) == len(whole)
+    assert all(places[number] == (ra, dec) for number, ra, dec in _rows(part))
+
+
+@pytest.mark.parametrize(
+    ("fov_deg", "level"),
+    # 30,000 fields of 0.97 · 0.028 deg have 22.13 deg², of 41,253; those of 2 deg hold the sky.
+    [(0.028, 22.13 / 41_253), (2.0, 0.9)],
+)
+def test_a_region_of_too_many_fields_is_cut_to_its_densest_part(fov_deg, level):
+    assert level_for_bands(fov_deg, maps.uniform(8), 0.9) == pytest.approx(level, rel=0.01)
 
 
 def test_a_grid_that_is_no_table_is_refused_by_name(tmp_path):
@@ -76,6 +115,19 @@ def test_the_best_tiles_come_first():
     grid = Tiles(np.arange(3), np.zeros(3), np.zeros(3), np.array([0.1, 0.3, 0.2]))
 
     assert grid.best(2).tile_id.tolist() == [1, 2]
+
+
+def _rows(grid):
+    return zip(grid.tile_id.tolist(), grid.ra_deg.tolist(), grid.dec_deg.tolist(), strict=True)
+
+
+def _points_in(index, count):
+    """Return points anywhere in the pixels of a region."""
+    inside = np.flatnonzero(index.level <= 0.9)
+    rng = np.random.default_rng(7)
+    chosen = rng.choice(inside, count)
+    cells = rng.integers(index.first[chosen], index.last[chosen])
+    return hpgeom.pixel_to_angle(1 << 29, cells, nest=True)
 
 
 def _meeting(grid, fov_deg, index):

@@ -5,10 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.gw.cards_notice import Card, notice_card
-from pipeline.gw.scored import MapNumbers, score_notice, stored_alert
+from pipeline.gw.scored import MapNumbers, score_notice, stored_alert, stored_notice
 from tests.gw_notices import as_bytes, make_notice, raw
 
 NOW = datetime(2024, 11, 3, 20, 5, tzinfo=UTC)
+
+
+def kept(notice, kind=None):
+    """Return a notice as its row gives it back."""
+    return stored_notice(notice.payload, kind or notice.kind, significant=notice.significant)
 
 
 def test_a_scored_alert_holds_what_its_map_says():
@@ -25,7 +30,7 @@ def test_a_scored_alert_holds_what_its_map_says():
 def test_a_stored_notice_is_the_same_alert_without_its_map(name):
     alert = score_notice(raw(name))
 
-    stored = stored_alert(alert.notice.payload, MapNumbers.of(alert.sky_map))
+    stored = stored_alert(kept(alert.notice), MapNumbers.of(alert.sky_map))
 
     assert stored.sky_map is None
     assert (stored.score, stored.peak) == (alert.score, alert.peak)
@@ -33,11 +38,19 @@ def test_a_stored_notice_is_the_same_alert_without_its_map(name):
 
 
 def test_a_stored_notice_remembers_why_it_has_no_map():
-    payload = score_notice(raw("retraction")).notice.payload
+    notice = kept(score_notice(raw("retraction")).notice)
 
-    assert stored_alert(payload, None, "the map is not base64").skymap_cause == (
+    assert stored_alert(notice, None, "the map is not base64").skymap_cause == (
         "the map is not base64"
     )
+
+
+def test_a_notice_that_was_marked_as_mock_scores_as_one():
+    alert = score_notice(raw("S241102br-update"))
+
+    stored = stored_alert(kept(alert.notice, kind="mock"), MapNumbers.of(alert.sky_map))
+
+    assert (alert.score.score, stored.score.score) == (2, 0)
 
 
 def test_a_notice_without_map_is_scored_without_it():

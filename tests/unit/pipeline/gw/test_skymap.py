@@ -9,6 +9,7 @@ from astropy.table import Table
 from mocpy import MOC
 
 from pipeline.gw.notices import read_notice
+from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SPHERE_DEG2, SkyMap
 from tests.gw_notices import make_map, raw
 
@@ -92,7 +93,7 @@ def test_the_distance_of_the_region_is_a_plain_mean(name):
 def test_a_point_has_the_credible_level_of_ligo_skymap(name, place, level):
     ra_deg, dec_deg = place
 
-    assert sky_map(name).point_index().levels([ra_deg], [dec_deg])[0] == pytest.approx(
+    assert SkyIndex.of(sky_map(name)).levels([ra_deg], [dec_deg])[0] == pytest.approx(
         level, abs=1e-4
     )
 
@@ -103,7 +104,7 @@ def test_the_share_of_points_within_a_level_is_its_area():
     ra = rng.uniform(0, 360, 200_000)
     dec = np.degrees(np.arcsin(rng.uniform(-1, 1, 200_000)))
 
-    share = np.mean(found.point_index().levels(ra, dec) < 0.9)
+    share = np.mean(SkyIndex.of(found).levels(ra, dec) < 0.9)
 
     assert share * SPHERE_DEG2 == pytest.approx(9571.3, rel=0.02)
 
@@ -128,7 +129,7 @@ def test_a_half_sky_has_half_its_area():
 
 def test_a_place_without_pixel_has_level_one():
     part = make_map(uniq=[4, 5], density=[1.5 / np.pi, 1.5 / np.pi])
-    index = SkyMap.from_fits(part).point_index()
+    index = SkyIndex.of(SkyMap.from_fits(part))
     ra, dec = hpgeom.pixel_to_angle(1, np.arange(12))
 
     levels = index.levels(ra, dec)
@@ -138,7 +139,7 @@ def test_a_place_without_pixel_has_level_one():
 
 
 def test_any_angle_names_the_same_meridian():
-    index = sky_map("S241102br-update").point_index()
+    index = SkyIndex.of(sky_map("S241102br-update"))
 
     assert len(set(index.levels([-15.0, 345.0, 705.0], [40.0] * 3))) == 1
 

@@ -1,11 +1,15 @@
-"""The sky map as a plan asks it: density, credible level and distance at many points at once."""
+"""A sky map asked at many points at once: density, credible level, distance.
+
+It sorts the whole map: whoever asks more than once keeps it.
+"""
 
 from dataclasses import dataclass
 
 import hpgeom
 import numpy as np
+from numpy.typing import ArrayLike
 
-from pipeline.gw.skymap import SkyMap
+from pipeline.gw.skymap import SPHERE_DEG2, SkyMap
 from pipeline.sky import HPX_ORDER, Floats, Ints, hpx29
 
 _SPHERE_SR = 4 * np.pi
@@ -58,7 +62,7 @@ class SkyIndex:
             sigma[along],
         )
 
-    def rows(self, ra_deg: Floats, dec_deg: Floats) -> Ints:
+    def rows(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> Ints:
         """Return the pixel of each position [deg, ICRS]; -1 outside the map."""
         cells = hpx29(ra_deg, dec_deg)
         at = np.searchsorted(self.first, cells, side="right") - 1
@@ -67,11 +71,20 @@ class SkyIndex:
     def density_and_level(self, ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
         """Return probability density [1/sr] and credible level of each position [deg, ICRS]."""
         rows = self.rows(ra_deg, dec_deg)
-        is_inside = rows >= 0
-        return (
-            np.where(is_inside, self.density_per_sr[rows], 0.0),
-            np.where(is_inside, self.level[rows], 1.0),
-        )
+        density = np.where(rows >= 0, self.density_per_sr[rows], 0.0)
+        return density, np.where(rows >= 0, self.level[rows], 1.0)
+
+    def levels(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> Floats:
+        """Return the credible level of each position [deg, ICRS]; 1 outside the map's pixels."""
+        rows = self.rows(ra_deg, dec_deg)
+        return np.where(rows >= 0, self.level[rows], 1.0)
+
+    def level_of_area(self, area_deg2: float) -> float:
+        """Return the credible level whose region has at most an area [deg²]."""
+        pixel_deg2 = SPHERE_DEG2 / (_PIXELS_OF_ORDER_0 * 4.0**self.order)
+        along = np.argsort(self.level)
+        count = int(np.searchsorted(np.cumsum(pixel_deg2[along]), area_deg2, side="right"))
+        return float(self.level[along[count - 1]]) if count else 0.0
 
     def cells_around(self, level: float, order: int) -> Ints:
         """Return the cells of an order that meet a region, and their neighbours.
