@@ -18,6 +18,9 @@ NO_TILES = "# No tiles to observe"
 ALL_FILE = "ALL.txt"
 COVERAGE, VISIBILITY = "coverage", "visibility"
 """Pictures of a plan."""
+FOR_TEAMS = ("tiles_*.txt", "tiles_*.csv", "tiles_*.ecsv", "plots/*.png")
+"""Of a plan's folder, what teams read. The rest is for us: the job names who took what, the log
+shows paths of this machine."""
 HEADINGS = ("rank_id", "tile_id", "RA", "DEC", "Prob", "Timeobs")
 _MEANINGS = {
     "rank_id": ("", "order of observation"),
@@ -62,6 +65,12 @@ def file_name(telescope: str, ending: str = "txt") -> str:
 def picture_file(telescope: str, picture: str = COVERAGE) -> str:
     """Return where a picture lies in a plan's folder."""
     return f"plots/{picture}_{telescope}.png"
+
+
+def for_teams(folder: Path) -> list[Path]:
+    """Return the files of a plan's folder that others may have; none where there is no folder."""
+    found = [path for pattern in FOR_TEAMS for path in sorted(folder.glob(pattern))]
+    return [path for path in found if path.is_file()]
 
 
 def write_tables(result: PlanResult, folder: Path) -> None:

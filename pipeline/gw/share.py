@@ -3,14 +3,12 @@
 Only real events have folders. Where OwnCloud is not set up, the steps are skipped.
 """
 
-from pathlib import Path
-
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from broker.config import config, project_path
 from broker.db import transaction
-from pipeline.gw import share_paths
+from pipeline.gw import plan_files, share_paths
 from pipeline.gw.notice_files import notice_content
 from pipeline.gw.notices import REAL
 from pipeline.gw.plan_tables import GwPlan, GwPlanGroup
@@ -18,8 +16,6 @@ from pipeline.gw.share_files import share
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Want
 from pipeline.gw.tables import GwAlert, GwSkymap
 
-PLAN_FILES = ("tiles_*.txt", "tiles_*.csv", "tiles_*.ecsv", "plots/*.png", "plots/*.dat")
-"""Of a plan's folder, what teams read; the rest is for us."""
 NO_FOLDER = "only real events have folders"
 
 
@@ -49,7 +45,7 @@ def share_notice(step: Step) -> Outcome:
     above = share_paths.event_folder(config().owncloud.root, alert.trigger_id)
     stem = share_paths.notice_stem(alert.trigger_id, alert.reception_count, alert.alert_type)
     place = f"{above}/{share_paths.NOTICES}/{stem}"
-    files: dict[str, Path | bytes] = {f"{place}.json": notice_content(alert)}
+    files = {f"{place}.json": notice_content(alert)}
     with transaction() as session:
         sky_map = session.get(GwSkymap, alert.skymap_id) if alert.skymap_id else None
     if sky_map is not None:
@@ -73,18 +69,14 @@ def upload(step: Step) -> Outcome:
     if not local.is_dir():
         raise StepFailed(f"{plan.folder} is not on this machine; it was made on {plan.host}")
     place = share_paths.plan_folder(folder_of(alert), plan.strategy, group.telescopes)
-    return share(alert.id_gw, {f"{place}/{path.relative_to(local)}": path for path in _made(local)})
+    files = {f"{place}/{path.relative_to(local)}": path for path in plan_files.for_teams(local)}
+    return share(alert.id_gw, files)
 
 
 def folder_of(alert: GwAlert) -> str:
     """Return the folder of a notice's plans, whether it was made or not."""
     root = config().owncloud.root
     return share_paths.notice_folder(root, alert.trigger_id, alert.alert_type, alert.payload_sha256)
-
-
-def _made(local: Path) -> list[Path]:
-    found = [path for pattern in PLAN_FILES for path in sorted(local.glob(pattern))]
-    return [path for path in found if path.is_file()]
 
 
 def _alert(step: Step) -> GwAlert:

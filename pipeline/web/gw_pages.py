@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from broker.access import PUBLIC, access, has_role
 from broker.config import config, project_path
 from pipeline.alerts.query import reading
-from pipeline.gw import query, share_paths
+from pipeline.gw import plan_files, query, share_paths
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import PAGE_SIZE, Event
 from pipeline.gw.tables import GwSkymap
@@ -194,11 +194,11 @@ def _owncloud(found: Event, shown: GwPlan) -> str | None:
 
 
 def _files(folder: str | None) -> Mapping[str, Any]:
-    """Return the files of a plan by name; only what lies in its own folder can be asked for."""
+    """Return the files of a plan that anybody may have, by name."""
     if not folder:
         return {}
     root = project_path(config().home) / folder
-    return {path.name: path for path in sorted(root.rglob("*")) if path.is_file()}
+    return {path.name: path for path in plan_files.for_teams(root)}
 
 
 def _page_number(request: HttpRequest) -> int:

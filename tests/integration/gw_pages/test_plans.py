@@ -9,6 +9,9 @@ from tests.integration.gw_pages.conftest import EVENT
 
 pytestmark = pytest.mark.integration
 
+OURS = ("log.txt", "job.json", "result.json", "skymap.fits")
+"""What a plan's process leaves beside its tables: no visitor's business."""
+
 
 @pytest.fixture
 def folder():
@@ -73,12 +76,17 @@ def test_a_plan_whose_files_were_cleaned_away_says_where_they_lie(
     assert visitor.get(f"/gw/{EVENT}/plans/{shown.id}/visibility.png").status_code == 404
 
 
-def test_files_come_from_the_plans_own_folder(visitor, notice, plan, folder):
+def test_only_what_teams_read_comes_from_the_plans_own_folder(visitor, notice, plan, folder):
     (folder / "tiles_TCA.txt").write_text("# TCA")
+    for name in OURS:
+        (folder / name).write_text("ours")
     shown = plan(notice(), folder=folder.name)
     address = f"/gw/{EVENT}/plans/{shown.id}"
 
     assert "tiles_TCA.txt" in visitor.get(address).text
     assert b"".join(visitor.get(f"{address}/tiles_TCA.txt").streaming_content) == b"# TCA"
+    for name in OURS:
+        assert name not in visitor.get(address).text
+        assert visitor.get(f"{address}/{name}").status_code == 404
     assert visitor.get(f"{address}/native.env").status_code == 404
     assert visitor.get(f"{address}/..%2Fnative.env").status_code == 404
