@@ -75,6 +75,11 @@ class Regions:
     moc_50: Moc
     moc_90: Moc
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to be drawn."""
+        return not any(len(cells) for cells in self.moc_90.values())
+
 
 @dataclass(frozen=True)
 class _View:
@@ -95,7 +100,7 @@ class _View:
 
 
 def whole_sky_svg(regions: Regions, tiles: Sequence[Footprint] = ()) -> str:
-    """Return regions and tiles on the whole sky as an ``<svg>`` element.
+    """Return regions and tiles on the whole sky as an ``<svg>`` element; empty text for nothing.
 
     Parameters
     ----------
@@ -104,6 +109,8 @@ def whole_sky_svg(regions: Regions, tiles: Sequence[Footprint] = ()) -> str:
     tiles : sequence of Footprint
         Drawn above them, in that order.
     """
+    if regions.is_empty:
+        return ""
     middle = _middle(regions.moc_90)
     deg_per_px = SKY_WIDTH_DEG / (SKY_PX[0] - 2 * MARGIN_PX)
     view = _view("MOL", SKY_PX, SkyCoord(middle.ra, 0 * u.deg), deg_per_px, _SPHERE_REACH_DEG)
@@ -112,7 +119,9 @@ def whole_sky_svg(regions: Regions, tiles: Sequence[Footprint] = ()) -> str:
 
 
 def region_svg(regions: Regions, tiles: Sequence[Footprint] = ()) -> str:
-    """Return the 90 % region and tiles enlarged; empty text for a region too large for that."""
+    """Return the 90 % region and tiles enlarged; empty text for one too large, or for nothing."""
+    if regions.is_empty:
+        return ""
     middle = _middle(regions.moc_90)
     reach_deg = max(_reach_deg(regions.moc_90, middle) * 1.15, MIN_ZOOM_DEG)
     if reach_deg > MAX_ZOOM_DEG:

@@ -107,7 +107,8 @@ class SkyMap:
 
         Notes
         -----
-        Densest pixels first, those before the level is reached; arXiv:1508.03634.
+        Densest pixels first, those before the level is reached, the densest in any case;
+        arXiv:1508.03634.
         """
         return float(np.sum(_area_deg2(self.order[: self._count(credible_level)])))
 
@@ -178,7 +179,9 @@ class SkyMap:
         return np.cumsum(self.probability)
 
     def _count(self, credible_level: float) -> int:
-        return int(np.searchsorted(self._cumulative, credible_level))
+        """Return how many pixels are of a region: one at least, as none holds no probability."""
+        count = int(np.searchsorted(self._cumulative, credible_level))
+        return max(count, 1) if credible_level > 0 else 0
 
 
 def _unpacked(content: bytes) -> bytes:

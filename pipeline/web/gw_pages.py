@@ -58,7 +58,7 @@ def event(request: HttpRequest, trigger_id: str) -> HttpResponse:
     context |= {
         "notices": list(gw_shown.changes(found.notices)),
         "suggestion": gw_shown.suggestion(found.newest),
-        "classes": _classes(found),
+        "classes": gw_shown.classes(found),
         "links": gw_shown.links(found),
         "levels": LEVELS,
         "code": _code(found),
@@ -179,12 +179,6 @@ def _log(request: HttpRequest, session: Session, found: Event) -> dict[str, Any]
 def _is_shifter(request: HttpRequest) -> bool:
     user: Any = request.user
     return bool(user.is_active and user.is_staff and has_role(user, SHIFTERS))
-
-
-def _classes(found: Event) -> list[tuple[str, float]]:
-    event = found.newest.payload_json.get("event") or {}
-    classes = event.get("classification") or {}
-    return sorted(((name, 100 * p) for name, p in classes.items() if p), key=lambda c: -c[1])
 
 
 def _owncloud(found: Event, shown: GwPlan) -> str | None:

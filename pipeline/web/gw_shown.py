@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.config import config
-from pipeline.gw.notices import RETRACTION
+from pipeline.gw.notices import RETRACTION, Notice
 from pipeline.gw.plan_tables import GwPlan, GwPlanTile
 from pipeline.gw.query import Event
 from pipeline.gw.score import Thresholds, judge
@@ -77,7 +77,7 @@ def suggestion(notice: GwAlert) -> Suggestion | None:
     thresholds = Thresholds.of_settings(config().gw)
     by_region = thresholds.distance_for_score == "region"
     facts = facts_of(
-        stored_notice(notice.payload_json, notice.kind, significant=notice.significant),
+        _notice(notice),
         notice.area_50_deg2,
         notice.area_90_deg2,
         notice.distance_region_mpc if by_region else notice.distance_mpc,
@@ -117,13 +117,22 @@ def _change(name: str, before: float | None, after: float | None, unit: str) -> 
     return f"{name} {before:.4g} → {after:.4g} {unit} ({share:+.0%})"
 
 
+def classes(event: Event) -> list[tuple[str, float]]:
+    """Return the classes of an event and their probabilities [%], the likeliest first."""
+    shares = _notice(event.newest).classification
+    return sorted(((name, 100 * p) for name, p in shares.items() if p), key=lambda each: -each[1])
+
+
 def links(event: Event) -> list[tuple[str, str]]:
     """Return the pages of others about an event: title and address."""
-    gw = config().gw
-    urls = event.newest.payload_json.get("urls") or {}
-    found = [("GraceDB", str(urls.get("gracedb") or ""))]
-    found.append(("SkyPortal", gw.skyportal_url.replace("{id}", event.newest.trigger_id)))
+    skyportal = config().gw.skyportal_url.replace("{id}", event.newest.trigger_id)
+    found = [("GraceDB", _notice(event.newest).gracedb_url), ("SkyPortal", skyportal)]
     return [(title, url) for title, url in found if url.startswith(("https://", "http://"))]
+
+
+def _notice(row: GwAlert) -> Notice:
+    """Return a stored notice as it was read when it came: what is odd in it is left out."""
+    return stored_notice(row.payload_json, row.kind, significant=row.significant)
 
 
 def as_json(event: Event) -> dict[str, Any]:

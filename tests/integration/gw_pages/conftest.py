@@ -21,6 +21,7 @@ HEAD = {
     "superevent_id": EVENT,
     "alert_type": "PRELIMINARY",
     "time_created": "2026-01-02T03:05:00Z",
+    "event": {},
 }
 """What no notice is without."""
 
@@ -59,7 +60,6 @@ def notice(session: Session) -> Callable[..., GwAlert]:
                 "trigger_id": EVENT,
                 "reception_count": count,
                 "payload_json": {
-                    **HEAD,
                     "event": {"classification": {"BNS": 0.9, "Terrestrial": 0.1}, "group": "CBC"},
                     "urls": {"gracedb": f"https://gracedb.ligo.org/superevents/{EVENT}/view/"},
                 },
@@ -81,6 +81,7 @@ def notice(session: Session) -> Callable[..., GwAlert]:
             }
             | values
         )
+        row.payload_json = HEAD | row.payload_json
         session.add(row)
         session.commit()
         return row

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pipeline.gw.action_tables import GwDecision
-from tests.integration.gw_pages.conftest import EVENT, HEAD
+from tests.integration.gw_pages.conftest import EVENT
 
 pytestmark = pytest.mark.integration
 
@@ -133,12 +133,34 @@ def test_programs_get_the_same(visitor, notice, plan):
 
 def test_names_from_outside_are_only_text(visitor, notice):
     event = {"classification": {"<script>": 0.9}}
-    notice(payload_json={**HEAD, "event": event, "urls": {"gracedb": "javascript:alert(1)"}})
+    notice(payload_json={"event": event, "urls": {"gracedb": "javascript:alert(1)"}})
 
     page = visitor.get(f"/gw/{EVENT}").text
 
     assert "<script>" not in page.replace('<script src="', "")
     assert "javascript:" not in page
+
+
+@pytest.mark.parametrize("classification", [{"BBH": "0.9", "BNS": 0.2}, ["BBH"], "BBH", None])
+@pytest.mark.parametrize("urls", ["https://example.org", [], {"gracedb": 7}])
+def test_what_a_notice_says_oddly_is_left_out(visitor, notice, classification, urls):
+    notice(payload_json={"event": {"classification": classification}, "urls": urls})
+
+    answer = visitor.get(f"/gw/{EVENT}")
+
+    assert answer.status_code == 200
+    assert f"https://gracedb.ligo.org/superevents/{EVENT}/view/" in answer.text
+    assert "BBH" not in answer.text
+
+
+def test_a_map_whose_region_has_no_cell_is_not_drawn(visitor, notice, sky_map, session):
+    sky_map.moc_50 = sky_map.moc_90 = {"0": []}
+    notice(skymap_id=sky_map.id)
+
+    answer = visitor.get(f"/gw/{EVENT}")
+
+    assert answer.status_code == 200
+    assert "<svg xmlns" not in answer.text
 
 
 def test_the_maps_are_well_formed(visitor, notice, sky_map):

@@ -34,6 +34,11 @@ def test_a_region_too_large_is_shown_on_the_whole_sky_only():
     assert whole_sky_svg(wide).startswith("<svg")
 
 
+@pytest.mark.parametrize("moc", [{}, {"0": []}])
+def test_a_region_without_cells_is_drawn_as_nothing(moc):
+    assert whole_sky_svg(Regions(moc, moc)) == region_svg(Regions(moc, moc)) == ""
+
+
 @pytest.mark.parametrize("ra_deg", [0.0, 179.9, 180.1, 359.9])
 @pytest.mark.parametrize("dec_deg", [-89.0, 0.0, 89.0])
 def test_no_cell_is_drawn_across_the_map(ra_deg, dec_deg):

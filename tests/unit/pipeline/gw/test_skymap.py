@@ -127,6 +127,13 @@ def test_a_half_sky_has_half_its_area():
     assert uniform.area_deg2(0) == 0
 
 
+def test_a_pixel_that_holds_more_than_the_level_is_the_region():
+    first_of_twelve = SkyMap.from_fits(make_map())
+
+    assert first_of_twelve.area_deg2(0.9) == pytest.approx(SPHERE_DEG2 / 12)
+    assert MOC.from_json(first_of_twelve.region_moc(0.9)).sky_fraction == pytest.approx(1 / 12)
+
+
 def test_a_place_without_pixel_has_level_one():
     part = make_map(uniq=[4, 5], density=[1.5 / np.pi, 1.5 / np.pi])
     index = SkyIndex.of(SkyMap.from_fits(part))
