@@ -6,9 +6,11 @@ principal.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 from confluent_kafka import (
     ConsumerGroupState,
@@ -32,8 +34,12 @@ from broker.kafka_connection import (
 )
 from broker.kafka_rights import PUBLIC_PREFIX
 
+_T = TypeVar("_T")
+
 LOOK_S = 3
-"""Longest that a page waits for one answer."""
+"""Longest that a page waits, for one answer and for a whole look."""
+LOOKS = 4
+"""At once in one process; one that Kafka keeps waiting must not hold the others."""
 _GONE = frozenset({KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP})
 
 
@@ -135,8 +141,12 @@ def groups(prefix: str, *, kept_ms: int, limit: int) -> list[Group]:
     TransientError
         If the broker is away.
     """
-    names = group_names(prefix)[:limit]
-    return [found for name in names if (found := group(name, kept_ms)) is not None]
+
+    def look() -> list[Group]:
+        names = group_names(prefix)[:limit]
+        return [found for name in names if (found := _look(name, kept_ms)) is not None]
+
+    return _in_time(look)
 
 
 def group_names(prefix: str) -> list[str]:
@@ -170,6 +180,10 @@ def delete_groups(names: Iterable[str]) -> list[str]:
 
 def group(name: str, kept_ms: int) -> Group | None:
     """Return one group, or None if there is none of this name; see ``groups``."""
+    return _in_time(lambda: _look(name, kept_ms))
+
+
+def _look(name: str, kept_ms: int) -> Group | None:
     described = _described(name)
     if described is None:
         return None
@@ -186,6 +200,16 @@ def group(name: str, kept_ms: int) -> Group | None:
         cluster.starting_at(places, int(time.time() * 1000) - kept_ms),
         max((at_ms for _, at_ms in cluster.newest(places).values()), default=None),
     )
+
+
+def _in_time(look: Callable[[], _T]) -> _T:
+    """Return what a look of several requests sees, all of them together within ``LOOK_S``."""
+    future = _lookers().submit(look)
+    try:
+        return future.result(LOOK_S)
+    except TimeoutError as error:
+        future.cancel()
+        raise TransientError(f"Kafka: no answer about groups in {LOOK_S} s") from error
 
 
 def _described(name: str) -> ConsumerGroupDescription | None:
@@ -215,6 +239,11 @@ def _committed(name: str) -> dict[Partition, int]:
     (future,) = _client().list_consumer_group_offsets(asked, request_timeout=LOOK_S).values()
     found: list[TopicPartition] = answer(future).topic_partitions
     return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
+
+@cache
+def _lookers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKS, thread_name_prefix="groups")
 
 
 @cache

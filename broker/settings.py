@@ -15,6 +15,8 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 from django.core.management.utils import get_random_secret_key
 from psycopg.conninfo import conninfo_to_dict
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from broker.config import ROOT, config
 from broker.db import TCP_OPTIONS
@@ -102,6 +104,19 @@ ROOT_URLCONF = "broker.urls"
 WSGI_APPLICATION = "broker.wsgi.application"
 
 DATABASES = {"default": database(_postgres.url.get_secret_value())}
+CACHE_TIMEOUT_S = 0.3
+CACHES = {
+    "default": {
+        "BACKEND": "broker.shared_cache.SharedCache",
+        "KEY_PREFIX": "nightjar:cache",
+        "OPTIONS": {
+            "serializer": "broker.shared_cache.JsonSerializer",
+            "socket_timeout": CACHE_TIMEOUT_S,
+            "socket_connect_timeout": CACHE_TIMEOUT_S,
+            "retry": Retry(NoBackoff(), 0),  # a page does not wait for Redis
+        },
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES = {"pipeline": None}  # mirrors only: Alembic owns the tables that streams write
 

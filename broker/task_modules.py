@@ -44,9 +44,11 @@ def import_all(**_: Any) -> None:
             left_out.add(module)
 
 
-@inspect_command()
 def serves(state: Any) -> dict[str, list[str]]:
     """Tell whoever asks all workers which queues this one reads, and what it had to leave out."""
     consumer = state.consumer.task_consumer
     queues = [queue.name for queue in consumer.queues] if consumer else []
     return {"queues": queues, "left_out": sorted(left_out)}
+
+
+inspect_command()(serves)

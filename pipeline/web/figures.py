@@ -21,6 +21,7 @@ PATIENCE_S = 3.0
 WEIGHED = 20
 """Messages whose mean size stands for all."""
 SIZE_KEEP_S = 600.0
+SAMPLE_KEEP_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,15 @@ def figures() -> Seen[Figures] | None:
 
 
 def newest_message(topic: str) -> Packet | None:
-    """Return the newest message of a topic; None where there is none, or Kafka is away.
+    """Return the newest message of a topic, at most some seconds old while Kafka answers.
 
-    Raises
-    ------
-    TransientError
-        If Kafka went away a moment ago.
+    None where there is none, or Kafka is away or slow: no page waits for it longer than for a look.
     """
+    seen = _newest_of(topic).get() if topic in _names() else None
+    return seen.value if seen else None
+
+
+def _read_newest(topic: str) -> Packet | None:
     seen = figures()
     known = seen.value.get(topic) if seen else None
     if known is None or known.newest is None:
@@ -97,12 +100,23 @@ def _size_of(topic: str) -> Kept[float | None]:
 
 
 @cache
+def _newest_of(topic: str) -> Kept[Packet | None]:
+    return Kept(
+        f"newest of {topic}", lambda: _read_newest(topic), keep_s=SAMPLE_KEEP_S, patience_s=1.0
+    )
+
+
+@cache
 def _cluster() -> Cluster:
     return Cluster(own_connection())
 
 
+def _names() -> list[str]:
+    return [each.name for each in (*topics.OUTPUTS, *topics.STEADY)]
+
+
 def _look() -> Figures:
-    names = [each.name for each in (*topics.OUTPUTS, *topics.STEADY)]
+    names = _names()
     cluster = _cluster()
     partitions = cluster.partitions(names)
     now_ms = int(time.time() * 1000)

@@ -10,8 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
-from broker.errors import TransientError
-from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet
 from broker.rest_json import write
 from pipeline import topics
@@ -56,7 +54,7 @@ def avsc(_request: HttpRequest, name: str) -> HttpResponse:
 def sample(request: HttpRequest, name: str) -> HttpResponse:
     """Show the newest message of a topic, or of a survey's busiest topic, decoded."""
     topic = _topic(name)
-    packet = _newest(topic)
+    packet = figures.newest_message(topic)
     context: dict[str, Any] = {"topic": topic, "problem": "" if packet else NOTHING}
     if packet:
         context |= _taken_apart(packet)
@@ -67,7 +65,7 @@ def sample(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 def sample_json(_request: HttpRequest, name: str) -> HttpResponse:
     """Hand out the newest message of a topic as JSON; NaN becomes null."""
-    packet = _newest(_topic(name))
+    packet = figures.newest_message(_topic(name))
     if packet is None:
         return JsonResponse({"message": NOTHING, "errors": {}}, status=503)
     return HttpResponse(write(_decoded(packet.value)), content_type="application/json")
@@ -78,7 +76,7 @@ def sample_json(_request: HttpRequest, name: str) -> HttpResponse:
 def sample_avro(_request: HttpRequest, name: str) -> HttpResponse:
     """Hand out the newest message of a topic as it came."""
     topic = _topic(name)
-    packet = _newest(topic)
+    packet = figures.newest_message(topic)
     if packet is None:
         raise Http404(NOTHING)
     return _file(packet.value, f"{topic}.avro", "application/octet-stream")
@@ -100,13 +98,6 @@ def _topic(name: str) -> str:
     counts = {each: figure.kept for each, figure in seen.value.items()} if seen else {}
     own = [each.name for each in topics.OUTPUTS if each.survey == name]
     return max(own, key=lambda each: counts.get(each, 0))
-
-
-def _newest(topic: str) -> Packet | None:
-    try:
-        return figures.newest_message(topic)
-    except (TransientError, OffsetsExpired):
-        return None
 
 
 def _taken_apart(packet: Packet) -> dict[str, Any]:

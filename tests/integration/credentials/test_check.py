@@ -11,7 +11,7 @@ from django.test import Client
 from accounts import connection_groups, credentials, sessions
 from accounts.web import check_pages
 from accounts.web.sessions import COOKIE
-from broker import kafka_admin
+from broker import kafka_admin, kafka_groups
 from broker.config import config
 from broker.kafka import Producer, own_connection
 from broker.kafka_admin import TopicSpec
@@ -31,6 +31,7 @@ def browser(owl, monkeypatch):
     """A browser that is signed in."""
     monkeypatch.setattr(check_pages, "take", lambda *_, **__: None)
     monkeypatch.setattr(check_pages, "PROBE_S", 30.0)  # a busy machine answers late
+    monkeypatch.setattr(kafka_groups, "LOOK_S", 30)
     found = Client(headers={"host": "localhost"})
     found.cookies[COOKIE] = sessions.open_session(owl, "Firefox")
     return found

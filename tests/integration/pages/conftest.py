@@ -7,7 +7,14 @@ from broker import limits
 from broker.kept import Seen
 from pipeline.web import figures, nights, views
 
-KEPT = (views._books, figures._kept, figures._size_of, figures._cluster, nights._kept)
+KEPT = (
+    views._books,
+    figures._kept,
+    figures._size_of,
+    figures._newest_of,
+    figures._cluster,
+    nights._kept,
+)
 
 
 @pytest.fixture(autouse=True)

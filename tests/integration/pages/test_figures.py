@@ -1,6 +1,7 @@
 """Figures of topics, asked of a real Kafka."""
 
 import time
+from threading import Event
 
 import pytest
 from confluent_kafka import Producer
@@ -69,6 +70,24 @@ def test_the_newest_message_of_all_partitions_is_read(topic):
 
     assert figures.newest_message(topic).value == b"7"
     assert figures.newest_message("babamul.nothing") is None
+
+
+def test_no_page_waits_for_a_slow_kafka_and_the_last_sample_is_shown(monkeypatch):
+    answers, packets = Event(), ["first", "second"]
+
+    def slow(_topic):
+        if len(packets) == 1:
+            answers.wait(30)
+        return packets.pop(0)
+
+    monkeypatch.setattr(figures, "SAMPLE_KEEP_S", 0.0)
+    monkeypatch.setattr(figures, "_read_newest", slow)
+    figures._newest_of.cache_clear()
+
+    assert figures.newest_message("babamul.none") == "first"
+    figures._newest_of("babamul.none")._took_s = 0.0  # else it is kept a while
+    assert figures.newest_message("babamul.none") == "first"
+    answers.set()
 
 
 def test_sizes_are_the_mean_of_the_newest(topic):

@@ -80,10 +80,10 @@ def test_an_empty_topic_says_so(browser, monkeypatch):
 
 
 def test_kafka_that_is_away_is_no_error(browser, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise TransientError("away")
 
-    monkeypatch.setattr(figures, "newest_message", fail)
+    monkeypatch.setattr(figures, "read_last", fail)
 
     assert browser.get(f"/schemas/{TOPIC}/sample").status_code == 200
 

@@ -1,7 +1,11 @@
 """What a group has still to read, has lost and is about to lose, from offsets alone."""
 
+from threading import Event
+
 import pytest
 
+from broker import kafka_groups
+from broker.errors import TransientError
 from broker.kafka_groups import Group, Member
 
 A, B = ("babamul.none", 0), ("babamul.none", 1)
@@ -60,3 +64,26 @@ def test_hosts_are_counted_once():
     )
 
     assert len(group({A: 1}, members=members).hosts) == 2
+
+
+@pytest.mark.parametrize(
+    "look",
+    [lambda: kafka_groups.group("g", 1), lambda: kafka_groups.groups("g", kept_ms=1, limit=9)],
+    ids=["one", "all"],
+)
+def test_a_whole_look_is_given_up_in_time(look, monkeypatch):
+    answers = Event()
+    monkeypatch.setattr(kafka_groups, "LOOK_S", 0.05)
+    monkeypatch.setattr(kafka_groups, "group_names", lambda _: ["g"])
+    monkeypatch.setattr(kafka_groups, "_look", lambda *_: answers.wait(30))
+
+    with pytest.raises(TransientError, match="no answer"):
+        look()
+    answers.set()
+
+
+def test_what_is_seen_in_time_is_returned(monkeypatch):
+    monkeypatch.setattr(kafka_groups, "group_names", lambda _: ["a", "b", "c"])
+    monkeypatch.setattr(kafka_groups, "_look", lambda name, _: None if name == "a" else name)
+
+    assert kafka_groups.groups("", kept_ms=1, limit=2) == ["b"]
