@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from accounts.models import BabamulUser, KafkaCredential
+from accounts.models import KafkaCredential
 from broker.kafka_probe import ProbeOutcome
 from broker.kafka_rights import PUBLIC_PREFIX
 from broker.kafka_types import OLDEST_LIBRDKAFKA
@@ -43,18 +43,36 @@ class Answer:
     text: str
 
 
-def of_username(user: BabamulUser, username: str) -> Answer | None:
-    """Return what is wrong with a user name as somebody typed it; None if nothing is."""
+def of_username(row: KafkaCredential, username: str, others: Sequence[str]) -> Answer | None:
+    """Return what is wrong with a user name as somebody typed it; None if it is the credential's.
+
+    Parameters
+    ----------
+    row : KafkaCredential
+        Of the consumer.
+    username : str
+        As typed.
+    others : sequence of str
+        User names of all credentials of the account.
+    """
     typed = username.strip()
-    if typed != user.email and typed.lower() == user.email:
+    if typed == row.principal:
+        return None
+    if typed.lower() == row.principal:
         return Answer(
             "CASE",
             "bad",
             "The user name is written with other letters",
-            f"Kafka knows you as {user.email}, all in lower case. Write it exactly so.",
+            f"Kafka knows you as {row.principal}, all in lower case. Write it exactly so.",
         )
-    if user.credentials.filter(principal=typed).exists():
-        return None
+    if typed in others:
+        return Answer(
+            "PASSWORD",
+            "bad",
+            "This is the user name of another credential of yours",
+            f"It does not go with the password of {row.name}. Choose the credential that your "
+            f"consumer uses, or give it the user name {row.principal}.",
+        )
     return Answer(
         "PASSWORD",
         "bad",

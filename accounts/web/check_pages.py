@@ -105,7 +105,7 @@ def check(request: HttpRequest) -> HttpResponse:
     context = {"rows": rows, "form": form, "every_s": LOOK_AGAIN_S, "script": script()}
     if form.is_valid():
         context |= {
-            "answers": _look(user, form),
+            "answers": _look(form),
             "asked": form.asked,
             "query": urlencode(form.asked),
             "groups": _own(form.row),
@@ -123,7 +123,7 @@ def waiting(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _refused(form)
     context = {
-        "answers": _look(user, form),
+        "answers": _look(form),
         "query": urlencode(form.asked),
         "every_s": LOOK_AGAIN_S,
     }
@@ -185,12 +185,12 @@ def _refused(form: LookForm) -> JsonResponse:
     return JsonResponse({"message": "; ".join(rules), "errors": form.errors}, status=400)
 
 
-def _look(user: BabamulUser, form: LookForm) -> list[Answer]:
+def _look(form: LookForm) -> list[Answer]:
     """Return what is wrong, or else what the broker sees of the group."""
-    row, typed = form.row, form.cleaned_data["username"]
+    row = form.row
     try:
         found = [
-            connection.of_username(user, typed) if typed else None,
+            _of_username(form),
             connection.of_row(row),
             connection.of_topic(form.cleaned_data["topic"].strip(), public_topics()),
             connection.of_group_name(row, form.group_name),
@@ -202,6 +202,12 @@ def _look(user: BabamulUser, form: LookForm) -> list[Answer]:
         return [connection_groups.of_group(row, form.group_name, seen, _moved_s(seen))]
     except TransientError:
         return [AWAY]
+
+
+def _of_username(form: LookForm) -> Answer | None:
+    typed = form.cleaned_data["username"]
+    names = [row.principal for row in form.rows.values()]
+    return connection.of_username(form.row, typed, names) if typed else None
 
 
 def _own(row: KafkaCredential) -> list[dict[str, Any]]:
@@ -241,8 +247,7 @@ def _moved_s(seen: Group | None) -> float | None:
 @sensitive_variables()
 def _try(user: BabamulUser, form: LookForm, pasted: str) -> tuple[Answer, float | None]:
     """Return what a login of ours is told; BUSY with the time to wait [s] before the next one."""
-    typed = form.cleaned_data["username"]
-    wrong = connection.of_username(user, typed) if typed else None
+    wrong = _of_username(form)
     if wrong is not None:
         return wrong, None
     wait_s = take("check-password", str(user.pk), rate_per_s=PROBES_PER_S, burst=PROBES_AT_ONCE)

@@ -195,3 +195,29 @@ def test_no_group_is_promised_to_be_private():
     for text in (shared.text, guide):
         assert "yours alone" not in text
         assert "guesses the name of one" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("babamul-1f", None),
+        (" babamul-1f ", None),
+        ("BABAMUL-1F", "CASE"),
+        ("babamul-2e", "PASSWORD"),
+        ("ada@example.org", "PASSWORD"),
+        ("babamul-somebody", "PASSWORD"),
+    ],
+)
+def test_a_user_name_is_that_of_the_credential_and_of_no_other(typed, name):
+    others = ["babamul-1f", "babamul-2e", "ada@example.org"]
+
+    found = connection.of_username(credential(), typed, others)
+
+    assert (found.name if found else None) == name
+
+
+def test_another_credential_of_ones_own_is_told_as_such():
+    found = connection.of_username(credential(), "babamul-2e", ["babamul-1f", "babamul-2e"])
+
+    assert "another credential of yours" in found.title
+    assert "babamul-1f" in found.text
