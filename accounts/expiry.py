@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -42,15 +43,27 @@ def forget_old() -> dict[str, int]:
             Q(used_at=None) | Q(purpose="reset"), expires_at__lt=Now() - CODES_KEPT
         ),
         "sessions": WebSession.objects.filter(last_seen_at__lt=Now() - idle),
-        "accounts": BabamulUser.objects.filter(
-            state="inactive", activated_at=None, created_at__lt=Now() - NEVER_ACTIVATED_KEPT
-        ).exclude(codes__expires_at__gt=Now()),
         "credentials": KafkaCredential.objects.filter(
             state="revoked", confirmed_at__lt=Now() - REVOKED_KEPT
         ),
         "tokens": AccessToken.objects.filter(expires_at__lt=Now() - TOKENS_KEPT),
     }
-    return {name: rows.delete()[0] for name, rows in old.items()} | {"files": _forget_files()}
+    deleted = {name: rows.delete()[0] for name, rows in old.items()}
+    return deleted | {"accounts": _forget_accounts(), "files": _forget_files()}
+
+
+def _forget_accounts() -> int:
+    """Delete accounts that nobody activated, but for one that signs up again in this moment.
+
+    A sign-up holds the row while it makes a code. So one that is held is left, and of those that
+    are free the codes are looked at once more when nobody can make another.
+    """
+    old = BabamulUser.objects.filter(
+        state="inactive", activated_at=None, created_at__lt=Now() - NEVER_ACTIVATED_KEPT
+    ).exclude(codes__expires_at__gt=Now())
+    with transaction.atomic():
+        free = old.select_for_update(skip_locked=True, of=("self",))
+        return old.filter(pk__in=list(free.values_list("pk", flat=True))).delete()[0]
 
 
 def _forget_files() -> int:
