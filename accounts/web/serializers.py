@@ -101,13 +101,19 @@ class Profile(serializers.ModelSerializer[BabamulUser]):
     _id = serializers.UUIDField(source="id")
     created_at = UnixSecondsField()
     activated_at = UnixSecondsField(allow_null=True)
-    kafka_username = serializers.CharField(source="email")
+    kafka_username = serializers.SerializerMethodField()
 
     class Meta:
         """The framework's options."""
 
         model = BabamulUser
         fields = ("_id", "username", "email", "created_at", "activated_at", "kafka_username")
+
+    def get_kafka_username(self, user: BabamulUser) -> str:
+        """Return a user name that Kafka knows: the address where it is one, or the first other."""
+        alive = user.credentials.exclude(state__in=("revoking", "revoked"))
+        first = alive.order_by("kind", "created_at", "pk").first()  # the kind email, then named
+        return first.principal if first else ""
 
 
 class Credential(serializers.ModelSerializer[KafkaCredential]):

@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts import reconcile
 from accounts.models import AuditEntry, BabamulUser, KafkaCredential
-from tests.integration.accounts.conftest import EMAIL, code_in, send_mails
+from tests.integration.accounts.conftest import EMAIL, Api, code_in, send_mails
 from tests.integration.accounts.test_pages import shown_in, text_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -25,6 +25,19 @@ def test_an_activation_gives_a_named_credential_alone(switched_off, signed_up, a
     assert answer["kafka_username"] == answer["credential"]["kafka_username"] == row.principal
     login = {"email": EMAIL, "password": answer["password"]}
     assert api.post("auth", login).status_code == 200
+
+
+def test_the_profile_names_what_kafka_knows(switched_off, signed_up, api):
+    body = {"email": EMAIL, "activation_code": signed_up()}
+    password = api.post("activate", body).json()["password"]
+    token = api.post("auth", {"email": EMAIL, "password": password}).json()["access_token"]
+    row = KafkaCredential.objects.get()
+
+    assert Api(token).get("profile").json()["data"]["kafka_username"] == row.principal
+
+    KafkaCredential.objects.update(state="revoked")
+
+    assert Api(token).get("profile").json()["data"]["kafka_username"] == ""
 
 
 def test_the_page_of_an_activation_says_what_the_password_opens(switched_off, signed_up):
