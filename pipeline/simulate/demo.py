@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,15 @@ BATCH_PACKETS = 20
 BATCH_PAUSE_S = 0.15
 """Between batches: as a telescope would send them, so that pairs of two surveys come in turn."""
 TRICKLE_PER_S = 2.0
+BRISK = 600
+"""Packets that trickle so; then a stream must only live, for hours, without filling the disk."""
+SLOW_S = 10.0
+"""Between two packets from then on."""
 NIGHTS = 8
+CATALOGUED = 2
+"""Skies whose catalogs are loaded: the first is played at full speed, the second trickles."""
+MOST_SKIES = 20
+"""The others trickle behind it, for two days; a bound for the disk: 2 GB with all that follows."""
 _LATENCY = text("""
     SELECT s.stream,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY a.published_at - a.kafka_timestamp) AS p50,
@@ -54,8 +63,9 @@ class Program:
 def simulated(seed: int, ztf: int, lsst: int, lsst_topic: str) -> Program:
     """Return a program of simulated packets, a week of them ending tonight."""
     start = (datetime.now(UTC) - timedelta(days=NIGHTS)).date()
-    skies = [
-        sky(
+
+    def made(offset: int) -> Sky:
+        return sky(
             seed + offset,
             ztf=ztf,
             lsst=lsst,
@@ -65,14 +75,16 @@ def simulated(seed: int, ztf: int, lsst: int, lsst_topic: str) -> Program:
             duplicates=0.01,
             lsst_topic=lsst_topic,
         )
-        for offset in range(2)
-    ]
+
+    skies = [made(offset) for offset in range(CATALOGUED)]
+    others = (made(offset) for offset in range(CATALOGUED, MOST_SKIES))  # each when its time comes
     catalogs: dict[str, list[Columns]] = {}
     for one in skies:
         for name, columns in one.catalogs().items():
             catalogs.setdefault(name, []).append(columns)
     topics = {topic for one in skies for topic in one.topics()}
-    return Program(catalogs, topics, list(_messages(skies[0])), _messages(skies[1]))
+    later = chain.from_iterable(map(_messages, chain(skies[1:], others)))
+    return Program(catalogs, topics, list(_messages(skies[0])), later)
 
 
 def real(packets: Path, seed: int, lsst_topic: str) -> Program:
@@ -125,8 +137,8 @@ class Feed:
             self._send(producer, self.program.first[at : at + BATCH_PACKETS])
             if self._stop.wait(BATCH_PAUSE_S):
                 return
-        for message in self.program.later:
-            if self._stop.wait(1 / TRICKLE_PER_S):
+        for at, message in enumerate(self.program.later):
+            if self._stop.wait(1 / TRICKLE_PER_S if at < BRISK else SLOW_S):
                 return
             self._send(producer, [message])
 
