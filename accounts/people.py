@@ -127,8 +127,10 @@ def forget_password(email: str) -> None:
         is_due = not _cooldown_s(user) and known is not None
         with transaction.atomic():
             code = codes.issue(user, "reset")
-            context = {"code": code, "link": _link("reset", email, token=code), **_principal()}
-            mail.post(email, "reset", context, config().accounts.reset_ttl_s)
+            holds_s = config().accounts.reset_ttl_s
+            link = _link("reset", email, token=code)
+            context = {"code": code, "link": link, "holds_s": holds_s, **_principal()}
+            mail.post(email, "reset", context, holds_s)
             transaction.set_rollback(not is_due)
         if not is_due:
             transaction.on_commit(lambda: mail.ring(mail.NO_MAIL))
@@ -193,10 +195,16 @@ def _write_nothing(email: str) -> None:
 
 
 def _account_for(email: str) -> BabamulUser:
-    """Return the row of an address, made if need be, locked; the same statements for everybody."""
-    new = BabamulUser(email=email, username=display_name(email), password=passwords.UNUSABLE)
-    BabamulUser.objects.bulk_create([new], ignore_conflicts=True)
-    return BabamulUser.objects.select_for_update().get(email=email)
+    """Return the row of an address, made if need be, locked; the same statements for everybody.
+
+    A row that ``expiry`` forgets between the two is made again.
+    """
+    while True:
+        new = BabamulUser(email=email, username=display_name(email), password=passwords.UNUSABLE)
+        BabamulUser.objects.bulk_create([new], ignore_conflicts=True)
+        user = BabamulUser.objects.select_for_update().filter(email=email).first()
+        if user is not None:
+            return user
 
 
 def _activate(user: BabamulUser) -> Activation:

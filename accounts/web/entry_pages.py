@@ -56,6 +56,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     context = {
         "email": email.strip(),
         "meant": _meant(email),
+        "holds_s": config().accounts.activation_ttl_s,
         **_mail_place(),
     }
     return render(request, "accounts/mailed.html", context)

@@ -65,6 +65,16 @@ def ago(at_s: Number, count: Number = None) -> SafeString | str:
 
 
 @register.filter
+def duration(seconds: float) -> str:
+    """Return how long something holds, in the largest unit that it is a whole number of."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{seconds:.0f} seconds"
+
+
+@register.filter
 def utc(moment: datetime | None) -> SafeString | str:
     """Return a time in UTC; the viewer's own shows on hover."""
     if moment is None:

@@ -102,7 +102,10 @@ def _size_of(topic: str) -> Kept[float | None]:
 @cache
 def _newest_of(topic: str) -> Kept[Packet | None]:
     return Kept(
-        f"newest of {topic}", lambda: _read_newest(topic), keep_s=SAMPLE_KEEP_S, patience_s=1.0
+        f"newest of {topic}",
+        lambda: _read_newest(topic),
+        keep_s=SAMPLE_KEEP_S,
+        patience_s=PATIENCE_S,
     )
 
 

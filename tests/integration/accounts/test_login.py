@@ -130,7 +130,7 @@ def test_wrong_passwords_of_one_pair_are_stopped_and_another_ip_goes_on(person):
 
 
 def test_the_pause_ends(person, configured):
-    configured(accounts__failure_pause_s=5)  # one try comes back every second
+    configured(accounts__failure_pause_s=5)  # one try comes back every second, by Redis's clock
     api = Api(address="203.0.113.22")
     while log_in(api, EMAIL, "wrong").status_code == 401:
         pass

@@ -68,7 +68,7 @@ def test_the_newest_message_of_all_partitions_is_read(topic):
     write(topic, 2 * HOUR_S, 7, partition=1)
     figures._kept.cache_clear()
 
-    assert figures.newest_message(topic).value == b"7"
+    assert figures._read_newest(topic).value == b"7"  # however busy the machine is
     assert figures.newest_message("babamul.nothing") is None
 
 

@@ -68,3 +68,18 @@ def test_times_are_utc_with_the_moment_for_programs():
 
 def test_a_name_may_break_behind_its_dots_and_is_escaped():
     assert words.dotted("a.b<c") == "a.<wbr>b&lt;c"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (86_400, "24 hours"),
+        (3600, "1 hour"),
+        (5400, "90 minutes"),
+        (60, "1 minute"),
+        (59, "59 seconds"),
+        (3601, "3601 seconds"),
+    ],
+)
+def test_how_long_something_holds(seconds, text):
+    assert words.duration(seconds) == text
