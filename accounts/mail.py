@@ -67,16 +67,16 @@ def post(
     letter : str
         One of ``SUBJECTS``.
     context : mapping
-        For its templates; may hold secrets.
+        For its templates, with ``holds_s`` added; may hold secrets.
     good_for_s : int, optional
         A mail that has not left by then is not worth sending, as its code is dead [s].
     stop : str, optional
         Address at which mails of its kind are turned off.
     """
     settings = config().mail
+    told = {**context, "holds_s": good_for_s}
     body = {
-        kind: render_to_string(f"accounts/mail/{letter}.{kind}", dict(context))
-        for kind in ("txt", "html")
+        kind: render_to_string(f"accounts/mail/{letter}.{kind}", told) for kind in ("txt", "html")
     } | {"stop": stop}
     row = OutboxMail.objects.create(
         to=to,

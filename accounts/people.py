@@ -127,10 +127,8 @@ def forget_password(email: str) -> None:
         is_due = not _cooldown_s(user) and known is not None
         with transaction.atomic():
             code = codes.issue(user, "reset")
-            holds_s = config().accounts.reset_ttl_s
-            link = _link("reset", email, token=code)
-            context = {"code": code, "link": link, "holds_s": holds_s, **_principal()}
-            mail.post(email, "reset", context, holds_s)
+            context = {"code": code, "link": _link("reset", email, token=code), **_principal()}
+            mail.post(email, "reset", context, config().accounts.reset_ttl_s)
             transaction.set_rollback(not is_due)
         if not is_due:
             transaction.on_commit(lambda: mail.ring(mail.NO_MAIL))

@@ -65,8 +65,10 @@ def ago(at_s: Number, count: Number = None) -> SafeString | str:
 
 
 @register.filter
-def duration(seconds: float) -> str:
+def duration(seconds: Number) -> str:
     """Return how long something holds, in the largest unit that it is a whole number of."""
+    if seconds is None or isinstance(seconds, str):
+        return NONE
     for size, unit in ((3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = int(seconds // size)

@@ -37,3 +37,9 @@ def test_where_a_server_sends_them_nobody_is_told_of_a_folder(signed_up):
 
     assert ".nightjar" not in page
     assert "/admin/" not in page
+
+
+def test_how_long_the_link_holds_is_what_is_set(signed_up):
+    page = signed_up(mail__host="127.0.0.1", accounts__activation_ttl_s=7200)
+
+    assert "holds for 2 hours" in page
