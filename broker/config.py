@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 from broker.sections import Section
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
-from broker.sections.outside import GracedbSettings, OwncloudSettings
+from broker.sections.outside import GracedbSettings, OwncloudSettings, SwiftSettings
 from broker.sections.parts import (
     ArchiveSettings,
     KafkaSettings,
@@ -81,6 +81,7 @@ class Config(Section):
     mail: MailSettings = MailSettings()
     owncloud: OwncloudSettings = OwncloudSettings()
     gracedb: GracedbSettings = GracedbSettings()
+    swift: SwiftSettings = SwiftSettings()
     slack: SlackSettings = SlackSettings()
     native: NativeSettings = NativeSettings()
     logs: LogsSettings = LogsSettings()

@@ -1,4 +1,4 @@
-"""Settings of servers of others that are filled or asked: OwnCloud, GraceDB."""
+"""Settings of servers of others that are filled or asked: OwnCloud, GraceDB, Swift."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -48,4 +48,19 @@ class GracedbSettings(Section):
     ] = "https://gracedb.ligo.org/api"
     timeout_s: Annotated[
         float, Field(gt=0, le=60, description="to connect, and between two pieces of a reply [s]")
+    ] = 20
+
+
+class SwiftSettings(Section):
+    """Swift's pages about bursts, looked at some minutes after a thread was opened."""
+
+    url: Annotated[
+        str,
+        Field(
+            description="before a trigger's number, no other host is asked; empty: never",
+            pattern="^(https?://.+)?$",
+        ),
+    ] = "https://swift.gsfc.nasa.gov/results/BATbursts"
+    timeout_s: Annotated[
+        float, Field(gt=0, le=30, description="to connect, and between two pieces of a reply [s]")
     ] = 20

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import httpx
 
-from broker.errors import TransientError
 from broker.sections.outside import GracedbSettings
+from pipeline.clients import bounded
+from pipeline.clients.bounded import TooLargeError
 from pipeline.clients.closing import Closing
 
 MAX_LIST_BYTES = 2 * 2**20
@@ -63,27 +64,13 @@ class GraceDb(Closing):
         return [self._get(folder + quote(name, safe=""), MAX_NOTICE_BYTES) for name in names]
 
     def _get(self, path: str, limit_bytes: int) -> bytes:
-        call = f"GraceDB: GET {path}"
         try:
-            with self._http.stream("GET", path, headers={"Accept": "application/json"}) as reply:
-                body = _read(reply, call, limit_bytes)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise TransientError(f"{call}: {error!r}") from error
-        status = reply.status_code
-        if status == HTTPStatus.TOO_MANY_REQUESTS or reply.is_server_error:
-            raise TransientError(f"{call}: {status} {reply.reason_phrase}")
+            status, body = bounded.get(self._http, "GraceDB", path, limit_bytes, "application/json")
+        except TooLargeError as error:
+            raise GraceDbError(str(error)) from None
         if status != HTTPStatus.OK:  # of redirects too: no other host is asked
-            raise GraceDbError(f"{call}: {status} {reply.reason_phrase}")
+            raise GraceDbError(f"GraceDB: GET {path}: {status} {HTTPStatus(status).phrase}")
         return body
-
-
-def _read(reply: httpx.Response, call: str, limit_bytes: int) -> bytes:
-    body = bytearray()
-    for piece in reply.iter_bytes():
-        body += piece
-        if len(body) > limit_bytes:
-            raise GraceDbError(f"{call}: more than {limit_bytes} bytes")
-    return bytes(body)
 
 
 def _notice_names(listing: bytes, superevent_id: str) -> list[str]:

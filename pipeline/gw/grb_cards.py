@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pipeline.angles import ARCMIN_PER_DEG
 from pipeline.gw import blocks
 from pipeline.gw.blocks import Block, Message
+from pipeline.gw.swift_page import BatAnalysis
 from pipeline.gw.voevents import (
     BAT_POSITION,
     ECLAIRS_WAKEUP,
@@ -89,6 +90,35 @@ def packet_card(event: VoEvent, doubts: Sequence[str] = ()) -> Message:
         blocks.section([f"*{title}*"]),
         blocks.fields(fields),
         _warning(doubts),
+    )
+
+
+def analysis_card(grb_name: str | None, found: BatAnalysis, url: str) -> Message:
+    """Return what the thread is told of BAT's analysis.
+
+    Parameters
+    ----------
+    grb_name : str or None
+        As 251214.
+    found : BatAnalysis
+        What the page says.
+    url : str
+        Of the page.
+    """
+    title = f"📈 BAT analysis of GRB {grb_name}" if grb_name else "📈 BAT analysis"
+    error = "" if found.t90_error_s is None else f" ± {found.t90_error_s:.2f}"
+    fields = [
+        ("T90, 15–150 keV", found.t90_s, "{:.2f}" + error + " s"),
+        ("T90, 50–300 keV", found.t90_50_300_s, "{:.2f} s"),
+        ("Hardness ratio", found.hardness_ratio, "{:.2f}"),
+        ("Fluence, 15–150 keV", found.fluence_erg_per_cm2, "{:.2e} erg/cm²"),
+    ]
+    shown = [(name, form.format(value)) for name, value, form in fields if value is not None]
+    return blocks.message(
+        title,
+        blocks.section([f"*{title}*"]),
+        blocks.fields(shown),
+        blocks.actions([blocks.link_button("Swift's page", "open_swift", url)]),
     )
 
 

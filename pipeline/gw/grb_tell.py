@@ -14,7 +14,9 @@ from pipeline.gw.grb_cards import opening_card, packet_card
 from pipeline.gw.grb_tables import GrbAlert
 from pipeline.gw.steps import Bell, Done, Outcome, Skip, Step, StepFailed, Wait, Want
 from pipeline.gw.tables import OPEN_STEP_STATES, GwStep
+from pipeline.gw.voevents import SWIFT
 
+T90 = "grb_t90"
 WAIT_S = 3.0
 """For the message before this one."""
 
@@ -38,8 +40,10 @@ def open_thread(step: Step) -> Outcome:
         mine = update(GrbAlert).where(GrbAlert.id_grb.in_(ids))
         session.execute(mine.values(thread_ts=ts, channel=channel))
         session.execute(update(GrbAlert).where(GrbAlert.id_grb == row.id_grb).values(message_ts=ts))
-        others = [Want(grb_intake.CARD, id_grb=each) for each in ids if each != row.id_grb]
-        return steps.want(session, others)
+        wants = [Want(grb_intake.CARD, id_grb=each) for each in ids if each != row.id_grb]
+        if row.mission == SWIFT and not event.is_test:
+            wants.append(Want(T90, id_grb=row.id_grb))
+        return steps.want(session, wants)
 
     return Done(record)
 

@@ -126,7 +126,7 @@ def give_back(
     )
 
 
-def back_off_s(attempts: int, jitter: float | None = None) -> float:
+def back_off_s(attempts: int, jitter: float | None = None, *, first_s: float = BACK_OFF_S) -> float:
     """Return how long a row rests after its n-th failed attempt [s].
 
     Parameters
@@ -135,13 +135,15 @@ def back_off_s(attempts: int, jitter: float | None = None) -> float:
         From 1.
     jitter : float, optional
         0 to 1, random when not given: rows that failed together shall not come back together.
+    first_s : float
+        Rest after the first one.
 
     Returns
     -------
     float
-        30 s, doubled by each attempt, at most 30 min, plus up to a quarter.
+        Doubled by each attempt, at most 30 min, plus up to a quarter.
     """
-    rest_s = min(BACK_OFF_S * 2.0 ** (attempts - 1), LONGEST_BACK_OFF_S)
+    rest_s = min(first_s * 2.0 ** (attempts - 1), LONGEST_BACK_OFF_S)
     spread = random.random() if jitter is None else jitter  # noqa: S311 no secret
     return rest_s * (1 + spread / 4)
 

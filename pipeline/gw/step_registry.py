@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from broker.registry import by_name
+from pipeline.gw.ledger import BACK_OFF_S
 
 TASK_OF = {"gw": "gw.step", "notify": "gw.tell", "sinks": "gw.share", "plans": "gw.plan"}
 """The task that runs a queue's steps: the time limits are the task's."""
@@ -34,6 +35,8 @@ class StepKind:
         ``module:function`` called in the transaction that ends the step, however it ends; empty:
         nothing to be done. Takes the session, the ``steps.Step`` and its state, and returns the
         steps that follow.
+    back_off_s : float
+        It rests so long after the first attempt that failed, doubled by each further one [s].
     """
 
     name: str
@@ -41,6 +44,7 @@ class StepKind:
     queue: str
     attempts: int = ATTEMPTS
     ended: str = ""
+    back_off_s: float = BACK_OFF_S
 
 
 KINDS: tuple[StepKind, ...] = (
@@ -72,6 +76,7 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("cleanup", "pipeline.gw.cleanup:cleanup", "sinks"),
     StepKind("grb_thread", "pipeline.gw.grb_tell:open_thread", "notify"),
     StepKind("grb_card", "pipeline.gw.grb_tell:tell_packet", "notify"),
+    StepKind("grb_t90", "pipeline.gw.grb_t90:tell_t90", "notify", attempts=4, back_off_s=300.0),
     StepKind("circular", "pipeline.gw.gcn_tell:tell_circular", "notify"),
 )
 

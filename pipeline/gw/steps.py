@@ -256,7 +256,8 @@ def _fail(step: Step, its_kind: StepKind, error: str) -> None:
     if step.attempts >= its_kind.attempts:
         _end(step, "failed", error)
     else:
-        _give_back(step, ledger.back_off_s(step.attempts), error, is_counted=True)
+        rest_s = ledger.back_off_s(step.attempts, first_s=its_kind.back_off_s)
+        _give_back(step, rest_s, error, is_counted=True)
 
 
 def _end(step: Step, state: str, why: str) -> None:
