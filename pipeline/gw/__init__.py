@@ -14,7 +14,8 @@ act_answers, act_plans, act_tiles, action_tasks (what a click leads to) · bad_n
 
 share, share_paths, share_files: folders and files on OwnCloud · notice_files, logbook, cleanup,
 upkeep_tasks: notices and the log as files, and what is thrown away · voevents, grb, grb_cards,
-grb_intake, grb_tell, grb_t90, swift_page: bursts of Swift and SVOM · gcn_json, gcn_intake, gcn_tell: GCN's other topics.
+grb_intake, grb_tell, grb_t90, swift_page: bursts of Swift and SVOM · gcn_json, gcn_intake,
+gcn_tell: GCN's other topics.
 
 telescopes: the table · hosts: galaxies that may host an event · plan_groups, plan_steps, plan_rows,
 plan_all, report: plans as rows, steps, files, messages · plan_process: starts, bounds and ends ·
