@@ -11,7 +11,8 @@ PLANS := $(VENV)/plans
 PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
 	/^Installing collected/ {print "  unpacking them"; fflush()}
 # pip is silent while it fetches and unpacks: every ten seconds, how many packages lie there.
-UNPACKED = while sleep 10; do echo "  $$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l) unpacked"; done
+UNPACKED = while sleep 10; do now=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
+	[ "$$now" = "$$before" ] || echo "  $$now unpacked"; before=$$now; done
 
 .PHONY: help plans plans-meanwhile demo up down status test lint types drill bench bench-api fuzz fuzz-api doctor lock
 
