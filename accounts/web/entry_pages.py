@@ -16,15 +16,13 @@ from accounts.people import Activation
 from accounts.sessions import OvertakenError
 from accounts.web import entrances
 from accounts.web.forms import ActivationForm, EmailForm, LoginForm, PageForm, ResetForm
-from accounts.web.profile_pages import shown
+from accounts.web.profile_pages import KAFKA_WAIT_S, shown
 from accounts.web.sessions import sign_in, sign_out
 from accounts.web.snippets import dotenv
 from broker.access import PUBLIC, access
 from broker.config import config
 from broker.refusals import ApiError
 
-KAFKA_WAIT_S = 3.0
-"""The page of an activation waits so long for Kafka; then it asks again by itself."""
 COMMON_DOMAINS = (
     "gmail.com",
     "outlook.com",

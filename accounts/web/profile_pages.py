@@ -23,6 +23,7 @@ from broker.kafka_groups import groups
 from broker.refusals import ApiError
 
 KAFKA_WAIT_S = 3.0
+"""A page that shows a new secret waits so long for Kafka; then it asks again by itself."""
 MOST_GROUPS = 5
 STATES = {
     "wanted": ("warn", "being granted"),

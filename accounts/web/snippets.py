@@ -1,4 +1,4 @@
-"""The one piece of code that shows a secret: a ``.env`` file, when it was just made."""
+"""A ``.env`` file with a secret, shown when it was just made; other snippets hold none."""
 
 from broker.config import config
 

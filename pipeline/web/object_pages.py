@@ -26,7 +26,7 @@ from pipeline.web.object_summary import band_summary
 from pipeline.web.search_pages import alert_row
 
 IMAGE_NAMES = ("science", "template", "difference")
-SURVEY_NAMES = {"ztf": "ZTF", "lsst": "LSST"}
+SURVEY_TITLES = {"ztf": "ZTF", "lsst": "LSST"}
 ALADIN = "https://aladin.cds.unistra.fr/AladinLite/"
 _ALADIN_FIELD_DEG = 0.05
 """For the links alone: nothing is asked of another site before a click."""
@@ -57,13 +57,13 @@ def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
         alert["gate_text"] = gates.get(alert["gate_reason"] or "", alert["gate_reason"])
     context = {
         "found": found,
-        "survey_name": SURVEY_NAMES[survey],
+        "survey_name": SURVEY_TITLES[survey],
         "sexagesimal": sexagesimal(found.ra_deg, found.dec_deg),
         "longitude_deg": longitude,
         "latitude_deg": latitude,
         "match": match,
         "match_arcsec": found.match_arcsec,
-        "other_name": SURVEY_NAMES[other_survey(survey)],
+        "other_name": SURVEY_TITLES[other_survey(survey)],
         "bands": band_summary(rows),
         "alerts": alerts,
         "alert_count": count,
@@ -158,7 +158,7 @@ def packet(
 def _required(session: Session, survey: str, object_id: str) -> FoundObject:
     found = query_objects.find_for_page(session, survey, object_id)
     if found is None:
-        raise Http404(f"no {SURVEY_NAMES[survey]} object {object_id[:128]!r}")
+        raise Http404(f"no {SURVEY_TITLES[survey]} object {object_id[:128]!r}")
     return found
 
 
@@ -232,7 +232,7 @@ def _code(found: FoundObject) -> list[tuple[str, str]]:
     """Return how a program reads this object: title and text."""
     base = config().web.public_url.rstrip("/")
     path = f"/babamul/surveys/{found.survey}/objects/{found.object_id}"
-    name = f'"{SURVEY_NAMES[found.survey]}", "{found.object_id}"'
+    name = f'"{SURVEY_TITLES[found.survey]}", "{found.object_id}"'
     pandas = (
         "import pandas as pd\n\n"
         f'points = pd.read_csv("{base}/objects/{found.survey}/{found.object_id}/light_curve.csv",\n'
