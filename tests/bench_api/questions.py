@@ -94,6 +94,9 @@ def questions(  # noqa: C901 a list of small functions
     def found(n: int) -> Any:
         return api.get(f"/babamul/surveys/ztf/objects/{place(n)[0]}")
 
+    def cutouts(n: int) -> Any:
+        return api.get("/babamul/surveys/ztf/cutouts", {"objectId": place(n)[0]})
+
     def page(n: int, end: str = "") -> Any:
         return anybody.get(f"/objects/ztf/{place(n)[0]}{end}")
 
@@ -103,6 +106,7 @@ def questions(  # noqa: C901 a list of small functions
         Question("cone of 10″, objects of both surveys", near, GOAL_MS),
         Question("cone of 10″, VOTable", scs, GOAL_MS),
         Question("object (REST)", found, GOAL_MS),
+        Question("cutouts by object (REST)", cutouts, GOAL_MS),
         Question("object page (HTML)", page, GOAL_MS),
         Question("object page's points (JSON)", lambda n: page(n, "/data.json"), GOAL_MS),
         Question(

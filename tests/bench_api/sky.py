@@ -1,6 +1,7 @@
 """Millions of alerts, objects and light curves, written by binary COPY from NumPy's arrays."""
 
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from broker.archive import Slice
+from broker.config import config, project_path
 from broker.db import cursor
 from pipeline.alerts.batch import DETECTION, FORCED
 from pipeline.alerts.encode import encode_candidates
@@ -23,6 +26,7 @@ from tests.bench_api.profiles import SEED, Profile
 
 FIRST_JD_UTC = 2460635.5
 CHUNK_ROWS = 100_000
+SEGMENT = "bench.seg"
 ZTF_SHARE = 0.75
 POSTGRES_EPOCH = date(2000, 1, 1)
 DEEP_FIELD = (150.0, 2.2, 3.0)
@@ -78,6 +82,7 @@ def fill(session: Session, profile: Profile) -> Filled:
 
 def _write(session: Session, rng: np.random.Generator, profile: Profile) -> list["_Objects"]:
     source, segment = _origin(session)
+    pieces = _archived(segment)
     made = []
     first_id, first_candid = 1, 1_000_000_000_000_000_001
     for survey, share in (("ztf", ZTF_SHARE), ("lsst", 1 - ZTF_SHARE)):
@@ -85,7 +90,7 @@ def _write(session: Session, rng: np.random.Generator, profile: Profile) -> list
         objects = _objects(rng, survey, first_id, count)
         _copy(session, "objects", _object_rows(objects))
         _copy(session, "light_curves", _curve_rows(rng, objects, profile))
-        alerts = _alert_rows(rng, objects, profile, source, segment, first_candid)
+        alerts = _alert_rows(rng, objects, profile, source, pieces[survey], first_candid)
         _copy(session, "alerts", alerts)
         first_id += count
         first_candid += count * profile.alerts_per_object
@@ -123,9 +128,22 @@ def _origin(session: Session) -> tuple[int, int]:
         source = cur.fetchall()[0][0]
         cur.execute(
             "INSERT INTO archive_segments (host, path, survey, night)"
-            " VALUES ('bench', 'bench.seg', 'ztf', '2024-11-20') RETURNING id"
+            f" VALUES ('bench', '{SEGMENT}', 'ztf', '2024-11-20') RETURNING id"
         )
         return source, cur.fetchall()[0][0]
+
+
+def _archived(segment: int) -> dict[str, Slice]:
+    """Write one packet of each survey into the archive; every alert of the survey lies there."""
+    packets = {"ztf": make_ztf_packet(), "lsst": make_lsst_packet()}
+    root = project_path(config().archive.path)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / SEGMENT).write_bytes(b"".join(packets.values()))
+    ends = np.cumsum([len(packet) for packet in packets.values()]).tolist()
+    return {
+        survey: Slice(segment, end - len(packet), len(packet), zlib.crc32(packet))
+        for (survey, packet), end in zip(packets.items(), ends, strict=True)
+    }
 
 
 def _object_rows(objects: _Objects) -> Iterator[tuple[list[str], bytes]]:
@@ -183,7 +201,7 @@ def _alert_rows(
     objects: _Objects,
     profile: Profile,
     source: int,
-    segment: int,
+    piece: Slice,
     first_candid: int,
 ) -> Iterator[tuple[list[str], bytes]]:
     candidate, properties = _records(objects.survey)
@@ -221,10 +239,10 @@ def _alert_rows(
                 "alert_class": _text("hosted", n),
                 "output_topic": _text(f"babamul.{objects.survey}.hosted", n),
                 "rule_version": _text("seed", n),
-                "archive_segment_id": (">i8", np.full(n, segment)),
-                "archive_start": (">i8", np.zeros(n)),
-                "archive_length": (">i4", np.zeros(n)),
-                "archive_crc32": (">i8", np.zeros(n)),
+                "archive_segment_id": (">i8", np.full(n, piece.segment_id)),
+                "archive_start": (">i8", np.full(n, piece.start)),
+                "archive_length": (">i4", np.full(n, piece.length)),
+                "archive_crc32": (">i8", np.full(n, piece.crc32)),
                 "candidate": _bytes(candidate, n),
                 "properties": _bytes(properties, n),
                 "outputs": (">i2", np.ones(n)),
