@@ -7,7 +7,7 @@ cards_plan, cards_tiles, cards_lines, cards_words (what people read) · sky_inde
 many points) · pictures (the sky map).
 
 tables, plan_tables, action_tables, grb_tables: the rows · models: their mirrors · ledger, steps,
-step_registry, tasks: what is done with a notice, step by step.
+step_registry, tasks: what is done with a notice, step by step · standing: whether it still counts.
 
 deliver (a message, once) · tell, tell_view, tell_picture, tell_acts (steps that tell Slack) · act,
 act_answers, act_plans, act_tiles, action_tasks (what a click leads to) · bad_notices (warnings).

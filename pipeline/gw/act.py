@@ -15,8 +15,8 @@ from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.clients.slack import slack
 from pipeline.clients.slack_errors import SlackRefusedError
-from pipeline.gw import act_plans, act_tiles, ledger, steps
-from pipeline.gw.act_answers import Answer, card_row, newest_row
+from pipeline.gw import act_plans, act_tiles, ledger, standing, steps
+from pipeline.gw.act_answers import Answer, card_row
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE
 from pipeline.gw.steps import Want
@@ -27,7 +27,6 @@ ATTEMPTS = 5
 log = structlog.get_logger(__name__)
 NOT_YOURS = "Only shifters decide and plan. An admin lists them: the Slack id in a staff record."
 NO_EVENT = "This message belongs to no notice that is still kept."
-RETRACTED = "{id} was retracted."
 
 
 def run(action_id: int, owner: str) -> None:
@@ -85,12 +84,8 @@ def _on_card(session: Session, action: GwSlackAction) -> Answer:
     if row is None:
         return Answer(NO_EVENT, is_refusal=True)
     action.id_gw = row.id_gw
-    if row.state == "retracted":
-        return Answer(RETRACTED.format(id=row.trigger_id), is_refusal=True)
-    newest = newest_row(session, row)
-    if newest is not None and newest.id_gw != row.id_gw:
-        text = f"N°{newest.reception_count} of {row.trigger_id} is newer: please use its card."
-        return Answer(text, is_refusal=True)
+    if why := standing.obstacle(session, row):
+        return Answer(why, is_refusal=True)
     return ON_CARDS[action.action_id](session, action, row)
 
 

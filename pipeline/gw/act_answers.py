@@ -43,13 +43,6 @@ def card_row(session: Session, action: GwSlackAction) -> GwAlert | None:
     ).one_or_none()
 
 
-def newest_row(session: Session, row: GwAlert) -> GwAlert | None:
-    """Return the notice of the same event that counts, if any does."""
-    return session.scalars(
-        select(GwAlert).where(GwAlert.trigger_id == row.trigger_id, GwAlert.state == "current")
-    ).one_or_none()
-
-
 def number(action: GwSlackAction) -> int:
     """Return the id that a button names; 0, which no row has, where it names none."""
     value = action.value or ""

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.gw import orders, planning, steps
+from pipeline.gw import orders, plan_groups, planning, standing, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.life import CARD_AGAIN, HEADLINE, PLAN
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import GwAlert, GwStep
+from pipeline.gw.telescopes import telescope
 from pipeline.gw.tell_acts import BUSY, MANUAL
 
 NO_MAP = "No plan can be made: the notice has no usable sky map."
@@ -53,6 +54,7 @@ def _cancel(session: Session, action: GwSlackAction) -> Answer:
     if group is None or group.state not in OPEN_PLAN_STATES:
         return Answer(GONE, is_refusal=True)
     action.id_gw = group.id_gw
+    standing.lock_event(session, session.get_one(GwAlert, group.id_gw).trigger_id)
     ended = session.scalars(
         update(GwPlan)
         .where(GwPlan.group_id == group.id, GwPlan.state.in_(OPEN_PLAN_STATES))
@@ -74,13 +76,13 @@ def _retry(session: Session, action: GwSlackAction) -> Answer:
     if plan is None or plan.state != "failed":
         return Answer(NOT_FAILED, is_refusal=True)
     action.id_gw = plan.id_gw
+    why = standing.obstacle(session, session.get_one(GwAlert, plan.id_gw))
+    if why := why or plan_groups.outage(session, plan.telescope):
+        return Answer(why, is_refusal=True)
     same = (
         GwPlan.id_gw == plan.id_gw,
         GwPlan.telescope == plan.telescope,
         GwPlan.strategy == plan.strategy,
-    )
-    session.execute(
-        select(func.pg_advisory_xact_lock(func.hashtext(f"gw.retry:{plan.id_gw}:{plan.telescope}")))
     )
     newest = session.scalars(select(GwPlan).where(*same).order_by(GwPlan.generation.desc())).first()
     if newest is not plan:
@@ -92,6 +94,7 @@ def _retry(session: Session, action: GwSlackAction) -> Answer:
         strategy=plan.strategy,
         generation=plan.generation + 1,
         max_tiles=plan.max_tiles,
+        telescope_reviewed=telescope(plan.telescope).is_reviewed,
     )
     session.add(again)
     session.flush()

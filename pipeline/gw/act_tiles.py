@@ -7,11 +7,12 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pipeline.gw import steps
+from pipeline.gw import standing, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile, GwTelescopeOutage
 from pipeline.gw.steps import Want
+from pipeline.gw.tables import GwAlert
 from pipeline.gw.tell_acts import CLAIMED
 
 NO_PLAN = "This plan is not kept any more."
@@ -24,6 +25,8 @@ def _claim(session: Session, action: GwSlackAction) -> Answer:
     plan = _plan(session, action)
     if plan is None:
         return Answer(NO_PLAN, is_refusal=True)
+    if why := standing.obstacle(session, session.get_one(GwAlert, plan.id_gw)):
+        return Answer(why, is_refusal=True)
     tiles = select(
         GwPlanTile.plan_id,
         literal(plan.telescope),

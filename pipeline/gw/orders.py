@@ -9,12 +9,13 @@ from pipeline.gw import steps
 from pipeline.gw.life import PLANS
 from pipeline.gw.notices import MOCK
 from pipeline.gw.planning import end_plans
+from pipeline.gw.standing import lock_event, obstacle
 from pipeline.gw.store import MARKED
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 
 
 def plan_again(session: Session, id_gw: int, key: str = "") -> list[steps.Bell]:
-    """Want plans of a notice, unless some are being made; one order, one run.
+    """Want plans of a notice that counts, unless some are being made; one order, one run.
 
     Parameters
     ----------
@@ -28,8 +29,12 @@ def plan_again(session: Session, id_gw: int, key: str = "") -> list[steps.Bell]:
     Returns
     -------
     list of Bell
-        The step, to be rung for after the commit; empty while plans are being made.
+        The step, to be rung for after the commit; empty while plans are being made, and of a
+        notice that was superseded or retracted.
     """
+    row = session.get(GwAlert, id_gw)
+    if row is None or obstacle(session, row):
+        return []
     taken = session.scalar(
         update(GwAlert)
         .where(GwAlert.id_gw == id_gw, ~GwAlert.is_process_running)
@@ -60,6 +65,7 @@ def retry_steps(session: Session, ids: Sequence[int]) -> list[steps.Bell]:
 
 def mark_as_mock(session: Session, trigger_id: str) -> list[steps.Bell]:
     """Make an event a mock for good, and end what is planned for it."""
+    lock_event(session, trigger_id)
     ids = session.scalars(
         update(GwAlert)
         .where(GwAlert.trigger_id == trigger_id, GwAlert.kind != MOCK)

@@ -154,7 +154,7 @@ def _plans(
         if session.scalar(select(GwPlan.id).where(*same, GwPlan.state.in_(OPEN_PLAN_STATES))):
             continue
         generation = (session.scalar(select(func.max(GwPlan.generation)).where(*same)) or 0) + 1
-        reason = obstacle or _outage(session, name)
+        reason = obstacle or outage(session, name)
         plan = GwPlan(
             id_gw=alert.id_gw,
             group_id=group.id,
@@ -181,7 +181,8 @@ def _no_galaxies(session: Session, alert: GwAlert, settings: PlanGroupSettings) 
     return ""
 
 
-def _outage(session: Session, name: str) -> str:
+def outage(session: Session, name: str) -> str:
+    """Return until when a telescope is out, and why; empty when it can observe."""
     found = session.scalars(
         select(GwTelescopeOutage)
         .where(

@@ -16,7 +16,7 @@ from broker.config import config, project_path
 from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.catalogs.record import CatalogMissing
-from pipeline.gw import hosts, plan_groups, plan_process, plan_rows, planning, steps
+from pipeline.gw import hosts, plan_groups, plan_process, plan_rows, planning, standing, steps
 from pipeline.gw.action_tables import FOLLOW_UP, GwSlackAction, last_decision
 from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT
 from pipeline.gw.plan_job import (
@@ -31,7 +31,7 @@ from pipeline.gw.plan_process import Ended, Limits
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
-from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Want
+from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepSkipped, Want
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
 from pipeline.gw.telescopes import TelescopeError, telescope
 
@@ -58,6 +58,8 @@ def start(step: Step) -> Outcome:
 
     def record(session: Session) -> None:
         alert = session.get_one(GwAlert, step.id_gw)
+        if why := standing.obstacle(session, alert):
+            raise StepSkipped(why)
         groups, plans = plan_groups.insert(session, alert, run)
         wanted.extend(
             Want(PLAN, id_gw=step.id_gw, key=str(plan.id))
@@ -111,6 +113,7 @@ def make(step: Step) -> Outcome:
     result = read_result(folder)
 
     def record(session: Session) -> None:
+        standing.lock_event(session, job.event)
         if plan_rows.open_plan(session, plan_id) is not None:
             plan_rows.store(session, plan_id, result)
 
@@ -135,6 +138,8 @@ def ended(session: Session, step: Step, state: str) -> list[Want]:
     plan = session.get(GwPlan, int(step.key))
     if plan is None:
         return []
+    # Before its rows: whoever stores a notice locks them in this order too.
+    standing.lock_event(session, session.get_one(GwAlert, plan.id_gw).trigger_id)
     if plan.state in OPEN_PLAN_STATES:
         plan.state = state
         plan.reason = session.scalar(select(GwStep.last_error).where(GwStep.id == step.id))

@@ -12,7 +12,7 @@ A **step function** is ``run(step: Step) -> Outcome``; its line stands in ``step
   that ends the step, which holds the step's row: if the row went to another in between, nothing is
   written. Steps that follow are given as ``then`` and are inserted in that transaction as well.
 * ``Wait(seconds, why)``, or ``StepRestError`` raised: something else must come first; the attempt
-  does not count. ``Skip(why)``: there is nothing to do here, for good; shown to people.
+  does not count. ``Skip(why)``, or ``StepSkipped`` raised: nothing to do here, for good.
 * ``StepFailed``: no use to try again (``invalid_auth``); the step has failed until somebody presses
   *Retry*. Every other exception is a failed attempt: it rests 30 s · 2ⁿ, at most 30 min, and has
   failed for good after the attempts of its kind.
@@ -39,17 +39,15 @@ log = structlog.get_logger(__name__)
 
 
 class StepRestError(TransientError):
-    """Something must settle first; as ``Wait``, for functions that a step calls.
-
-    Attributes
-    ----------
-    wait_s : float
-        Until the step is done again [s].
-    """
+    """Something must settle first, for ``wait_s`` [s]; for functions that a step calls."""
 
     def __init__(self, why: str, wait_s: float) -> None:
         super().__init__(why)
         self.wait_s = wait_s
+
+
+class StepSkipped(Exception):
+    """There is nothing to do here any more; as ``Skip``, for ``record``."""
 
 
 class StepFailed(Exception):
@@ -229,6 +227,8 @@ def _settle(step: Step, its_kind: StepKind) -> None:
             _end(step, "skipped", outcome.why)
     except StepFailed as error:
         _end(step, "failed", str(error))
+    except StepSkipped as why:
+        _end(step, "skipped", str(why))
     except StepRestError as error:
         _give_back(step, error.wait_s, str(error), is_counted=False)
     except Exception as error:

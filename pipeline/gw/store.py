@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from pipeline.gw.arrival import Arrival, Stored
 from pipeline.gw.notices import RETRACTION
 from pipeline.gw.planning import end_plans
 from pipeline.gw.scored import ScoredAlert
+from pipeline.gw.standing import lock_event
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
 
 MARKED = "marked as {kind} by hand"
@@ -54,7 +55,7 @@ def store(session: Session, judged: Judged, arrival: Arrival, rules: life.Rules)
         What happens by itself.
     """
     notice = judged.scored.notice
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"gw:{notice.trigger_id}"))))
+    lock_event(session, notice.trigger_id)
     known = _rows(session, notice.trigger_id)
     if any(row.payload_sha256 == notice.sha256 for row in known):
         return Stored(f"{notice.trigger_id} {notice.alert_type}: known already")

@@ -13,9 +13,10 @@ from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.arrival import Arrival
 from pipeline.gw.step_registry import KINDS
 from pipeline.gw.store import store
-from pipeline.gw.tables import Delivery, GwStep
+from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from tests.gw_notices import as_bytes, make_notice
-from tests.slack import client, serving, settings
+from tests.gw_rows import make_group, make_plan, make_tile
+from tests.slack import GW, SHIFTER, client, serving, settings
 
 TELLING = tuple(kind.name for kind in KINDS if kind.queue == "notify")
 QUICK = tuple(name for name in TELLING if name != "picture")
@@ -106,6 +107,47 @@ def later(session):
         session.expire_all()
 
     return pass_
+
+
+@pytest.fixture
+def told(take, work, session):
+    """A notice whose card is posted."""
+    take(event={"classification": {"BBH": 0.4, "Terrestrial": 0.6}})
+    work()
+    return session.scalars(select(GwAlert)).one()
+
+
+@pytest.fixture
+def press(session, work):
+    """Return a function that presses a button of a message, as the request keeps it."""
+
+    def one(ts, action_id, user=SHIFTER, role="shifter", **given):
+        row = GwSlackAction(
+            key=f"{user}:{ts}:{action_id}:{session.scalar(select(func.count(GwSlackAction.id)))}",
+            action_id=action_id,
+            user_id=user,
+            user_name="somebody",
+            role=role,
+            channel=GW,
+            message_ts=ts,
+            **given,
+        )
+        session.add(row)
+        session.commit()
+        work()
+        return session.get_one(GwSlackAction, row.id)
+
+    return one
+
+
+@pytest.fixture
+def plan(told, session):
+    """A plan of two tiles."""
+    made = make_plan(session, make_group(session, told, state="done"), state="done")
+    for rank in (1, 2):
+        make_tile(session, made, rank_id=rank, tile_id=9785 + rank)
+    session.commit()
+    return made
 
 
 def _due(session, names):

@@ -7,45 +7,10 @@ from pipeline.gw import steps
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwTelescopeOutage
 from pipeline.gw.tables import GwAlert, GwStep
-from tests.gw_rows import make_group, make_plan, make_tile
+from tests.gw_rows import make_group, make_plan
 from tests.slack import GW, OBSERVATIONS, SHIFTER, TEAM, texts
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-
-
-@pytest.fixture
-def told(take, work, session):
-    """A notice whose card is posted."""
-    take(event={"classification": {"BBH": 0.4, "Terrestrial": 0.6}})
-    work()
-    return current(session)
-
-
-@pytest.fixture
-def press(session, work):
-    """Return a function that presses a button of a message, as the request keeps it."""
-
-    def one(ts, action_id, user=SHIFTER, role="shifter", **given):
-        row = GwSlackAction(
-            key=f"{user}:{ts}:{action_id}:{len(clicks(session))}",
-            action_id=action_id,
-            user_id=user,
-            user_name="somebody",
-            role=role,
-            channel=GW,
-            message_ts=ts,
-            **given,
-        )
-        session.add(row)
-        session.commit()
-        work()
-        return session.get_one(GwSlackAction, row.id)
-
-    return one
-
-
-def clicks(session):
-    return session.scalars(select(GwSlackAction)).all()
 
 
 def current(session):
@@ -60,16 +25,6 @@ def steps_of(session, name):
 
 def whispers(standin):
     return [(each["to"], each["text"]) for each in standin.workspace.whispers]
-
-
-@pytest.fixture
-def plan(told, session):
-    """A plan of two tiles."""
-    made = make_plan(session, make_group(session, told, state="done"), state="done")
-    for rank in (1, 2):
-        make_tile(session, made, rank_id=rank, tile_id=9785 + rank)
-    session.commit()
-    return made
 
 
 @pytest.mark.parametrize("action_id", ["follow_up", "run_obs_plan", "cancel_plan"])
