@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from broker.config import build
 from pipeline.clients.slack import Slack, connect
@@ -62,3 +63,9 @@ def texts(standin: StandIn, channel: str) -> list[str]:
     """Return the texts of all messages of a channel, threads included, the oldest first."""
     entries = sorted(standin.workspace.messages.values(), key=lambda entry: entry["ts"])
     return [entry["text"] for entry in entries if entry["channel"] == channel]
+
+
+def buttons(entry: dict[str, Any]) -> set[str]:
+    """Return the action ids of the buttons of a message."""
+    elements = [each for block in entry["blocks"] for each in block.get("elements", ())]
+    return {each["action_id"] for each in elements if each["type"] == "button"}

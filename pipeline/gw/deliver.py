@@ -122,6 +122,12 @@ def is_sent(address: Address) -> bool:
         return session.scalar(select(Delivery.state).where(*_of(address))) == "sent"
 
 
+def was_tried(address: Address) -> bool:
+    """Tell whether a message was on its way before: it may lie there, and say what was so then."""
+    with transaction() as session:
+        return bool(session.scalar(select(Delivery.attempts).where(*_of(address))))
+
+
 def remove_doubles(step: Step) -> Outcome:
     """Delete what a delivery in doubt left beside its message; the step's key is its number."""
     with transaction() as session:

@@ -29,6 +29,8 @@ NO_CHANNEL = "no Slack channel is set for {kind} events"
 NO_TOKEN = "slack.token is not set"  # noqa: S105 a message
 _IN_THREAD = (CARD, PICTURE, RETRACT, REPORT)
 """Steps that may wait for the thread."""
+_SHOWN = (GwAlert.state, GwAlert.is_process_running, GwAlert.owncloud_url)
+"""What may change while a card is being posted; whoever changes it edits cards that he finds."""
 _TOLD_PLANS = ("done", "failed")
 """Plans that have messages of their own."""
 
@@ -70,11 +72,18 @@ def card(step: Step) -> Outcome:
     address = deliver.Address(
         row.channel, "M8" if is_end else "M2", str(row.id_gw), row.thread_ts, row.id_gw
     )
+    may_be_old = deliver.was_tried(address)
     ts = deliver.post(address, said)
 
     def record(session: Session) -> Sequence[steps.Bell]:
-        session.execute(update(GwAlert).where(GwAlert.id_gw == row.id_gw).values(message_ts=ts))
-        return steps.wake(session, GwStep.id_gw == row.id_gw, GwStep.step == PICTURE)
+        """Note where the card lies; one that says what is so no more is written anew."""
+        mine = update(GwAlert).where(GwAlert.id_gw == row.id_gw).values(message_ts=ts)
+        as_it_is = session.execute(mine.returning(*_SHOWN)).one()
+        as_said = tuple(getattr(row, column.key) for column in _SHOWN)
+        is_old = not is_end and (may_be_old or tuple(as_it_is) != as_said)
+        again = [Want(CARD_AGAIN, row.id_gw, key="posted")] if is_old else []
+        waiting = steps.wake(session, GwStep.id_gw == row.id_gw, GwStep.step == PICTURE)
+        return [*waiting, *steps.want(session, again)]
 
     if is_end:
         return Done(record)  # the step ``retract`` marks what was posted before

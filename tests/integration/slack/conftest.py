@@ -81,8 +81,8 @@ def take(session, set_up, bells):
 def work(session):
     """Return a function that does every step that tells and every click, until none is due."""
 
-    def until_rest(*, with_pictures=False):
-        while due := _due(session, TELLING if with_pictures else QUICK):
+    def until_rest(*, with_pictures=False, also=()):
+        while due := _due(session, (*(TELLING if with_pictures else QUICK), *also)):
             for step_id in due:
                 steps.run(step_id, "worker")
             for action_id in _clicks(session):

@@ -97,16 +97,6 @@ def test_of_two_clicks_one_plans_and_the_other_is_led_there(told, press, session
     assert direct == "A plan for S260102ab is already running"
 
 
-def test_a_plan_that_ended_may_run_again(told, press, session):
-    press(told.message_ts, "run_obs_plan")
-    session.execute(GwAlert.__table__.update().values(is_process_running=False))
-    session.commit()
-
-    press(told.message_ts, "run_obs_plan")
-
-    assert len(steps_of(session, "plans")) == 2
-
-
 def test_options_that_were_filled_in_plan_too(told, press, session):
     row = press(told.message_ts, "plan_options", form={"telescopes": ["TCA"]})
 

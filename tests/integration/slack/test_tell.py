@@ -6,7 +6,7 @@ from sqlalchemy import select
 from pipeline.gw import orders
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.simulate.slack.faults import Fault
-from tests.slack import GW, MOCK, OBSERVATIONS, texts
+from tests.slack import GW, MOCK, OBSERVATIONS, buttons, texts
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -24,11 +24,6 @@ def states(session, *names):
 
 def message(standin, channel, ts):
     return standin.workspace.messages[channel, ts]
-
-
-def buttons(entry):
-    elements = [each for block in entry["blocks"] for each in block.get("elements", ())]
-    return {each.get("action_id") for each in elements if each["type"] == "button"}
 
 
 def test_a_first_notice_opens_a_thread_and_puts_its_card_there(take, work, session, standin):
