@@ -64,6 +64,9 @@ class GwPlanSettings(Section):
     galaxies_kept: Annotated[
         int, Field(gt=0, le=5000, description="best galaxies from which fields are made")
     ] = 500
+    files_days: Annotated[
+        int, Field(gt=0, description="a plan's tables and pictures are kept here so long [d]")
+    ] = 30
     processes: Annotated[int, Field(ge=1, le=16, description="plans made at the same time")] = 2
     time_limit_s: Annotated[
         int, Field(gt=0, le=330, description="a plan's process is ended after this time [s]")

@@ -4,10 +4,9 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from broker.config import config, project_path
@@ -15,13 +14,15 @@ from broker.db import lock, transaction
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert
 from pipeline.gw.notice_files import remove_old
 from pipeline.gw.notices import REAL
+from pipeline.gw.plan_job import JOB_FILE, MAP_FILE, RESULT_FILE, STAGE_FILE
+from pipeline.gw.plan_process import LOG_FILE
 from pipeline.gw.plan_tables import GwPlan
-from pipeline.gw.steps import Done, Outcome, Step, Wait
+from pipeline.gw.steps import Done, Outcome, Step
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
 
 SCRATCH_AGE_S = 86_400
-WAIT_S = 300
-"""Until files that are on their way are looked at again."""
+OF_PROCESSES = (JOB_FILE, MAP_FILE, RESULT_FILE, STAGE_FILE, LOG_FILE)
+"""In a plan's folder; nobody asks for them once the plan has ended."""
 JOBS = "plans"
 """Folder of plan processes, below nightjar's home; one folder in it per plan."""
 CARRIERS = ("upload", "report")
@@ -34,26 +35,24 @@ log = structlog.get_logger(__name__)
 
 
 def cleanup(step: Step) -> Outcome:
-    """Remove the folders of a notice's ended plans; what still has to carry files is waited for."""
+    """Remove what only the processes of a notice's plans needed; tables and pictures stay."""
     with transaction() as session:
-        waiting = session.scalar(_open_carriers(step.id_gw))
         plans = session.scalars(
             select(GwPlan).where(GwPlan.id_gw == step.id_gw, GwPlan.folder.is_not(None))
         ).all()
-        gone = [plan for plan in plans if _may_go(session, plan)]
-    if waiting:
-        return Wait(WAIT_S, f"{waiting} uploads and messages still need the files")
-    for plan in gone:
-        _remove(plan)
+    for folder in filter(None, map(_folder, plans)):
+        for name in OF_PROCESSES:
+            (folder / name).unlink(missing_ok=True)
     return Done()
 
 
 def clean_up() -> None:
     """Throw away what policy says; safe to repeat, and beside a second copy.
 
-    Maps of mocks and tests beyond the newest few, their rows and the packets of tests after some
-    days, messages of other missions and notice files after a year, folders of plan processes that
-    nobody names after a day.
+    Files of plans after some weeks, unless somebody still has to carry them; maps of mocks and
+    tests beyond the newest few, their rows and the packets of tests after some days, messages of
+    other missions and notice files after a year, folders of plan processes that nobody names after
+    a day.
     """
     settings = config().gw
     with lock(_LOCK) as is_mine:
@@ -66,8 +65,17 @@ def clean_up() -> None:
         files = 0
         if settings.notice_dir:
             files = remove_old(project_path(settings.notice_dir), settings.notice_retention_days)
+        plans = _drop_plan_files(timedelta(days=settings.plans.files_days))
         folders = remove_scratch(project_path(config().home) / JOBS)
-    log.info("gw.cleaned", maps=maps, rows=rows, messages=messages, files=files, folders=folders)
+    log.info(
+        "gw.cleaned",
+        maps=maps,
+        rows=rows,
+        messages=messages,
+        files=files,
+        plans=plans,
+        folders=folders,
+    )
 
 
 def remove_scratch(jobs: Path) -> int:
@@ -97,31 +105,34 @@ def remove_scratch(jobs: Path) -> int:
     return removed
 
 
-def _open_carriers(id_gw: int | None) -> Any:
-    return select(func.count()).where(
-        GwStep.id_gw == id_gw, GwStep.step.in_(CARRIERS), GwStep.state.in_(OPEN_STEP_STATES)
+def _drop_plan_files(age: timedelta) -> int:
+    """Remove the folders of plans that ended so long ago; what OwnCloud shall have, it has."""
+    is_on_its_way = GwStep.step.in_(CARRIERS) & GwStep.state.in_(OPEN_STEP_STATES)
+    was_not_sent = (
+        (GwStep.step == UPLOAD)
+        & (GwStep.key == cast(GwPlan.id, Text))
+        & (GwStep.state == "failed")  # somebody may press Retry
     )
+    is_needed = select(GwStep.id).where(GwStep.id_gw == GwPlan.id_gw, is_on_its_way | was_not_sent)
+    with transaction() as session:
+        old = GwPlan.folder.is_not(None), GwPlan.ended_at < func.now() - age
+        plans = session.scalars(select(GwPlan).where(*old, ~is_needed.exists())).all()
+    for plan in plans:
+        if folder := _folder(plan):
+            shutil.rmtree(folder, ignore_errors=True)
+            with transaction() as session:
+                session.execute(update(GwPlan).where(GwPlan.id == plan.id).values(folder=None))
+    return len(plans)
 
 
-def _may_go(session: Session, plan: GwPlan) -> bool:
-    """Return whether a plan's files lie on OwnCloud; of a failed or skipped upload they do not."""
-    state = session.scalar(
-        select(GwStep.state).where(
-            GwStep.id_gw == plan.id_gw, GwStep.step == UPLOAD, GwStep.key == str(plan.id)
-        )
-    )
-    return state == "done"
-
-
-def _remove(plan: GwPlan) -> None:
+def _folder(plan: GwPlan) -> Path | None:
+    """Return where a plan's files lie; None, and a complaint, where that is none of ours."""
     home = project_path(config().home).resolve()
     folder = (home / str(plan.folder)).resolve()
-    if not folder.is_relative_to(home) or folder == home:
-        log.error("cleanup.strange_folder", plan_id=plan.id, folder=plan.folder)
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    with transaction() as session:
-        session.execute(update(GwPlan).where(GwPlan.id == plan.id).values(folder=None))
+    if folder.is_relative_to(home) and folder != home:
+        return folder
+    log.error("cleanup.strange_folder", plan_id=plan.id, folder=plan.folder)
+    return None
 
 
 def _drop_mock_maps(session: Session, kept: int) -> int:

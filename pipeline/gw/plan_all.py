@@ -10,23 +10,25 @@ from pipeline.gw.plan_job import Galaxy, PlannedTile
 from pipeline.gw.plan_tables import GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.share import NO_FOLDER, folder_of
 from pipeline.gw.share_files import share
-from pipeline.gw.steps import Done, Outcome, Skip, Step, Want
+from pipeline.gw.steps import Outcome, Skip, Step, Want
 from pipeline.gw.tables import GwAlert
 
 CLEANUP = "cleanup"
 
 
 def write(step: Step) -> Outcome:
-    """Put ALL.txt into the notice's folder, of the newest plans; then clean up."""
+    """Put ALL.txt into the notice's folder, of the newest plans."""
     with transaction() as session:
         alert = session.get_one(GwAlert, step.id_gw)
         text = all_file(telescopes(session, alert.id_gw))
     if alert.kind != REAL:
         return Skip(NO_FOLDER)
-    found = share(alert.id_gw, {f"{folder_of(alert)}/{ALL_FILE}": text.encode()})
-    if not isinstance(found, Done):
-        return found
-    return Done(then=[Want(CLEANUP, id_gw=alert.id_gw, key=step.key)])
+    return share(alert.id_gw, {f"{folder_of(alert)}/{ALL_FILE}": text.encode()})
+
+
+def ended(_session: Session, step: Step, _state: str) -> list[Want]:
+    """Clean up after a notice's plans, whether the file was written or not."""
+    return [Want(CLEANUP, id_gw=step.id_gw, key=step.key)]
 
 
 def telescopes(session: Session, id_gw: int) -> list[Telescope]:

@@ -72,7 +72,7 @@ KINDS: tuple[StepKind, ...] = (
         attempts=3,
         ended="pipeline.gw.plan_steps:ended",
     ),
-    StepKind("all_file", "pipeline.gw.plan_all:write", "sinks"),
+    StepKind("all_file", "pipeline.gw.plan_all:write", "sinks", ended="pipeline.gw.plan_all:ended"),
     StepKind("cleanup", "pipeline.gw.cleanup:cleanup", "sinks"),
     StepKind("grb_thread", "pipeline.gw.grb_tell:open_thread", "notify"),
     StepKind("grb_card", "pipeline.gw.grb_tell:tell_packet", "notify"),

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pipeline.gw import cleanup
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert
-from pipeline.gw.steps import Done, Wait
+from pipeline.gw.steps import Done
 from pipeline.gw.tables import GwAlert, GwSkymap
 from tests.gw_rows import held, make_group, make_map, make_notice, make_plan, make_step
 
@@ -39,41 +39,64 @@ def upload(session, plan, state):
     return make_step(session, id_gw=plan.id_gw, step="upload", key=str(plan.id), state=state)
 
 
+@pytest.mark.parametrize("step", ["upload", "report"])
 @pytest.mark.parametrize("state", ["wanted", "running"])
-def test_files_on_their_way_are_waited_for(session, notice, plan, home, state):
-    upload(session, plan, state)
+def test_files_on_their_way_stay_however_old(session, plan, home, step, state):
+    make_step(session, id_gw=plan.id_gw, step=step, key=str(plan.id), state=state)
+    cleanup.clean_up()
 
-    assert isinstance(cleanup.cleanup(held(notice, "cleanup")), Wait)
-    assert (home / "plans/7").exists()
-
-
-@pytest.mark.parametrize("state", ["failed", "skipped", "cancelled", None])
-def test_files_that_were_not_uploaded_stay(session, notice, plan, home, state):
-    if state:
-        upload(session, plan, state)
-
-    assert cleanup.cleanup(held(notice, "cleanup")) == Done()
     assert (home / "plans/7/tiles_TCA.txt").exists()
 
 
-def test_uploaded_files_go(session, notice, plan, home):
-    upload(session, plan, "done")
+def test_files_of_a_failed_upload_stay(session, plan, home):
+    upload(session, plan, "failed")
+    cleanup.clean_up()
 
-    assert cleanup.cleanup(held(notice, "cleanup")) == Done()
+    assert (home / "plans/7/tiles_TCA.txt").exists()
+
+
+@pytest.mark.parametrize("state", ["done", "skipped", "cancelled", None])
+def test_other_files_go_after_their_time(session, plan, home, state):
+    if state:
+        upload(session, plan, state)
+    cleanup.clean_up()
+
     assert not (home / "plans/7").exists()
     session.refresh(plan)
     assert plan.folder is None
-    assert cleanup.cleanup(held(notice, "cleanup")) == Done()
+    cleanup.clean_up()
+
+
+def test_files_of_young_plans_stay_wherever_else_they_lie(session, notice, home):
+    plan = make_plan(session, make_group(session, notice), folder="plans/7", ended_at=NOW)
+    upload(session, plan, "done")
+    cleanup.clean_up()
+
+    assert (home / "plans/7/tiles_TCA.txt").exists()
+    session.refresh(plan)
+    assert plan.folder == "plans/7"
+
+
+def test_what_only_the_process_needed_goes_when_the_plans_have_ended(notice, plan, home):
+    for name in ("job.json", "skymap.fits", "log.txt"):
+        (home / "plans/7" / name).write_bytes(b"x")
+
+    for _ in range(2):
+        assert cleanup.cleanup(held(notice, "cleanup")) == Done()
+
+    assert [path.name for path in (home / "plans/7").iterdir()] == ["tiles_TCA.txt"]
 
 
 @pytest.mark.parametrize("folder", ["..", "gw/../..", "."])
 def test_nothing_outside_home_goes(session, notice, plan, home, folder):
-    upload(session, plan, "done")
+    (home.parent / "job.json").write_bytes(b"x")
     plan.folder = folder
     session.flush()
     cleanup.cleanup(held(notice, "cleanup"))
+    cleanup.clean_up()
 
     assert (home / "plans/7/tiles_TCA.txt").exists()
+    assert (home.parent / "job.json").exists()
 
 
 def test_old_folders_that_no_plan_names_go(session, plan, home):

@@ -1,11 +1,13 @@
 """ALL.txt of a notice's newest plans of galaxies, on OwnCloud."""
 
 import pytest
+from sqlalchemy import select
 
-from pipeline.gw import plan_all
+from pipeline.gw import plan_all, steps
 from pipeline.gw.share import folder_of
 from pipeline.gw.steps import Done, Skip
-from tests.gw_rows import held, make_group, make_notice, make_plan, make_tile
+from pipeline.gw.tables import GwStep
+from tests.gw_rows import held, make_group, make_notice, make_plan, make_step, make_tile
 
 pytestmark = pytest.mark.integration
 
@@ -42,10 +44,20 @@ def test_the_file_is_written_without_galaxy_telescopes_as_well(session, alert, c
     outcome = plan_all.write(held(alert, "all_file", "1:1"))
 
     assert isinstance(outcome, Done)
-    assert [want.step for want in outcome.then] == ["cleanup"]
     path = cloud.folder / folder_of(alert) / "ALL.txt"
     assert path.read_text() == "# No tiles to observe\n"
 
 
 def test_mocks_have_no_file(session):
     assert isinstance(plan_all.write(held(make_notice(session, kind="mock"), "all_file")), Skip)
+
+
+@pytest.mark.parametrize("kind", ["mock", "real"])
+def test_without_the_file_clean_up_follows_too(session, bells, kind):
+    made = make_step(session, step="all_file", id_gw=make_notice(session, kind=kind).id_gw)
+
+    steps.run(made.id, "task")
+
+    session.expire_all()
+    assert session.get_one(GwStep, made.id).state == "skipped"
+    assert session.scalars(select(GwStep.state).where(GwStep.step == "cleanup")).all() == ["wanted"]
