@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from mimetypes import guess_type
+from pathlib import PurePath
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
@@ -114,6 +115,7 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         "tiles": [(tile, taken.get(tile.id)) for tile in tiles[plan_id]],
         "maps": gw_shown.maps(found.sky_map, gw_shown.footprints([shown], tiles, colours)),
         "files": _files(shown.folder),
+        "visibility": _visibility(shown),
         "owncloud": _owncloud(found, shown),
         "is_shifter": _is_shifter(request),
         "now": datetime.now(UTC),
@@ -193,6 +195,11 @@ def _files(folder: str | None) -> Mapping[str, Any]:
         return {}
     root = project_path(config().home) / folder
     return {path.name: path for path in plan_files.for_teams(root)}
+
+
+def _visibility(shown: GwPlan) -> str:
+    """Return the name of the picture of a plan's visibility curves."""
+    return PurePath(plan_files.picture_file(shown.telescope, plan_files.VISIBILITY)).name
 
 
 def _page_number(request: HttpRequest) -> int:

@@ -1,8 +1,12 @@
 """The page of a plan, and its files."""
 
+import re
+import shutil
+
 import pytest
 
 from broker.config import config, project_path
+from pipeline.gw.plan_files import VISIBILITY, picture_file
 from pipeline.gw.plan_tables import GwClaim
 from pipeline.gw.query import tiles_of
 from tests.integration.gw_pages.conftest import EVENT
@@ -19,9 +23,7 @@ def folder():
     made = project_path(config().home) / "plan-of-this-test"
     made.mkdir(parents=True)
     yield made
-    for path in made.iterdir():
-        path.unlink()
-    made.rmdir()
+    shutil.rmtree(made)
 
 
 def test_tiles_are_listed_in_their_order(visitor, notice, sky_map, plan):
@@ -74,6 +76,17 @@ def test_a_plan_whose_files_were_cleaned_away_says_where_they_lie(
     assert "visibility.png" not in page
     assert "120.0000" in page
     assert visitor.get(f"/gw/{EVENT}/plans/{shown.id}/visibility.png").status_code == 404
+
+
+def test_visibility_curves_are_shown_where_the_process_puts_them(visitor, notice, plan, folder):
+    written = folder / picture_file("TCA", VISIBILITY)
+    written.parent.mkdir()
+    written.write_bytes(b"\x89PNG")
+    shown = plan(notice(), folder=folder.name)
+    page = visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
+
+    [address] = re.findall(r'<img class="wide" src="([^"]+)"', page)
+    assert b"".join(visitor.get(address).streaming_content) == b"\x89PNG"
 
 
 def test_only_what_teams_read_comes_from_the_plans_own_folder(visitor, notice, plan, folder):
