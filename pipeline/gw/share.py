@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from broker.config import config, project_path
 from broker.db import transaction
 from pipeline.gw import plan_files, share_paths
+from pipeline.gw.life import CARD_AGAIN
 from pipeline.gw.notice_files import notice_content
 from pipeline.gw.notices import REAL
 from pipeline.gw.plan_tables import GwPlan, GwPlanGroup
@@ -20,7 +21,7 @@ NO_FOLDER = "only real events have folders"
 
 
 def folders(step: Step) -> Outcome:
-    """Make the event's folders and the notice's own; the notice itself follows."""
+    """Make the event's folders and the notice's own; the notice, and its card's link, follow."""
     alert = _alert(step)
     if alert.kind != REAL:
         return Skip(NO_FOLDER)
@@ -34,7 +35,13 @@ def folders(step: Step) -> Outcome:
         mine = update(GwAlert).where(GwAlert.id_gw == alert.id_gw)
         session.execute(mine.values(owncloud_url=own))
 
-    return Done(record, [Want("share_notice", id_gw=alert.id_gw)])
+    return Done(
+        record,
+        [
+            Want("share_notice", id_gw=alert.id_gw),
+            Want(CARD_AGAIN, id_gw=alert.id_gw, key="folders"),
+        ],
+    )
 
 
 def share_notice(step: Step) -> Outcome:

@@ -64,7 +64,10 @@ def test_the_tree_of_an_event_is_made(session, cloud):
     names = ("GWEMOPT", "IMAGES", "KNC_IMAGES", "LOGBOOK", "VOEVENTS")
     assert cloud.folders() >= {f"{EVENT}/{name}" for name in names} | {OWN}
     assert notice.owncloud_url == OWN
-    assert outcome.then == [Want("share_notice", id_gw=notice.id_gw)]
+    assert outcome.then == [
+        Want("share_notice", id_gw=notice.id_gw),
+        Want("card_again", id_gw=notice.id_gw, key="folders"),
+    ]
 
 
 def test_a_tree_that_is_there_is_made_again_without_harm(session, cloud):

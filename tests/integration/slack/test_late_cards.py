@@ -7,6 +7,7 @@ from pipeline.gw import deliver
 from pipeline.gw.tables import GwAlert, GwStep
 from pipeline.simulate.slack.faults import Fault
 from tests.slack import GW, buttons
+from tests.standins.webdav_server import PASSWORD, USER, webdav_server
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -59,6 +60,27 @@ def test_a_card_that_is_found_after_a_crash_shows_what_has_come_since(
     card = first_card(session, standin)
     assert shown in str(card["blocks"])
     assert "follow_up" not in buttons(card)
+
+
+def test_a_card_links_to_the_folders_that_were_made_after_it(
+    take, work, session, standin, set_up, tmp_path
+):
+    (tmp_path / "dav").mkdir()
+    with webdav_server(tmp_path / "dav") as cloud:
+        set_up(
+            NIGHTJAR_OWNCLOUD__URL=cloud.settings().url,
+            NIGHTJAR_OWNCLOUD__USER=USER,
+            NIGHTJAR_OWNCLOUD__PASSWORD=PASSWORD,
+            NIGHTJAR_OWNCLOUD__LINK_BASE="https://cloud.example.org/?dir=/",
+        )
+        take()
+        work()
+        before = buttons(first_card(session, standin))
+        work(also=("folders",))
+
+    links = {"open_owncloud", "open_images", "open_logbook"}
+    assert not links & before
+    assert links <= buttons(first_card(session, standin))
 
 
 def test_a_card_that_says_what_is_so_is_not_written_twice(take, work, session):
