@@ -153,11 +153,18 @@ class GwPlanTile(Table):
 
 
 class GwClaim(Table):
-    """A tile that somebody takes, or has observed."""
+    """A tile that somebody takes, has observed, or gave back; given back, another may take it."""
 
     __tablename__ = "gw_claims"
     __table_args__ = (
-        UniqueConstraint("plan_id", "telescope", "tile_id"),
+        Index(
+            "uq_gw_claims_living",
+            "plan_id",
+            "telescope",
+            "tile_id",
+            unique=True,
+            postgresql_where=text("state <> 'released'"),
+        ),
         CheckConstraint(f"state IN {CLAIM_STATES}", name="state"),
     )
 

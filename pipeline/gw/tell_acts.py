@@ -94,6 +94,7 @@ def claim(step: Step) -> Outcome:
             .join(GwPlan, GwPlan.id == GwPlanTile.plan_id)
             .join(GwClaim, GwClaim.tile_id == GwPlanTile.id)
             .where(GwPlan.id == int(action.value or 0), GwClaim.slack_user == action.user_id)
+            .where(GwClaim.state != "released")
             .order_by(GwPlanTile.rank_id)
         ).all()
     if not found:

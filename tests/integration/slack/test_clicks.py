@@ -141,6 +141,21 @@ def test_a_telescope_that_cannot_observe_is_out_until_then(plan, press, session)
     assert set(session.scalars(select(GwClaim.state))) == {"released"}
 
 
+def test_tiles_that_were_given_back_may_be_taken_by_others(plan, press, session, standin):
+    form = {"reason": "clouds", "until": 4102444800}
+    for user in (TEAM, SHIFTER, TEAM):
+        press("1.0", "claim_tiles", user, role=None, value=str(plan.id))
+        press("1.0", "cannot_observe", user, role=None, value=str(plan.id), form=form)
+    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
+    press("1.0", "claim_tiles", SHIFTER, role=None, value=str(plan.id))
+
+    claims = session.execute(select(GwClaim.slack_user, GwClaim.state).order_by(GwClaim.id)).all()
+    assert [tuple(each) for each in claims[-2:]] == [(TEAM, "claimed")] * 2
+    assert {each.state for each in claims[:-2]} == {"released"}
+    assert [line.count("I received the plan") for line in texts(standin, OBSERVATIONS)] == [2] * 4
+    assert whispers(standin)[-1] == (SHIFTER, "These tiles are taken already.")
+
+
 @pytest.mark.parametrize("value", [None, "x", "999", "²", "9" * 40])
 @pytest.mark.parametrize("action_id", ["claim_tiles", "cancel_plan", "retry_plan"])
 def test_a_plan_that_is_not_kept_is_answered(told, press, standin, action_id, value):
