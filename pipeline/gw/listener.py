@@ -13,13 +13,15 @@ from broker.failpoints import failpoint
 from broker.kafka import Cluster, gcn_connection
 from broker.kafka_messages import MessageReader
 from pipeline.gw.reception import OUTAGES, Reception
-from pipeline.gw.step_registry import named
+from pipeline.gw.step_registry import KINDS, named
 from pipeline.gw.tables import GwStep
 from pipeline.topics import notice_stream
 
 PAUSE_ABOVE = 500
 RESUME_BELOW = 250
 """Steps that wait; between the two nothing changes."""
+QUEUES = ("gw", "notify")
+"""Whose steps count: a notice is planned and told through them."""
 LOOK_EVERY_S = 2.0
 POLL_S = 0.5
 REST_S = 1.0
@@ -136,7 +138,12 @@ def make_notice_listener(stream: str, name: str) -> NoticeListener:
 
 
 def _waiting_steps() -> int:
-    """Return how many steps wait, counted no further than matters."""
-    some = select(GwStep.id).where(GwStep.state == "wanted").limit(PAUSE_ABOVE + 1).subquery()
+    """Return how many steps wait that a notice must pass, counted no further than matters.
+
+    Those that rest wait for somebody else: OwnCloud's password stops no notice.
+    """
+    passed = [kind.name for kind in KINDS if kind.queue in QUEUES]
+    due = GwStep.state == "wanted", GwStep.not_before <= func.now(), GwStep.step.in_(passed)
+    some = select(GwStep.id).where(*due).limit(PAUSE_ABOVE + 1).subquery()
     with transaction() as session:
         return session.scalar(select(func.count()).select_from(some)) or 0
