@@ -50,35 +50,46 @@ def report(step: Step) -> Outcome:
         return Skip("the group is gone")
     if not (event.row.thread_ts and event.row.channel):
         return await_thread(event)
-    told = _tell_group(event, group)
+    told = _tell_group(step, group)
     if plan is not None:
-        _tell_plan(event, plan, tiles)
+        _tell_plan(step, plan, tiles)
     return told
 
 
-def _tell_group(event: Event, group: GwPlanGroup) -> Outcome:
-    """Post the group's message, or write it anew as the group stands now."""
-    summary = _summary(event, group)
-    is_over = all(each.state not in OPEN_PLAN_STATES for each in summary.telescopes)
-    said = (plan_finished if is_over else plan_started)(summary)
+def _tell_group(step: Step, group: GwPlanGroup) -> Outcome:
+    """Post the group's message, and write it anew as the group stands now."""
+
+    def as_it_stands() -> Message:
+        event = event_of(step)
+        return marked(event, _group_message(event, group.id))
+
+    event = event_of(step)
     address = _address(event.row, "M3", str(group.id))
     if _comes_too_late(event, address):
         return Skip(TOO_LATE)
-    ts = deliver.post(address, marked(event, said))
+    ts = deliver.post(address, as_it_stands())
     with transaction() as session:
         session.execute(
             update(GwPlanGroup)
             .where(GwPlanGroup.id == group.id)
             .values(channel=address.channel, ts=ts)
         )
-    return edit(address.channel, ts, marked(event, said))
+    return edit(address.channel, ts, as_it_stands)
 
 
-def _tell_plan(event: Event, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
-    alert = event.row
+def _group_message(event: Event, group_id: int) -> Message:
+    with transaction() as session:
+        group = session.get_one(GwPlanGroup, group_id)
+    summary = _summary(event, group)
+    is_over = all(each.state not in OPEN_PLAN_STATES for each in summary.telescopes)
+    return (plan_finished if is_over else plan_started)(summary)
+
+
+def _tell_plan(step: Step, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
+    alert = event_of(step).row
     if plan.state == "failed":
         said = plan_failed(alert.trigger_id, plan.telescope, plan.reason or "", str(plan.id))
-        _say(event, _address(alert, "M5", str(plan.id)), said)
+        _say(step, _address(alert, "M5", str(plan.id)), said)
     if plan.state == "done" and tiles:
         own = TelescopeTiles(
             alert.trigger_id,
@@ -88,18 +99,18 @@ def _tell_plan(event: Event, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
             dark_until=plan.dark_until,
             owncloud=_link(alert),
         )
-        _say(event, _address(alert, "M9", str(plan.id)), telescope_tiles(own))
-        if event.retraction is None:
+        _say(step, _address(alert, "M9", str(plan.id)), telescope_tiles(own))
+        if event_of(step).retraction is None:
             _show(alert, plan)
 
 
-def _say(event: Event, address: deliver.Address, said: Message) -> None:
-    """Post a message; once its event is retracted, mark it where it was posted before."""
-    if _comes_too_late(event, address):
+def _say(step: Step, address: deliver.Address, said: Message) -> None:
+    """Post a message; once its event is retracted, mark it where it was posted, however late."""
+    if _comes_too_late(event_of(step), address):
         return
     ts = deliver.post(address, said)
-    if event.retraction is not None:
-        edit(address.channel, ts, marked(event, said))
+    if event_of(step).retraction is not None:
+        edit(address.channel, ts, lambda: marked(event_of(step), said))
 
 
 def _comes_too_late(event: Event, address: deliver.Address) -> bool:

@@ -1,15 +1,15 @@
 """The steps that tell Slack of a notice: the event's thread, the notice's card, its end.
 
 A thread's message and cards are posted once (``deliver``). Everything that is edited afterwards is
-written anew from the rows, so an edit may be repeated at any time and in any order.
+written anew from the rows by one worker at a time, so an edit may be repeated in any order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from broker.db import transaction
+from broker.db import lock, transaction
 from pipeline.clients.slack import Slack, slack
 from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.gw import deliver, steps
@@ -19,12 +19,14 @@ from pipeline.gw.cards_notice import Card, notice_card
 from pipeline.gw.life import CARD, CARD_AGAIN, HEADLINE, PICTURE, REPORT, RETRACT, THREAD
 from pipeline.gw.notices import RETRACTION
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup
-from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Wait, Want
+from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepRestError, Wait, Want
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
 from pipeline.gw.tell_view import Event, channel_of, event_of, links_of, now
 
 PATIENCE_S = 5.0
 """A step that waits for the thread looks again after this time; the thread's end wakes it."""
+TURN_S = 1.0
+"""A step rests for so long while another worker writes its message."""
 NO_CHANNEL = "no Slack channel is set for {kind} events"
 NO_TOKEN = "slack.token is not set"  # noqa: S105 a message
 _IN_THREAD = (CARD, PICTURE, RETRACT, REPORT)
@@ -104,28 +106,35 @@ def retract(step: Step) -> Outcome:
 
 def card_again(step: Step) -> Outcome:
     """Write a card anew as its notice stands now: decided, planned, superseded, retracted."""
-    event = event_of(step)
-    row = event.row
+    row = event_of(step).row
     if not (row.channel and row.message_ts):
         return Skip("it has no card")
-    return edit(row.channel, row.message_ts, _card(event, row))
+
+    def as_it_stands() -> Message:
+        event = event_of(step)
+        return _card(event, event.row)
+
+    return edit(row.channel, row.message_ts, as_it_stands)
 
 
 def headline(step: Step) -> Outcome:
     """Write an event's announcement anew: its latest notice, the decision, how far planning is."""
-    event = event_of(step)
-    row = event.row
+    row = event_of(step).row
     if not (row.channel and row.thread_ts):
         return Skip("it has no thread")
+    return edit(row.channel, row.thread_ts, lambda: _headline(event_of(step)))
+
+
+def _headline(event: Event) -> Message:
     latest = event.current
     summary = EventSummary(
-        row.trigger_id,
-        row.kind,
+        event.row.trigger_id,
+        event.row.kind,
         event.alert(latest) if latest else None,
         event.decision,
         _planning(latest) if latest else "",
     )
-    return edit(row.channel, row.thread_ts, marked(event, new_event(summary)))
+    return marked(event, new_event(summary))
 
 
 def await_thread(event: Event) -> Outcome:
@@ -145,21 +154,34 @@ def await_thread(event: Event) -> Outcome:
     return Wait(PATIENCE_S, "the event's thread is not open yet")
 
 
-def edit(channel: str, ts: str, said: Message) -> Outcome:
-    """Write a message anew.
+def edit(channel: str, ts: str, as_it_stands: Callable[[], Message]) -> Outcome:
+    """Write a message anew, one worker after the other.
+
+    Parameters
+    ----------
+    channel, ts : str
+        Where it lies.
+    as_it_stands : callable
+        Returns it made of the rows; called once nobody else writes it, so that the last text is
+        that of the last rows.
 
     Raises
     ------
     StepFailed
         If Slack refuses for good.
+    StepRestError
+        If another worker writes it just now.
     """
     client: Slack | None = slack()
     if client is None:
         return Skip(NO_TOKEN)
-    try:
-        client.update(channel, ts, said)
-    except SlackRefusedError as error:
-        raise StepFailed(str(error)) from None
+    with lock(f"slack.edit.{channel}.{ts}") as is_mine:
+        if not is_mine:
+            raise StepRestError("another worker writes this message", TURN_S)
+        try:
+            client.update(channel, ts, as_it_stands())
+        except SlackRefusedError as error:
+            raise StepFailed(str(error)) from None
     return Done()
 
 

@@ -1,11 +1,16 @@
 """Cards that say what is so no more by the time that they lie in Slack."""
 
+from contextlib import contextmanager
+
 import pytest
 from sqlalchemy import select
 
-from pipeline.gw import deliver
-from pipeline.gw.tables import GwAlert, GwStep
+from broker.db import lock
+from pipeline.gw import deliver, steps, tell
+from pipeline.gw.steps import Want
+from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.simulate.slack.faults import Fault
+from tests.gw_rows import make_group, make_plan, make_tile
 from tests.slack import GW, buttons
 from tests.standins.webdav_server import PASSWORD, USER, webdav_server
 
@@ -16,27 +21,42 @@ ENDS = pytest.mark.parametrize(
 )
 
 
+def sent(session, *kinds):
+    """Return the messages of these kinds that were posted, by their ts."""
+    return list(session.scalars(select(Delivery.ts).where(Delivery.kind.in_(kinds))))
+
+
 def first_card(session, standin):
     session.expire_all()
     row = session.scalars(select(GwAlert).where(GwAlert.reception_count == 1)).one()
     return standin.workspace.messages[GW, row.message_ts]
 
 
+@pytest.fixture
+def meanwhile(take, work, monkeypatch):
+    """Return a function that lets a notice come while a message of some kind is being posted."""
+    post = deliver.post
+
+    def give(kind, alert_type):
+        newer = [alert_type]
+
+        def slowly(address, said):
+            ts = post(address, said)
+            if address.kind == kind and newer:
+                take(newer.pop(), minute=9)
+                work()
+            return ts
+
+        monkeypatch.setattr(deliver, "post", slowly)
+
+    return give
+
+
 @ENDS
 def test_a_card_shows_what_came_while_it_was_being_posted(
-    take, work, session, standin, monkeypatch, ended_by, shown
+    take, work, session, standin, meanwhile, ended_by, shown
 ):
-    post = deliver.post
-    newer = [ended_by]
-
-    def slowly(address, said):
-        ts = post(address, said)
-        if address.kind == "M2" and newer:
-            take(newer.pop(), minute=9)
-            work()
-        return ts
-
-    monkeypatch.setattr(deliver, "post", slowly)
+    meanwhile("M2", ended_by)
     take()
     work()
 
@@ -60,6 +80,57 @@ def test_a_card_that_is_found_after_a_crash_shows_what_has_come_since(
     card = first_card(session, standin)
     assert shown in str(card["blocks"])
     assert "follow_up" not in buttons(card)
+
+
+@pytest.mark.parametrize("kind", ["M3", "M5", "M9"])
+def test_messages_of_plans_that_were_posted_beside_the_retraction_are_marked(
+    told, work, session, standin, meanwhile, kind
+):
+    state = "failed" if kind == "M5" else "done"
+    group = make_group(session, told, telescopes=["TCA"], max_tiles=[10], state=state)
+    plan = make_plan(session, group, state=state, tile_count=1, reason="out of memory")
+    make_tile(session, plan)
+    meanwhile(kind, "RETRACTION")
+    steps.want(session, [Want("report", told.id_gw, key=f"{group.id}:{plan.id}")])
+    session.commit()
+    work()
+
+    posted = [standin.workspace.messages[GW, ts] for ts in sent(session, "M3", "M5", "M9")]
+    assert len(posted) == (1 if kind == "M3" else 2)
+    assert {each["blocks"][0].get("block_id") for each in posted} == {"retracted"}
+
+
+def test_who_finds_another_at_an_edit_waits_for_his_turn(told, work, later, press, standin):
+    card = standin.workspace.messages[GW, told.message_ts]
+    with lock(f"slack.edit.{GW}.{told.message_ts}"):
+        press(told.message_ts, "follow_up")
+        assert "FOLLOW UP* by" not in str(card["blocks"])
+
+    later()
+    work()
+
+    assert "FOLLOW UP* by" in str(standin.workspace.messages[GW, told.message_ts]["blocks"])
+
+
+def test_an_edit_says_what_is_so_when_its_turn_comes(
+    told, take, session, standin, monkeypatch, bells
+):
+    newer = ["RETRACTION"]
+
+    @contextmanager
+    def late(name):
+        if newer:
+            take(newer.pop(), minute=9)
+        with lock(name) as is_mine:
+            yield is_mine
+
+    monkeypatch.setattr(tell, "lock", late)
+    steps.want(session, [Want("card_again", told.id_gw, key="test")])
+    session.commit()
+    again = session.scalars(select(GwStep).where(GwStep.key == "test")).one()
+    steps.run(again.id, "worker")
+
+    assert "RETRACTED" in str(standin.workspace.messages[GW, told.message_ts]["blocks"])
 
 
 def test_a_card_links_to_the_folders_that_were_made_after_it(
