@@ -93,11 +93,11 @@ def make(step: Step) -> Outcome:
         If the process broke.
     """
     plan_id = int(step.key)
+    if why := plan_rows.stop_reason(plan_id):
+        return Skip(why)
     with transaction() as session:
-        plan = plan_rows.open_plan(session, plan_id)
-        if plan is None:
-            return Skip(plan_rows.stop_reason(plan_id) or "the plan is gone")
-        job, fits = _job(session, plan)
+        # Nothing is locked: a newer notice may end the plan while map and galaxies are read.
+        job, fits = _job(session, session.get_one(GwPlan, plan_id))
     folder = _fresh_folder(plan_id)
     write_job(job, fits, folder)
     ended = plan_process.run(
