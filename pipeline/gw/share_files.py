@@ -1,25 +1,23 @@
 """Files on OwnCloud, each sent once: a row says what lies where; what is unchanged is skipped."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.config import config
 from broker.db import transaction
 from broker.failpoints import failpoint
 from pipeline.clients.webdav import Content, WebDav, WebDavRefusedError, content
+from pipeline.gw.ledger import shortened
 from pipeline.gw.steps import Done, Outcome, Skip, StepFailed, Wait
-from pipeline.gw.tables import Delivery, GwStep
+from pipeline.gw.tables import Delivery
 
 CHANNEL = "owncloud"
 """Of deliveries."""
-STEPS = ("folders", "share_notice", "upload")
-"""Steps that need OwnCloud, by name."""
 PAUSE_S = 600
 """After a refused login nobody logs in for so long: servers lock accounts that keep on failing."""
 NOT_SET = "owncloud.url is not set"
@@ -44,8 +42,8 @@ def share(id_gw: int, files: Mapping[str, Path | bytes], folders: Iterable[str] 
     Returns
     -------
     Done, Skip or Wait
-        Skip without an address in the settings; Wait after a refused login, which also makes the
-        other steps wait: a person must act, and then they go on by themselves.
+        Skip without an address in the settings; Wait after a refused login, whoever's it was: a
+        person must act, and then everything goes on by itself.
 
     Raises
     ------
@@ -57,6 +55,8 @@ def share(id_gw: int, files: Mapping[str, Path | bytes], folders: Iterable[str] 
     settings = config().owncloud
     if not settings.url:
         return Skip(NOT_SET)
+    if rests := _pause():
+        return rests
     try:
         with WebDav.from_settings(settings) as dav:
             for folder in folders:
@@ -117,11 +117,27 @@ def _refused(error: WebDavRefusedError) -> Outcome:
     log.error("owncloud.refused", error=str(error), stops_all=error.stops_all)
     if error.status not in _LOGIN_REFUSED:
         raise StepFailed(str(error)) from None
-    rest = func.now() + timedelta(seconds=PAUSE_S)
+    values = {"state": "dead", "last_error": shortened(str(error)), "updated_at": func.now()}
     with transaction() as session:
         session.execute(
-            update(GwStep)
-            .where(GwStep.step.in_(STEPS), GwStep.state == "wanted", GwStep.not_before < rest)
-            .values(not_before=rest, ring_at=rest, last_error=str(error))
+            insert(Delivery)
+            .values(_login() | values)
+            .on_conflict_do_update(index_elements=list(_login()), set_=values)
         )
     return Wait(PAUSE_S, str(error))
+
+
+def _pause() -> Wait | None:
+    """Return how long nobody logs in, and why; None without a login that was refused lately."""
+    rest_s = PAUSE_S - func.extract("epoch", func.now() - Delivery.updated_at)
+    mine = [getattr(Delivery, name) == value for name, value in _login().items()]
+    refused = select(rest_s, Delivery.last_error).where(*mine, Delivery.state == "dead")
+    with transaction() as session:
+        found = session.execute(refused).one_or_none()
+    return Wait(float(found[0]), found[1] or "") if found and found[0] > 0 else None
+
+
+def _login() -> dict[str, str]:
+    """Return the place of the row that says whether the login works: another has another row."""
+    settings = config().owncloud
+    return {"channel": CHANNEL, "kind": "login", "key": f"{settings.user} {settings.url}"}

@@ -4,14 +4,14 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from broker.errors import TransientError
-from pipeline.gw import share
+from pipeline.gw import plan_all, share
 from pipeline.gw.share_files import PAUSE_S
 from pipeline.gw.steps import Done, Skip, StepFailed, Wait, Want
 from pipeline.gw.tables import Delivery, GwStep
-from tests.gw_rows import held, make_group, make_map, make_notice, make_plan, make_step
+from tests.gw_rows import held, make_group, make_map, make_notice, make_plan
 from tests.standins.webdav_server import PASSWORD, status
 
 EVENT = "Candidates/GW/S241102br"
@@ -156,21 +156,32 @@ def test_a_plan_without_files_is_passed_over(session, cloud, plan, folder):
     assert isinstance(share.upload(held(session.get(share.GwAlert, plan.id_gw), "x", key)), Skip)
 
 
-def test_a_refused_login_lets_every_other_step_wait(session, cloud, set_up):
+WITHOUT_LOGIN = [share.folders, share.share_notice, plan_all.write]
+
+
+@pytest.mark.parametrize("work", WITHOUT_LOGIN)
+def test_after_a_refused_login_nobody_logs_in_for_a_while(session, cloud, set_up, work):
     notice = make_notice(session)
-    waiting = make_step(session, id_gw=notice.id_gw, step="share_notice")
-    card = make_step(session, id_gw=notice.id_gw, step="card")
     set_up(owncloud__password=f"not-{PASSWORD}")
+    refused = share.folders(held(notice, "folders"))
+    set_up(owncloud__password=PASSWORD)
+    cloud.faults["MKCOL"] = cloud.faults["PUT"] = [status(500)] * 9  # for whoever asks after all
 
-    outcome = share.folders(held(notice, "folders"))
-
-    assert outcome == Wait(
+    assert refused == Wait(
         PAUSE_S, "OwnCloud: MKCOL Candidates/GW/S241102br/GWEMOPT: 401 Unauthorized"
     )
-    session.expire_all()
-    now = session.scalar(select(func.now()))
-    assert waiting.not_before == now + timedelta(seconds=PAUSE_S)
-    assert card.not_before == now
+    assert work(held(notice, "later")) == refused
+
+
+@pytest.mark.parametrize("work", WITHOUT_LOGIN)
+def test_after_that_while_everything_goes_on(session, cloud, set_up, work):
+    notice = make_notice(session)
+    cloud.faults["MKCOL"] = [status(401)]
+    assert isinstance(share.folders(held(notice, "folders")), Wait)
+    past = func.now() - timedelta(seconds=PAUSE_S)
+    session.execute(update(Delivery).where(Delivery.kind == "login").values(updated_at=past))
+
+    assert isinstance(work(held(notice, "later")), Done)
 
 
 def test_a_full_cloud_fails_the_step(session, cloud):
