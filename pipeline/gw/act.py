@@ -44,11 +44,14 @@ def run(action_id: int, owner: str) -> None:
     if row is None:
         return
     held = ledger.Held(GwSlackAction, row.id, owner, row.attempts)
+    if row.attempts > ATTEMPTS:
+        _put_back(held, f"its worker died {ATTEMPTS} times: {row.last_error}")
+        return
     try:
         answer = _do(held)
     except Exception as error:
         log.exception("slack.action_broke", action=row.action_id, action_id=row.id)
-        _put_back(held, error)
+        _put_back(held, repr(error))
         return
     if answer is None:
         return
@@ -120,13 +123,13 @@ FOR_SHIFTERS = frozenset({*ON_CARDS, *act_plans.ON_PLANS})
 """They need the role that the request has found for whoever clicked."""
 
 
-def _put_back(held: "ledger.Held[type[GwSlackAction]]", error: Exception) -> None:
+def _put_back(held: "ledger.Held[type[GwSlackAction]]", why: str) -> None:
     with transaction() as session:
         if held.attempts >= ATTEMPTS:
-            ledger.end(session, held, "failed", repr(error))
+            ledger.end(session, held, "failed", why)
         else:
             rest_s = ledger.back_off_s(held.attempts)
-            ledger.give_back(session, held, rest_s, repr(error), is_counted=True)
+            ledger.give_back(session, held, rest_s, why, is_counted=True)
 
 
 def _whisper(channel: str, user: str, text: str, thread_ts: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from pipeline.gw import steps
+from pipeline.gw import act, steps
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwTelescopeOutage
 from pipeline.gw.tables import GwAlert, GwStep
@@ -76,6 +76,14 @@ def test_a_card_that_is_not_the_newest_names_the_newer(told, take, work, press, 
     press(told.message_ts, "follow_up")
 
     assert "N°2 of S260102ab is newer" in whispers(standin)[0][1]
+    assert session.scalars(select(GwDecision)).all() == []
+
+
+def test_a_click_that_kills_its_worker_is_given_up(told, press, session, bells):
+    row = press(told.message_ts, "follow_up", attempts=act.ATTEMPTS)
+
+    assert (row.state, row.attempts) == ("failed", act.ATTEMPTS + 1)
+    assert row.last_error == "its worker died 5 times: None"
     assert session.scalars(select(GwDecision)).all() == []
 
 
