@@ -32,7 +32,7 @@ from pipeline.gw.tables import GwAlert
 from pipeline.gw.tell import await_thread, edit, marked
 from pipeline.gw.tell_view import Event, event_of
 
-TOO_LATE = "the event was retracted before this was told"
+TOO_LATE = "the notice was retracted before this was told"
 _PERCENT = 100.0
 _LATELY = 20
 """Groups whose durations say how long one takes."""
@@ -61,7 +61,7 @@ def _tell_group(step: Step, group: GwPlanGroup) -> Outcome:
 
     def as_it_stands() -> Message:
         event = event_of(step)
-        return marked(event, _group_message(event, group.id))
+        return marked(_group_message(event, group.id), event.end)
 
     event = event_of(step)
     address = _address(event.row, "M3", str(group.id))
@@ -100,22 +100,22 @@ def _tell_plan(step: Step, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
             owncloud=_link(alert),
         )
         _say(step, _address(alert, "M9", str(plan.id)), telescope_tiles(own))
-        if event_of(step).retraction is None:
+        if event_of(step).end is None:
             _show(alert, plan)
 
 
 def _say(step: Step, address: deliver.Address, said: Message) -> None:
-    """Post a message; once its event is retracted, mark it where it was posted, however late."""
+    """Post a message; once its notice is retracted, mark it where it was posted, however late."""
     if _comes_too_late(event_of(step), address):
         return
     ts = deliver.post(address, said)
-    if event_of(step).retraction is not None:
-        edit(address.channel, ts, lambda: marked(event_of(step), said))
+    if event_of(step).end is not None:
+        edit(address.channel, ts, lambda: marked(said, event_of(step).end))
 
 
 def _comes_too_late(event: Event, address: deliver.Address) -> bool:
     """Tell whether a message would come after the retraction: nobody needs it any more."""
-    return event.retraction is not None and not deliver.is_sent(address)
+    return event.end is not None and not deliver.is_sent(address)
 
 
 def _show(alert: GwAlert, plan: GwPlan) -> None:

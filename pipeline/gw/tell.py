@@ -134,7 +134,7 @@ def _headline(event: Event) -> Message:
         event.decision,
         _planning(latest) if latest else "",
     )
-    return marked(event, new_event(summary))
+    return marked(new_event(summary), event.retraction)
 
 
 def await_thread(event: Event) -> Outcome:
@@ -185,9 +185,8 @@ def edit(channel: str, ts: str, as_it_stands: Callable[[], Message]) -> Outcome:
     return Done()
 
 
-def marked(event: Event, said: Message) -> Message:
-    """Return a message under the red banner, once its event is retracted."""
-    end = event.retraction
+def marked(said: Message, end: GwAlert | None) -> Message:
+    """Return a message under the red banner of the notice that ends it, if one does."""
     return mark_retracted(said, end.trigger_id, end.time_created) if end else said
 
 
@@ -209,7 +208,7 @@ def _card(event: Event, row: GwAlert) -> Message:
     newer = event.current
     if row.state == "superseded" and newer is not None:
         return _superseded(said, f"⏭️ Superseded by N°{newer.reception_count}, see below.")
-    return marked(event, said) if row.state == "retracted" else said
+    return marked(said, event.end)
 
 
 def _superseded(said: Message, line: str) -> Message:

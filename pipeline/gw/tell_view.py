@@ -60,10 +60,20 @@ class Event:
         return found[-1] if found else None
 
     @property
+    def end(self) -> GwAlert | None:
+        """Return the notice that took the one at hand back, whatever has come since."""
+        if self.row.state != "retracted":
+            return None
+        later = [each for each in self.rows if each.time_created >= self.row.time_created]
+        ends = [each for each in later if each.alert_type == RETRACTION]
+        return min(ends, key=lambda each: each.time_created, default=None)
+
+    @property
     def previous(self) -> GwAlert | None:
-        """Return the notice that came before the one at hand."""
-        older = [each for each in self.rows if each.reception_count < self.row.reception_count]
-        return older[-1] if older else None
+        """Return the newest notice that was made before the one at hand, however late it came."""
+        older = [each for each in self.rows if each.time_created < self.row.time_created]
+        told = [each for each in older if each.alert_type != RETRACTION]
+        return max(told, key=lambda each: each.time_created, default=None)
 
     def alert(self, row: GwAlert) -> ScoredAlert:
         """Return a row as it was scored."""
