@@ -8,7 +8,13 @@ import sqlalchemy.exc
 from django.db import OperationalError
 from rest_framework.exceptions import APIException
 
+
+class TooLongError(Exception):
+    """The search took longer than it may."""
+
+
 UNANSWERED = (
+    TooLongError,
     OperationalError,
     sqlalchemy.exc.OperationalError,
     sqlalchemy.exc.TimeoutError,

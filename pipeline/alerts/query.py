@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from broker.db import cursor, transaction
+from broker.refusals import TooLongError
 from pipeline.alerts.store import FLAG_FALSE, FLAG_NAMES, FLAG_TRUE
 
 SEARCH_LIMIT_S = 25
@@ -76,10 +77,6 @@ class QueryError(ValueError):
         super().__init__(f"{field}: {rule}")
         self.field = field
         self.rule = rule
-
-
-class TooLongError(Exception):
-    """The search took longer than it may."""
 
 
 @dataclass(frozen=True)

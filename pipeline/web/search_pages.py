@@ -13,9 +13,9 @@ from broker.access import PUBLIC, access
 from broker.config import config
 from broker.error_pages import answer
 from broker.limits import heavy_search
-from broker.refusals import ApiError
+from broker.refusals import ApiError, TooLongError
 from pipeline.alerts import query_alerts, query_matches, query_objects, query_pages
-from pipeline.alerts.query import Page, QueryError, TooLongError, reading
+from pipeline.alerts.query import Page, QueryError, reading
 from pipeline.alerts.query_pages import BriefAlert
 from pipeline.catalogs.known import TNS
 from pipeline.plots import utc

@@ -15,12 +15,11 @@ from django.views.decorators.http import require_safe
 from broker.access import PUBLIC, access
 from broker.limits import heavy_search
 from broker.logs import log
-from broker.refusals import BUSY, UNANSWERED, ApiError
+from broker.refusals import BUSY, UNANSWERED, ApiError, TooLongError
 from pipeline.alerts import query_objects
 from pipeline.alerts.query import (
     MAX_RADIUS_ARCSEC,
     QueryError,
-    TooLongError,
     reading,
 )
 from pipeline.alerts.records import Row

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from broker.access import API
 from broker.config import config
 from broker.limits import concurrent
-from broker.refusals import ApiError, field_error
+from broker.refusals import ApiError, TooLongError, field_error
 from broker.rest import ApiView
-from pipeline.alerts.query import QueryError, TooLongError, reading
+from pipeline.alerts.query import QueryError, reading
 from pipeline.web.api.parameters import Checked, Format, check_body, check_query
 
 INT64 = {"type": "integer", "format": "int64"}

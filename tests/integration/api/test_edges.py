@@ -134,7 +134,7 @@ def test_a_cone_with_too_many_alerts_is_refused_whole(store, api, monkeypatch):
 
 
 def test_a_search_that_takes_too_long_says_so(api, monkeypatch):
-    from pipeline.alerts.query import TooLongError
+    from broker.refusals import TooLongError
 
     def slow(*_):
         raise TooLongError("the search took longer than 25 s")

@@ -75,7 +75,7 @@ def test_a_reader_who_leaves_gives_the_place_back(many, api, places, kept_open, 
 
 
 def test_a_short_answer_and_a_refusal_give_it_back_at_once(store, api, places, monkeypatch):
-    from pipeline.alerts.query import TooLongError
+    from broker.refusals import TooLongError
 
     store("ztf", make_ztf_packet())
     assert api.get(ALERTS, CONE).status_code == 200

@@ -14,7 +14,7 @@ from rest_framework.test import APIRequestFactory
 
 from broker import limits
 from broker.access import ACCOUNT, API, PUBLIC
-from broker.refusals import BUSY, ApiError, field_error
+from broker.refusals import BUSY, ApiError, TooLongError, field_error
 from broker.rest import ApiView, bare, ok
 
 factory = APIRequestFactory()
@@ -157,6 +157,7 @@ def test_a_view_that_declares_what_cannot_be_enforced_is_a_mistake(needed):
             BUSY,
             {},
         ),
+        (TooLongError("the search took longer than 25 s"), 503, BUSY, {}),
         (sqlalchemy.exc.TimeoutError("QueuePool limit reached"), 503, BUSY, {}),
         (psycopg.OperationalError("the connection is closed"), 503, BUSY, {}),
         (exceptions.Throttled(3), 429, "Request was throttled.", {}),
