@@ -10,9 +10,6 @@ from rest_framework.response import Response
 
 from broker.access import PUBLIC
 from broker.config import config
-from broker.errors import TransientError
-from broker.kafka_cluster import Cluster
-from broker.kafka_connection import own_connection
 from broker.limits import client_ip, concurrent, network
 from broker.refusals import ApiError, field_error
 from broker.rest import ok
@@ -20,6 +17,7 @@ from pipeline.alerts import query_stats
 from pipeline.alerts.query import reading
 from pipeline.surveys import SURVEYS
 from pipeline.topics import OUTPUTS
+from pipeline.web import figures
 from pipeline.web.api.parameters import Nights, check_query
 from pipeline.web.api.views import INT64, RECORD, TEXT, DataView, envelope, listed
 
@@ -31,7 +29,6 @@ AT_ONCE = 2
 """Ranges of one address that are added up at once; anybody may ask."""
 WAIT_S = 5.0
 KEEP_COLLECTIONS_S = 3600
-KEEP_TOPICS_S = 300
 NIGHT = {
     "type": "object",
     "required": ["date"],
@@ -93,12 +90,23 @@ class Topics(DataView):
     @extend_schema(responses=envelope(listed(RECORD)), operation_id="stats_kafka")
     def get(self, request: Request) -> Response:  # noqa: ARG002 the framework's form
         """Return how many messages each holds, and how long it keeps them."""
-        try:
-            return ok(cache.get_or_set("stats:kafka", _topics, KEEP_TOPICS_S))
-        except TransientError as error:
+        seen = figures.figures()
+        if seen is None:
             raise ApiError(
                 503, "Kafka does not answer: try again later", headers={"Retry-After": "30"}
-            ) from error
+            )
+        retention_days = config().babamul.retention_days
+        return ok(
+            [
+                {
+                    "name": output.name,
+                    "n_alerts": seen.value[output.name].kept,
+                    "retention_days": retention_days,
+                }
+                for output in OUTPUTS
+                if output.is_public
+            ]
+        )
 
 
 def _nights(start: date, end: date, names: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -114,16 +122,3 @@ def _nights(start: date, end: date, names: tuple[str, ...]) -> list[dict[str, An
 def _collections() -> list[dict[str, Any]]:
     with reading() as session:
         return query_stats.collections(session)
-
-
-def _topics() -> list[dict[str, Any]]:
-    retention_days = config().babamul.retention_days
-    counts = {output.name: 0 for output in OUTPUTS if output.is_public}
-    cluster = Cluster(own_connection())
-    marks = cluster.watermarks(cluster.partitions(list(counts)))
-    for (topic, _), (low, high) in marks.items():
-        counts[topic] += high - low
-    return [
-        {"name": name, "n_alerts": count, "retention_days": retention_days}
-        for name, count in counts.items()
-    ]
