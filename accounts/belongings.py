@@ -1,4 +1,8 @@
-"""What an account makes for itself: named Kafka credentials and personal tokens."""
+"""What an account makes for itself: named Kafka credentials and personal tokens.
+
+Each change first locks the account, so that no two requests count at the same time, and raises
+``OvertakenError`` if a reset, a suspension or a deletion came before it: that must not miss it.
+"""
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -6,6 +10,7 @@ from django.db.models.functions import Now
 from accounts import audit, credentials, tokens
 from accounts.models import AccessToken, BabamulUser, KafkaCredential
 from accounts.principals import new_password
+from accounts.sessions import hold_login
 from accounts.tokens import as_uuid
 from broker.config import config
 from broker.refusals import field_error
@@ -40,7 +45,7 @@ def new_credential(user: BabamulUser, name: str) -> tuple[KafkaCredential, str]:
     password = new_password()
     most = config().accounts.max_credentials
     with transaction.atomic():
-        _hold(user)
+        hold_login(user)
         # One that is being deleted counts: until Kafka has confirmed, it is still there.
         if user.credentials.filter(kind="named").exclude(state="revoked").count() >= most:
             raise field_error("name", f"you have {most} credentials already: delete one first")
@@ -59,6 +64,7 @@ def rotate_credential(user: BabamulUser, row: KafkaCredential) -> tuple[KafkaCre
     """
     password = new_password()
     with transaction.atomic():
+        hold_login(user)
         row = credentials.rotate(row, password)
         audit.record(f"account:{user.pk}", "rotate", f"credential:{row.pk}")
     return row, password
@@ -67,6 +73,7 @@ def rotate_credential(user: BabamulUser, row: KafkaCredential) -> tuple[KafkaCre
 def revoke_credential(user: BabamulUser, row: KafkaCredential) -> KafkaCredential:
     """Begin to take a credential away."""
     with transaction.atomic():
+        hold_login(user)
         row = credentials.revoke(row)
         audit.record(f"account:{user.pk}", "revoke", f"credential:{row.pk}")
     return row
@@ -83,7 +90,7 @@ def new_token(user: BabamulUser, name: str, days: int) -> tuple[AccessToken, str
     """
     most = config().accounts.max_tokens
     with transaction.atomic():
-        _hold(user)
+        hold_login(user)
         expired = user.tokens.filter(expires_at__lte=Now())
         expired.filter(name=name).delete()  # its name is free again
         if user.tokens.exclude(pk__in=expired).count() >= most:
@@ -103,12 +110,8 @@ def delete_token(user: BabamulUser, text: str) -> bool:
     if wanted is None:
         return False
     with transaction.atomic():
+        hold_login(user)
         if not user.tokens.filter(pk=wanted).delete()[0]:
             return False
         audit.record(f"account:{user.pk}", "delete", f"token:{wanted}")
     return True
-
-
-def _hold(user: BabamulUser) -> None:
-    """Let no second request of this account count at the same time."""
-    BabamulUser.objects.select_for_update().get(pk=user.pk)

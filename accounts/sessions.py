@@ -17,7 +17,20 @@ LONGEST_AGENT = 300
 
 
 class OvertakenError(Exception):
-    """All log-ins of the account were ended while somebody was logging in."""
+    """All log-ins of the account were ended while a request of one was under way."""
+
+
+def hold_login(user: BabamulUser) -> None:
+    """Lock an account until the caller's transaction ends, if its log-ins still stand.
+
+    Raises
+    ------
+    OvertakenError
+        If the account was suspended, deleted, or its password reset since ``user`` was read.
+    """
+    same = BabamulUser.objects.select_for_update().filter(pk=user.pk, state="active")
+    if same.filter(generation=user.generation).first() is None:
+        raise OvertakenError
 
 
 def open_session(user: BabamulUser, agent: str) -> str:
@@ -30,10 +43,8 @@ def open_session(user: BabamulUser, agent: str) -> str:
         compare a password takes a while.
     """
     key = secrets.token_urlsafe(KEY_BYTES)
-    accounts = BabamulUser.objects.select_for_update().filter(pk=user.pk, state="active")
     with transaction.atomic():
-        if not accounts.filter(generation=user.generation).exists():
-            raise OvertakenError
+        hold_login(user)
         WebSession.objects.create(user=user, key_sha256=_sha256(key), agent=agent[:LONGEST_AGENT])
     return key
 

@@ -4,11 +4,14 @@ from typing import Any
 
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import credentials
 from accounts.models import KafkaCredential
+from accounts.sessions import OvertakenError
+from accounts.web.authentication import REFUSED
 from broker.config import config
 from broker.rest import ApiView
 
@@ -25,6 +28,12 @@ class AccountView(ApiView):
         answer: Response = super().finalize_response(request, response, *args, **kwargs)
         answer["Cache-Control"] = "no-store"
         return answer
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refuse a token that ended while its request was under way like one that had before."""
+        return super().handle_exception(
+            AuthenticationFailed(REFUSED) if isinstance(exc, OvertakenError) else exc
+        )
 
     def read(self, kind: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
         """Return the checked body.

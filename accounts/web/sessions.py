@@ -5,10 +5,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
 from accounts.models import BabamulUser, WebSession
-from accounts.sessions import close_session, find_session, open_session
+from accounts.sessions import OvertakenError, close_session, find_session, open_session
 from broker.logs import log
 
 COOKIE = "nightjar_account"
@@ -43,6 +44,14 @@ class AccountMiddleware:
         if not is_closed:
             patch_vary_headers(response, ["Cookie"])
         return response
+
+    def process_exception(
+        self,
+        request: HttpRequest,  # noqa: ARG002 the framework's form
+        exception: Exception,
+    ) -> HttpResponseBase | None:
+        """Send to the log-in whose session ended while its request was under way."""
+        return redirect("login") if isinstance(exception, OvertakenError) else None
 
 
 def _session(key: str) -> WebSession | None:
