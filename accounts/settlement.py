@@ -35,6 +35,7 @@ PROBE_GROUP = "nightjar-probe"
 AT_ONCE = 200
 """Rows that one sweep rings for."""
 LOST = "Kafka has lost this password, and nobody keeps a copy: rotate it"
+UNTRIED = "rights given again; the password stands as it was and was not tried: nobody keeps a copy"
 EXPIRED = "Kafka could not be told this password within an hour, so it was forgotten: rotate it"
 
 _UNSETTLED = Q(state__in=credentials.UNSETTLED) | Q(state="needs_rotation", confirmed_at=None)
@@ -210,11 +211,17 @@ def _grant(claim: Claim) -> Settled:
 
 
 def _grant_again(claim: Claim) -> Settled:
-    """Give the rights back to a principal whose password stands at Kafka."""
+    """Give the rights back to a principal whose password stands at Kafka.
+
+    Nobody can log in with it here; what Kafka lists must do.
+    """
     if not kafka_admin.has_secret(claim.principal):
         return Settled("needs_rotation", LOST)
     kafka_admin.grant_rights(claim.principal, claim.group_prefix)
-    return Settled("active")
+    wanted = kafka_admin.told(kafka_admin.reader_rights(claim.principal, claim.group_prefix))
+    if kafka_admin.listed_rights(claim.principal) != {claim.principal: wanted}:
+        raise NotYetError("its rights are not listed yet")
+    return Settled("active", UNTRIED)
 
 
 def _suspend(claim: Claim) -> Settled:
