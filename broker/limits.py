@@ -59,6 +59,12 @@ redis.call('ZADD', KEYS[1], string.format('%.6f', now + ARGV[3]), ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
+_COUNT = """
+local count = redis.call('INCR', KEYS[1])
+if count > tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 0
+"""
 _rests_until_s = 0.0
 
 
@@ -93,8 +99,33 @@ def take(
     return wait_s or None
 
 
+def pause_after(bucket: str, key: str, *, count: int, pause_s: float) -> float | None:
+    """Count a try; the last of ``count`` begins a pause, which further tries do not prolong.
+
+    Parameters
+    ----------
+    bucket, key : str
+        As in :func:`take`.
+    count : int
+        Tries before the pause.
+    pause_s : float
+        Its length; so long after the last try all are forgotten [s].
+
+    Returns
+    -------
+    float or None
+        None: go on, as everybody may while Redis is gone. Else the rest of the pause [s].
+    """
+    try:
+        left_ms = int(_run(_COUNT, bucket, key, count, int(pause_s * 1000)))
+    except redis.RedisError as error:
+        log.warning("limits.no_redis", bucket=bucket, error=repr(error))
+        return None
+    return left_ms / 1000 or None
+
+
 def forget(bucket: str, key: str) -> None:
-    """Fill a bucket again, as somebody has shown that the limit was not meant for them."""
+    """Forget what was counted, as somebody has shown that the limit was not meant for them."""
     try:
         _client().delete(_name(bucket, key))
     except redis.RedisError as error:

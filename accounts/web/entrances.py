@@ -79,7 +79,9 @@ def log_in(request: HttpRequest, email: str, password: str) -> BabamulUser | Non
         passwords.matches(password, None)  # as slow as for an address
         return None
     pair = f"{known} {_network(request)}"
-    wait_s = _wait_s("failures", pair, settings.failures_per_email, settings.failure_pause_s)
+    wait_s = limits.pause_after(
+        "failures", pair, count=settings.failures_per_email, pause_s=settings.failure_pause_s
+    )
     if wait_s is not None:
         raise too_many(wait_s, "too many wrong passwords")
     user = people.log_in(known, password)

@@ -104,7 +104,7 @@ class AccountsSettings(Section):
     failures_per_email: Annotated[
         int, Field(gt=0, description="wrong passwords of one e-mail and address before a pause")
     ] = 5
-    failure_pause_s: Annotated[int, Field(gt=0, description="that pause [s]")] = 900
+    failure_pause_s: Annotated[int, Field(gt=0, description="length of that pause [s]")] = 900
     activations_per_ip_h: Annotated[
         int, Field(gt=0, description="activations from one address; a workshop has one")
     ] = 60

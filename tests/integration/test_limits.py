@@ -99,6 +99,42 @@ def test_a_redis_that_failed_is_left_alone_for_a_moment(no_redis, key, monkeypat
     assert len(asked) == 1
 
 
+def count(key, pause_s=1000.0):
+    return limits.pause_after("test", key, count=2, pause_s=pause_s)
+
+
+def test_the_try_after_the_last_waits_out_the_whole_pause(key):
+    assert [count(key), count(key)] == [None, None]
+
+    assert count(key) == pytest.approx(1000, abs=50)
+
+
+def test_tries_in_a_pause_do_not_prolong_it(key):
+    assert [count(key), count(key)] == [None, None]
+    limits._client().pexpire(limits._name("test", key), 100_000)
+
+    assert [count(key) <= 100 for _ in range(5)] == [True] * 5
+
+
+def test_after_the_pause_there_are_as_many_tries_again(key):
+    assert [count(key, pause_s=0.05) for _ in range(2)] == [None, None]
+    while limits._client().exists(limits._name("test", key)):
+        pass
+
+    assert [count(key), count(key)] == [None, None]
+
+
+def test_fifty_tries_at_once_are_all_counted(key):
+    with ThreadPoolExecutor(25) as threads:
+        waits = list(threads.map(lambda _: count(key), range(50)))
+
+    assert waits.count(None) == 2
+
+
+def test_without_redis_no_try_is_refused(no_redis, key):
+    assert [count(key) for _ in range(5)] == [None] * 5
+
+
 def test_places_are_given_and_given_back(key):
     def place():
         return limits.concurrent("test", key, limit=2, wait_s=0)
