@@ -7,23 +7,26 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import belongings
+from accounts import belongings, people
 from accounts.credentials import CredentialError
 from accounts.models import BabamulUser, KafkaCredential
+from accounts.web import entrances
 from accounts.web.rest_base import TAGS, AccountView, envelope, settle, shown_state
 from accounts.web.serializers import (
     Credential,
     NameRequest,
     NewPersonalToken,
+    PasswordOnly,
     PersonalToken,
     Profile,
     TokenRequest,
 )
 from broker.access import API
+from broker.refusals import field_error
 from broker.rest import ApiError, bare, ok
 
 
-class ShowProfile(AccountView):
+class OwnProfile(AccountView):
     """The account of the token."""
 
     access = API
@@ -32,6 +35,30 @@ class ShowProfile(AccountView):
     def get(self, request: Request) -> Response:
         """Return who the token belongs to."""
         return ok(Profile(owner(request)).data)
+
+    @extend_schema(
+        tags=TAGS,
+        responses={
+            code: envelope(name, deleted=serializers.BooleanField(), state=serializers.CharField())
+            for code, name in ((200, "AccountDeleted"), (202, "AccountDeleting"))
+        },
+    )
+    def delete(self, request: Request) -> Response:
+        """Delete the account; the body repeats its password: `{"password": "…"}`.
+
+        Every token, credential and session ends at once; 202 while Kafka has not confirmed that.
+        """
+        user = owner(request)
+        password = self.read(PasswordOnly, request)["password"]
+        if entrances.log_in(request, user.email, password) is None:
+            raise field_error("password", "is not the account's", 403)
+        rows = list(user.credentials.exclude(state="revoked"))
+        people.delete(user, f"account:{user.pk}")
+        settle(rows, "revoked")
+        user.refresh_from_db()
+        if user.state == "deleted":
+            return ok(message="deleted", deleted=True, state=user.state)
+        return ok(message="Kafka is being told", status=202, deleted=False, state=user.state)
 
 
 class Credentials(AccountView):

@@ -65,6 +65,12 @@ class LoginRequest(serializers.Serializer[Any]):
         return attrs
 
 
+class PasswordOnly(serializers.Serializer[Any]):
+    """The account's password, asked again before what cannot be undone."""
+
+    password = Text(max_length=LONGEST_PASSWORD, trim_whitespace=False)
+
+
 class ResetRequest(EmailOnly):
     """A mailed code and the password that shall be the new one."""
 

@@ -17,7 +17,7 @@ REST = [
     path("auth", rest_entry.Authenticate.as_view()),
     path("forgot-password", rest_entry.ForgotPassword.as_view()),
     path("reset-password", rest_entry.ResetPassword.as_view()),
-    path("profile", rest_belongings.ShowProfile.as_view()),
+    path("profile", rest_belongings.OwnProfile.as_view()),
     path("kafka-credentials", rest_belongings.Credentials.as_view()),
     path("kafka-credentials/<str:credential_id>", rest_belongings.OneCredential.as_view()),
     path(
