@@ -5,11 +5,13 @@ A row that changed since is left for the next time. Repairs hold the row's lease
 that settle it. Principals that are not people's are never touched.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,7 +22,6 @@ from accounts.principals import NAMED
 from broker import kafka_admin
 from broker.config import config
 from broker.db import lock
-from broker.errors import TransientError
 from broker.kafka_groups import group_names
 from broker.logs import log
 
@@ -28,6 +29,9 @@ LOCK = "accounts.reconcile"
 KEPT = timedelta(days=30)
 AT_ONCE = 1000
 """Repairs of one comparison; the others follow with the next."""
+MENDING_S = 50.0
+"""Of one comparison; below the time limit of its task, so that its report is written."""
+FAILED = "failed"
 SETTLED = ("active", "suspended", "needs_rotation")
 NO_ROW = "nothing"
 SEEN_ONCE = "none yet: it goes if it is still there next time"
@@ -86,14 +90,14 @@ def reconcile() -> DriftReport | None:
         if not is_ours:
             return None
         _end_email_principals()
+        lines: list[dict[str, str]] = []
+        error = ""
         try:
-            found = _differences()
-            lines = [_mended(difference) for difference in found[:AT_ONCE]]
+            _mend_all(_differences(), lines)
             _delete_groups_of_nobody()
-            error = ""
-        except (TransientError, PermissionError, TimeoutError, DoubtfulListingError) as trouble:
-            lines, error = [], str(trouble)
-            log.warning("credentials.not_compared", error=error)
+        except Exception as trouble:  # noqa: BLE001 whatever it is, the report says so
+            error = str(trouble) or repr(trouble)
+            log.warning("credentials.not_compared", error=repr(trouble))
         DriftReport.objects.filter(at__lt=Now() - KEPT).delete()
         return DriftReport.objects.create(lines=lines, error=error)
 
@@ -201,6 +205,21 @@ def _listing() -> Listing:
     return listing
 
 
+def _mend_all(found: Iterable[Difference], lines: list[dict[str, str]]) -> None:
+    """Mend one difference after the other while there is time; add the line of each.
+
+    Those that could not be mended the last time come last: they must not use up the time of all.
+    """
+    last = DriftReport.objects.order_by("-at").first()
+    told = last.lines if last else ()
+    failed = {line["principal"] for line in told if line["repair"].startswith(FAILED)}
+    ends_at = time.monotonic() + MENDING_S
+    for difference in sorted(found, key=lambda one: one.principal in failed)[:AT_ONCE]:
+        if time.monotonic() >= ends_at:
+            raise TimeoutError(f"{len(lines)} differences took {MENDING_S} s: the others come next")
+        lines.append(_mended(difference))
+
+
 def _mended(difference: Difference) -> dict[str, str]:
     """Mend one difference; return its line of the report."""
     line = {
@@ -215,8 +234,10 @@ def _mended(difference: Difference) -> dict[str, str]:
         return line | {"repair": "none: it is being changed just now"}
     try:
         difference.mend()
-    except (TransientError, TimeoutError) as error:
-        return line | {"repair": f"failed: {error}"}
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001 one that cannot be mended keeps no other from it
+        return line | {"repair": f"{FAILED}: {error}"}
     finally:
         if difference.row is not None:
             _release(difference.row)
