@@ -274,14 +274,11 @@ def _revoke_unless_known(principal: str) -> None:
 
 def _delete_groups_of_nobody() -> None:
     """Delete the empty groups of named credentials that are gone."""
+    listed = group_names("babamul-")
     living = set(
         KafkaCredential.objects.exclude(state="revoked").values_list("principal", flat=True)
     )
-    dead = [
-        name
-        for name in group_names("babamul-")
-        if (found := NAMED.match(name)) and found[0] not in living
-    ]
+    dead = [name for name in listed if (found := NAMED.match(name)) and found[0] not in living]
     deleted = kafka_admin.delete_groups(dead)
     if deleted:
         log.info("groups.deleted", count=len(deleted))
