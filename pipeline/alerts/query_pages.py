@@ -48,14 +48,18 @@ def brief(session: Session, ids: Sequence[int]) -> list[BriefAlert]:
         return [BriefAlert(*row) for row in cur]
 
 
-def alerts_of(session: Session, found: FoundObject) -> list[BriefAlert]:
-    """Return the newest public alerts of an object, with those that lists leave out."""
+def alerts_of(session: Session, found: FoundObject, candid: int | None = None) -> list[BriefAlert]:
+    """Return the newest public alerts of an object, or one of its alerts, however old it is.
+
+    Among them are those that lists leave out.
+    """
     with cursor(session) as cur:
         cur.execute(
             f"SELECT {_COLUMNS} FROM alerts AS a JOIN objects AS o ON o.id = a.object_id"  # noqa: S608 as above
-            f" WHERE a.object_id = %s AND {public()}"
-            " ORDER BY a.jd_utc DESC, a.candid DESC LIMIT %s",
-            (found.id, SHOWN_ALERTS),
+            f" WHERE a.object_id = %(object)s AND {public()}"
+            " AND (%(candid)s::bigint IS NULL OR a.candid = %(candid)s)"
+            " ORDER BY a.jd_utc DESC, a.candid DESC LIMIT %(most)s",
+            {"object": found.id, "candid": candid, "most": SHOWN_ALERTS},
             binary=True,
         )
         return [BriefAlert(*row) for row in cur]

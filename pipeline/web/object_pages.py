@@ -1,6 +1,7 @@
 """One object's page, and the files and data that belong to it."""
 
 import base64
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,9 @@ from pipeline.surveys import cutouts as packet_cutouts
 from pipeline.surveys.images import read_pixels
 from pipeline.topics import other_survey
 from pipeline.web.api.answers import light_curve_as_table, plain_file
+from pipeline.web.converters import CandidConverter
 from pipeline.web.object_summary import band_summary
+from pipeline.web.search_form import INT64_MAX
 from pipeline.web.search_pages import alert_row
 
 IMAGE_NAMES = ("science", "template", "difference")
@@ -49,11 +52,11 @@ def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
         matches = query_matches.cross_matches(session, [(found.ra_deg, found.dec_deg)])[0]
         svg = light_curve_svg(query_objects.photometry(session, found))
         count = query_pages.count_alerts_of(session, found)
-        chosen = _chosen(request, alerts)
+        chosen = _chosen(session, found, request.GET.get("candid", ""), alerts)
         why = trace.of_alert(session, survey, chosen["candid"], config())
     longitude, latitude = galactic_deg(found.ra_deg, found.dec_deg)
     gates = {one.name: one.text for one in gate.explain(survey, config().gate)}
-    for alert in alerts:
+    for alert in (*alerts, chosen):
         alert["gate_text"] = gates.get(alert["gate_reason"] or "", alert["gate_reason"])
     context = {
         "found": found,
@@ -193,9 +196,26 @@ def _series(given: tuple[FoundObject, str, list[dict[str, Any]]]) -> dict[str, A
     }
 
 
-def _chosen(request: HttpRequest, alerts: list[dict[str, Any]]) -> dict[str, Any]:
-    wanted = request.GET.get("candid", "")
-    return next((alert for alert in alerts if str(alert["candid"]) == wanted), alerts[0])
+def _chosen(
+    session: Session, found: FoundObject, wanted: str, alerts: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the alert that is asked for, else the newest; it may be older than all that is shown.
+
+    Raises
+    ------
+    Http404
+        If the object has no public alert of this number.
+    """
+    if not wanted:
+        return alerts[0]
+    for alert in alerts:
+        if str(alert["candid"]) == wanted:
+            return alert
+    is_number = re.fullmatch(CandidConverter.regex, wanted) and int(wanted) <= INT64_MAX
+    older = query_pages.alerts_of(session, found, int(wanted)) if is_number else []
+    if not older:
+        raise Http404(f"no alert {wanted[:128]!r} of this object")
+    return alert_row(older[0])
 
 
 def _catalog(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from pipeline.alerts import query_pages
 from pipeline.catalogs.known import NED
 from pipeline.simulate.scenario import epoch, make_lsst_packet, make_ztf_packet
 from tests import samples
@@ -77,6 +78,35 @@ def test_private_alerts_of_a_public_object_are_not_shown(store, anybody):
         assert "17.81" not in text
     assert anybody.get(f"{HOME}/cutouts/555555.json").status_code == 404
     assert anybody.get(f"{HOME}/packets/555555").status_code == 404
+
+
+@pytest.fixture
+def long_history(store, monkeypatch):
+    """Store five alerts, of which a page shows two; the third is private."""
+    monkeypatch.setattr(query_pages, "SHOWN_ALERTS", 2)
+    store(
+        "ztf",
+        *(
+            make_ztf_packet(candid=100 + at, jd=JD + at, programid=2 if at == 2 else 1)
+            for at in range(5)
+        ),
+    )
+
+
+@pytest.mark.parametrize("candid", [100, 101, 103, 104])
+def test_the_alert_that_is_asked_for_is_shown_however_old(long_history, anybody, candid):
+    page = anybody.get(f"{HOME}?candid={candid}").content.decode()
+
+    assert f'data-candid="{candid}">' in page.partition('id="images"')[2][:100]
+
+
+def test_without_a_number_the_newest_is_shown(long_history, anybody):
+    assert 'data-candid="104">' in anybody.get(HOME).content.decode()
+
+
+@pytest.mark.parametrize("candid", ["102", "99", "0", "x", "-1", "١٠٠", "9" * 19, "9" * 4301])
+def test_an_alert_that_the_object_has_not_is_not_found(long_history, anybody, candid):
+    assert anybody.get(HOME, {"candid": candid}).status_code == 404
 
 
 def test_points_have_ids_as_text_and_true_units(store, anybody):
