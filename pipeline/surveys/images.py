@@ -1,6 +1,7 @@
 """Pixels of a cutout: FITS, gzipped or not, of a size that nobody needs to fear."""
 
 import io
+import math
 import warnings
 import zlib
 from typing import Any
@@ -23,13 +24,13 @@ def read_pixels(image: bytes) -> NDArray[np.float32] | None:
         plain = _inflated(image)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # headers of surveys break the standard in small things
-            with fits.open(io.BytesIO(plain), ignore_missing_simple=True) as file:
-                pixels = _first_image(file)
+            with fits.open(
+                io.BytesIO(plain), ignore_missing_simple=True, disable_image_compression=True
+            ) as file:
+                pixels = _first_image(file, len(plain))
     except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error):
         return None
-    if pixels is None or max(pixels.shape) > MAX_SIDE_PIXELS:
-        return None
-    return np.ascontiguousarray(pixels, np.float32)
+    return None if pixels is None else np.ascontiguousarray(pixels, np.float32)
 
 
 def _inflated(image: bytes) -> bytes:
@@ -38,8 +39,16 @@ def _inflated(image: bytes) -> bytes:
     return zlib.decompressobj(wbits=31).decompress(image, MAX_FITS_BYTES)
 
 
-def _first_image(file: Any) -> NDArray[Any] | None:
+def _first_image(file: Any, size_bytes: int) -> NDArray[Any] | None:
+    """Return the first picture of a file, if its header claims no more than we take and there is.
+
+    One that is compressed in tiles is a table here: a few kB of it may claim any size.
+    """
     for part in file:
-        if part.data is not None and getattr(part.data, "ndim", 0) == 2:  # noqa: PLR2004 a picture
-            return np.asarray(part.data)
+        if not isinstance(part, fits.PrimaryHDU | fits.ImageHDU) or len(part.shape) != 2:  # noqa: PLR2004 a picture
+            continue
+        claimed_bytes = math.prod(part.shape) * abs(part.header["BITPIX"]) // 8
+        if max(part.shape) > MAX_SIDE_PIXELS or claimed_bytes > size_bytes:
+            return None
+        return np.asarray(part.data)
     return None
