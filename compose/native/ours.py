@@ -13,6 +13,9 @@ CELERY = (PYTHON, "-m", "celery", "-A", "broker.celery")
 SOFT_STOP = {"REMAP_SIGTERM": "SIGQUIT"}
 """SIGTERM then means: finish or put back what is at hand (Celery's soft shutdown)."""
 
+NO_SECRETS_OF_KAFKA = {"NIGHTJAR_KAFKA__ADMIN_PASSWORD": "", "NIGHTJAR_KAFKA__FEED_PASSWORD": ""}
+"""Whoever takes over what strangers talk to shall find no more of Kafka than it needs itself."""
+
 
 @dataclass(frozen=True)
 class Process:
@@ -41,7 +44,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
     web = settings.web
     gunicorn = (PYTHON, "-m", "gunicorn", "broker.wsgi", "--bind", f"{web.host}:{web.port}")
     return (
-        Process("web", (*gunicorn, "--workers", "2"), port=web.port),
+        Process("web", (*gunicorn, "--workers", "2"), NO_SECRETS_OF_KAFKA, web.port),
         _worker("alerts", settings.ranges.worker_processes),
         _worker("upkeep", 1),
         _worker("accounts", 2),  # a second one, while a probe waits for its limit
