@@ -1,4 +1,4 @@
-"""``.env.example`` and ``nightjar.example.toml``: every setting, written from the fields."""
+"""``.env.example``, ``nightjar.example.toml``, ``docs/settings.md``: written from the fields."""
 
 import json
 import re
@@ -34,6 +34,16 @@ _TOML_HEAD = """\
 Copy to nightjar.toml and keep what you change. Secrets do not belong there: put them into the
 environment, or into a file of this form that NIGHTJAR_SECRETS names.
 """
+FOLLOW_UP = ("gcn", "gw", "slack", "owncloud", "gracedb", "swift")
+"""Sections that whoever runs the follow-up reads about."""
+_PAGE_HEAD = f"""\
+# Settings of GW and GRB follow-up
+
+Written by `{COMMAND}`; all others stand in
+[nightjar.example.toml](../nightjar.example.toml). A default shows what a value looks like.
+`NIGHTJAR_A__B` in the environment or `.env` is the field `b` of `[a]` in `nightjar.toml`; secrets
+never stand in `nightjar.toml`.
+"""
 _ALIASES = """\
 Names of the systems before us, understood as well:
   SQLALCHEMY_DATABASE_URI, DATABASE_URL                 the same as NIGHTJAR_POSTGRES__URL
@@ -68,7 +78,11 @@ def settings() -> Iterator[Setting]:
 
 def examples() -> dict[Path, str]:
     """Return the text of each example file."""
-    return {ROOT / ".env.example": env_example(), ROOT / "nightjar.example.toml": toml_example()}
+    return {
+        ROOT / ".env.example": env_example(),
+        ROOT / "nightjar.example.toml": toml_example(),
+        ROOT / "docs" / "settings.md": follow_up_page(),
+    }
 
 
 def env_example() -> str:
@@ -104,6 +118,31 @@ def toml_example() -> str:
         else:
             lines.append(f"{name} = {_toml_value(setting.default)}")
     return "\n".join(lines) + "\n"
+
+
+def follow_up_page() -> str:
+    """Return the page of the settings of GW and GRB follow-up, a table for each section."""
+    lines = [_PAGE_HEAD.rstrip()]
+    section: tuple[str, ...] = ()
+    for setting in settings():
+        if setting.path[0] not in FOLLOW_UP:
+            continue
+        if setting.path[:-1] != section:
+            section = setting.path[:-1]
+            lines += ["", f"## {'.'.join(section)}", "", _section_text(section), ""]
+            lines += ["| setting | meaning | default |", "|---|---|---|"]
+        lines.append(f"| `{setting.variable}` | {_cell(setting.text)} | {_default_cell(setting)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default_cell(setting: Setting) -> str:
+    if setting.default is None or setting.default == "":
+        return "empty"
+    return f"`{_cell(_env_value(setting.default))}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _fields(

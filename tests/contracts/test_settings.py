@@ -8,7 +8,14 @@ from django.conf import settings as django_settings
 from dotenv import dotenv_values
 
 from broker.config import build
-from broker.config_examples import env_example, examples, settings, toml_example
+from broker.config_examples import (
+    FOLLOW_UP,
+    env_example,
+    examples,
+    follow_up_page,
+    settings,
+    toml_example,
+)
 from broker.settings import database
 from tests.database import run_command
 
@@ -32,6 +39,16 @@ def test_a_setting_is_described_and_listed(setting):
     assert "None" not in setting.text
     assert f"{setting.variable}=" in env_example()
     assert f"{setting.path[-1]} =" in toml_example()
+
+
+@pytest.mark.parametrize("section", FOLLOW_UP)
+def test_the_guide_lists_every_setting_of_the_follow_up(section):
+    page = follow_up_page().splitlines()
+
+    for setting in settings():
+        if setting.path[0] == section:
+            [line] = [row for row in page if row.startswith(f"| `{setting.variable}` |")]
+            assert line.count("|") - line.count("\\|") == 4
 
 
 def test_the_environment_example_uncommented_gives_the_defaults():

@@ -11,7 +11,7 @@ from broker.config_examples import COMMAND, examples
 class Command(BaseCommand):
     """Write the example files, or check that they are as they would be written."""
 
-    help = "Write .env.example and nightjar.example.toml from the settings' fields."
+    help = "Write .env.example, nightjar.example.toml and docs/settings.md from the fields."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
