@@ -95,7 +95,7 @@ class OneTimeCode(models.Model):
     tries_by = models.JSONField(
         db_default={},
         default=dict,
-        help_text="wrong ones by asker, hashed; no asker has more than 5",
+        help_text="wrong ones by asker, hashed; an asker with five is refused",
     )
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()

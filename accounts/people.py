@@ -81,7 +81,7 @@ def sign_up(email: str) -> None:
             mail.post(email, "activation", context, config().accounts.activation_ttl_s)
             transaction.set_rollback(user.state != "inactive")
         with transaction.atomic():
-            mail.post(email, "known", {"public_url": _public_url()})
+            mail.post(email, "known", {"public_url": config().web.public_url})
             transaction.set_rollback(user.state != "active")
         if user.state not in {"inactive", "active"}:
             transaction.on_commit(lambda: mail.ring(mail.NO_MAIL))
@@ -241,7 +241,7 @@ def _change_password(user: BabamulUser, password: str, *, revoke_all: bool) -> N
         with suppress(CredentialError):  # staff suspended the account: it gets nothing
             credentials.want(user, "email", EMAIL_CREDENTIAL, password)
     audit.record(f"account:{user.pk}", "reset password", f"account:{user.pk}")
-    context = {"public_url": _public_url(), "revoke_all": revoke_all, **_principal()}
+    context = {"public_url": config().web.public_url, "revoke_all": revoke_all, **_principal()}
     mail.post(user.email, "changed", context)
 
 
@@ -260,9 +260,5 @@ def _principal() -> dict[str, bool]:
     return {"opens_kafka": config().babamul.email_principal}
 
 
-def _public_url() -> str:
-    return config().web.public_url.rstrip("/")
-
-
 def _link(page: str, email: str, **code: str) -> str:
-    return f"{_public_url()}/{page}?{urlencode({'email': email, **code})}"
+    return f"{config().web.public_url}/{page}?{urlencode({'email': email, **code})}"

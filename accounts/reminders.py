@@ -80,7 +80,7 @@ def _due(days: int) -> QuerySet[AccessToken]:
 
 def _post(user: BabamulUser, tokens: Sequence[AccessToken]) -> None:
     stop = link(user)
-    context = {"tokens": tokens, "public_url": config().web.public_url.rstrip("/"), "stop": stop}
+    context = {"tokens": tokens, "public_url": config().web.public_url, "stop": stop}
     mail.post(user.email, "expiring", context, stop=stop)
 
 

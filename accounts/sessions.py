@@ -9,10 +9,10 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import BabamulUser, WebSession
+from accounts.tokens import NOTED_EVERY
 from broker.config import config
 
 KEY_BYTES = 32
-NOTED_EVERY = timedelta(minutes=1)
 LONGEST_AGENT = 300
 
 

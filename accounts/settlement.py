@@ -301,8 +301,8 @@ def _tell_owner(credential_id: uuid.UUID) -> None:
     """Mail the owner of a credential that only they can mend, in the caller's transaction."""
     row = KafkaCredential.objects.select_related("user").get(pk=credential_id)
     if row.user.is_active:
-        public_url = config().web.public_url.rstrip("/")
-        mail.post(row.user.email, "rotate", {"credential": row, "public_url": public_url})
+        context = {"credential": row, "public_url": config().web.public_url}
+        mail.post(row.user.email, "rotate", context)
 
 
 def _give_back(claim: Claim) -> None:

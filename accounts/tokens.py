@@ -30,7 +30,7 @@ PERSONAL_LENGTH = 36
 SHORTEST_KEY = 32
 LEAST_DAYS, MOST_DAYS, USUAL_DAYS = 1, 1095, 365
 NOTED_EVERY = timedelta(minutes=1)
-"""Uses of a token are noted at most this often."""
+"""Uses of a token, and of a browser that is signed in, are noted at most this often."""
 
 _PERSONAL = re.compile(rf"{PERSONAL_PREFIX}([A-Za-z0-9]{{{PERSONAL_LENGTH}}})")
 

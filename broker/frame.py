@@ -13,6 +13,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "account": getattr(request, "account", None),
         "operator": settings.operator,
-        "public_url": settings.web.public_url.rstrip("/"),
+        "public_url": settings.web.public_url,
         "section": request.path.strip("/").partition("/")[0],
     }

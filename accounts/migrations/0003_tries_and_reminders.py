@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             field=models.JSONField(
                 db_default={},
                 default=dict,
-                help_text="wrong ones by asker, hashed; no asker has more than 5",
+                help_text="wrong ones by asker, hashed; an asker with five is refused",
             ),
         ),
         migrations.AlterField(

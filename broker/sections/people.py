@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from broker.sections import Port, Section
 
@@ -12,9 +12,11 @@ class WebSettings(Section):
 
     host: Annotated[str, Field(description="address to listen on")] = "127.0.0.1"
     port: Annotated[Port, Field(description="published clients hard-wire 4000")] = 4000
-    public_url: Annotated[str, Field(description="address in mails and snippets")] = (
-        "http://localhost:4000"
-    )
+    public_url: Annotated[
+        str,
+        Field(description="address in mails and snippets"),
+        AfterValidator(lambda url: url.rstrip("/")),
+    ] = "http://localhost:4000"
     secret_key: Annotated[SecretStr, Field(description="Django's signing key, 50 characters")] = (
         SecretStr("")
     )

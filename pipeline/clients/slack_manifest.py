@@ -37,4 +37,4 @@ settings:
 def manifest(public_url: str) -> str:
     """Return the manifest, in YAML, of an app whose clicks go to the server at ``public_url``."""
     scopes = "\n".join(f"      - {scope}  # {why}" for scope, why in SCOPES.items())
-    return _MANIFEST.format(scopes=scopes, url=public_url.rstrip("/") + ACTIONS_PATH)
+    return _MANIFEST.format(scopes=scopes, url=public_url + ACTIONS_PATH)

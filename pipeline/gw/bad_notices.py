@@ -102,7 +102,7 @@ def warning(buried: Buried) -> Message:
     """Return what operators read."""
     stream, reason = buried.stream, buried.reason
     title = f"⚠️ A message of {stream} could not be read: {reason}"
-    url = f"{config().web.public_url.rstrip('/')}{ADMIN_PATH}?stream__exact={stream}"
+    url = f"{config().web.public_url}{ADMIN_PATH}?stream__exact={stream}"
     many = f"{buried.count} such messages so far. " if buried.count > 1 else ""
     until = f"{buried.hour + timedelta(hours=1):%H:%M} UTC"
     lines = (

@@ -212,7 +212,7 @@ def _page_number(request: HttpRequest) -> int:
 
 def _code(found: Event) -> list[tuple[str, str]]:
     """Return how a program reads this event: title and text."""
-    address = f"{config().web.public_url.rstrip('/')}/gw/{found.newest.trigger_id}"
+    address = f"{config().web.public_url}/gw/{found.newest.trigger_id}"
     code = [("curl", f'curl "{address}.json"\n')]
     if found.mapped is not None:
         number = found.mapped.reception_count

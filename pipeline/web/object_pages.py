@@ -250,7 +250,7 @@ def _cell(value: Any) -> str:
 
 def _code(found: FoundObject) -> list[tuple[str, str]]:
     """Return how a program reads this object: title and text."""
-    base = config().web.public_url.rstrip("/")
+    base = config().web.public_url
     path = f"/babamul/surveys/{found.survey}/objects/{found.object_id}"
     name = f'"{SURVEY_TITLES[found.survey]}", "{found.object_id}"'
     pandas = (

@@ -200,7 +200,7 @@ def _next(request: HttpRequest, context: dict[str, Any]) -> str | None:
 
 def _code(question: Question) -> list[tuple[str, str]]:
     """Return the same question for programs: title and text."""
-    base = config().web.public_url.rstrip("/")
+    base = config().web.public_url
     survey = question.surveys[0]
     filters = question.filters
     names = {"min_score": "min_drb", "max_score": "max_drb"}

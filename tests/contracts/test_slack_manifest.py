@@ -13,6 +13,7 @@ from pipeline.clients.slack_manifest import ACTIONS_PATH, SCOPES, manifest
 NEEDED = {
     "chat_postMessage": {"chat:write"},
     "chat_update": {"chat:write"},
+    "chat_delete": {"chat:write"},
     "chat_postEphemeral": {"chat:write"},
     "chat_getPermalink": set(),
     "views_open": set(),
@@ -42,7 +43,7 @@ def test_the_bot_may_do_what_the_client_asks_and_nothing_else():
 
 
 def test_clicks_go_where_we_listen():
-    read = yaml.safe_load(manifest(URL + "/"))
+    read = yaml.safe_load(manifest(URL))
 
     assert reverse("slack_actions") == ACTIONS_PATH
     assert read["settings"]["interactivity"]["request_url"] == URL + ACTIONS_PATH

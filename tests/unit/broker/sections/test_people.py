@@ -1,0 +1,9 @@
+"""Settings of the web and of the people who use it."""
+
+from broker.sections.people import WebSettings
+
+
+def test_an_address_ends_without_a_slash():
+    found = WebSettings(public_url="https://alerts.example.org/")
+
+    assert found.public_url == "https://alerts.example.org"
