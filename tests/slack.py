@@ -1,5 +1,6 @@
 """A workspace of Slack for tests: the project's own stand-in, on a free port."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,11 @@ def client(standin: StandIn, **changed: str) -> Slack:
     found = connect(build(settings(standin) | changed))
     assert found is not None
     return found
+
+
+def unix_s(later_s: int = 0) -> int:
+    """Return the time, or a later one, as Slack's dialogs give it."""
+    return int(time.time()) + later_s
 
 
 def texts(standin: StandIn, channel: str) -> list[str]:

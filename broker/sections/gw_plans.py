@@ -7,6 +7,11 @@ from pydantic import Field, model_validator
 from broker.sections import Section
 
 GIBIBYTE = 2**30
+MOST_TILES = 500
+LONGEST_EXPOSURE_S = 7200
+LONGEST_DELAY_H, LONGEST_WINDOW_H = 240, 168
+MaxTiles = Annotated[int, Field(ge=1, le=MOST_TILES)]
+ExposureS = Annotated[float, Field(gt=0, le=LONGEST_EXPOSURE_S)]
 EventClass = Literal["BNS", "NSBH", "BBH", "Terrestrial"]
 
 
@@ -17,7 +22,7 @@ class PlanGroupSettings(Section):
         tuple[str, ...], Field(min_length=1, description="names in the table of telescopes")
     ]
     max_tiles: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=500)], ...],
+        tuple[MaxTiles, ...],
         Field(min_length=1, description="pointings at most, of each telescope"),
     ]
     strategy: Annotated[
@@ -52,12 +57,15 @@ DEFAULT_GROUPS = (
 class GwPlanSettings(Section):
     """How a plan is made, and what its process may take."""
 
-    exposure_s: Annotated[float, Field(gt=0, le=7200, description="of each pointing [s]")] = 30
+    exposure_s: Annotated[ExposureS, Field(description="of each pointing [s]")] = 30
     airmass_max: Annotated[float, Field(gt=1, le=5, description="of each pointing")] = 2.5
     begin_after_h: Annotated[
-        float, Field(ge=0, le=240, description="the window begins so long after now [h]")
+        float,
+        Field(ge=0, le=LONGEST_DELAY_H, description="the window begins so long after now [h]"),
     ] = 1
-    window_h: Annotated[float, Field(gt=0, le=168, description="length of the window [h]")] = 24
+    window_h: Annotated[
+        float, Field(gt=0, le=LONGEST_WINDOW_H, description="length of the window [h]")
+    ] = 24
     confidence: Annotated[
         float, Field(gt=0, lt=1, description="credible region whose tiles and galaxies count")
     ] = 0.9

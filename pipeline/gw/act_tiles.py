@@ -1,23 +1,22 @@
 """Clicks of telescope teams: they take tiles, have observed them, or cannot observe."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pipeline.gw import standing, steps
+from pipeline.gw import act_forms, outages, standing, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
-from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile, GwTelescopeOutage
+from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import GwAlert
+from pipeline.gw.telescopes import TelescopeError
 from pipeline.gw.tell_acts import CLAIMED
 
 NO_PLAN = "This plan is not kept any more."
 NOT_ASKED = "The form could not be opened. Please tell an operator until when, and why."
-LONGEST_REASON = 300
 
 
 def _claim(session: Session, action: GwSlackAction) -> Answer:
@@ -68,21 +67,17 @@ def _cannot(session: Session, action: GwSlackAction) -> Answer:
         return Answer(NO_PLAN, is_refusal=True)
     if action.form is None:
         return Answer(NOT_ASKED, is_refusal=True)
-    until = datetime.fromtimestamp(int(action.form["until"]), UTC)
-    session.add(
-        GwTelescopeOutage(
-            telescope=plan.telescope,
-            reason=str(action.form["reason"])[:LONGEST_REASON],
-            until_at=until,
-            reported_by=_who(action),
-        )
-    )
+    try:
+        form = act_forms.read(act_forms.OutageForm, action.form)
+        outages.mark(session, plan.telescope, form.reason, form.until, _who(action))
+    except (act_forms.FormError, outages.OutageError, TelescopeError) as error:
+        return Answer(f"Nothing was noted: {error}", is_refusal=True)
     session.execute(
         update(GwClaim)
         .where(GwClaim.plan_id == plan.id, GwClaim.state == "claimed")
         .values(state="released", ended_at=func.now())
     )
-    return Answer(f"{plan.telescope} is out until {until:%Y-%m-%d %H:%M} UTC; thank you.")
+    return Answer(f"{plan.telescope} is out until {form.until:%Y-%m-%d %H:%M} UTC; thank you.")
 
 
 ACTS: dict[str, Callable[[Session, GwSlackAction], Answer]] = {

@@ -48,20 +48,45 @@ def mark(session: Session, name: str, reason: str, until_at: datetime, by: str) 
     TelescopeError
         If there is no such telescope.
     """
-    now = datetime.now(UTC)
-    if not reason.strip():
-        raise OutageError("reason: say why")
-    if not now < until_at <= now + LONGEST:
-        raise OutageError("until: a time between now and a year ahead")
     row = GwTelescopeOutage(
         telescope=telescope(name).name,
-        reason=reason.strip()[:MAX_REASON],
-        until_at=until_at,
+        reason=checked_reason(reason),
+        until_at=checked_end(until_at),
         reported_by=by,
     )
     session.add(row)
     session.flush()
     return row.id
+
+
+def checked_reason(reason: str) -> str:
+    """Return a reason as it is kept.
+
+    Raises
+    ------
+    OutageError
+        If nothing is said, or too much.
+    """
+    told = reason.strip()
+    if not told:
+        raise OutageError("say why")
+    if len(told) > MAX_REASON:
+        raise OutageError(f"the reason may have {MAX_REASON} characters")
+    return told
+
+
+def checked_end(until_at: datetime) -> datetime:
+    """Return the end of an outage that begins now.
+
+    Raises
+    ------
+    OutageError
+        If it is over, or more than a year ahead.
+    """
+    now = datetime.now(UTC)
+    if not now < until_at <= now + LONGEST:
+        raise OutageError("the end must lie between now and a year ahead")
+    return until_at
 
 
 def end(session: Session, outage_id: int, by: str) -> bool:

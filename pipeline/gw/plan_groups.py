@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from broker.config import config
 from broker.sections.gw_plans import PlanGroupSettings
+from pipeline.gw import act_forms
 from pipeline.gw.plan_tables import (
     OPEN_PLAN_STATES,
     GwPlan,
@@ -61,21 +62,17 @@ def run_of_form(form: Mapping[str, Any], requested_by: str) -> Run:
 
     Raises
     ------
-    ValueError, KeyError
+    FormError
         If a field is missing or out of bounds.
     """
-    names = tuple(telescope(name).name for name in form["telescopes"])
+    found = act_forms.read(act_forms.PlanForm, form)
     group = PlanGroupSettings(
-        telescopes=names,
-        max_tiles=(int(form["max_tiles"]),) * len(names),
-        strategy=form["strategy"],
+        telescopes=found.telescopes,
+        max_tiles=(found.max_tiles,) * len(found.telescopes),
+        strategy=found.strategy,
     )
-    start, end = (
-        datetime.fromtimestamp(int(form[name]), UTC) for name in ("window_start", "window_end")
-    )
-    if start >= end:
-        raise ValueError("the window ends before it begins")
-    return Run("manual", (group,), float(form["exposure_s"]), start, end, requested_by)
+    window = (found.window_start, found.window_end)
+    return Run("manual", (group,), found.exposure_s, *window, requested_by)
 
 
 def insert(session: Session, alert: GwAlert, run: Run) -> tuple[list[GwPlanGroup], list[GwPlan]]:

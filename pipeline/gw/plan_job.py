@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from broker.sections.gw_plans import ExposureS, MaxTiles
 from pipeline.gw.telescopes import Telescope
 
 JOB_FILE = "job.json"
@@ -90,8 +91,8 @@ class PlanJob(_Record):
     event_time: AwareDatetime
     start: AwareDatetime
     end: AwareDatetime
-    max_tiles: Annotated[int, Field(ge=1, le=500)]
-    exposure_s: Annotated[float, Field(gt=0, le=7200)]
+    max_tiles: MaxTiles
+    exposure_s: ExposureS
     airmass_max: Annotated[float, Field(gt=1, le=5)] = 2.5
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.9
     galaxies: tuple[Galaxy, ...] = ()

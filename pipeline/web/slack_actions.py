@@ -7,7 +7,7 @@ after the click. The rest is the task's, ``pipeline.gw.act``.
 from functools import cache
 from urllib.parse import parse_qs
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from sqlalchemy.dialects.postgresql import insert
@@ -21,6 +21,7 @@ from broker.logs import log
 from pipeline.clients.slack import Slack, connect
 from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.clients.slack_signature import is_signed
+from pipeline.gw import act_forms
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.tasks import ACT_QUEUE, ACT_TASK
 from pipeline.web import slack_dialogs, slack_people
@@ -41,11 +42,19 @@ def actions(request: HttpRequest) -> HttpResponse:
     except (PayloadError, KeyError, UnicodeDecodeError) as error:
         log.warning("slack.bad_payload", error=str(error))
         return HttpResponse(status=400)
-    if press is not None:
-        role = slack_people.role_of(press.user_id)
-        is_allowed = bool(role) or not press.needs_shifter
-        if not (is_allowed and _asks_back(press)):
-            _keep(press, role)
+    return HttpResponse() if press is None else _take(press)
+
+
+def _take(press: Press) -> HttpResponse:
+    """Keep a press, unless it opens a dialog, or its dialog must be filled in otherwise."""
+    role = slack_people.role_of(press.user_id)
+    if role or not press.needs_shifter:
+        faults = {} if press.form is None else act_forms.faults_of(press.action_id, press.form)
+        if faults:
+            return JsonResponse({"response_action": "errors", "errors": faults})
+        if _asks_back(press):
+            return HttpResponse()
+    _keep(press, role)
     return HttpResponse()
 
 

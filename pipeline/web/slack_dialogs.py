@@ -1,6 +1,6 @@
 """The two dialogs: a plan with options, and why a telescope cannot observe until when.
 
-Block ids name what the forms hold; ``pipeline.gw`` reads them from ``gw_slack_actions.form``.
+Block ids name what the forms hold: the fields of ``pipeline.gw.act_forms``.
 """
 
 import json
@@ -10,6 +10,8 @@ from typing import Any
 
 from broker.config import config
 from broker.db import transaction
+from broker.sections.gw_plans import LONGEST_EXPOSURE_S, MOST_TILES
+from pipeline.gw import outages
 from pipeline.gw.cards_plan import STRATEGIES
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.telescopes import TelescopeError, telescope, telescopes
@@ -18,7 +20,6 @@ from pipeline.web.slack_payloads import Press
 View = dict[str, Any]
 FIELD = "field"
 """Action id of the one input of each block."""
-DEG_PER_HOUR = 15.0
 
 
 def view(press: Press) -> View:
@@ -41,28 +42,6 @@ def view(press: Press) -> View:
     }
 
 
-def next_noon(longitude_deg: float, now: datetime) -> datetime:
-    """Return the next local mean noon.
-
-    Parameters
-    ----------
-    longitude_deg : float
-        East positive [deg].
-    now : datetime
-        UTC.
-
-    Returns
-    -------
-    datetime
-        UTC, within 24 h after ``now``.
-    """
-    local = now + timedelta(hours=longitude_deg / DEG_PER_HOUR)
-    noon = local.replace(hour=12, minute=0, second=0, microsecond=0)
-    if noon <= local:
-        noon += timedelta(days=1)
-    return noon - timedelta(hours=longitude_deg / DEG_PER_HOUR)
-
-
 def _options(_: Press) -> tuple[str, str, Sequence[View]]:
     plans = config().gw.plans
     begin = datetime.now(UTC) + timedelta(hours=plans.begin_after_h)
@@ -71,6 +50,7 @@ def _options(_: Press) -> tuple[str, str, Sequence[View]]:
     chosen = [each for each in known if each["value"] in defaults]
     strategies = [_option(name, text) for name, text in STRATEGIES.items()]
     select = {"type": "multi_static_select", "options": known, "initial_options": chosen}
+    exposure = _number(round(plans.exposure_s), 1, LONGEST_EXPOSURE_S)
     radio = {"type": "radio_buttons", "options": strategies, "initial_option": strategies[0]}
     return (
         "Plan with options",
@@ -78,8 +58,8 @@ def _options(_: Press) -> tuple[str, str, Sequence[View]]:
         (
             _input("telescopes", "Telescopes", select),
             _input("strategy", "Strategy", radio),
-            _input("max_tiles", "Tiles of each telescope", _number(10, 1, 200)),
-            _input("exposure_s", "Exposure [s]", _number(round(plans.exposure_s), 1, 3600)),
+            _input("max_tiles", "Tiles of each telescope", _number(10, 1, MOST_TILES)),
+            _input("exposure_s", "Exposure [s]", exposure),
             _input("window_start", "Not before", _moment(begin)),
             _input("window_end", "Not after", _moment(begin + timedelta(hours=plans.window_h))),
         ),
@@ -87,7 +67,7 @@ def _options(_: Press) -> tuple[str, str, Sequence[View]]:
 
 
 def _outage(press: Press) -> tuple[str, str, Sequence[View]]:
-    reason = {"type": "plain_text_input", "max_length": 300}
+    reason = {"type": "plain_text_input", "max_length": outages.MAX_REASON}
     until = _moment(_until(press.value or ""))
     return (
         "Cannot observe",
@@ -111,7 +91,7 @@ def _until(plan_id: str) -> datetime:
         found = telescope(plan.telescope) if plan else None
     except TelescopeError:
         found = None
-    return next_noon(found.longitude_deg if found else 0.0, now)
+    return outages.next_noon(found.longitude_deg if found else 0.0, now)
 
 
 def _input(block_id: str, label: str, element: View) -> View:

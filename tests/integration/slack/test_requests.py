@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -51,21 +52,21 @@ def pressed(standin, action_id, user=SHIFTER, **button):
     return payload
 
 
-def send(payload, *, secret=SECRET, late_s=0, body=None):
+def send(payload, **given):
+    return answered(payload, **given).status_code
+
+
+def answered(payload, *, secret=SECRET, late_s=0, body=None):
     body = urlencode({"payload": json.dumps(payload)}).encode() if body is None else body
     at_s = int(time.time()) - late_s
-    return (
-        Client(headers={"host": "localhost"})
-        .post(
-            URL,
-            body,
-            content_type="application/x-www-form-urlencoded",
-            headers={
-                "X-Slack-Request-Timestamp": str(at_s),
-                "X-Slack-Signature": clicks.sign(secret, at_s, body),
-            },
-        )
-        .status_code
+    return Client(headers={"host": "localhost"}).post(
+        URL,
+        body,
+        content_type="application/x-www-form-urlencoded",
+        headers={
+            "X-Slack-Request-Timestamp": str(at_s),
+            "X-Slack-Signature": clicks.sign(secret, at_s, body),
+        },
     )
 
 
@@ -196,21 +197,55 @@ def test_a_dialog_that_does_not_open_leaves_a_click_to_be_answered(standin, sess
     assert standin.calls == ["views.open"]
 
 
+def filled_in(begin, **changed):
+    """Return what somebody typed into *Plan options*, for twelve hours."""
+    end = begin + timedelta(hours=12)
+    values = {
+        "telescopes": ["TCA", "TRE"],
+        "strategy": ["galaxies"],
+        "max_tiles": ["12"],
+        "exposure_s": ["60"],
+        "window_start": [f"{begin:%Y-%m-%dT%H:%M}"],
+        "window_end": [f"{end:%Y-%m-%dT%H:%M}"],
+    }
+    return {f"{block}/field": given for block, given in (values | changed).items()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"exposure_s": ["1000000000"]}, {"exposure_s": "less than or equal to 7200"}),
+        ({"window_end": ["2001-01-01T00:00"]}, {"window_end": "the window is over"}),
+        ({"telescopes": []}, {"telescopes": "at least 1 item"}),
+    ],
+)
+def test_a_dialog_that_cannot_be_planned_stays_open_and_says_why(
+    standin, session, shifter, changed, fault
+):
+    payload = pressed(standin, "plan_options")
+    send(payload)
+    _, view = standin.workspace.triggers.view(
+        standin.workspace.triggers.opened_by(payload["trigger_id"])
+    )
+    form = filled_in(datetime.now(UTC) + timedelta(hours=1), **changed)
+    answer = answered(clicks.submit(standin.workspace, SHIFTER, view, form))
+
+    told = answer.json()
+    assert answer.status_code == 200
+    assert told["response_action"] == "errors"
+    assert told["errors"].keys() == fault.keys()
+    assert all(words in told["errors"][block] for block, words in fault.items())
+    assert kept(session) == []
+
+
 def test_a_filled_in_dialog_is_kept_once(standin, session, shifter):
     payload = pressed(standin, "plan_options")
     send(payload)
     _, view = standin.workspace.triggers.view(
         standin.workspace.triggers.opened_by(payload["trigger_id"])
     )
-    form = {
-        "telescopes/field": ["TCA", "TRE"],
-        "strategy/field": ["galaxies"],
-        "max_tiles/field": ["12"],
-        "exposure_s/field": ["60"],
-        "window_start/field": ["2026-01-02T18:00"],
-        "window_end/field": ["2026-01-03T06:00"],
-    }
-    submitted = clicks.submit(standin.workspace, SHIFTER, view, form)
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=1)
+    submitted = clicks.submit(standin.workspace, SHIFTER, view, filled_in(begin))
 
     assert [send(submitted), send(submitted)] == [200, 200]
 
@@ -220,8 +255,8 @@ def test_a_filled_in_dialog_is_kept_once(standin, session, shifter):
         "strategy": "galaxies",
         "max_tiles": "12",
         "exposure_s": "60",
-        "window_start": 1767376800,  # 2026-01-02T18:00Z, by date(1)
-        "window_end": 1767420000,
+        "window_start": begin.timestamp(),
+        "window_end": begin.timestamp() + 12 * 3600,
     }
     assert (row.channel, row.message_ts, row.value) == (GW, "1.000001", "7")
 

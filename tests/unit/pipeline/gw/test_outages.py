@@ -13,6 +13,8 @@ from pipeline.gw.outages import next_noon
         (90.0, 1, datetime(2026, 11, 21, 6, tzinfo=UTC)),
         (-75.0, 1, datetime(2026, 11, 21, 17, tzinfo=UTC)),
         (285.0, 1, datetime(2026, 11, 21, 17, tzinfo=UTC)),
+        (0.0, 12, datetime(2026, 11, 22, 12, tzinfo=UTC)),
+        (-70.5, 3, datetime(2026, 11, 21, 16, 42, tzinfo=UTC)),
         (179.0, 1, datetime(2026, 11, 22, 0, 4, tzinfo=UTC)),
     ],
 )

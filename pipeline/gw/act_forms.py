@@ -1,0 +1,114 @@
+"""What people fill into Slack's two dialogs; the request checks it, and so does who acts on it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from broker.sections.gw_plans import LONGEST_DELAY_H, LONGEST_WINDOW_H, ExposureS, MaxTiles
+from pipeline.gw import outages
+from pipeline.gw.plan_job import Strategy
+from pipeline.gw.telescopes import TelescopeError, telescope
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class FormError(ValueError):
+    """A form cannot be used; ``faults`` says why, by block."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{block}: {fault}" for block, fault in faults.items()))
+        self.faults = faults
+
+
+def _known(name: str) -> str:
+    try:
+        return telescope(name).name
+    except TelescopeError as error:
+        raise ValueError(str(error)) from None
+
+
+class PlanForm(BaseModel):
+    """The dialog *Plan options*: one group of telescopes, bounded as the settings are."""
+
+    telescopes: Annotated[tuple[Annotated[str, AfterValidator(_known)], ...], Field(min_length=1)]
+    strategy: Strategy
+    max_tiles: MaxTiles
+    exposure_s: ExposureS
+    window_start: AwareDatetime
+    window_end: AwareDatetime
+
+    @field_validator("window_start")
+    @classmethod
+    def _begins_soon(cls, start: datetime) -> datetime:
+        if start > datetime.now(UTC) + timedelta(hours=LONGEST_DELAY_H):
+            raise ValueError(f"at most {LONGEST_DELAY_H} h from now")
+        return start
+
+    @field_validator("window_end")
+    @classmethod
+    def _ends_in_time(cls, end: datetime, info: ValidationInfo) -> datetime:
+        start = info.data.get("window_start")
+        if end <= datetime.now(UTC):
+            raise ValueError("the window is over")
+        if start is not None and end <= start:
+            raise ValueError("the window ends before it begins")
+        if start is not None and end > start + timedelta(hours=LONGEST_WINDOW_H):
+            raise ValueError(f"the window may last {LONGEST_WINDOW_H} h")
+        return end
+
+
+class OutageForm(BaseModel):
+    """The dialog *Cannot observe*."""
+
+    reason: Annotated[str, AfterValidator(outages.checked_reason)]
+    until: Annotated[AwareDatetime, AfterValidator(outages.checked_end)]
+
+
+FORMS: Mapping[str, type[BaseModel]] = {"plan_options": PlanForm, "cannot_observe": OutageForm}
+"""By the button that opens the dialog; its block ids are the names of the fields."""
+
+
+def faults_of(action_id: str, form: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what is wrong with a form, by block; empty when it can be used."""
+    try:
+        read(FORMS[action_id], form)
+    except FormError as error:
+        return error.faults
+    return {}
+
+
+def read(kind: type[Form], form: Mapping[str, Any]) -> Form:
+    """Return a form that was filled in.
+
+    Parameters
+    ----------
+    kind : type
+        ``PlanForm`` or ``OutageForm``.
+    form : mapping
+        Plain values by block, as in ``gw_slack_actions.form``; times in Unix seconds.
+
+    Raises
+    ------
+    FormError
+        If a field is missing or out of bounds.
+    """
+    try:
+        return kind.model_validate(form)
+    except ValidationError as error:
+        raise FormError({str(each["loc"][0]): _why(each) for each in error.errors()}) from None
+
+
+def _why(found: Any) -> str:
+    """Return one of pydantic's errors without what it adds to ours."""
+    ours = found.get("ctx", {}).get("error")
+    return str(ours or found["msg"])

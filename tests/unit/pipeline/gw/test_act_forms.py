@@ -1,0 +1,79 @@
+"""What people type into the dialogs of Slack: used as it is, or refused with the block named."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.gw import act_forms
+from pipeline.gw.act_forms import FormError, OutageForm, PlanForm
+
+NOW_S = int(datetime.now(UTC).timestamp())
+HOUR_S = 3600
+PLAN = {
+    "telescopes": ["TCA", "Colibri"],
+    "strategy": "tiling",
+    "max_tiles": "12",
+    "exposure_s": "60",
+    "window_start": NOW_S + HOUR_S,
+    "window_end": NOW_S + 13 * HOUR_S,
+}
+OUTAGE = {"reason": " clouds ", "until": NOW_S + HOUR_S}
+
+
+@pytest.mark.parametrize(
+    ("changed", "block"),
+    [
+        ({"telescopes": []}, "telescopes"),
+        ({"telescopes": ["Hubble"]}, "telescopes"),
+        ({"strategy": None}, "strategy"),
+        ({"max_tiles": "0"}, "max_tiles"),
+        ({"max_tiles": "501"}, "max_tiles"),
+        ({"exposure_s": "0"}, "exposure_s"),
+        ({"exposure_s": "1e9"}, "exposure_s"),
+        ({"exposure_s": "nan"}, "exposure_s"),
+        ({"window_start": None}, "window_start"),
+        (
+            {"window_start": NOW_S + 241 * HOUR_S, "window_end": NOW_S + 242 * HOUR_S},
+            "window_start",
+        ),
+        ({"window_end": NOW_S + HOUR_S}, "window_end"),
+        ({"window_end": NOW_S + 170 * HOUR_S}, "window_end"),
+        ({"window_start": NOW_S - 9 * HOUR_S, "window_end": NOW_S - 2 * HOUR_S}, "window_end"),
+    ],
+    ids=str,
+)
+def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
+    assert list(act_forms.faults_of("plan_options", PLAN | changed)) == [block]
+
+
+def test_a_form_without_a_field_names_it():
+    form = {name: value for name, value in PLAN.items() if name != "strategy"}
+
+    with pytest.raises(FormError, match=r"^strategy: Field required$"):
+        act_forms.read(PlanForm, form)
+
+
+def test_a_plan_is_read_with_the_names_of_the_table():
+    found = act_forms.read(PlanForm, PLAN)
+
+    assert found.telescopes == ("TCA", "COLIBRI")
+    assert (found.max_tiles, found.exposure_s) == (12, 60.0)
+    assert found.window_end - found.window_start == timedelta(hours=12)
+    assert found.window_start == datetime.fromtimestamp(NOW_S + HOUR_S, UTC)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"reason": "  "}, {"reason": "say why"}),
+        ({"reason": "x" * 201}, {"reason": "the reason may have 200 characters"}),
+        ({"until": NOW_S - 1}, {"until": "the end must lie between now and a year ahead"}),
+        ({"until": NOW_S + 367 * 24 * HOUR_S}, {"until": "the end must lie between now and a year ahead"}),
+    ],
+)  # fmt: skip
+def test_an_outage_out_of_bounds_is_refused(changed, fault):
+    assert act_forms.faults_of("cannot_observe", OUTAGE | changed) == fault
+
+
+def test_an_outage_is_read():
+    assert act_forms.read(OutageForm, OUTAGE).reason == "clouds"
