@@ -144,6 +144,16 @@ def plan_failed(trigger_id: str, telescope: str, cause: str, reference: str) -> 
     )
 
 
+def run_failed(trigger_id: str, cause: str) -> Message:
+    """Return the message that plans of an event could not even begin."""
+    title = f"❌ No plans for {trigger_id}"
+    return blocks.message(
+        f"{title}: {cause}",
+        blocks.header(title),
+        blocks.section([escape(cause), "*Run plan* on the card tries again."]),
+    )
+
+
 def manual_plan(trigger_id: str, user: str) -> Message:
     """Return the message that somebody asked for a plan."""
     title = f"Manual GWEMOPT processing for {trigger_id}"

@@ -22,6 +22,7 @@ CARD_AGAIN, HEADLINE = "card_again", "headline"
 """Edits of what was posted; their key is what they are for."""
 REPORT = "report"
 DECIDED = "tell_decision"
+RUN_FAILED = "tell_failed_run"
 PLANNING = (PLANS, PLAN)
 """Steps during which a row ``is_process_running``."""
 

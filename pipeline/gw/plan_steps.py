@@ -17,8 +17,9 @@ from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.catalogs.record import CatalogMissing
 from pipeline.gw import hosts, plan_groups, plan_process, plan_rows, planning, standing, steps
+from pipeline.gw.act_forms import FormError
 from pipeline.gw.action_tables import FOLLOW_UP, GwSlackAction, last_decision
-from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT
+from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT, RUN_FAILED
 from pipeline.gw.plan_job import (
     Galaxy,
     PlanJob,
@@ -33,7 +34,7 @@ from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepSkipped, Want
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
-from pipeline.gw.telescopes import TelescopeError, telescope
+from pipeline.gw.telescopes import telescope
 
 ALL_FILE, UPLOAD = "all_file", "upload"
 NO_MAP = "the notice has no usable sky map"
@@ -75,11 +76,12 @@ def start(step: Step) -> Outcome:
     return Done(record, wanted)
 
 
-def started(session: Session, step: Step, _: str) -> list[Want]:
-    """Close what the end of a run's beginning closes: without plans nothing is planned any more."""
+def started(session: Session, step: Step, state: str) -> list[Want]:
+    """Close what the end of a run's beginning closes; tell of a run that could not begin."""
     planning.settle_running(session, [step.id_gw] if step.id_gw else [])
     is_planned = session.scalar(select(GwAlert.is_process_running).filter_by(id_gw=step.id_gw))
-    return [] if is_planned else _edits(step.id_gw, f"plans-{step.id}")
+    told = [Want(RUN_FAILED, id_gw=step.id_gw, key=str(step.id))] if state == "failed" else []
+    return told if is_planned else [*_edits(step.id_gw, f"plans-{step.id}"), *told]
 
 
 def make(step: Step) -> Outcome:
@@ -166,7 +168,7 @@ def _run(session: Session, step: Step) -> plan_groups.Run:
         return plan_groups.default_run(now, "manual", who)
     try:
         return plan_groups.run_of_form(action.form, who)
-    except (ValueError, KeyError, TelescopeError) as error:
+    except FormError as error:
         raise StepFailed(f"the form cannot be planned: {error}") from None
 
 

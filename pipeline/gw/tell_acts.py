@@ -13,11 +13,12 @@ from pipeline.gw import deliver, plan_rows
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.blocks import Message
 from pipeline.gw.cards_lines import claim_line, decision_line
-from pipeline.gw.cards_plan import already_running, manual_plan
+from pipeline.gw.cards_plan import already_running, manual_plan, run_failed
 from pipeline.gw.notices import REAL
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed
-from pipeline.gw.tell import NO_TOKEN
+from pipeline.gw.tables import GwStep
+from pipeline.gw.tell import NO_TOKEN, await_thread
 from pipeline.gw.tell_view import ADVICE, Event, event_of
 
 MANUAL, BUSY, CLAIMED = "tell_manual", "tell_busy", "tell_claim"
@@ -55,6 +56,20 @@ def manual(step: Step) -> Outcome:
         return Skip("the event has no thread")
     said = manual_plan(row.trigger_id, action.user_id)
     deliver.post(deliver.Address(row.channel, "M6", step.key, row.thread_ts, row.id_gw), said)
+    return Done()
+
+
+def failed_run(step: Step) -> Outcome:
+    """Tell the thread that plans could not even begin (M5); the key is the id of that step."""
+    event = event_of(step)
+    row = event.row
+    if not (row.channel and row.thread_ts):
+        return await_thread(event)
+    with transaction() as session:
+        failed = session.get(GwStep, int(step.key))
+    said = run_failed(row.trigger_id, (failed and failed.last_error) or "")
+    address = deliver.Address(row.channel, "M5", f"run-{step.key}", row.thread_ts, row.id_gw)
+    deliver.post(address, said)
     return Done()
 
 

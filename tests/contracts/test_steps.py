@@ -20,6 +20,7 @@ OF_A_NOTICE = (
     life.HEADLINE,
     life.REPORT,
     life.DECIDED,
+    life.RUN_FAILED,
     life.FOLDERS,
     life.NOTICE_FILES,
     *life.PLANNING,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from pipeline.gw import steps
 from pipeline.gw.plan_tables import GwPlan, GwPlanGroup, GwTelescopeOutage
 from pipeline.gw.tables import GwStep
-from tests.slack import TEAM, unix_s
+from tests.slack import GW, TEAM, texts, unix_s
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -49,6 +49,20 @@ def test_options_become_a_group_of_plans(told, press, session, begin_planning):
     assert group.window_end - group.window_start == timedelta(hours=12)
     plans = session.scalars(select(GwPlan).order_by(GwPlan.telescope))
     assert [(each.telescope, each.max_tiles) for each in plans] == [("TCA", 12), ("TRE", 12)]
+
+
+def test_a_run_that_could_not_begin_is_named_in_the_thread(
+    told, press, work, session, standin, begin_planning
+):
+    press(told.message_ts, "plan_options", form=plan_form(exposure_s="1e9"))
+    begin_planning()
+    work()
+
+    [said] = [text for text in texts(standin, GW) if text.startswith("❌ No plans")]
+    assert said.startswith("❌ No plans for S260102ab: the form cannot be planned: exposure_s: ")
+    assert "7200" in said
+    assert "http" not in said
+    assert session.scalars(select(GwPlanGroup)).all() == []
 
 
 @pytest.mark.parametrize("changed", [{"reason": " "}, {"reason": "x" * 201}, {"until": 1e9}])
