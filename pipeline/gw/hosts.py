@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broker.db import cursor
@@ -17,6 +18,7 @@ from pipeline.sky import Floats, Ints
 
 SIGMAS = 4.0
 """Galaxies farther than the map's distance by so many standard deviations are not read."""
+NOT_LOADED = f"no galaxies are loaded; run: manage.py load_catalog {GALAXIES.name} FILE"
 _STATEMENT = f"""
     SELECT c.ra, c.dec, c.distance_mpc, c.mag_b, c.stellar_mass
     FROM unnest(%(first)s::bigint[], %(last)s::bigint[]) AS r(first, last)
@@ -55,17 +57,19 @@ def read(session: Session, index: SkyIndex, level: float, farthest_mpc: float) -
         If no galaxies are loaded; the message names the command.
     """
     first, last = _ranges(index, level)
+    if not is_loaded(session):
+        raise CatalogMissing(NOT_LOADED)
     with cursor(session) as cur:
-        exists = cur.execute(f"SELECT to_regclass('{GALAXIES.table}') IS NOT NULL").fetchone()
-        if not exists or not exists[0]:
-            raise CatalogMissing(
-                f"no galaxies are loaded; run: manage.py load_catalog {GALAXIES.name} FILE"
-            )
         cur.execute(PLANNER_OFF)
         bound = {"first": first.tolist(), "last": last.tolist(), "farthest": farthest_mpc}
         found = cur.execute(_STATEMENT, bound).fetchall()
         cur.execute(PLANNER_BACK)
     return Rows(*np.array(found, np.float64).reshape(-1, len(Rows._fields)).T)
+
+
+def is_loaded(session: Session) -> bool:
+    """Tell whether there is a catalog of galaxies."""
+    return session.scalar(select(func.to_regclass(GALAXIES.table))) is not None
 
 
 def best(rows: Rows, index: SkyIndex, count: int) -> tuple[Galaxy, ...]:

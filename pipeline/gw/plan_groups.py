@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from broker.config import config
 from broker.sections.gw_plans import PlanGroupSettings
-from pipeline.gw import act_forms
+from pipeline.gw import act_forms, hosts
 from pipeline.gw.plan_tables import (
     OPEN_PLAN_STATES,
     GwPlan,
@@ -175,7 +175,7 @@ def _no_galaxies(session: Session, alert: GwAlert, settings: PlanGroupSettings) 
     farthest_mpc = settings.max_distance_mpc or config().gw.distance_max_mpc
     if sky_map.distance_mpc > farthest_mpc:
         return f"{sky_map.distance_mpc:.0f} Mpc is beyond {farthest_mpc:.0f} Mpc"
-    return ""
+    return "" if hosts.is_loaded(session) else hosts.NOT_LOADED
 
 
 def outage(session: Session, name: str) -> str:

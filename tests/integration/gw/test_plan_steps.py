@@ -4,7 +4,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from pipeline.gw import plan_process, plan_rows, steps
 from pipeline.gw.plan_job import RESULT_FILE, PlannedTile, PlanResult, read_job
@@ -12,6 +12,7 @@ from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile, Gw
 from pipeline.gw.tables import GwStep
 from tests.gw_rows import T0, make_map, make_notice, make_plan, make_step, make_tile
 from tests.integration.gw import test_steps
+from tests.integration.gw.test_hosts import TABLE
 
 pytestmark = pytest.mark.integration
 
@@ -47,8 +48,9 @@ def alert(session):
 
 
 @pytest.fixture(autouse=True)
-def _home(set_up, tmp_path, bells):
+def _home(set_up, tmp_path, bells, session):
     set_up(home=tmp_path)
+    session.execute(text(TABLE))  # an empty catalog of galaxies
 
 
 @pytest.fixture
@@ -119,27 +121,6 @@ def test_a_notice_without_a_map_is_not_planned_and_runs_nothing(session):
 
     assert do(session, "plans").state == "skipped"
     assert not alert.is_process_running
-
-
-def test_galaxies_of_a_map_without_distance_are_skipped_with_the_reason(session):
-    alert = make_notice(session, skymap_id=make_map(session, is_3d=False).id)
-    make_step(session, step="plans", id_gw=alert.id_gw)
-
-    do(session, "plans")
-
-    assert plan_of(session, "KAO").state == "skipped"
-    assert plan_of(session, "KAO").reason == "the map has no distance"
-    assert plan_of(session, "TCA").state == "wanted"
-
-
-def test_an_event_beyond_the_limit_has_no_galaxies(session):
-    sky_map = make_map(session, distance_mpc=900.0, distance_std_mpc=54.0)
-    alert = make_notice(session, skymap_id=sky_map.id)
-    make_step(session, step="plans", id_gw=alert.id_gw)
-
-    do(session, "plans")
-
-    assert plan_of(session, "KAO").reason == "900 Mpc is beyond 500 Mpc"
 
 
 def test_a_telescope_that_is_out_is_skipped_with_the_reason(session, alert):
