@@ -3,11 +3,13 @@
 Their key is ``gw_slack_actions.id``, so that one click is told once.
 """
 
+from collections.abc import Iterator, Sequence
+
 from sqlalchemy import select
 
 from broker.config import config
 from broker.db import transaction
-from pipeline.clients.slack import slack
+from pipeline.clients.slack import LONGEST_TEXT, slack
 from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.gw import deliver, plan_rows
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
@@ -127,9 +129,22 @@ def claim(step: Step) -> Outcome:
         )
         for tile, telescope in found
     ]
-    address = deliver.Address(channel, "claim", step.key, id_gw=event.row.id_gw)
-    deliver.post(address, Message("\n".join(lines), ()))
+    for number, text in enumerate(_texts(lines), start=1):
+        key = step.key if number == 1 else f"{step.key}:{number}"
+        address = deliver.Address(channel, "claim", key, id_gw=event.row.id_gw)
+        deliver.post(address, Message(text, ()))
     return Done()
+
+
+def _texts(lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines put together into texts that Slack's client does not cut."""
+    text = ""
+    for line in lines:
+        if text and len(text) + 1 + len(line) > LONGEST_TEXT:
+            yield text
+            text = ""
+        text = f"{text}\n{line}" if text else line
+    yield text
 
 
 def _observations(event: Event) -> str:

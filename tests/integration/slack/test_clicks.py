@@ -7,7 +7,7 @@ from pipeline.gw import act, steps
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwTelescopeOutage
 from pipeline.gw.tables import GwAlert, GwStep
-from tests.gw_rows import make_group, make_plan
+from tests.gw_rows import make_group, make_plan, make_tile
 from tests.slack import GW, OBSERVATIONS, SHIFTER, TEAM, texts, unix_s
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -122,6 +122,19 @@ def test_tiles_are_taken_once_with_the_prescribed_lines(plan, press, session, st
     assert lines.count("I received the plan and I will start observing with") == 2
     assert "id 1 tile id 9786 RA" in lines
     assert whispers(standin) == [(SHIFTER, "These tiles are taken already.")]
+
+
+def test_of_many_tiles_no_line_is_cut(told, press, session, standin):
+    many = make_plan(session, make_group(session, told, state="done"), state="done")
+    for rank in range(1, 41):
+        make_tile(session, many, rank_id=rank, tile_id=9785 + rank)
+    session.commit()
+
+    press("1.0", "claim_tiles", TEAM, role=None, value=str(many.id))
+
+    lines = "\n".join(texts(standin, OBSERVATIONS)).split("\n")
+    assert [line.split(" id ")[1].split()[0] for line in lines] == [str(n) for n in range(1, 41)]
+    assert len({line.partition(" date ")[2] for line in lines}) == 1
 
 
 def test_tiles_that_were_observed_are_noted(plan, press, session, standin):
