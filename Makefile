@@ -14,7 +14,7 @@ PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " 
 UNPACKED = while sleep 10; do now=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
 	[ "$$now" = "$$before" ] || echo "  $$now unpacked"; before=$$now; done
 
-.PHONY: help plans plans-meanwhile demo up down status test lint types drill bench bench-api fuzz fuzz-api doctor lock
+.PHONY: help plans plans-meanwhile demo up down status test e2e lint types drill bench bench-api bench-gw fuzz fuzz-api doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ status: $(READY) ## what runs where
 test: $(READY) ## run every test on real Postgres, Redis and Kafka
 	@$(BIN)/python -m pytest -n auto --dist loadgroup --durations=10
 
+e2e: $(READY) $(PLANS) ## bring every sample notice to Slack, OwnCloud and real plans (minutes)
+	@$(BIN)/python -m pytest -m plans --durations=5
+
 lint: $(READY) ## ruff, import contracts, spelling
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -55,6 +58,9 @@ bench: $(READY) ## measure the alert flow end to end (PROFILE=smoke|default|full
 
 bench-api: $(READY) ## measure how fast people are answered at 5 million alerts (PROFILE=smoke|small|default)
 	@$(BIN)/python -m tests.bench_api $(PROFILE) $(if $(JSON),--json $(JSON))
+
+bench-gw: $(READY) ## measure notices to their steps, idle and under load, and plans (PROFILE=smoke|notices|default, OUT=docs/bench-gw.md)
+	@$(BIN)/python -m tests.bench_gw $(PROFILE) $(if $(JSON),--json $(JSON)) $(if $(OUT),--out $(OUT))
 
 fuzz: $(READY) ## give every decoder a minute of hostile bytes (FUZZ=ztf SECONDS=60 for one)
 	@$(BIN)/python -m tests.fuzz $(or $(FUZZ),all) $(if $(SECONDS),--seconds $(SECONDS))

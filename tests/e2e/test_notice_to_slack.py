@@ -7,10 +7,8 @@ import pytest
 
 from broker.config import config
 from broker.kafka import Producer, own_connection
-from broker.kafka_admin import ensure_topics
 from broker.kafka_types import Message
-from pipeline.bootstrap import notice_topics
-from tests.conftest import TOPIC_PREFIX
+from tests.e2e.follow_up import own_topics
 from tests.e2e.site import start_worker
 from tests.gw_notices import as_bytes, make_notice
 from tests.slack import GW, MOCK, serving, settings, texts
@@ -20,18 +18,10 @@ TOLD_WITHIN_S = 240.0
 
 
 @pytest.fixture
-def slack(system, tmp_path, monkeypatch):
+def slack(system, tmp_path):
     """A stand-in for Slack, and the processes that bring notices there."""
-    with serving(tmp_path / "slack") as standin:
-        gcn = {
-            "NIGHTJAR_GCN__TOPIC_PREFIX": f"{TOPIC_PREFIX}{system.name}.",
-            "NIGHTJAR_GCN__GROUP_ID": f"nightjar-{system.name}",
-        }
-        for name, value in gcn.items():
-            monkeypatch.setenv(name, value)
-        config.cache_clear()
-        ensure_topics([spec for spec in notice_topics(config()) if spec.name.endswith("gwalert")])
-        system.environment = {**system.environment, **settings(standin), **gcn}
+    with serving(tmp_path / "slack") as standin, own_topics(system):
+        system.environment = {**system.environment, **settings(standin)}
         system.start("listen-igwn", "manage.py", "listen", "igwn", "--slot", "0")
         start_worker(system, "notify", concurrency=1)
         yield standin
