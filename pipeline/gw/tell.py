@@ -19,6 +19,7 @@ from pipeline.gw.cards_notice import Card, notice_card
 from pipeline.gw.life import CARD, CARD_AGAIN, HEADLINE, PICTURE, REPORT, RETRACT, THREAD
 from pipeline.gw.notices import RETRACTION
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup
+from pipeline.gw.standing import lock_event
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepRestError, Wait, Want
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
 from pipeline.gw.tell_view import Event, channel_of, event_of, links_of, now
@@ -51,6 +52,7 @@ def thread(step: Step) -> Outcome:
 
     def record(session: Session) -> Sequence[steps.Bell]:
         """Give all notices of the event their thread, and go on with them."""
+        lock_event(session, trigger_id)  # one that is being stored found no thread to take over
         same_event = GwAlert.trigger_id == trigger_id
         session.execute(
             update(GwAlert)
@@ -149,7 +151,10 @@ def await_thread(event: Event) -> Outcome:
             )
             .limit(1)
         )
-    if opening is None:
+        is_open = session.scalar(
+            select(GwAlert.thread_ts).where(GwAlert.id_gw == event.row.id_gw)
+        )  # since the event was read
+    if opening is None and is_open is None:
         return Skip("its event has no thread")
     return Wait(PATIENCE_S, "the event's thread is not open yet")
 

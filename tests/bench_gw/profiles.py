@@ -6,7 +6,8 @@ from tests.bench.profiles import Load
 from tests.bench.profiles import Profile as AlertProfile
 
 HOME = ".nightjar/bench-gw"
-NO_ALERTS = Load(warm=0, timed=0, idle=0, open_loop=0, singles=0, naive=0)
+FEW_ALERTS = Load(warm=20, timed=0, idle=0, open_loop=0, singles=0, naive=0)
+"""Of LSST: never sent, but the sky is made for both surveys."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ class Profile:
         """The sizes of what the alert flow gets."""
         load = Load(warm=500, timed=self.alerts, idle=0, open_loop=0, singles=0, naive=0)
         return AlertProfile(
-            f"gw-{self.name}", load, NO_ALERTS, catalog_a_rows=500_000, catalog_b_rows=100_000
+            f"gw-{self.name}",
+            load,
+            FEW_ALERTS,
+            catalog_a_rows=500_000,
+            catalog_b_rows=100_000,
+            free_bytes=6 * 10**9,
         )
 
 
