@@ -5,7 +5,7 @@ import sys
 import pytest
 from sqlalchemy import select
 
-from pipeline.gw import plan_process
+from pipeline.gw import deliver, plan_process
 from pipeline.gw.plan_job import RESULT_FILE, PlanResult
 from pipeline.gw.tables import GwAlert, GwStep
 from tests.slack import GW, buttons
@@ -61,11 +61,19 @@ def test_its_card_has_the_buttons_to_plan_once_its_plans_have_ended(
     assert "run_obs_plan" in buttons(standin.workspace.messages[GW, row.message_ts])
 
 
-def test_its_card_has_them_when_it_is_posted_after_its_plans_have_ended(
-    take, work, session, standin
+def test_its_card_has_them_when_its_plans_end_while_it_is_being_posted(
+    take, work, session, standin, monkeypatch
 ):
+    post = deliver.post
+
+    def slowly(address, said):
+        if address.kind == "M2":
+            work(also=PLANNING)
+        return post(address, said)
+
+    monkeypatch.setattr(deliver, "post", slowly)
     take()
-    work(also=PLANNING)
+    work()
 
     row = session.scalars(select(GwAlert)).one()
     assert "run_obs_plan" in buttons(standin.workspace.messages[GW, row.message_ts])
