@@ -12,7 +12,7 @@ PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " 
 	/^Installing collected/ {print "  unpacking them"; fflush()}
 # pip is silent while it fetches and unpacks: every ten seconds, how many packages lie there.
 UNPACKED = while sleep 10; do now=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
-	[ "$$now" = "$$before" ] || echo "  $$now unpacked"; before=$$now; done
+	[ "$$now" = "$${before-}" ] || echo "  $$now unpacked"; before=$$now; done
 
 .PHONY: help plans plans-meanwhile demo up down status test e2e lint types drill bench bench-api bench-gw fuzz fuzz-api doctor lock
 
