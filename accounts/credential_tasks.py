@@ -5,7 +5,7 @@ from broker.config import config
 from broker.django_tasks import rows_of_django
 
 SOFT_LIMIT_S, HARD_LIMIT_S = 25, 30
-"""Of one credential; below the lease of ``accounts.settlement``."""
+"""Of one credential; below the lease of ``accounts.claims``."""
 
 
 @task("accounts.settle", queue="accounts", soft_time_limit=SOFT_LIMIT_S, time_limit=HARD_LIMIT_S)

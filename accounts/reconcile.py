@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts import audit, credentials, settlement
+from accounts.claims import LEASE_S
 from accounts.models import DriftReport, KafkaCredential
 from accounts.principals import NAMED
 from broker import kafka_admin
@@ -251,7 +252,7 @@ def _hold(row: KafkaCredential) -> bool:
     same = KafkaCredential.objects.filter(
         free, pk=row.pk, generation=row.generation, state=row.state
     )
-    if not same.update(lease_until=Now() + timedelta(seconds=settlement.LEASE_S)):
+    if not same.update(lease_until=Now() + timedelta(seconds=LEASE_S)):
         return False
     row.refresh_from_db(fields=["lease_until"])
     return True

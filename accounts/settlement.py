@@ -10,13 +10,14 @@ the row and rings for that one.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from accounts import credentials, deletion, mail
+from accounts import claims, credentials, deletion, mail
+from accounts.claims import Claim
 from accounts.models import KafkaCredential
 from broker import kafka_admin
 from broker.config import config
@@ -26,8 +27,6 @@ from broker.kafka_admin import ProbeOutcome
 from broker.logs import log
 from broker.secrets_box import SealError, open_sealed
 
-LEASE_S = 35
-"""Above the hard time limit of the task, so that its holder is dead when it ends."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 300
 PROBE_S = 10.0
 PROBE_GROUP = "nightjar-probe"
@@ -39,58 +38,6 @@ UNTRIED = "rights given again; the password stands as it was and was not tried: 
 EXPIRED = "Kafka could not be told this password within an hour, so it was forgotten: rotate it"
 
 _UNSETTLED = Q(state__in=credentials.UNSETTLED) | Q(state="needs_rotation", confirmed_at=None)
-_CLAIM = """
-    UPDATE babamul_credentials SET
-        state = CASE state WHEN 'wanted' THEN 'granting' ELSE state END,
-        lease_until = now() + %(lease_s)s * interval '1 s',
-        tries = tries + 1
-    WHERE id = %(id)s AND generation = %(generation)s
-        AND (state IN ('wanted', 'granting', 'suspending', 'revoking')
-            OR state = 'needs_rotation' AND confirmed_at IS NULL)
-        AND (lease_until IS NULL OR lease_until < now())
-        AND (next_try_at IS NULL OR next_try_at <= now())
-    RETURNING state, principal, group_prefix, secret_encrypted, secret_expires_at < now(),
-        lease_until, tries, user_id, note
-"""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A row that is ours until the lease ends.
-
-    Attributes
-    ----------
-    id, generation
-        Of the row.
-    state : str
-        What is to be done: ``granting``, ``suspending``, ``revoking`` or ``needs_rotation``.
-    principal, group_prefix : str
-        At Kafka.
-    secret : bytes or None
-        Sealed password; None: rights alone are to be given back; empty: it was too old to keep.
-    is_expired : bool
-        The password is too old to be granted.
-    lease_until : datetime
-        By which the holder knows the row again.
-    tries : int
-        This one included.
-    user_id : UUID
-        Whose it is.
-    note : str
-        What its owner should know.
-    """
-
-    id: uuid.UUID
-    generation: int
-    state: str
-    principal: str
-    group_prefix: str
-    secret: bytes | None
-    is_expired: bool
-    lease_until: datetime
-    tries: int
-    user_id: uuid.UUID
-    note: str
 
 
 @dataclass(frozen=True)
@@ -107,14 +54,14 @@ class NotYetError(Exception):
 
 def settle(credential_id: str, generation: int) -> None:
     """Do what the row wants, if it is of this generation, due, and nobody else's."""
-    claim = _claim(uuid.UUID(credential_id), generation)
+    claim = claims.take(uuid.UUID(credential_id), generation)
     if claim is None:
         return
     failpoint("credential_claimed")
     try:
         settled = _WORK[claim.state](claim)
     except (TransientError, NotYetError, TimeoutError) as error:
-        log.warning("credential.delayed", **_facts(claim), error=str(error))
+        log.warning("credential.delayed", **claims.facts(claim), error=str(error))
         _put_off(claim, str(error))
         return
     except Exception as error:
@@ -160,30 +107,6 @@ def _forget_old_secrets() -> None:
     old.filter(state__in=waiting).exclude(secret_encrypted=b"").update(secret_encrypted=b"")
     old.exclude(state__in=("wanted", "granting", *waiting)).update(
         secret_encrypted=None, secret_expires_at=None
-    )
-
-
-def _claim(credential_id: uuid.UUID, generation: int) -> Claim | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM, {"id": str(credential_id), "generation": generation, "lease_s": LEASE_S}
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    state, principal, prefix, secret, is_expired, lease_until, tries, user_id, note = row
-    return Claim(
-        credential_id,
-        generation,
-        state,
-        principal,
-        prefix,
-        None if secret is None else bytes(secret),
-        bool(is_expired),
-        lease_until,
-        tries,
-        user_id,
-        note,
     )
 
 
@@ -268,13 +191,13 @@ def _confirm(claim: Claim, settled: Settled) -> None:
     if settled.state != "suspended":  # a password that was never granted waits for Restore
         values |= {"secret_encrypted": None, "secret_expires_at": None}
     with transaction.atomic():
-        is_ours = _held(claim).filter(generation=claim.generation).update(**values)
+        is_ours = claims.held(claim).filter(generation=claim.generation).update(**values)
         if is_ours and settled.state == "needs_rotation":
             _tell_owner(claim.id)
     if not is_ours:
         _give_back(claim)
         return
-    log.info("credential.settled", **_facts(claim), now=settled.state)
+    log.info("credential.settled", **claims.facts(claim), now=settled.state)
     if settled.state == "revoked":
         deletion.finish(claim.user_id)
 
@@ -284,7 +207,7 @@ def _put_off(claim: Claim, error: str) -> None:
     pause_s = min(FIRST_PAUSE_S * 2 ** min(claim.tries - 1, 10), LONGEST_PAUSE_S)
     back = "wanted" if claim.state == "granting" else claim.state
     done = (
-        _held(claim)
+        claims.held(claim)
         .filter(generation=claim.generation)
         .update(
             state=back,
@@ -307,15 +230,7 @@ def _tell_owner(credential_id: uuid.UUID) -> None:
 
 def _give_back(claim: Claim) -> None:
     """Free a row whose wish has changed, and ring for the newer one."""
-    log.info("credential.outdated", **_facts(claim))
-    _held(claim).update(lease_until=None)
+    log.info("credential.outdated", **claims.facts(claim))
+    claims.held(claim).update(lease_until=None)
     for row in KafkaCredential.objects.filter(_UNSETTLED, pk=claim.id):
         credentials.ring(row)
-
-
-def _held(claim: Claim) -> QuerySet[KafkaCredential]:
-    return KafkaCredential.objects.filter(pk=claim.id, lease_until=claim.lease_until)
-
-
-def _facts(claim: Claim) -> dict[str, object]:
-    return {"id": str(claim.id), "generation": claim.generation, "doing": claim.state}
