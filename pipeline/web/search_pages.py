@@ -63,12 +63,12 @@ def search(request: HttpRequest) -> HttpResponseBase:
     }
     if not question.is_empty and not question.problems:
         try:
-            if question.tns:
-                question.cone = _place_of(question.tns)
             target = _direct(question)
             if target is not None:
                 return redirect(target)
             with heavy_search(request):
+                if question.tns:  # reads the whole catalog
+                    question.cone = _place_of(question.tns)
                 context |= _found(question, _page_number(request))
             if (form := request.GET.get("format")) in FORMS:
                 return _as_table(context, form)

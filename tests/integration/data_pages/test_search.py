@@ -6,6 +6,7 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
+from broker.refusals import too_many
 from pipeline.catalogs.known import TNS
 from pipeline.simulate.scenario import make_lsst_packet, make_ztf_packet
 from pipeline.web import search_pages
@@ -71,6 +72,16 @@ def test_a_name_without_a_place_says_so(sky, session, anybody, text, answer):
 
     assert page.status_code == 400
     assert answer in page.content.decode()
+
+
+def test_nobody_reads_the_whole_catalog_without_a_place(sky, anybody, monkeypatch):
+    def full(_):
+        raise too_many(1, "4 searches at once are running already")
+
+    monkeypatch.setattr(search_pages, "heavy_search", full)
+    monkeypatch.setattr(search_pages, "_place_of", pytest.fail)
+
+    assert anybody.get("/search", {"q": "AT 2026abd"}).status_code == 429
 
 
 def test_without_the_catalog_of_tns_its_names_say_so(sky, anybody):
