@@ -32,6 +32,12 @@ PLACE_LEASE_S = 300
 POLL_S = 0.05
 WAITING = 8
 """Requests of one key that may wait for a place; each keeps a thread of the web from others."""
+THREADS = 12
+"""Requests of everybody that may hold a place in one process, or wait for one.
+
+One client sends as many at once. The other threads of ``gunicorn.conf`` are left to pages and to
+``/health``.
+"""
 IPV6_NETWORK = 64
 """Bits; whoever has one IPv6 address has all that share them."""
 
@@ -65,6 +71,7 @@ if count > tonumber(ARGV[1]) then return redis.call('PTTL', KEYS[1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 0
 """
+_threads = threading.BoundedSemaphore(THREADS)
 _rests_until_s = 0.0
 
 
@@ -148,15 +155,21 @@ def concurrent(bucket: str, key: str, *, limit: int, wait_s: float) -> Iterator[
     Raises
     ------
     ApiError
-        429 if no place got free in time, or if too many wait already.
+        429 if no place got free in time, if too many wait already, or if the threads that this
+        process has for searches are all in use, whoever's they are.
     """
-    place = secrets.token_hex(8)
-    if not _enter(bucket, key, place, limit):
-        _wait_for(bucket, key, place, limit, wait_s)
+    if not _threads.acquire(blocking=False):
+        raise too_many(1, "too many searches of everybody are running")
     try:
-        yield
+        place = secrets.token_hex(8)
+        if not _enter(bucket, key, place, limit):
+            _wait_for(bucket, key, place, limit, wait_s)
+        try:
+            yield
+        finally:
+            _leave(bucket, key, place)
     finally:
-        _leave(bucket, key, place)
+        _threads.release()
 
 
 def heavy_search(request: HttpRequest) -> AbstractContextManager[None]:

@@ -192,6 +192,50 @@ def test_a_place_is_given_back_after_a_failure(key):
         pass
 
 
+@pytest.fixture
+def two_threads(monkeypatch):
+    """Let a process have two threads for whatever holds a place."""
+    monkeypatch.setattr(limits, "_threads", threading.BoundedSemaphore(2))
+
+
+def test_many_keys_together_hold_no_more_threads_than_there_are_for_them(key, two_threads):
+    def place(who):
+        return limits.concurrent("test", key + who, limit=4, wait_s=3600)
+
+    with place("a"):
+        with place("b"), pytest.raises(APIException, match="of everybody") as refused:
+            place("c").__enter__()
+        with place("c"):
+            pass
+
+    assert (refused.value.status_code, refused.value.headers) == (429, {"Retry-After": "1"})
+
+
+def test_who_waits_holds_a_thread_too_and_gives_it_back(key, two_threads):
+    def place(wait_s):
+        return limits.concurrent("test", key, limit=1, wait_s=wait_s)
+
+    with ThreadPoolExecutor(1) as threads:
+        with place(0):
+            second = place(60)
+            waiting = threads.submit(second.__enter__)
+            while limits._threads._value:
+                assert not waiting.done()
+            with pytest.raises(APIException, match="of everybody"):
+                place(3600).__enter__()
+        waiting.result()
+    second.__exit__(None, None, None)
+
+    assert limits._threads._value == 2
+
+
+def test_without_redis_threads_are_left_as_well(no_redis, key, two_threads):
+    first, second, third = (limits.concurrent("test", key, limit=9, wait_s=0) for _ in range(3))
+
+    with first, second, pytest.raises(APIException):
+        third.__enter__()
+
+
 def test_without_redis_nobody_waits_for_a_place(no_redis, key):
     first, second = (limits.concurrent("test", key, limit=1, wait_s=0) for _ in range(2))
 

@@ -1,10 +1,12 @@
 """Whose address a request comes from."""
 
+import runpy
+
 import pytest
 from django.test import RequestFactory
 
 from broker import limits
-from broker.config import build
+from broker.config import ROOT, build
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,10 @@ def test_only_what_our_own_proxies_wrote_is_believed(monkeypatch, proxies, heade
 )
 def test_an_ipv6_address_counts_with_its_network(address, network):
     assert limits.network(address) == network
+
+
+def test_threads_are_left_to_pages_and_one_client_finds_room_for_all_that_it_sends():
+    threads = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"]
+
+    assert threads - limits.THREADS >= 4
+    assert build({}).limits.searches + limits.WAITING <= limits.THREADS
