@@ -28,7 +28,7 @@ class Answer:
     name : str
         ``PASSWORD``, ``NOT_ACTIVE``, ``REVOKED``, ``TOPIC``, ``GROUP``, ``SHARED``, ``QUIET``,
         ``BEHIND``, ``OK``, ``CASE``, ``WAITING``, ``UNREACHABLE``, ``STUCK``, ``WATCHED``,
-        ``REBALANCING`` or ``UNCOMMITTED``.
+        ``REBALANCING``, ``UNCOMMITTED`` or ``BUSY``.
     tone : str
         ``ok``; ``warn``: look at it; ``bad``: nothing can be read like this.
     title : str
