@@ -1,7 +1,7 @@
 """Passwords of people at our own broker (SCRAM); asked as ``admin`` and never by the web process.
 
 To list secrets without the right to do so ends the process (confluent-kafka 2.16): only workers of
-the queue ``accounts`` do that, after ``kafka_rights.prove_right_to_list``.
+the queue ``accounts`` do that, and each listing proves the right first.
 """
 
 from concurrent.futures import Future
@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
 )
 
 from broker.kafka_connection import ANSWER_S, REQUEST_S, admin_client, answer, raise_told
+from broker.kafka_rights import prove_right_to_list
 
 SCRAM_ITERATIONS = 8192
 
@@ -41,14 +42,28 @@ def take_secret(principal: str) -> None:
 
 
 def listed_secrets() -> frozenset[str]:
-    """Return every principal that has a password at Kafka."""
+    """Return every principal that has a password at Kafka.
+
+    Raises
+    ------
+    PermissionError
+        If ``admin`` may not ask.
+    """
+    prove_right_to_list()
     admin = admin_client()
     found = answer(admin.describe_user_scram_credentials(request_timeout=REQUEST_S))
     return frozenset(found)
 
 
 def has_secret(principal: str) -> bool:
-    """Return whether ``principal`` has a password at Kafka."""
+    """Return whether ``principal`` has a password at Kafka.
+
+    Raises
+    ------
+    PermissionError
+        If ``admin`` may not ask.
+    """
+    prove_right_to_list()
     admin = admin_client()
     future = admin.describe_user_scram_credentials([principal], request_timeout=REQUEST_S)
     try:
