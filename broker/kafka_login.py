@@ -9,6 +9,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
+from broker.config import config
+
 LOGIN_S = 10.0
 VISIBLE_S = 10.0
 STEP_S = 0.1
@@ -68,7 +70,7 @@ def public_consumer(
         {
             "bootstrap.servers": servers,
             "broker.address.family": "v4",
-            "security.protocol": "SASL_PLAINTEXT",
+            "security.protocol": config().kafka.public_protocol,
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": principal,
             "sasl.password": password,

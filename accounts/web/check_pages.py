@@ -165,8 +165,12 @@ def download(_: HttpRequest) -> HttpResponse:
 
 def script() -> str:
     """Return the script that names what the server cannot see; it holds no secret."""
-    servers = config().kafka.public_servers
-    context = {"servers": servers, "oldest": OLDEST_LIBRDKAFKA}
+    kafka = config().kafka
+    context = {
+        "servers": kafka.public_servers,
+        "protocol": kafka.public_protocol,
+        "oldest": OLDEST_LIBRDKAFKA,
+    }
     return render_to_string("accounts/check_babamul.py.txt", context)
 
 

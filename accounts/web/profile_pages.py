@@ -191,6 +191,7 @@ def _profile(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRespo
         "reminders": reminders.link(user),
         "now": timezone.now(),
         "servers": config().kafka.public_servers,
+        "protocol": config().kafka.public_protocol,
         **extra,
     }
     return render(request, "accounts/profile.html", context, status=status)

@@ -70,6 +70,10 @@ class KafkaSettings(Section):
     message_max_bytes: Annotated[
         int, Field(ge=1_048_576, description="largest message produced [bytes]")
     ] = 8_388_608
+    public_protocol: Annotated[
+        Literal["SASL_PLAINTEXT", "SASL_SSL"],
+        Field(description="of the public listeners; SASL_SSL needs a broker with a certificate"),
+    ] = "SASL_PLAINTEXT"
     email_group_prefix: Annotated[
         str, Field(description="consumer groups that an e-mail principal may use")
     ] = "babamul-"

@@ -15,6 +15,7 @@ from string import Template
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from broker.config import config
 from broker.kafka_login import LoginOutcome, try_login
 from compose.native import jars
 from compose.native.home import Home, NativeError, write_private
@@ -26,6 +27,8 @@ TEMPLATE = jars.FOLDER / "server.properties"
 LOGGING = jars.FOLDER / "log4j2.properties"
 HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+PROTOCOL = "SASL_PLAINTEXT"
+"""Of its listeners, all on loopback; it has no certificate."""
 REAUTH_MS = 60_000
 REAUTH_THROWAWAY_MS = 10_000
 RETENTION_CHECK_MS = 60_000
@@ -100,6 +103,9 @@ class Kafka:
 
     def prepare(self) -> None:
         """Write its settings and format its storage."""
+        wanted = config().kafka.public_protocol
+        if wanted != PROTOCOL:
+            raise NativeError(f"kafka.public_protocol = {wanted}: this Kafka speaks {PROTOCOL}")
         self.folder.mkdir(exist_ok=True)
         write_private(self.properties, self._filled())
         if not (self.data / "meta.properties").exists():
@@ -121,7 +127,7 @@ class Kafka:
         admin = AdminClient(
             {
                 "bootstrap.servers": f"127.0.0.1:{self.internal_port}",
-                "security.protocol": "SASL_PLAINTEXT",
+                "security.protocol": PROTOCOL,
                 "sasl.mechanism": "PLAIN",
                 "sasl.username": "admin",
                 "sasl.password": self.passwords["KAFKA_ADMIN_PASSWORD"],
@@ -154,7 +160,7 @@ class Kafka:
             external_advertised=",".join(
                 f"{name}://{self.public_host}:{port}" for name, port in pairs
             ),
-            external_protocols=",".join(f"{name}:SASL_PLAINTEXT" for name in names),
+            external_protocols=",".join(f"{name}:{PROTOCOL}" for name in names),
             external_logins="\n".join(self._scram_lines(name) for name in names),
             kraft_password=self.passwords["KAFKA_KRAFT_PASSWORD"],
             admin_password=self.passwords["KAFKA_ADMIN_PASSWORD"],

@@ -28,6 +28,7 @@ def guide(request: HttpRequest) -> HttpResponse:
         "none": explain.none_rule(settings)[0],
         "snippet": snippet((topics.NONE_TOPIC,), settings),
         "servers": settings.kafka.public_servers,
+        "protocol": settings.kafka.public_protocol,
         "retention_days": settings.babamul.retention_days,
         "rule_version": rule_version(settings.route),
         "limits": settings.limits,

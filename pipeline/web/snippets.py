@@ -13,6 +13,8 @@ from typing import Any
 from broker.kafka_types import OLDEST_LIBRDKAFKA
 
 ALERTS_IN_NOTEBOOK = 10
+PLAINTEXT = "SASL_PLAINTEXT"
+"""The published client 0.2.0 speaks no other."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Choice:
         The client's local mode is the one that finds this server.
     since : date or None
         Begin with the messages of this day (UTC), see ``begin``; None: as ``is_everything`` says.
+    protocol : str
+        Kafka's ``security.protocol`` of the public listeners.
     """
 
     servers: str
@@ -44,6 +48,7 @@ class Choice:
     is_everything: bool
     is_local: bool = False
     since: date | None = None
+    protocol: str = PLAINTEXT
 
     @property
     def offset(self) -> str:
@@ -52,8 +57,9 @@ class Choice:
 
     @property
     def is_for_client(self) -> bool:
-        """Return whether the published client accepts the user name."""
-        return not self.username or self.username.startswith("babamul-")
+        """Return whether the published client accepts the user name and finds the protocol."""
+        is_named = not self.username or self.username.startswith("babamul-")
+        return is_named and self.protocol == PLAINTEXT
 
 
 def confluent_kafka(choice: Choice, most: int | None = None) -> str:
@@ -159,7 +165,7 @@ def kcat(choice: Choice) -> str:
     return comment + " \\\n  ".join(
         [
             f"kcat -b {choice.servers}",
-            "-X security.protocol=SASL_PLAINTEXT -X sasl.mechanism=SCRAM-SHA-512",
+            f"-X security.protocol={choice.protocol} -X sasl.mechanism=SCRAM-SHA-512",
             f'-X "sasl.username={username}"',
             '-X "sasl.password=$BABAMUL_KAFKA_PASSWORD"',
             f"-X auto.offset.reset={choice.offset}",
@@ -180,7 +186,7 @@ def client_properties(choice: Choice) -> str:
         # kafka-console-consumer.sh --bootstrap-server {choice.servers} \\
         #   --consumer.config client.properties --topic {choice.topics[0]}
         bootstrap.servers={choice.servers}
-        security.protocol=SASL_PLAINTEXT
+        security.protocol={choice.protocol}
         sasl.mechanism=SCRAM-SHA-512
         sasl.jaas.config={login} username="{username}" password="BABAMUL_KAFKA_PASSWORD";
         group.id={group}
@@ -245,7 +251,7 @@ def _login(choice: Choice) -> str:
     """Return the settings by which every ``confluent_kafka`` client comes in."""
     return f"""\
     "bootstrap.servers": "{choice.servers}",
-    "security.protocol": "SASL_PLAINTEXT",
+    "security.protocol": "{choice.protocol}",
     "sasl.mechanism": "SCRAM-SHA-512",
     "sasl.username": username,
     "sasl.password": os.environ["BABAMUL_KAFKA_PASSWORD"],

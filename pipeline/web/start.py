@@ -129,6 +129,7 @@ def _read(request: HttpRequest) -> Wizard:
         asked.get("start") != "new",
         settings.public_host == "localhost",
         since,
+        settings.public_protocol,
     )
     return Wizard(choice, credential, suffix, tuple(problems))
 

@@ -165,8 +165,16 @@ def _stopped(last: nights.Night | None, gate: str) -> int | None:
 
 def snippet(names: tuple[str, ...], settings: Config) -> str:
     """Return a plain consumer of topics that asks the environment who it is."""
-    servers = settings.kafka.public_servers
-    return snippets.confluent_kafka(Choice(servers, "", "laptop", names, is_everything=True))
+    kafka = settings.kafka
+    choice = Choice(
+        kafka.public_servers,
+        "",
+        "laptop",
+        names,
+        is_everything=True,
+        protocol=kafka.public_protocol,
+    )
+    return snippets.confluent_kafka(choice)
 
 
 def _retention_days(name: str, settings: Config) -> int:

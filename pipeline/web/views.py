@@ -36,6 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
         settings = config()
         context |= {
             "servers": settings.kafka.public_servers,
+            "protocol": settings.kafka.public_protocol,
             "retention_days": settings.babamul.retention_days,
         }
     return render(request, "pipeline/live.html" if is_part else "pipeline/home.html", context)

@@ -39,7 +39,7 @@ from confluent_kafka import Consumer
 
 consumer = Consumer({{
     "bootstrap.servers": "{servers}",
-    "security.protocol": "SASL_PLAINTEXT",
+    "security.protocol": "{protocol}",
     "sasl.mechanism": "SCRAM-SHA-512",
     "sasl.username": "{email}",
     "sasl.password": "{password}",
@@ -231,7 +231,10 @@ def _show_clients(console: Console, settings: Config, logins: dict[str, Any]) ->
     servers = settings.kafka.public_servers
     snippets = {
         "Paste into Python (pip install confluent-kafka)": SNIPPET.format(
-            servers=servers, email=email["username"], password=email["password"]
+            servers=servers,
+            protocol=settings.kafka.public_protocol,
+            email=email["username"],
+            password=email["password"],
         ),
         "Or the babamul client, in a shell": CLIENT.format(
             servers=servers, username=named["username"], password=named["password"]
