@@ -17,6 +17,7 @@ from pipeline.alerts.query import SKYMAP_LIMIT_S, reading
 from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.alerts.skymaps import Region, read_credible_region, read_moc
 from pipeline.web.api import answers
+from pipeline.web.api.filters import filters_of
 from pipeline.web.api.parameters import (
     AlertParameters,
     Checked,
@@ -25,7 +26,6 @@ from pipeline.web.api.parameters import (
     SkymapSearch,
     check_body,
     check_query,
-    filters_of,
     page_of,
 )
 from pipeline.web.api.views import (
@@ -34,7 +34,6 @@ from pipeline.web.api.views import (
     ConesView,
     DataView,
     by_name,
-    envelope,
     listed,
     tabular,
 )
@@ -108,19 +107,22 @@ class AlertSkymap(DataView):
     """Alerts inside a region of the sky."""
 
     @extend_schema(
-        parameters=[SURVEY],
+        parameters=[SURVEY, Format],
         request=SkymapSearch,
-        responses=envelope(listed(ALERT)),
+        responses=tabular(listed(ALERT)),
         operation_id="search_skymap",
     )
     def post(self, request: Request, survey: str) -> HttpResponseBase:
         """Return the alerts inside a MOC, or inside a map's credible region."""
+        form = check_query(Format, request)["format"]
         asked = check_body(SkymapSearch, request)
         self.take_turn(request)
         with _one_map_at_once():
             region = _region(asked)
         with reading(SKYMAP_LIMIT_S) as session:
             found = query_skymap.inside(session, survey, region, filters_of(asked), asked["limit"])
+        if form != "json":
+            return answers.alerts_as_table(survey, found.ids, form)
         words = [IN_PROJECTION] if region.has_distances else []
         if found.has_more:
             words.append(f"There are more than {asked['limit']}: ask for a shorter time.")

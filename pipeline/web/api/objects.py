@@ -18,6 +18,7 @@ from pipeline.web.api import answers
 from pipeline.web.api.parameters import (
     Checked,
     Format,
+    JsonAlone,
     ObjectConeBatch,
     ObjectNames,
     ObjectSearch,
@@ -69,8 +70,9 @@ class ObjectMatches(DataView):
         responses=envelope(MATCHES),
         operation_id="get_cross_matches",
     )
-    def get(self, request: Request, survey: str, object_id: str) -> Response:  # noqa: ARG002 routed
-        """Return the rows by catalog, nearest first."""
+    def get(self, request: Request, survey: str, object_id: str) -> Response:
+        """Return the rows by catalog, nearest first; as JSON alone."""
+        check_query(JsonAlone, request)
         with reading() as session:
             found = required(session, survey, object_id)
             place = (found.ra_deg, found.dec_deg)
@@ -87,7 +89,8 @@ class MatchesOfMany(DataView):
         operation_id="get_cross_matches_bulk",
     )
     def post(self, request: Request, survey: str) -> Response:
-        """Return the rows by object and catalog; unknown objects are left out."""
+        """Return the rows by object and catalog; unknown objects are left out; as JSON alone."""
+        check_query(JsonAlone, request)
         names = check_body(ObjectNames, request)["object_ids"]
         self.take_turn(request)
         with reading() as session:

@@ -7,14 +7,13 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from broker.rest_fields import Flag, Text
+from broker.rest_fields import Text
 from pipeline.alerts.query import (
     MAX_ALERTS,
     MAX_CONES,
     MAX_RADIUS_ARCSEC,
     MAX_SKIP,
     MAX_WINDOW_D,
-    Filters,
     Page,
 )
 from pipeline.alerts.query_cutouts import MAX_CANDIDS
@@ -28,6 +27,7 @@ from pipeline.web.api.fields import (
     declination,
     right_ascension,
 )
+from pipeline.web.api.filters import Checked, FilterParameters, refuse_two
 
 FORMATS = ("json", "csv", "parquet")
 MAX_MATCH_OBJECTS = 5000
@@ -35,8 +35,6 @@ MAX_FOUND_OBJECTS = 100
 WHICH = ("first", "last", "brightest", "faintest")
 BANDS = ("u", "g", "r", "i", "z", "y")
 _MAX_NAME = 128
-
-Checked = dict[str, Any]
 
 
 def check(form: type[serializers.Serializer[Any]], given: Mapping[str, Any]) -> Checked:
@@ -66,22 +64,9 @@ def check_body(form: type[serializers.Serializer[Any]], request: Request) -> Che
     return check(form, request.data)
 
 
-def filters_of(checked: Checked) -> Filters:
-    """Return the filters among checked parameters."""
-    given = {name: checked[name] for name in Filters.__dataclass_fields__ if name in checked}
-    for ours, theirs in (("min_score", "min_drb"), ("max_score", "max_drb")):
-        alias = theirs.replace("drb", "reliability")
-        given[ours] = checked.get(theirs, checked.get(alias))
-    return Filters(**given)
-
-
 def page_of(checked: Checked) -> Page:
     """Return the part of the list that is wanted."""
     return Page(checked["limit"], checked["skip"])
-
-
-def _optional(kind: type[serializers.Field[Any, Any, Any, Any]], *bounds: Any, text: str) -> Any:
-    return kind(*bounds, required=False, help_text=text)
 
 
 class Format(serializers.Serializer[Any]):
@@ -95,32 +80,14 @@ class Format(serializers.Serializer[Any]):
     )
 
 
-class FilterParameters(serializers.Serializer[Any]):
-    """Bounds (inclusive) and flags."""
+class JsonAlone(serializers.Serializer[Any]):
+    """The form of an answer whose rows have no columns in common."""
 
-    start_jd = _optional(Number, text="earliest time [JD, UTC]")
-    end_jd = _optional(Number, text="latest time [JD, UTC]")
-    min_magpsf = _optional(Number, text="brightest PSF magnitude [AB mag]")
-    max_magpsf = _optional(Number, text="faintest PSF magnitude [AB mag]")
-    min_drb = _optional(Number, text="lowest score: ZTF's drb, LSST's reliability")
-    max_drb = _optional(Number, text="highest score")
-    min_reliability = _optional(Number, text="the same as min_drb")
-    max_reliability = _optional(Number, text="the same as max_drb")
-    is_positive = _optional(Flag, text="brighter than in the template")
-    is_rock = _optional(Flag, text="a known solar-system object")
-    is_star = _optional(Flag, text="lies on a star; null matches neither")
-    is_near_brightstar = _optional(Flag, text="near a bright star; null matches neither")
-    is_stationary = _optional(Flag, text="seen there before")
-
-    def validate(self, attrs: Checked) -> Checked:
-        """Refuse bounds in the wrong order."""
-        for low, high in (
-            ("start_jd", "end_jd"), ("min_magpsf", "max_magpsf"), ("min_drb", "max_drb"),
-            ("min_reliability", "max_reliability"),
-        ):  # fmt: skip
-            if low in attrs and high in attrs and attrs[low] > attrs[high]:
-                raise serializers.ValidationError({high: f"must not be below {low}"})
-        return attrs
+    format = serializers.ChoiceField(
+        FORMATS[:1],
+        required=False,
+        error_messages={"invalid_choice": "must be json: catalogs have columns of their own"},
+    )
 
 
 CONE = ("ra", "dec", "radius_arcsec")
@@ -257,7 +224,8 @@ class ObjectNames(serializers.Serializer[Any]):
     )
 
     def validate(self, attrs: Checked) -> Checked:
-        """Return the names under one key; refuse none."""
+        """Return the names under one key; refuse none, and two lists."""
+        refuse_two(attrs, "object_ids", "objectIds")
         names = attrs.get("object_ids") or attrs.get("objectIds")
         if not names:
             rule = f"must have 1 to {MAX_MATCH_OBJECTS} names"

@@ -38,6 +38,13 @@ def refused(response, status=400):
         ({"is_star": "yes"}, "is_star", "must be true or false"),
         ({"format": "xml"}, "format", "must be one of json, csv, parquet"),
         ({"min_magpsf": 19, "max_magpsf": 18}, "max_magpsf", "must not be below min_magpsf"),
+        ({"min_drb": 0.9, "max_drb": 0.5}, "max_drb", "must not be below min_drb"),
+        ({"min_drb": 0.9, "max_reliability": 0.5}, "max_reliability", "must not be below min_drb"),
+        ({"min_reliability": 0.9, "max_drb": 0.5}, "max_drb", "must not be below min_reliability"),
+        ({"min_drb": 0.9, "min_reliability": 0.1}, "min_reliability",
+         "must not differ from min_drb: they are the same"),
+        ({"max_drb": 0.9, "max_reliability": 0.8}, "max_reliability",
+         "must not differ from max_drb: they are the same"),
         ({"object_id": "ZTF26aaaaaaa"}, "object_id", "must not be given with a position: choose one"),
     ],
 )  # fmt: skip
@@ -203,6 +210,30 @@ def test_bulk_cutouts_take_1_to_100_ids(api, body):
 )
 def test_other_routes_refuse_precisely(api, path, status):
     refused(api.get(path), status)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_catalog_rows_come_as_json_alone(api, form):
+    one = api.get(f"/babamul/surveys/ztf/objects/ZTF26aaaaaaa/cross-matches?format={form}")
+    many = api.post(
+        f"/babamul/surveys/ztf/objects/cross-matches?format={form}",
+        {"object_ids": ["ZTF26aaaaaaa"]},
+        content_type="application/json",
+    )
+
+    for answer in (refused(one), refused(many)):
+        assert list(answer["errors"]) == ["format"]
+
+
+def test_two_lists_of_names_that_differ_are_refused(api):
+    path = "/babamul/surveys/ztf/objects/cross-matches"
+    names = {"object_ids": ["ZTF26aaaaaaa"], "objectIds": ["ZTF26bbbbbbb"]}
+    same = {"object_ids": ["ZTF26aaaaaaa"], "objectIds": ["ZTF26aaaaaaa"]}
+
+    answer = refused(api.post(path, names, content_type="application/json"))
+
+    assert answer["errors"] == {"objectIds": ["must not differ from object_ids: they are the same"]}
+    assert api.post(path, same, content_type="application/json").status_code == 200
 
 
 def test_the_longest_range_of_nights_is_answered(api):

@@ -10,6 +10,8 @@ import zipfile
 
 import hpgeom
 import numpy as np
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -106,6 +108,21 @@ def test_a_moc_holds_what_lies_in_it_and_in_time(sky, api, tmp_path):
 
     assert found == [1]
     assert answer["data"][0]["host_searched_prob_vol"] is None
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_what_is_inside_comes_as_a_table(sky, api, tmp_path, form):
+    body = WINDOW | {"moc_fits_base64": as_base64(moc_fits(tmp_path, *INSIDE, 1.0))}
+
+    answer = api.post(f"{PATH}?format={form}", body, content_type="application/json")
+
+    content = b"".join(answer)
+    table = (
+        pa_csv.read_csv(io.BytesIO(content))
+        if form == "csv"
+        else pq.read_table(io.BytesIO(content))
+    )
+    assert table["candid"].to_pylist() == [1]
 
 
 def test_a_mocs_edge_is_its_cells(store, api, tmp_path):
