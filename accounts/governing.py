@@ -12,7 +12,11 @@ from django.db import transaction
 from accounts import audit, credentials, people
 from accounts.credentials import CredentialError
 from accounts.models import AccessToken, BabamulUser, KafkaCredential
+from accounts.principals import new_password
+from broker.config import config
 
+GIVEN_NAME = "from the operator"
+GIVEN = "An operator made this credential: rotate it to have its password"
 ROTATED = "An operator withdrew this password: rotate it to have a new one"
 
 
@@ -57,6 +61,19 @@ def resend_activation(user: BabamulUser, actor: str, why: str) -> None:
     row = _locked(user, "inactive")
     people.sign_up(row.email)
     audit.record(actor, "resend activation", f"account:{row.pk}", why)
+
+
+@transaction.atomic
+def give_credential(user: BabamulUser, actor: str, why: str) -> None:
+    """Make a named credential for an active account; its owner is mailed to draw the password."""
+    row = _locked(user, "active")
+    most = config().accounts.max_credentials
+    if row.credentials.filter(kind="named").exclude(state="revoked").count() >= most:
+        raise GoverningError(f"this account has {most} credentials already")
+    # Nobody ever sees this first password; Kafka is not told it either.
+    given = credentials.want(row, "named", GIVEN_NAME, new_password())
+    credentials.demand_rotation(given, GIVEN)
+    audit.record(actor, "give credential", f"account:{row.pk}", why)
 
 
 @transaction.atomic

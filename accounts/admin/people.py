@@ -65,6 +65,15 @@ class AccountAdmin(ShownAdmin):
             ("inactive",),
         ),
         Act(
+            "credential",
+            "Give a Kafka credential",
+            "A named credential is made without a password: the owner is mailed to rotate it, and "
+            "alone sees what comes of it.",
+            "a credential waits for its owner to draw a password.",
+            governing.give_credential,
+            ("active",),
+        ),
+        Act(
             "delete",
             "Delete",
             "Every login, token and credential ends at once. When Kafka has confirmed, the address "

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models.functions import Now
 from django.test import Client
 
-from accounts import credentials, sessions, tokens
+from accounts import credentials, sessions, settlement, tokens
 from accounts.models import AccessToken, AuditEntry, BabamulUser, KafkaCredential, OutboxMail
 from accounts.web.sessions import COOKIE
 
@@ -140,6 +140,42 @@ def test_rotate_withdraws_a_password_that_only_its_owner_draws_anew(staff, lapto
     )
     assert "operator withdrew" in laptop.note
     assert last_entry()[:3] == ("staff:staff", "rotate", f"credential:{laptop.pk}")
+
+
+def test_staff_give_a_credential_whose_password_only_its_owner_draws(staff, owl):
+    page = staff.get(f"{PEOPLE}/{owl.pk}/change/").content.decode()
+    assert "Give a Kafka credential" in page
+
+    do(staff, PEOPLE, owl, "credential")
+
+    given = KafkaCredential.objects.get()
+    assert (given.user, given.kind, given.state) == (owl, "named", "needs_rotation")
+    assert given.secret_encrypted is None
+    assert "operator made" in given.note
+    assert given in settlement.due(), "its owner is mailed once Kafka has nothing of it"
+    assert last_entry() == (
+        "staff:staff", "give credential", f"account:{owl.pk}", "he asked for it",
+    )  # fmt: skip
+    assert credentials.rotate(given, "y" * 32).state == "wanted"
+
+
+def test_staff_give_no_more_credentials_than_an_account_may_have(staff, owl):
+    for _ in range(10):
+        do(staff, PEOPLE, owl, "credential")
+
+    answer = do(staff, PEOPLE, owl, "credential")
+
+    assert "has 10 credentials already" in answer.content.decode()
+    assert KafkaCredential.objects.count() == 10
+
+
+@pytest.mark.parametrize("is_in", ["inactive", "suspended"])
+def test_staff_give_no_credential_to_who_is_not_active(staff, owl, is_in):
+    BabamulUser.objects.update(state=is_in)
+
+    do(staff, PEOPLE, owl, "credential")
+
+    assert not KafkaCredential.objects.exists()
 
 
 def test_one_credential_is_suspended_and_restored(staff, owl, laptop, rings):
