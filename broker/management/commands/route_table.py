@@ -1,0 +1,17 @@
+"""Write ``docs/routes.md`` from the views' own words."""
+
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from broker.route_table import FILE, table
+
+
+class Command(BaseCommand):
+    """Write the table of every URL and who may open it."""
+
+    help = "Write docs/routes.md: every URL and who may open it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        FILE.write_text(table())
+        self.stdout.write(f"wrote {FILE.relative_to(FILE.parents[1])}")
