@@ -7,6 +7,8 @@ from confluent_kafka import Consumer
 
 PATIENCE_S = 120.0
 POLL_S = 0.2
+REVOKED_WITHIN_S = 5.0
+"""What is promised: a running consumer reads nothing after this time, and has been told so."""
 
 
 def consumer(username: str, password: str, servers: str, group: str, **settings: Any) -> Consumer:
@@ -44,9 +46,20 @@ def next_word(reading: Consumer) -> str:
     return next_of(reading)[0] or "message"
 
 
-def refusal(reading: Consumer) -> str:
-    """Return the first error of a running consumer, which is closed then."""
+def refusal(reading: Consumer, taken_at_s: float) -> tuple[str, float]:
+    """Return the first error of a running consumer, which is closed then, and how late it came [s].
+
+    Parameters
+    ----------
+    reading : Consumer
+        It reads until it is told otherwise.
+    taken_at_s : float
+        When its rights were taken, by the monotonic clock.
+    """
+    give_up_at = taken_at_s + PATIENCE_S
     while (word := next_word(reading)) == "message":
-        pass
+        assert time.monotonic() < give_up_at, "it reads on and on"
+    late_s = time.monotonic() - taken_at_s
+    print(f"told {word} after {late_s:.2f} s")
     reading.close()
-    return word
+    return word, late_s

@@ -1,5 +1,6 @@
 """What is taken is taken at once, from consumers that run and from those that come."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.db.models.functions import Now
 from accounts import credentials, people, settlement
 from accounts.models import BabamulUser, DriftReport, KafkaCredential
 from broker import kafka_admin
-from tests.consumers import next_word, refusal
+from tests.consumers import REVOKED_WITHIN_S, next_word, refusal
 from tests.integration.credentials.conftest import Login, eventually, granted
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
@@ -30,9 +31,12 @@ def test_a_revoked_credential_stops_a_running_consumer_and_lets_nobody_in(bell, 
 
     with transaction.atomic():
         credentials.revoke(login.row)
+    taken_at_s = time.monotonic()
     bell.answer()
 
-    assert refusal(reading) == "TOPIC_AUTHORIZATION_FAILED"
+    told, late_s = refusal(reading, taken_at_s)
+    assert told == "TOPIC_AUTHORIZATION_FAILED"
+    assert late_s < REVOKED_WITHIN_S
     assert not login.may_log_in()
     assert login.now().state == "revoked"
     assert kafka_admin.listed_rights(login.row.principal) == {}
@@ -55,9 +59,12 @@ def test_a_suspended_credential_logs_in_and_reads_nothing(bell, owl):
 
     with transaction.atomic():
         credentials.suspend_all(owl)
+    taken_at_s = time.monotonic()
     bell.answer()
 
-    assert refusal(reading) == "TOPIC_AUTHORIZATION_FAILED"
+    told, late_s = refusal(reading, taken_at_s)
+    assert told == "TOPIC_AUTHORIZATION_FAILED"
+    assert late_s < REVOKED_WITHIN_S
     assert login.may_log_in()
     assert login.now().state == "suspended"
 
