@@ -1,7 +1,8 @@
 """F15: rights and secrets at the broker drift away from what the registry and the files say.
 
-Of the principals that exist today: the pipeline, the feed, and the demo's two readers; those of
-user accounts come with the accounts. While alerts flow, rights are taken, given and denied behind
+Of the pipeline, the feed, and the demo's two readers. What people's own credentials lose is found and
+mended by ``accounts.reconcile``, which is tried without load in
+``tests/integration/credentials/test_drift.py`` and ``test_killed.py``. While alerts flow, rights are taken, given and denied behind
 our back, and a reader's secret is deleted or replaced. One run of ``manage.py create_topics
 --exact`` and of ``manage.py demo_credentials`` brings every right and secret back, also after a run
 that was killed between its two steps, and the alerts that waited are published once.
