@@ -17,11 +17,10 @@ from pipeline.alerts.records import KEYS, Row
 from pipeline.catalogs.record import Column
 from pipeline.light_curves import Photometry, unpack
 from pipeline.sky import separation_arcsec
-from pipeline.surveys import SURVEYS
+from pipeline.surveys import NAMES
 from pipeline.surveys import survey as survey_named
 from pipeline.topics import other_survey
 
-SURVEY_NAMES = tuple(one.name for one in SURVEYS)
 _PLACES = (
     Column("ra_deg", "double", "[deg]"),
     Column("dec_deg", "double", "[deg]"),
@@ -80,7 +79,7 @@ def full(session: Session, found: FoundObject) -> Row:
     if found.survey == "ztf":
         row["classifications_history"] = []
     row["cross_matches"] = cross_matches(session, [(found.ra_deg, found.dec_deg)])[0]
-    row["survey_matches"] = {one.name: None for one in SURVEYS} | {
+    row["survey_matches"] = dict.fromkeys(NAMES) | {
         other_survey(found.survey): survey_match(session, found)
     }
     return row
@@ -150,7 +149,7 @@ def near(
     radius_arcsec: float,
     limit: int,
     *,
-    surveys: Sequence[str] = SURVEY_NAMES,
+    surveys: Sequence[str] = NAMES,
 ) -> list[Row]:
     """Return the objects of some surveys around a position [deg, ICRS], nearest first."""
     found = [

@@ -12,6 +12,7 @@ from pipeline.alerts.batch import SERIES
 from pipeline.alerts.query import visible
 from pipeline.alerts.query_objects import FoundObject
 from pipeline.light_curves import DETECTION, FORCED, LIMIT, Photometry, unpack
+from pipeline.surveys import ztf
 from pipeline.times import MJD_EPOCH_JD
 
 COLUMNS = {
@@ -38,7 +39,7 @@ COLUMNS = {
 }
 """Name and kind of each column; mjd is UTC, as jd is."""
 SOURCES = {DETECTION: "alert", LIMIT: "limit", FORCED: "forced"}
-PUBLIC_PROGRAMID = {"ztf": 1, "lsst": None}
+PUBLIC_PROGRAMID = {"ztf": ztf.PUBLIC_PROGRAMID, "lsst": None}
 MIN_FORCED_SNR = 3.0
 """Below it a forced point is a limit."""
 

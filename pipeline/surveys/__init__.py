@@ -8,6 +8,8 @@ from pipeline.surveys import lsst, ztf
 from pipeline.surveys.record import Survey
 
 SURVEYS = (ztf.SURVEY, lsst.SURVEY)
+NAMES = tuple(one.name for one in SURVEYS)
+"""As rows and addresses have them; pages write them in capitals."""
 
 
 def survey(name: str) -> Survey:

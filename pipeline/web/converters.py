@@ -2,13 +2,14 @@
 
 from django.urls import register_converter
 
+from pipeline.surveys import NAMES
 from pipeline.web.search_form import INT64_MAX
 
 
 class SurveyConverter:
     """A survey's name in any case; another is no address."""
 
-    regex = "[Zz][Tt][Ff]|[Ll][Ss][Ss][Tt]"
+    regex = "|".join("".join(f"[{one.upper()}{one}]" for one in name) for name in NAMES)
 
     def to_python(self, value: str) -> str:
         """Return the name as we write it."""

@@ -19,6 +19,7 @@ from pipeline.alerts.query_objects import FoundObject
 from pipeline.alerts.query_photometry import finite, photometry_rows
 from pipeline.plots import light_curve_svg
 from pipeline.positions import galactic_deg, sexagesimal
+from pipeline.surveys import NAMES
 from pipeline.surveys import cutouts as packet_cutouts
 from pipeline.surveys.images import read_pixels
 from pipeline.topics import other_survey
@@ -29,7 +30,7 @@ from pipeline.web.search_form import INT64_MAX
 from pipeline.web.search_pages import alert_row
 
 IMAGE_NAMES = ("science", "template", "difference")
-SURVEY_TITLES = {"ztf": "ZTF", "lsst": "LSST"}
+SURVEY_TITLES = {name: name.upper() for name in NAMES}
 ALADIN = "https://aladin.cds.unistra.fr/AladinLite/"
 _ALADIN_FIELD_DEG = 0.05
 """For the links alone: nothing is asked of another site before a click."""

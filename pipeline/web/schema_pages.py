@@ -108,7 +108,6 @@ def _taken_apart(packet: Packet) -> dict[str, Any]:
         "size_bytes": len(packet.value),
         "object_id": record.get("objectId", ""),
         "candid": str(record.get("candid", "")),
-        "survey": "ztf" if str(record.get("objectId", "")).startswith("ZTF") else "lsst",
         "text": json.dumps(json.loads(write(shown)), indent=1, ensure_ascii=False),
     }
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pipeline.alerts import partial_ids
 from pipeline.alerts.query import MAX_RADIUS_ARCSEC, MAX_WINDOW_D, Filters
 from pipeline.positions import Cone, parse_cone
+from pipeline.surveys import NAMES
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC, MJD_EPOCH_JD
 
 CLASSES = ("stellar", "hosted", "hostless", "unknown")
-SURVEYS = ("ztf", "lsst")
 MAX_BOX_CHARACTERS = 200
 
 _UNIX_EPOCH_JD_UTC = 2440587.5
@@ -44,6 +44,8 @@ class Question:
         The box holds the whole name of an object: survey and name.
     prefix : Prefix or None
         The box holds a part of a name.
+    event : str
+        The box holds the name of an event of gravitational waves; empty: it does not.
     tns : str
         The box holds a name of the Transient Name Server, in lower case; empty: it does not.
     """
@@ -55,6 +57,7 @@ class Question:
     number: int | None = None
     name: tuple[str, str] | None = None
     prefix: partial_ids.Prefix | None = None
+    event: str = ""
     tns: str = ""
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -73,8 +76,8 @@ def read(given: Mapping[str, str]) -> Question:
     """Return the question of a form."""
     problems: dict[str, str] = {}
     survey = given.get("survey", "")
-    if survey not in {"", *SURVEYS}:
-        problems["survey"] = "must be ztf or lsst"
+    if survey not in {"", *NAMES}:
+        problems["survey"] = f"must be {' or '.join(NAMES)}"
     alert_class = given.get("class", "")
     if alert_class not in {"", *CLASSES}:
         problems["class"] = f"must be one of {', '.join(CLASSES)}"
@@ -93,7 +96,7 @@ def read(given: Mapping[str, str]) -> Question:
     )
     question = Question(
         text=" ".join(given.get("q", "").split())[:MAX_BOX_CHARACTERS],
-        surveys=(survey,) if survey in SURVEYS else SURVEYS,
+        surveys=(survey,) if survey in NAMES else NAMES,
         filters=filters,
         problems=problems,
     )
@@ -133,10 +136,8 @@ def _read_box(question: Question) -> None:
     if match := _TNS_NAME.fullmatch(text):
         question.tns = match[1].lower()
     elif _GW_NAME.fullmatch(text):
-        question.problems["q"] = (
-            "events of gravitational waves cannot be searched by name here: search around a "
-            "position, or inside an event's sky map through the API (skymap-search)"
-        )
+        digits = next(at for at, letter in enumerate(text) if letter.isdigit())
+        question.event = text[:digits].upper() + text[digits:].lower()
     elif _ZTF_NAME.fullmatch(text):
         question.name = ("ztf", text[:5].upper() + text[5:].lower())
     elif _INTEGER.fullmatch(text) and int(text) <= INT64_MAX:

@@ -18,14 +18,17 @@ from pipeline.alerts import query_alerts, query_matches, query_objects, query_pa
 from pipeline.alerts.query import Page, QueryError, reading
 from pipeline.alerts.query_pages import BriefAlert
 from pipeline.catalogs.known import TNS
+from pipeline.gw.query import find_event
 from pipeline.plots import utc
 from pipeline.positions import DEFAULT_RADIUS_ARCSEC, Cone
+from pipeline.surveys import NAMES
 from pipeline.web import search_form
 from pipeline.web.api.answers import as_table, objects_as_table
 from pipeline.web.search_form import CLASSES, Question
 
 PAGE_SIZE = 100
 MAX_PAGES = 100
+AROUND = "search around a position, or inside a sky map through the API (skymap-search)"
 FORMS = {"csv": "CSV", "parquet": "Parquet"}
 _ALERT_COLUMNS = {
     "candid": pa.int64(),
@@ -58,6 +61,7 @@ def search(request: HttpRequest) -> HttpResponseBase:
     context: dict[str, Any] = {
         "asked": request.GET,
         "question": question,
+        "surveys": NAMES,
         "classes": CLASSES,
         "page_size": PAGE_SIZE,
     }
@@ -98,8 +102,18 @@ def address(alert: BriefAlert) -> str:
 
 
 def _direct(question: Question) -> str | None:
-    """Return the page of the one object that is meant, if it exists."""
+    """Return the page of the one object or event that is meant, if it exists.
+
+    Raises
+    ------
+    NoPlaceError
+        If no notice of the event has come.
+    """
     with reading() as session:
+        if question.event:
+            if find_event(session, question.event) is None:
+                raise NoPlaceError(f"no notice of {question.event} has come here: {AROUND}")
+            return f"/gw/{question.event}"
         if question.name is not None:
             survey, name = question.name
             if query_objects.find_for_page(session, survey, name) is not None:

@@ -17,10 +17,9 @@ from pipeline.alerts.query import SKYMAP_LIMIT_S, reading
 from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.alerts.skymaps import Region, read_credible_region, read_moc
 from pipeline.web.api import answers
-from pipeline.web.api.filters import filters_of
+from pipeline.web.api.filters import Checked, filters_of
 from pipeline.web.api.parameters import (
     AlertParameters,
-    Checked,
     ConeBatch,
     Format,
     SkymapSearch,

@@ -15,9 +15,9 @@ from pipeline.alerts import query_cutouts, steady_cutouts
 from pipeline.alerts.query import reading
 from pipeline.alerts.query_cutouts import Located
 from pipeline.surveys.cutouts import Cutouts
+from pipeline.web.api.filters import Checked
 from pipeline.web.api.parameters import (
     Candids,
-    Checked,
     CutoutParameters,
     check_body,
     check_query,

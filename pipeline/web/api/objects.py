@@ -15,8 +15,8 @@ from pipeline.alerts.query import reading
 from pipeline.alerts.query_objects import FoundObject
 from pipeline.alerts.query_photometry import photometry_rows
 from pipeline.web.api import answers
+from pipeline.web.api.filters import Checked
 from pipeline.web.api.parameters import (
-    Checked,
     Format,
     JsonAlone,
     ObjectConeBatch,

@@ -15,7 +15,7 @@ from broker.refusals import ApiError, field_error
 from broker.rest import ok
 from pipeline.alerts import query_stats
 from pipeline.alerts.query import reading
-from pipeline.surveys import SURVEYS
+from pipeline.surveys import NAMES, SURVEYS
 from pipeline.topics import OUTPUTS
 from pipeline.web import figures
 from pipeline.web.api.parameters import Nights, check_query
@@ -32,7 +32,7 @@ KEEP_COLLECTIONS_S = 3600
 NIGHT = {
     "type": "object",
     "required": ["date"],
-    "properties": {"date": TEXT, "ztf": INT64, "lsst": INT64},
+    "properties": {"date": TEXT, **dict.fromkeys(NAMES, INT64)},
 }
 
 
@@ -48,10 +48,9 @@ class Nightly(DataView):
         """Return the counts by night, which runs from local noon to noon."""
         asked = check_query(Nights, request)
         start, end = asked["start_date"], asked["end_date"]
-        names = tuple(one.name for one in SURVEYS)
         wanted = asked.get("survey", "").lower()
-        if wanted and wanted not in names:
-            raise field_error("survey", f"must be one of {', '.join(names)}")
+        if wanted and wanted not in NAMES:
+            raise field_error("survey", f"must be one of {', '.join(NAMES)}")
         if start < FIRST_NIGHT:
             raise field_error("start_date", f"must be {FIRST_NIGHT} or later")
         if end > datetime.now(UTC).date():
@@ -60,7 +59,7 @@ class Nightly(DataView):
             raise field_error("end_date", "must not be before start_date")
         if (end - start).days >= MAX_DAYS:
             raise field_error("end_date", f"must be less than {MAX_DAYS} days after start_date")
-        chosen = (wanted,) if wanted else names
+        chosen = (wanted,) if wanted else NAMES
         key = f"stats:nightly:{start}:{end}:{','.join(chosen)}"
         if (known := cache.get(key)) is not None:
             return ok(known)

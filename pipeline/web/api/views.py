@@ -18,7 +18,9 @@ from broker.limits import concurrent
 from broker.refusals import ApiError, TooLongError, field_error
 from broker.rest import ApiView
 from pipeline.alerts.query import QueryError, reading
-from pipeline.web.api.parameters import Checked, Format, check_body, check_query
+from pipeline.surveys import NAMES
+from pipeline.web.api.filters import Checked
+from pipeline.web.api.parameters import Format, check_body, check_query
 
 INT64 = {"type": "integer", "format": "int64"}
 NUMBER = {"type": "number", "format": "double"}
@@ -29,7 +31,7 @@ SURVEY = OpenApiParameter(
     "survey",
     OpenApiTypes.STR,
     OpenApiParameter.PATH,
-    enum=["ztf", "lsst"],
+    enum=NAMES,
     description="in any case",
 )
 OBJECT_ID = OpenApiParameter(
@@ -163,7 +165,7 @@ FOUND_OBJECT = {
     "required": ["objectId", "survey", "ra", "dec"],
     "properties": {
         "objectId": TEXT,
-        "survey": {"type": "string", "enum": ["ZTF", "LSST"]},
+        "survey": {"type": "string", "enum": [name.upper() for name in NAMES]},
         "ra": NUMBER,
         "dec": NUMBER,
         "distance_arcsec": NUMBER,

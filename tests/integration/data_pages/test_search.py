@@ -60,9 +60,9 @@ def test_a_name_of_tns_is_looked_for_where_tns_has_it(sky, session, anybody, tex
     ("text", "answer"),
     [
         ("AT 2026abd", "has no 2026abd"),
-        ("S230518h", "events of gravitational waves cannot be searched by name here"),
-        ("MS260101a", "events of gravitational waves"),
-        ("GW170817", "events of gravitational waves"),
+        ("S230518h", "no notice of S230518h has come here"),
+        ("ms260101A", "no notice of MS260101a has come here"),
+        ("gw170817", "no notice of GW170817 has come here"),
     ],
 )
 def test_a_name_without_a_place_says_so(sky, session, anybody, text, answer):

@@ -172,3 +172,12 @@ def test_the_maps_are_well_formed(visitor, notice, sky_map):
     assert len(pictures) == 2
     for picture in pictures:
         ET.fromstring(f"<svg xmlns{picture}</svg>")
+
+
+@pytest.mark.parametrize("text", [EVENT, EVENT.lower(), EVENT.upper(), f" {EVENT} "])
+def test_the_search_leads_to_the_event_of_that_name(visitor, notice, text):
+    notice()
+
+    found = visitor.get("/search", {"q": text})
+
+    assert (found.status_code, found["Location"]) == (302, f"/gw/{EVENT}")
