@@ -1,18 +1,25 @@
 """Pages of GW notices, their steps and what was sent; actions that ask for more."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from sqlalchemy.orm import Session
+from typing_extensions import override
 
 from broker.admin import MirrorAdmin
 from broker.db import transaction
-from pipeline.gw import models, orders, steps
+from pipeline.gw import models, orders, outages, steps
 from pipeline.gw.models import FOLLOW_UP
+from pipeline.gw.telescopes import telescopes
+
+_Value = TypeVar("_Value")
 
 
 class FollowUpAdmin(MirrorAdmin):
@@ -171,6 +178,76 @@ class GwSkymapAdmin(MirrorAdmin):
         return super().get_queryset(request).defer("fits", "moc_50", "moc_90", "moc_95")
 
 
+class OutageForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic when it runs
+    """Which telescope cannot observe, why, and until when."""
+
+    telescope = forms.ChoiceField(choices=lambda: [(t.name, t.name) for t in telescopes()])
+
+    def clean_reason(self) -> str:
+        """Return the reason as it is kept."""
+        given: str = self.cleaned_data["reason"]
+        return _checked(outages.checked_reason, given)
+
+    def clean_until_at(self) -> datetime:
+        """Return the end as it is kept."""
+        given: datetime = self.cleaned_data["until_at"]
+        return _checked(outages.checked_end, given)
+
+
+@admin.register(models.GwTelescopeOutage)
+class OutageAdmin(FollowUpAdmin):
+    """Telescopes that cannot observe: marked here, and taken back before their time."""
+
+    form = OutageForm
+    list_display = (
+        "pk",
+        "telescope",
+        "reason",
+        "until_at",
+        "reported_by",
+        "created_at",
+        "ended_at",
+        "ended_by",
+    )
+    actions = ("take_back",)
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whoever follows up may mark a telescope out."""
+        return self.has_follow_up_permission(request)
+
+    @override
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Return what is asked for a new one, and every column of one that stands."""
+        return super().get_fields(request, obj) if obj else ("telescope", "reason", "until_at")
+
+    @override
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Mark the telescope out, as the page and Slack do."""
+        by = request.user.get_username()
+        with transaction() as session:
+            obj.pk = outages.mark(session, obj.telescope, obj.reason, obj.until_at, by)
+
+    @admin.action(description="Take back", permissions=["follow_up"])
+    def take_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """End outages before their time."""
+        ids, by = list(rows.values_list("pk", flat=True)), request.user.get_username()
+
+        def place(session: Session) -> Sequence[steps.Bell]:
+            for outage_id in ids:
+                outages.end(session, outage_id, by)
+            return ()
+
+        self.order(request, rows, "Taken back.", place)
+
+
+def _checked(check: Callable[[_Value], _Value], value: _Value) -> _Value:
+    try:
+        return check(value)
+    except outages.OutageError as error:
+        raise ValidationError(str(error)) from None
+
+
 @admin.register(
     models.GwClaim,
     models.GwDecision,
@@ -178,7 +255,6 @@ class GwSkymapAdmin(MirrorAdmin):
     models.GwPlanGroup,
     models.GwPlanTile,
     models.GwSlackAction,
-    models.GwTelescopeOutage,
     models.GrbAlert,
     models.GcnNotice,
 )

@@ -1,5 +1,7 @@
 """Notices in the admin: seen by staff, and what shifters may ask for."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
@@ -7,6 +9,7 @@ from django.test import Client
 from sqlalchemy import select, update
 
 from accounts.roles import PERMISSIONS
+from pipeline.gw import outages
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from tests.gw_messages import BNS, notice, whole_sky
 
@@ -109,6 +112,42 @@ def test_a_failed_step_is_retried(shifter, take, session, bells):
     assert bells == [("gw.step", "gw", step_id)]
 
 
+def mark_out(browser: Client, **changed: str) -> str:
+    until = datetime.now(UTC) + timedelta(hours=3)
+    form = {
+        "telescope": "TCA",
+        "reason": " snow ",
+        "until_at_0": f"{until:%Y-%m-%d}",
+        "until_at_1": f"{until:%H:%M:%S}",
+    }
+    page = "/admin/pipeline/gwtelescopeoutage/add/"
+    return browser.post(page, form | changed, follow=True).text
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"telescope": "Hubble"}, "not one of the available choices"),
+        ({"reason": " "}, "required"),
+        ({"until_at_0": "2001-01-01"}, "the end must lie between now and a year ahead"),
+    ],
+)
+def test_an_outage_that_makes_no_sense_says_why(shifter, session, changed, fault):
+    assert fault in mark_out(shifter, **changed)
+    assert outages.current(session, datetime.now(UTC)) == {}
+
+
+def test_a_telescope_is_marked_out_and_taken_back(shifter, session):
+    mark_out(shifter)
+
+    marked = outages.current(session, datetime.now(UTC))["TCA"]
+    assert (marked.reason, marked.reported_by) == ("snow", "shifter")
+    assert "snow" in shifter.get(f"/admin/pipeline/gwtelescopeoutage/{marked.id}/change/").text
+
+    assert "Taken back." in ask(shifter, "gwtelescopeoutage", "take_back", marked.id)
+    assert outages.current(session, datetime.now(UTC)) == {}
+
+
 def test_looking_is_not_enough_to_ask_for_anything(take, session, bells):
     row = stored(take, session)
     browser = Client(headers={"host": "localhost"})
@@ -117,9 +156,11 @@ def test_looking_is_not_enough_to_ask_for_anything(take, session, bells):
     browser.force_login(user)
 
     ask(browser, "gwalert", "mark_as_mock", row.id_gw)
+    mark_out(browser)
 
     session.expire_all()
     assert row.kind == "real"
+    assert outages.current(session, datetime.now(UTC)) == {}
     assert bells == []
 
 
