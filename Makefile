@@ -20,7 +20,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) plans-meanwhile ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
-	@$(NATIVE) up servers
+	@$(NATIVE) up servers --demo
 	@$(BIN)/python manage.py demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEMO_PACKETS),--packets $(DEMO_PACKETS)) $(if $(SEED),--seed $(SEED))
 
 up: $(READY) ## start servers, bring tables and topics up to date, start our processes
@@ -73,9 +73,9 @@ doctor: ## what is found, what is missing, what listens where, how to mend it
 		|| { echo "MISSING python      needs 3.11 or newer; or name another: make doctor PYTHON=python3.11"; exit 1; }
 	@if test -f $(READY); then $(NATIVE) doctor; else $(PYTHON) -m compose.native.beforehand; fi
 
-# The demo's plans come late in it: 1.7 GB arrive beside it. A failure is told by make doctor.
+# 1.7 GB arrive beside the demo, whose plans wait for them. How far that is: make doctor.
 plans-meanwhile: $(READY)
-	@test -e $(PLANS) || nohup nice -n 19 $(MAKE) -s plans > $(VENV)/plans.log 2>&1 &
+	@test -e $(PLANS) || nohup $(NATIVE) plans > /dev/null 2>&1 &
 
 plans: $(PLANS) ## install what makes observation plans (1.7 GB)
 
@@ -98,5 +98,5 @@ $(READY): requirements-dev.lock
 # Of what the others need it has the same versions: nothing that runs is changed under its feet.
 $(PLANS): requirements-plans.lock $(READY)
 	@echo "installing what requirements-plans.lock names"
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements-plans.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk '$(PROGRESS)'
 	@touch $@

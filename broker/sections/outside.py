@@ -24,6 +24,9 @@ class OwncloudSettings(Section):
     link_base: Annotated[
         str, Field(description="a folder's page for people; its path is put behind; empty: no link")
     ] = "https://grandma-owncloud.lal.in2p3.fr/index.php/apps/files/?dir=/"
+    mocks: Annotated[
+        bool, Field(description="mocks and tests have folders too, as in the demo")
+    ] = False
     connect_timeout_s: Annotated[float, Field(gt=0, le=60, description="to connect [s]")] = 5
     read_timeout_s: Annotated[
         float, Field(gt=0, le=60, description="between two pieces of a request or answer [s]")

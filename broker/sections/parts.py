@@ -100,6 +100,8 @@ class NativeSettings(Section):
     redis_port: Annotated[Port, Field(description="of the native Redis")] = 16379
     kafka_port: Annotated[Port, Field(description="inside listener of the native Kafka")] = 29092
     kafka_controller_port: Annotated[Port, Field(description="its controller's listener")] = 29093
+    slack_port: Annotated[Port, Field(description="of the demo's Slack stand-in")] = 18090
+    webdav_port: Annotated[Port, Field(description="of the demo's WebDAV server")] = 18091
     postgres_bin: Annotated[
         str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
     ] = ""

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("parts", nargs="*", metavar="PART", help="servers (default), processes, names")
     up.add_argument("--free-ports", action="store_true", help="draw ports, remember until down")
     up.add_argument("--throwaway", action="store_true", help="empty data, no fsync: for tests")
+    up.add_argument("--demo", action="store_true", help="with stand-ins for Slack and OwnCloud")
     down = verbs.add_parser("down", help="stop our processes, then the servers")
     down.add_argument("parts", nargs="*", metavar="PART", help="everything when none is named")
     status = verbs.add_parser("status", help="what runs where")
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     verbs.add_parser("doctor", help="what is found, what is missing, how to mend it")
     verbs.add_parser("lock", help="resolve Kafka's jars anew and write jars.lock")
+    verbs.add_parser("plans", help="install what makes observation plans, unless that is going on")
     verbs.add_parser("watchdog", help="stop the parts when the last test run of this home ends")
     return parser
 
@@ -57,7 +59,13 @@ def _parser() -> argparse.ArgumentParser:
 def _up(home: Home, options: argparse.Namespace) -> int:
     from compose.native.lifecycle import up
 
-    up(home, options.parts, is_free=options.free_ports, is_throwaway=options.throwaway)
+    up(
+        home,
+        options.parts,
+        is_free=options.free_ports,
+        is_throwaway=options.throwaway,
+        is_demo=options.demo,
+    )
     return 0
 
 
@@ -132,6 +140,12 @@ def _lock(_home: Home, _options: argparse.Namespace) -> int:
     return 0
 
 
+def _plans(home: Home, _options: argparse.Namespace) -> int:
+    from compose.native.planner import install
+
+    return install(home)
+
+
 def _watchdog(home: Home, _options: argparse.Namespace) -> int:
     from compose.native.watchdog import watch
 
@@ -154,5 +168,6 @@ _VERBS = {
     "logs": _logs,
     "doctor": _doctor,
     "lock": _lock,
+    "plans": _plans,
     "watchdog": _watchdog,
 }

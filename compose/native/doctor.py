@@ -1,13 +1,23 @@
 """One line per need: what is found, what is missing, what listens where, how to mend it."""
 
-import importlib.util
 import json
 import urllib.error
 import urllib.request
-from importlib import metadata
 
 from broker.config import ConfigError, read_config
-from compose.native import crashes, jars, java, kafka, lifecycle, ports, postgres, profile, redis
+from compose.native import (
+    crashes,
+    jars,
+    java,
+    kafka,
+    lifecycle,
+    planner,
+    ports,
+    postgres,
+    profile,
+    redis,
+    standins,
+)
 from compose.native.accounts import can_reach, server_account
 from compose.native.beforehand import Need, installable, maven, python
 from compose.native.home import Home
@@ -31,7 +41,7 @@ def examine(home: Home) -> list[Need]:
         _java(),
         maven(),
         _jars(),
-        _plans(),
+        planner.need(home),
         *_listening(home),
         *_crashing(home),
         *_unwell(home),
@@ -58,13 +68,6 @@ def _redis() -> Need:
         return installable("redis", "redis-server")
     version = ".".join(str(part) for part in redis.version(program))
     return Need("redis", is_met=True, text=f"{version} at {program}")
-
-
-def _plans() -> Need:
-    """Say whether observation plans can be made; all else goes on without."""
-    if importlib.util.find_spec("gwemopt"):
-        return Need("gwemopt", is_met=True, text=metadata.version("gwemopt"))
-    return Need("gwemopt", is_met=True, text="absent: no observation plans until: make plans")
 
 
 def _java() -> Need:
@@ -97,6 +100,9 @@ def _listening(home: Home) -> list[Need]:
         },
         "web": {"web": (at.web,)},
     }
+    numbers = {standins.SLACK: at.slack, standins.WEBDAV: at.webdav}
+    if chosen.is_demo:
+        wanted |= {name: {name: (numbers[name],)} for name in standins.names(settings)}
     states = {state.name: state for state in lifecycle.status(home)}
     return [_state_of(name, states.get(name), purposes) for name, purposes in wanted.items()]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from broker.config import Config
 from broker.sections.parts import KafkaSettings
+from compose.native import standins
 from compose.native.home import ROOT, Home, write_private
 from compose.native.postgres import Postgres
 from compose.native.profile import Profile
@@ -37,6 +38,8 @@ def variables(
     if profile.is_free:
         found["NIGHTJAR_WEB__PORT"] = str(ports.web)
         found["NIGHTJAR_WEB__PUBLIC_URL"] = f"http://localhost:{ports.web}"
+    if profile.is_demo:
+        found |= standins.variables(settings, ports, passwords)
     return found
 
 

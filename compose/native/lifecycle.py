@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
-from compose.native import demo, environment, ours, ports, profile
+from compose.native import demo, environment, ours, ports, profile, standins
 from compose.native.home import ROOT, Home, NativeError, last_lines
 from compose.native.kafka import Kafka
 from compose.native.ours import Process
@@ -73,7 +73,9 @@ class Parts:
             ),
         )
         web = settings.web.model_copy(update={"port": at.web})
-        return cls(servers, ours.processes(settings.model_copy(update={"web": web})))
+        aside = standins.processes(settings, at) if chosen.is_demo else ()
+        mine = ours.processes(settings.model_copy(update={"web": web}))
+        return cls(servers, (*aside, *mine))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,11 +83,20 @@ class Parts:
         return (*(s.name for s in self.servers), *(p.name for p in self.processes))
 
 
-def up(home: Home, wanted: Sequence[str], *, is_free: bool, is_throwaway: bool) -> None:
+def up(
+    home: Home,
+    wanted: Sequence[str],
+    *,
+    is_free: bool,
+    is_throwaway: bool,
+    is_demo: bool = False,
+) -> None:
     """Start what is wanted and does not run; write what the project reads about it."""
     with home.locked():
         settings = read_config(with_native_env=False)
-        chosen = _profile(home, settings, is_free=is_free, is_throwaway=is_throwaway)
+        chosen = _profile(
+            home, settings, is_free=is_free, is_throwaway=is_throwaway, is_demo=is_demo
+        )
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
         values = environment.variables(home, chosen, passwords(home), settings)
@@ -127,13 +138,15 @@ def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:
     return found
 
 
-def _profile(home: Home, settings: Config, *, is_free: bool, is_throwaway: bool) -> profile.Profile:
+def _profile(
+    home: Home, settings: Config, *, is_free: bool, is_throwaway: bool, is_demo: bool
+) -> profile.Profile:
     """Return the remembered decision while it binds, else a new one."""
     found = profile.remembered(home)
     runs = any(running(home, name) for name in _recorded(home))
     if found and (runs or (found.is_free and not is_throwaway)):
         return found
-    chosen = profile.choose(settings, is_free=is_free, is_throwaway=is_throwaway)
+    chosen = profile.choose(settings, is_free=is_free, is_throwaway=is_throwaway, is_demo=is_demo)
     profile.save(home, chosen)
     if is_throwaway:
         for server in Parts.of(home, chosen, settings).servers:

@@ -14,6 +14,9 @@ NAMES = (
     "KAFKA_PIPELINE_PASSWORD",
     "KAFKA_FEED_PASSWORD",
     "WEB_SECRET_KEY",
+    "SLACK_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "WEBDAV_PASSWORD",
 )
 FORBIDDEN = frozenset("\"'\\;")
 """They would end a quoted value of Kafka's login lines."""

@@ -21,6 +21,8 @@ SETTINGS = {
     "kafka_controller": "native.kafka_controller_port",
     "scram": "kafka.scram_ports",
     "web": "web.port",
+    "slack": "native.slack_port",
+    "webdav": "native.webdav_port",
 }
 
 
@@ -30,8 +32,8 @@ class Ports:
 
     Attributes
     ----------
-    postgres, redis, kafka, kafka_controller, web : int
-        ``kafka`` is the inside listener.
+    postgres, redis, kafka, kafka_controller, web, slack, webdav : int
+        ``kafka`` is the inside listener; ``slack`` and ``webdav`` are the demo's stand-ins.
     scram : tuple of int
         Public listeners of Kafka.
     """
@@ -42,6 +44,8 @@ class Ports:
     kafka_controller: int
     scram: tuple[int, ...]
     web: int
+    slack: int = 0  # as remembered by a version without it
+    webdav: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -54,18 +58,20 @@ def settled(settings: Config) -> Ports:
         native.kafka_controller_port,
         settings.kafka.scram_ports,
         settings.web.port,
+        native.slack_port,
+        native.webdav_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 5:
+    while len(found) < scram_count + 7:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)
-    postgres, redis, kafka, controller, web, *scram = found
-    return Ports(postgres, redis, kafka, controller, tuple(scram), web)
+    postgres, redis, kafka, controller, web, slack, webdav, *scram = found
+    return Ports(postgres, redis, kafka, controller, tuple(scram), web, slack, webdav)
 
 
 def is_free(port: int) -> bool:

@@ -20,17 +20,22 @@ class Profile:
         The ports were drawn, not taken from the settings.
     is_throwaway : bool
         The data may be lost: for tests.
+    is_demo : bool
+        The demo's stand-ins run too.
     """
 
     ports: Ports
     is_free: bool
     is_throwaway: bool
+    is_demo: bool = False
 
 
-def choose(settings: Config, *, is_free: bool, is_throwaway: bool) -> Profile:
+def choose(
+    settings: Config, *, is_free: bool, is_throwaway: bool, is_demo: bool = False
+) -> Profile:
     """Decide for parts of which none runs."""
     ports = drawn(len(settings.kafka.scram_ports)) if is_free else settled(settings)
-    return Profile(ports, is_free, is_throwaway)
+    return Profile(ports, is_free, is_throwaway, is_demo)
 
 
 def save(home: Home, profile: Profile) -> None:
@@ -45,7 +50,9 @@ def remembered(home: Home) -> Profile | None:
         return None
     values = json.loads(path.read_text())
     ports = {**values["ports"], "scram": tuple(values["ports"]["scram"])}
-    return Profile(Ports(**ports), values["is_free"], values["is_throwaway"])
+    return Profile(
+        Ports(**ports), values["is_free"], values["is_throwaway"], values.get("is_demo", False)
+    )
 
 
 def forget(home: Home) -> None:

@@ -65,6 +65,8 @@ class Card:
     decision: Decision | None = None
     is_planning: bool = False
     links: Links = field(default_factory=Links)
+    is_planned: bool = False
+    is_over: bool = False
 
 
 def notice_card(card: Card) -> Message:
@@ -96,7 +98,7 @@ def notice_card(card: Card) -> Message:
         blocks.section(_suggestion(alert)),
         blocks.section(_changes(card)),
         link_buttons(card.links),
-        blocks.section([_planning(card)]),
+        blocks.section([] if card.is_over else [_planning(card)]),
         _card_buttons(card),
     )
 
@@ -190,6 +192,8 @@ def _planning(card: Card) -> str:
         return f"⚠️ No plan can be made: {escape(card.alert.skymap_cause or 'there is no map')}"
     if card.is_planning:
         return "🔭 Plans are being made, see below in the thread."
+    if card.is_planned:
+        return "🔭 Plans were made, see below in the thread. *Run plan* makes them anew."
     return "⚠️ No plan is made by itself. *Run plan* makes one for the default telescopes."
 
 

@@ -66,11 +66,12 @@ def _combined(fits: bytes | None) -> dict[str, Any] | None:
 
 
 def _store(session: Session, judged: store.Judged, arrival: Arrival) -> Stored:
-    gw = config().gw
+    gw, owncloud = config().gw, config().owncloud
     rules = Rules(
         max_age_s=gw.max_notice_age_h * HOUR_S,
         plans_early_warnings=gw.plan_early_warning,
         plans_mocks=gw.plan_mocks,
+        shares_mocks=owncloud.mocks,
     )
     return store.store(session, judged, arrival, rules)
 

@@ -102,11 +102,14 @@ class Rules:
         An older notice is stored without a word [s].
     plans_early_warnings, plans_mocks : bool
         Whether these plan by themselves.
+    shares_mocks : bool
+        Whether mocks and tests have folders too.
     """
 
     max_age_s: float = 86_400.0
     plans_early_warnings: bool = True
     plans_mocks: bool = False
+    shares_mocks: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ class Situation:
         Of the notice.
     has_map : bool
         A map that can be used.
+    shares_mocks : bool
+        As the rules have it.
     plans_itself : bool
         Its score is high enough, and the rules let it.
     has_thread : bool
@@ -133,6 +138,7 @@ class Situation:
     is_significant: bool = True
     is_silent: bool = False
     has_map: bool = True
+    shares_mocks: bool = False
     plans_itself: bool = False
     has_thread: bool = False
 
@@ -151,6 +157,8 @@ def wanted_steps(now: Situation) -> list[str]:
         steps.append(PICTURE)
     if now.kind == REAL:
         steps += [FOLDERS, NOTICE_FILES]
+    elif now.shares_mocks:
+        steps.append(FOLDERS)
     if now.plans_itself and now.state == "current":
         steps.append(PLANS)
     return steps

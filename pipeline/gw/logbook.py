@@ -16,7 +16,6 @@ from broker.db import lock, transaction
 from broker.errors import TransientError
 from pipeline.clients.webdav import content
 from pipeline.gw.action_tables import GwDecision
-from pipeline.gw.notices import REAL
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile
 from pipeline.gw.share_files import lies_there, share
 from pipeline.gw.share_paths import LOG_NAME, LOGBOOK, event_folder
@@ -85,11 +84,11 @@ def entries(session: Session, trigger_id: str) -> list[Entry]:
 
 
 def _events() -> list[tuple[str, int]]:
-    """Return the living real events, each with its first notice, the newest event first."""
+    """Return the living events with folders, each with its first notice, the newest first."""
     with transaction() as session:
         rows = session.execute(
             select(GwAlert.trigger_id, func.min(GwAlert.id_gw))
-            .where(GwAlert.kind == REAL, GwAlert.owncloud_url.is_not(None))
+            .where(GwAlert.owncloud_url.is_not(None))
             .group_by(GwAlert.trigger_id)
             .having(func.max(GwAlert.received_at) > func.now() - ALIVE)
             .order_by(func.max(GwAlert.received_at).desc())

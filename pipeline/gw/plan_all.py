@@ -4,11 +4,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.db import transaction
-from pipeline.gw.notices import REAL
 from pipeline.gw.plan_files import ALL_FILE, Telescope, all_file
 from pipeline.gw.plan_job import Galaxy, PlannedTile
 from pipeline.gw.plan_tables import GwPlan, GwPlanGroup, GwPlanTile
-from pipeline.gw.share import NO_FOLDER, folder_of
+from pipeline.gw.share import NO_FOLDER, folder_of, has_folder
 from pipeline.gw.share_files import share
 from pipeline.gw.steps import Outcome, Skip, Step, Want
 from pipeline.gw.tables import GwAlert
@@ -21,7 +20,7 @@ def write(step: Step) -> Outcome:
     with transaction() as session:
         alert = session.get_one(GwAlert, step.id_gw)
         text = all_file(telescopes(session, alert.id_gw))
-    if alert.kind != REAL:
+    if not has_folder(alert):
         return Skip(NO_FOLDER)
     return share(alert.id_gw, {f"{folder_of(alert)}/{ALL_FILE}": text.encode()})
 

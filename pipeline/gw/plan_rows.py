@@ -37,7 +37,13 @@ def note_start(plan_id: int, pid: int) -> None:
         group_id = session.scalar(
             update(GwPlan)
             .where(GwPlan.id == plan_id, GwPlan.state.in_(OPEN_PLAN_STATES))
-            .values(state="running", pid=pid, host=socket.gethostname(), started_at=func.now())
+            .values(
+                state="running",
+                reason=None,
+                pid=pid,
+                host=socket.gethostname(),
+                started_at=func.now(),
+            )
             .returning(GwPlan.group_id)
         )
         session.execute(

@@ -16,7 +16,16 @@ from broker.config import config, project_path
 from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.catalogs.record import CatalogMissing
-from pipeline.gw import hosts, plan_groups, plan_process, plan_rows, planning, standing, steps
+from pipeline.gw import (
+    hosts,
+    plan_groups,
+    plan_process,
+    plan_rows,
+    planner,
+    planning,
+    standing,
+    steps,
+)
 from pipeline.gw.act_forms import FormError
 from pipeline.gw.action_tables import FOLLOW_UP, GwSlackAction, last_decision
 from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT, RUN_FAILED
@@ -32,12 +41,15 @@ from pipeline.gw.plan_process import Ended, Limits
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
-from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepSkipped, Want
+from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepSkipped, Wait, Want
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
 from pipeline.gw.telescopes import telescope
 
 ALL_FILE, UPLOAD = "all_file", "upload"
 NO_MAP = "the notice has no usable sky map"
+NO_PLANNER = "waits for gwemopt, which makes plans and is not installed here yet"
+TOO_LATE = "the window ended before gwemopt was installed: make plans"
+PLANNER_ASKED_S = 20
 _ACTION_KEY = "action-"
 _OF_CLAIMS = ("claimed", "done")
 
@@ -97,6 +109,8 @@ def make(step: Step) -> Outcome:
     plan_id = int(step.key)
     if why := plan_rows.stop_reason(plan_id):
         return Skip(why)
+    if not planner.is_here():
+        return _wait_for_planner(plan_id)
     with transaction() as session:
         # Nothing is locked: a newer notice may end the plan while map and galaxies are read.
         job, fits = _job(session, session.get_one(GwPlan, plan_id))
@@ -158,6 +172,17 @@ def ended(session: Session, step: Step, state: str) -> list[Want]:
     return follow
 
 
+def _wait_for_planner(plan_id: int) -> Wait | Skip:
+    with transaction() as session:
+        plan = plan_rows.open_plan(session, plan_id)
+        if plan is None:
+            return Skip("it was ended meanwhile")
+        if datetime.now(UTC) > session.get_one(GwPlanGroup, plan.group_id).window_end:
+            raise StepFailed(TOO_LATE)
+        plan.reason = NO_PLANNER
+    return Wait(PLANNER_ASKED_S, NO_PLANNER)
+
+
 def _run(session: Session, step: Step) -> plan_groups.Run:
     now = datetime.now(UTC)
     if not step.key.startswith(_ACTION_KEY):
@@ -181,12 +206,14 @@ def _job(session: Session, plan: GwPlan) -> tuple[PlanJob, bytes]:
     if alert.event_time is None:
         raise StepFailed("the notice has no event time")
     settings = config().gw.plans
+    now = datetime.now(UTC)  # later than the window's start where a plan has waited
+    is_late = group.window_start < now < group.window_end
     job = PlanJob(
         event=alert.trigger_id,
         telescope=telescope(plan.telescope),
         strategy="galaxies" if plan.strategy == "galaxies" else "tiling",
         event_time=alert.event_time,
-        start=group.window_start,
+        start=now if is_late else group.window_start,
         end=group.window_end,
         max_tiles=plan.max_tiles,
         exposure_s=group.exposure_s,

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, defer
 
 from pipeline.gw.action_tables import GwDecision
+from pipeline.gw.notices import RETRACTION
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.tables import Delivery, GwAlert, GwSkymap, GwStep
 
@@ -62,6 +63,12 @@ class Event:
         return self.notices[-1]
 
     @property
+    def described(self) -> GwAlert:
+        """Return the newest notice that says what was seen: a retraction does not."""
+        told = [each for each in self.notices if each.alert_type != RETRACTION]
+        return told[-1] if told else self.newest
+
+    @property
     def mapped(self) -> GwAlert | None:
         """Return the newest notice with a sky map."""
         return next((n for n in reversed(self.notices) if n.skymap_id is not None), None)
@@ -69,7 +76,7 @@ class Event:
     @property
     def is_retracted(self) -> bool:
         """Tell whether it was taken back."""
-        return self.newest.alert_type == "RETRACTION" or self.newest.state == "retracted"
+        return self.newest.alert_type == RETRACTION or self.newest.state == "retracted"
 
 
 def list_events(session: Session, kinds: Sequence[str], page: int) -> EventPage:
@@ -148,6 +155,11 @@ def find_plan(session: Session, trigger_id: str, plan_id: int) -> GwPlan | None:
     )
 
 
+def map_of(session: Session, notice: GwAlert) -> GwSkymap | None:
+    """Return the sky map of one notice, without its file."""
+    return _map_without_file(session, notice.skymap_id)
+
+
 def tiles_of(session: Session, plan_ids: Sequence[int]) -> Mapping[int, Sequence[GwPlanTile]]:
     """Return the tiles of plans in their order of observation, by plan."""
     found: dict[int, list[GwPlanTile]] = {plan_id: [] for plan_id in plan_ids}
@@ -176,8 +188,10 @@ def work_of(session: Session, ids: Sequence[int]) -> tuple[Sequence[GwStep], Seq
 
 def _sky_map(session: Session, notices: Sequence[GwAlert]) -> GwSkymap | None:
     with_map = [notice.skymap_id for notice in notices if notice.skymap_id is not None]
-    if not with_map:
-        return None
+    return _map_without_file(session, with_map[-1] if with_map else None)
+
+
+def _map_without_file(session: Session, map_id: int | None) -> GwSkymap | None:
     return session.scalar(
-        select(GwSkymap).options(defer(GwSkymap.fits)).where(GwSkymap.id == with_map[-1])
+        select(GwSkymap).options(defer(GwSkymap.fits)).where(GwSkymap.id == map_id)
     )

@@ -1,6 +1,7 @@
 """The steps that carry a notice to OwnCloud: its folders, itself with its map, its plans' files.
 
-Only real events have folders. Where OwnCloud is not set up, the steps are skipped.
+Only real events have folders, unless ``owncloud.mocks`` says otherwise. Where OwnCloud is not set
+up, the steps are skipped.
 """
 
 from sqlalchemy import update
@@ -23,7 +24,7 @@ NO_FOLDER = "only real events have folders"
 def folders(step: Step) -> Outcome:
     """Make the event's folders and the notice's own; the notice, and its card's link, follow."""
     alert = _alert(step)
-    if alert.kind != REAL:
+    if not has_folder(alert):
         return Skip(NO_FOLDER)
     root = config().owncloud.root
     own = folder_of(alert)
@@ -47,7 +48,7 @@ def folders(step: Step) -> Outcome:
 def share_notice(step: Step) -> Outcome:
     """Put the notice, and its sky map as FITS, into the event's folder of notices."""
     alert = _alert(step)
-    if alert.kind != REAL:
+    if not has_folder(alert):
         return Skip(NO_FOLDER)
     above = share_paths.event_folder(config().owncloud.root, alert.trigger_id)
     stem = share_paths.notice_stem(alert.trigger_id, alert.reception_count, alert.alert_type)
@@ -63,7 +64,7 @@ def share_notice(step: Step) -> Outcome:
 def upload(step: Step) -> Outcome:
     """Put the tables and pictures of one plan into its group's folder; the key is the plan's id."""
     alert = _alert(step)
-    if alert.kind != REAL:
+    if not has_folder(alert):
         return Skip(NO_FOLDER)
     with transaction() as session:
         plan = session.get(GwPlan, int(step.key))
@@ -78,6 +79,11 @@ def upload(step: Step) -> Outcome:
     place = share_paths.plan_folder(folder_of(alert), plan.strategy, group.telescopes)
     files = {f"{place}/{path.relative_to(local)}": path for path in plan_files.for_teams(local)}
     return share(alert.id_gw, files)
+
+
+def has_folder(alert: GwAlert) -> bool:
+    """Tell whether the events of this kind have folders."""
+    return alert.kind == REAL or config().owncloud.mocks
 
 
 def folder_of(alert: GwAlert) -> str:

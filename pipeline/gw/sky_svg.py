@@ -18,6 +18,7 @@ from pipeline.svg import element, picture, tag
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Moc = Mapping[str, Sequence[int]]
 
 SKY_PX = (760, 400)
@@ -30,7 +31,8 @@ MAX_ZOOM_DEG = 55.0
 MIN_ZOOM_DEG = 0.5
 MAX_CELLS = 5000
 SMOOTH_ORDER = 4
-"""On the whole sky larger cells are split, so that their edges follow the projection."""
+"""Larger cells are split, so that their edges follow the projection."""
+REACH_ORDER = 7  # a region reaches as far as its cells' edges, not their centres
 GRID_STEPS_DEG = (60.0, 30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2)
 GRID_LINES = 4
 LABEL_PX = 30
@@ -94,21 +96,18 @@ class _View:
     def is_whole_sky(self) -> bool:
         return self.reach_deg >= _SPHERE_REACH_DEG
 
+    def is_torn(self, x: Floats) -> Bools:
+        """Tell which outlines cross the map's edge: they would be drawn over its whole width."""
+        is_wide = np.asarray(np.ptp(x, axis=-1)) > self.size_px[0] / 4
+        return np.asarray(is_wide & self.is_whole_sky, np.bool_)
+
     def project(self, ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
         x, y = self.wcs.wcs_world2pix(ra_deg, dec_deg, 0)
         return np.asarray(x), self.size_px[1] - np.asarray(y)
 
 
 def whole_sky_svg(regions: Regions, tiles: Sequence[Footprint] = ()) -> str:
-    """Return regions and tiles on the whole sky as an ``<svg>`` element; empty text for nothing.
-
-    Parameters
-    ----------
-    regions : Regions
-        Of the map.
-    tiles : sequence of Footprint
-        Drawn above them, in that order.
-    """
+    """Return regions, and tiles above them, on the whole sky as ``<svg>``; nothing for nothing."""
     if regions.is_empty:
         return ""
     middle = _middle(regions.moc_90)
@@ -161,12 +160,11 @@ def _content(view: _View, regions: Regions, tiles: Sequence[Footprint]) -> str:
 def _region(view: _View, moc: Moc, opacity: float) -> str:
     """Return a region as one path; its thin frame closes the seams between cells."""
     corners = []
-    for order, cells in _cells(moc, SMOOTH_ORDER if view.is_whole_sky else 0).items():
+    for order, cells in _cells(moc, SMOOTH_ORDER).items():
         ra, dec = hpgeom.boundaries(1 << order, cells, step=1, nest=True)
         x, y = view.project(ra, dec)
         far = view.centre.separation(SkyCoord(ra * u.deg, dec * u.deg)).deg.max(axis=1)
-        # A cell across the map's edge would be drawn over its whole width.
-        is_whole = (np.ptp(x, axis=1) < view.size_px[0] / 4) & (far < view.reach_deg)
+        is_whole = ~view.is_torn(x) & (far < view.reach_deg)
         corners += [_outline(*each) for each in zip(x[is_whole], y[is_whole], strict=True)]
     return tag(
         "path",
@@ -207,7 +205,7 @@ def _reach_deg(moc: Moc, middle: SkyCoord) -> float:
 
 def _centres(moc: Moc) -> tuple[Floats, Floats, Floats]:
     found = []
-    for order, cells in _cells(moc, 0).items():
+    for order, cells in _cells(moc, REACH_ORDER).items():
         ra, dec = hpgeom.pixel_to_angle(1 << order, cells, nest=True)
         found.append((ra, dec, np.full(len(cells), 4.0**-order)))
     ra, dec, area = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -224,7 +222,7 @@ def _tiles(view: _View, tiles: Sequence[Footprint]) -> Iterator[str]:
     )
     x, y = view.project(corners.ra.deg, corners.dec.deg)
     for tile, xs, ys in zip(tiles, x, y, strict=True):
-        if not np.isfinite(xs).all() or np.ptp(xs) > view.size_px[0] / 4:
+        if not np.isfinite(xs).all() or view.is_torn(xs):
             continue
         parts = [
             tag("title", tile.title),

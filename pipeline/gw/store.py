@@ -177,6 +177,7 @@ def _want_steps(
             is_significant=row.significant,
             is_silent=row.is_silent,
             has_map=row.skymap_id is not None,
+            shares_mocks=rules.shares_mocks,
             plans_itself=plans_itself,
             has_thread=_has_thread(session, rows),
         )

@@ -208,6 +208,8 @@ def _card(event: Event, row: GwAlert) -> Message:
             event.decision,
             row.is_process_running,
             links_of(row),
+            is_planned=row.id_gw in event.planned,
+            is_over=row.state != "current",
         )
     )
     newer = event.current

@@ -14,6 +14,7 @@ from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.gw import deliver, plan_rows
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.blocks import Message
+from pipeline.gw.cards import badge
 from pipeline.gw.cards_lines import claim_line, decision_line
 from pipeline.gw.cards_plan import already_running, manual_plan, run_failed
 from pipeline.gw.notices import REAL
@@ -24,7 +25,7 @@ from pipeline.gw.tell import NO_TOKEN, await_thread
 from pipeline.gw.tell_view import ADVICE, Event, event_of
 
 MANUAL, BUSY, CLAIMED = "tell_manual", "tell_busy", "tell_claim"
-NOBODY = "slack.observations_channel is not set, or the event is not real"
+NOBODY = "no Slack channel is set for decisions and tiles of such events"
 
 
 def decision(step: Step) -> Outcome:
@@ -44,6 +45,7 @@ def decision(step: Step) -> Outcome:
     if row is None:
         return Skip("the decision was taken back")
     line = decision_line(event.alert(event.row), ADVICE[row.decision], is_planned=is_planned)
+    line = badge(event.row.kind) + line
     key = f"{step.key}:{step.id_gw}" if again else step.key
     address = deliver.Address(channel, "decision", key, id_gw=step.id_gw)
     deliver.post(address, Message(line, ()))
@@ -129,7 +131,8 @@ def claim(step: Step) -> Outcome:
         )
         for tile, telescope in found
     ]
-    for number, text in enumerate(_texts(lines), start=1):
+    marked = [badge(event.row.kind) + line for line in lines]
+    for number, text in enumerate(_texts(marked), start=1):
         key = step.key if number == 1 else f"{step.key}:{number}"
         address = deliver.Address(channel, "claim", key, id_gw=event.row.id_gw)
         deliver.post(address, Message(text, ()))
@@ -149,7 +152,9 @@ def _texts(lines: Sequence[str]) -> Iterator[str]:
 
 def _observations(event: Event) -> str:
     """Return the channel of the observations; mocks are told in their own channel only."""
-    return config().slack.observations_channel if event.row.kind == REAL else ""
+    settings = config()
+    is_real = event.row.kind == REAL
+    return settings.slack.observations_channel if is_real else settings.gw.mock_channel
 
 
 def _action(step: Step) -> GwSlackAction:

@@ -15,6 +15,7 @@ from pipeline.gw.action_tables import GwDecision, last_decision
 from pipeline.gw.cards import Decision, Links
 from pipeline.gw.life import CARD
 from pipeline.gw.notices import REAL, RETRACTION, read_notice
+from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.score import GO, NO, Thresholds
 from pipeline.gw.scored import MapNumbers, ScoredAlert, stored_alert, stored_notice
 from pipeline.gw.steps import Step
@@ -39,12 +40,15 @@ class Event:
         The last one.
     numbers : dict
         Of each sky map, by ``gw_skymaps.id``.
+    planned : frozenset of int
+        Notices (``id_gw``) with a plan that has tiles.
     """
 
     row: GwAlert
     rows: Sequence[GwAlert]
     decision: Decision | None
     numbers: dict[int, MapNumbers]
+    planned: frozenset[int]
 
     @property
     def current(self) -> GwAlert | None:
@@ -88,7 +92,15 @@ def event_of(step: Step) -> Event:
         rows = session.scalars(found.order_by(GwAlert.reception_count)).all()
         decided = last_decision(session, row.trigger_id)
         numbers = _numbers(session, rows)
-    return Event(row, rows, _decision(decided), numbers)
+        planned = _planned(session, rows)
+    return Event(row, rows, _decision(decided), numbers, planned)
+
+
+def _planned(session: Session, rows: Sequence[GwAlert]) -> frozenset[int]:
+    has_tiles = (GwPlan.state == "done", GwPlan.tile_count > 0)
+    ids = [row.id_gw for row in rows]
+    found = session.scalars(select(GwPlan.id_gw).where(GwPlan.id_gw.in_(ids), *has_tiles))
+    return frozenset(found)
 
 
 def channel_of(row: GwAlert, settings: Config | None = None) -> str:

@@ -31,6 +31,8 @@ AREA_90_SIGMA2 = 2 * np.pi * np.log(10.0)
 DECLINATION_DEG = 30.0
 """Seen from most of GRANDMA's sites."""
 ANTISUN_DEG = 180.0
+FIRST_AFTER = timedelta(minutes=1)
+"""The first notice is made so long after T0."""
 _FAR_HZ = 1e-10
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -76,16 +78,16 @@ class MockEvent:
 def merger(event: MockEvent, gap: timedelta) -> list[Notice]:
     """Return a neutron-star merger: PRELIMINARY, and an UPDATE with a smaller map."""
     return [
-        Notice(timedelta(), notice(event, "PRELIMINARY", timedelta(minutes=1), area_90_deg2=60.0)),
-        Notice(gap, notice(event, "UPDATE", timedelta(minutes=1) + gap, area_90_deg2=30.0)),
+        Notice(timedelta(), notice(event, "PRELIMINARY", FIRST_AFTER, area_90_deg2=60.0)),
+        Notice(gap, notice(event, "UPDATE", FIRST_AFTER + gap, area_90_deg2=30.0)),
     ]
 
 
 def retracted(event: MockEvent, gap: timedelta) -> list[Notice]:
     """Return an event that is taken back: PRELIMINARY, RETRACTION."""
     return [
-        Notice(timedelta(), notice(event, "PRELIMINARY", timedelta(minutes=1), area_90_deg2=120.0)),
-        Notice(gap, notice(event, "RETRACTION", timedelta(minutes=1) + gap)),
+        Notice(timedelta(), notice(event, "PRELIMINARY", FIRST_AFTER, area_90_deg2=120.0)),
+        Notice(gap, notice(event, "RETRACTION", FIRST_AFTER + gap)),
     ]
 
 

@@ -54,6 +54,7 @@ def event(request: HttpRequest, trigger_id: str) -> HttpResponse:
         found = _required(session, trigger_id)
         context = _plans(session, found) | _log(request, session, found)
     context |= {"event": found, "newest": found.newest, "refresh_s": REFRESH_S}
+    context["seen"] = found.described
     if request.GET.get("part") == "plans":
         return render(request, "pipeline/gw/plans.html", context)
     context |= {
@@ -104,6 +105,8 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         shown = query.find_plan(session, trigger_id, plan_id)
         if shown is None:
             raise Http404(f"no plan {plan_id} of {trigger_id}")
+        notice = next(each for each in found.notices if each.id_gw == shown.id_gw)
+        sky_map = query.map_of(session, notice)
         tiles = query.tiles_of(session, [plan_id])
         claims = query.claims_of(session, [plan_id]) if _is_shifter(request) else []
     colours = gw_shown.colours([shown])
@@ -112,8 +115,9 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         "event": found,
         "newest": found.newest,
         "plan": shown,
+        "notice": notice,
         "tiles": [(tile, taken.get(tile.id)) for tile in tiles[plan_id]],
-        "maps": gw_shown.maps(found.sky_map, gw_shown.footprints([shown], tiles, colours)),
+        "maps": gw_shown.maps(sky_map, gw_shown.footprints([shown], tiles, colours)),
         "files": _files(shown.folder),
         "visibility": _visibility(shown),
         "owncloud": _owncloud(found, shown),
@@ -155,10 +159,11 @@ def _plans(session: Session, found: Event) -> dict[str, Any]:
     colours = gw_shown.colours(current)
     tiles = query.tiles_of(session, list(colours))
     drawn = gw_shown.footprints(current, tiles, colours)
+    numbered = {notice.id_gw: notice for notice in found.notices}
     return {
         "maps": gw_shown.maps(found.sky_map, drawn),
         "legend": [(plan, colours[plan.id]) for plan in current if plan.id in colours],
-        "groups": [(group, found.plans[group.id]) for group in found.groups],
+        "groups": [(group, found.plans[group.id], numbered[group.id_gw]) for group in found.groups],
         "is_planning": any(group.state in {"wanted", "running"} for group in found.groups),
         "now": datetime.now(UTC),
     }

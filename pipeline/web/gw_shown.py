@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broker.config import config
-from pipeline.gw.notices import RETRACTION, Notice
+from pipeline.gw import share_paths
+from pipeline.gw.notices import REAL, RETRACTION, Notice
 from pipeline.gw.plan_tables import GwPlan, GwPlanTile
 from pipeline.gw.query import Event
 from pipeline.gw.score import Thresholds, judge
@@ -113,20 +114,27 @@ def _change(name: str, before: float | None, after: float | None, unit: str) -> 
         return f"{name} {'unknown' if before is None else f'{before:.4g} {unit}'} → " + (
             "unknown" if after is None else f"{after:.4g} {unit}"
         )
+    if f"{before:.4g}" == f"{after:.4g}":
+        return ""
     share = (after - before) / before if before else 0.0
     return f"{name} {before:.4g} → {after:.4g} {unit} ({share:+.0%})"
 
 
 def classes(event: Event) -> list[tuple[str, float]]:
     """Return the classes of an event and their probabilities [%], the likeliest first."""
-    shares = _notice(event.newest).classification
+    shares = _notice(event.described).classification
     return sorted(((name, 100 * p) for name, p in shares.items() if p), key=lambda each: -each[1])
 
 
 def links(event: Event) -> list[tuple[str, str]]:
     """Return the pages of others about an event: title and address."""
-    skyportal = config().gw.skyportal_url.replace("{id}", event.newest.trigger_id)
-    found = [("GraceDB", _notice(event.newest).gracedb_url), ("SkyPortal", skyportal)]
+    newest, settings = event.newest, config()
+    found = [("GraceDB", _notice(newest).gracedb_url)]
+    if newest.kind == REAL:
+        found.append(("SkyPortal", settings.gw.skyportal_url.replace("{id}", newest.trigger_id)))
+    if any(notice.owncloud_url for notice in event.notices):
+        folder = share_paths.event_folder(settings.owncloud.root, newest.trigger_id)
+        found.append(("OwnCloud", share_paths.link(settings.owncloud.link_base, folder) or ""))
     return [(title, url) for title, url in found if url.startswith(("https://", "http://"))]
 
 

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_safe
 
 from broker import health
 from broker.access import PUBLIC, access
+from broker.config import config
+from pipeline import standins
 from pipeline.web import figures
 from pipeline.web.topic_pages import ALL
 
@@ -38,7 +40,8 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the status; ``part=tables`` shows its tables alone."""
     is_part = request.GET.get("part") == "tables"
     name = "pipeline/status_tables.html" if is_part else "pipeline/status.html"
-    return render(request, name, _seen() | {"refresh_s": REFRESH_S})
+    context = _seen() | {"refresh_s": REFRESH_S, "standins": standins.found(config())}
+    return render(request, name, context)
 
 
 @access(PUBLIC)

@@ -14,7 +14,7 @@ from broker.access import PUBLIC, access
 from broker.config import config
 from broker.db import transaction
 from broker.kept import Kept
-from pipeline import topics
+from pipeline import standins, topics
 from pipeline.alerts import ledger
 from pipeline.alerts.gate import NON_PUBLIC
 from pipeline.web import figures
@@ -38,6 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "servers": settings.kafka.public_servers,
             "protocol": settings.kafka.public_protocol,
             "retention_days": settings.babamul.retention_days,
+            "standins": standins.found(settings),
         }
     return render(request, "pipeline/live.html" if is_part else "pipeline/home.html", context)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cheroot import wsgi
-from wsgidav.wsgidav_app import WsgiDAVApp
 
 from broker.sections.outside import OwncloudSettings
+from compose.native.webdav import application
 
 USER = "grandma"
 PASSWORD = "horse-battery-7"
@@ -131,21 +131,7 @@ class _Gateway(wsgi.Gateway_10):
 @contextmanager
 def webdav_server(folder: Path) -> Iterator[WebDavServer]:
     """Run a server of the files below ``folder``."""
-    dav = WsgiDAVApp(
-        {
-            "provider_mapping": {ROOT: str(folder)},
-            "simple_dc": {"user_mapping": {"*": {USER: {"password": PASSWORD}}}},
-            "http_authenticator": {
-                "accept_basic": True,
-                "accept_digest": False,
-                "default_to_digest": False,
-            },
-            "lock_storage": True,
-            "property_manager": True,
-            "logging": {"enable": False},
-            "verbose": 0,
-        }
-    )
+    dav = application(folder, ROOT, (USER, PASSWORD))
 
     def app(environ: dict[str, Any], start_response: Any) -> Any:
         method = environ["REQUEST_METHOD"]

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts import credentials, passwords, settlement
-from accounts.models import BabamulUser, KafkaCredential
+from accounts.models import BabamulUser, KafkaCredential, StaffRecord
 from accounts.principals import Reader, new_password
 from broker.config import config, project_path
 
@@ -32,6 +32,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--slack-user", help="Slack member id whose clicks are the administrator's"
+        )
         parser.add_argument("--file", help="where they are kept (default: demo.json in home)")
 
     def handle(self, **options: Any) -> str:
@@ -46,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(f"{DEMO_EMAIL}: {error}") from None
         for row in rows:
             _settle(row)
-        _make_staff(staff_password)
+        _make_staff(staff_password, options["slack_user"])
         made = {
             "email": DEMO_EMAIL,
             "readers": [
@@ -93,13 +96,15 @@ def _settle(row: KafkaCredential) -> None:
         time.sleep(1)
 
 
-def _make_staff(password: str) -> None:
+def _make_staff(password: str, slack_user_id: str | None) -> None:
     user, _ = User.objects.get_or_create(
         username=DEMO_STAFF, defaults={"is_staff": True, "is_superuser": True}
     )
     if not user.check_password(password):
         user.set_password(password)
         user.save()
+    if slack_user_id and not StaffRecord.objects.filter(slack_user_id=slack_user_id).exists():
+        StaffRecord.objects.update_or_create(user=user, defaults={"slack_user_id": slack_user_id})
 
 
 def _keep(file: Path, made: dict[str, Any]) -> None:

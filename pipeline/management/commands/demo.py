@@ -22,7 +22,9 @@ from rich.live import Live
 from broker import logs
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
-from pipeline.simulate import demo, watch
+from pipeline.simulate import demo, demo_words, watch
+from pipeline.simulate.demo_gw import Story
+from pipeline.simulate.slack.__main__ import SHIFTER
 
 STALLED_S = 120.0
 SILENT_S = 30.0
@@ -33,33 +35,6 @@ SETTLED_LOOKS = 2
 """A listener may not have seen the last packet at the first."""
 TELL_EVERY_S = 10
 NATIVE = (sys.executable, "compose/native")
-
-SNIPPET = """\
-from confluent_kafka import Consumer
-
-consumer = Consumer({{
-    "bootstrap.servers": "{servers}",
-    "security.protocol": "{protocol}",
-    "sasl.mechanism": "SCRAM-SHA-512",
-    "sasl.username": "{email}",
-    "sasl.password": "{password}",
-    "group.id": "babamul-myapp",
-    "auto.offset.reset": "earliest",
-}})
-consumer.subscribe(["babamul.none"])
-while True:
-    message = consumer.poll(1.0)
-    if message is not None and not message.error():
-        print(message.topic(), message.key(), len(message.value()), "bytes of Avro")
-"""
-CLIENT = """\
-pip install babamul==0.2.0
-export BABAMUL_ENV=local BABAMUL_KAFKA_SERVER={servers}
-export BABAMUL_KAFKA_USERNAME={username} BABAMUL_KAFKA_PASSWORD={password}
-python -c 'from babamul import AlertConsumer
-for alert in AlertConsumer(topics=r"^babamul\\.ztf\\..*", offset="earliest"):
-    print(alert.topic, alert.objectId, alert.candidate.jd)'
-"""
 
 
 class Command(BaseCommand):
@@ -82,9 +57,12 @@ class Command(BaseCommand):
         seed = options["seed"] if options["seed"] is not None else int(time.time())
         with _only_demo(project_path(settings.home) / "run" / "demo.lock"):
             try:
+                story = Story.now()
                 program = _prepare(console, settings, seed, options)
+                program.catalogs["galaxies"] = [story.galaxies(seed)]
+                _load(console, settings, program)
                 logins = _start(console, program)
-                is_complete = _play(console, settings, program, logins, once=options["once"])
+                is_complete = _play(console, settings, program, logins, story, once=options["once"])
             except KeyboardInterrupt:
                 is_complete = True
                 console.print("\nStopping …")
@@ -134,17 +112,22 @@ def _prepare(
         console.print(f"[bold]Packets[/bold] of {options['packets']}")
         program = demo.real(options["packets"], seed, lsst_topic)
     console.print(f"  {len(program.first)} packets in {time.monotonic() - began:.1f} s")
+    return program
+
+
+def _load(console: Console, settings: Config, program: demo.Program) -> None:
     console.print("[bold]Catalogs[/bold]")
     files = demo.write_catalogs(program.catalogs, project_path(settings.home) / "demo")
     for name, file in files.items():
         call_command("load_catalog", name, str(file))
-    return program
 
 
 def _start(console: Console, program: demo.Program) -> dict[str, Any]:
     console.print("[bold]Topics, two Kafka credentials, one administrator[/bold]")
     call_command("create_topics", input=sorted(program.topics), stdout=StringIO())
-    logins: dict[str, Any] = json.loads(call_command("demo_credentials", stdout=StringIO()))
+    logins: dict[str, Any] = json.loads(
+        call_command("demo_credentials", slack_user=SHIFTER, stdout=StringIO())
+    )
     console.print("[bold]Processes[/bold]")
     up = subprocess.run([*NATIVE, "up", "processes"], check=False)  # noqa: S603 our own command
     if up.returncode:
@@ -157,6 +140,7 @@ def _play(
     settings: Config,
     program: demo.Program,
     logins: dict[str, Any],
+    story: Story,
     *,
     once: bool,
 ) -> bool:
@@ -168,9 +152,11 @@ def _play(
     feed = demo.Feed(program if not once else _only_first(program))
     footer = f"{settings.web.public_url} · Ctrl-C stops everything"
     if not once:
-        _show_clients(console, settings, logins)
+        demo_words.show(console, settings, logins, story)
     began = time.monotonic()
     feed.start()
+    story.start()
+    waves = story.look()
     figures = [start]
     progressed_s = began
     settled_looks = 0
@@ -183,7 +169,9 @@ def _play(
         while True:
             time.sleep(1)
             figures = [*figures[-4:], demo.look()]
-            live.update(demo.render(figures[0], figures[-1], feed.sent, footer), refresh=True)
+            waves_before, waves = waves, story.look()
+            shown = demo.render(figures[0], figures[-1], feed.sent, f"{waves}\n{footer}")
+            live.update(shown, refresh=True)
             received = figures[-1].books.received - start.books.received
             _tell(console, feed, received, time.monotonic() - began)
             if not processes.look():
@@ -194,19 +182,25 @@ def _play(
                 is_warned = True
             # Packets of an earlier demo may still have been waiting, so there may be more.
             is_through = feed.sent == len(program.first) <= received and figures[-1].is_settled
+            is_through = is_through and waves.is_settled
             settled_looks = settled_looks + 1 if is_through else 0
             if once and settled_looks == SETTLED_LOOKS:
                 break
-            if figures[-1].books.received != figures[-2].books.received:
+            patience_s = STALLED_S + (settings.gw.plans.time_limit_s if waves.open_steps else 0)
+            if (figures[-1].books.received, waves) != (figures[-2].books.received, waves_before):
                 progressed_s = time.monotonic()
-            elif once and not is_through and time.monotonic() - progressed_s > STALLED_S:
+            elif once and not is_through and time.monotonic() - progressed_s > patience_s:
                 console.print(
                     f"[red]{received} of {feed.sent} packets accounted for, and nothing moved for"
-                    f" {STALLED_S:.0f} s. {LOGS}"
+                    f" {patience_s:.0f} s. {waves}. {LOGS}"
                 )
                 return False
+    story.stop()
     _conclude(console, figures[-1], feed.sent, time.monotonic() - began)
-    return True
+    console.print(str(waves))
+    for line in waves.failed:
+        console.print(f"[red]Failed: {line}[/red]")
+    return not waves.failed
 
 
 def _tell(console: Console, feed: demo.Feed, received: int, elapsed_s: float) -> None:
@@ -223,35 +217,6 @@ def _conclude(console: Console, figures: demo.Figures, sent: int, elapsed_s: flo
         f"[green]Every one of {sent} packets is accounted for, {elapsed_s:.1f} s after the first"
         " was sent.[/green] To read the topics yourself: make demo"
     )
-
-
-def _show_clients(console: Console, settings: Config, logins: dict[str, Any]) -> None:
-    """Print the two consumers as they can be pasted: no frame, no wrapping."""
-    email, named = logins["readers"]
-    servers = settings.kafka.public_servers
-    snippets = {
-        "Paste into Python (pip install confluent-kafka)": SNIPPET.format(
-            servers=servers,
-            protocol=settings.kafka.public_protocol,
-            email=email["username"],
-            password=email["password"],
-        ),
-        "Or the babamul client, in a shell": CLIENT.format(
-            servers=servers, username=named["username"], password=named["password"]
-        ),
-    }
-    url = settings.web.public_url
-    console.rule("In a browser", align="left")
-    mails = settings.mail.host or project_path(settings.mail.spool_dir or f"{settings.home}/mail")
-    for line in (
-        f"{url}/",
-        f"{url}/admin/ as {logins['staff']}, password {logins['staff_password']}",
-        f"{url}/signup makes an account of your own; its mails go to {mails}",
-    ):
-        console.print(line, soft_wrap=True)
-    for title, snippet in snippets.items():
-        console.rule(title, align="left")
-        console.print(snippet, markup=False, highlight=False, soft_wrap=True)
 
 
 def _only_first(program: demo.Program) -> demo.Program:

@@ -1,6 +1,5 @@
 """``manage.py simulate_gw``: a mock event's notices, sent as GCN would send them."""
 
-import time
 from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,13 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from broker.kafka import Producer, own_connection
-from broker.kafka_types import Message
-from pipeline import topics
-from pipeline.simulate import gw
+from broker.errors import TransientError
+from pipeline.simulate import gw, gw_feed
 
 STORIES = {"merger": gw.merger, "retracted": gw.retracted}
-STREAM = "igwn"
 
 
 class Command(BaseCommand):
@@ -37,8 +33,8 @@ class Command(BaseCommand):
             raise CommandError("--gap: 0 or more seconds")
         if options["name"] and not options["name"].startswith("MS"):
             raise CommandError("--name: begins with MS, so that nobody takes it for real")
-        now = datetime.now(UTC)
-        event = gw.MockEvent.opposite_the_sun(now, options["name"])
+        happened = datetime.now(UTC) - gw.FIRST_AFTER
+        event = gw.MockEvent.opposite_the_sun(happened, options["name"])
         notices = STORIES[options["story"]](event, timedelta(seconds=options["gap"]))
         if options["to"] == "kafka":
             self._send(event, notices)
@@ -46,16 +42,11 @@ class Command(BaseCommand):
             self._write(event, notices, Path(options["to"]))
 
     def _send(self, event: gw.MockEvent, notices: list[gw.Notice]) -> None:
-        topic = topics.notice_stream(STREAM).topics[0]
-        producer = Producer(own_connection("feed"))
-        started = time.monotonic()
-        for number, notice in enumerate(notices, 1):
-            time.sleep(max(0.0, started + notice.after.total_seconds() - time.monotonic()))
-            key = event.superevent_id.encode()
-            (error,) = producer.send([Message(topic, key, notice.raw, [])])
-            if error is not None:
-                raise CommandError(f"notice {number} did not reach {topic}: {error.text}")
-            self.stdout.write(f"{event.superevent_id}: notice {number} of {len(notices)} sent")
+        try:
+            for number, _ in enumerate(gw_feed.send(event, notices), 1):
+                self.stdout.write(f"{event.superevent_id}: notice {number} of {len(notices)} sent")
+        except TransientError as error:
+            raise CommandError(str(error)) from None
 
     def _write(self, event: gw.MockEvent, notices: list[gw.Notice], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,10 @@ from pipeline.simulate.slack.workspace import Channel, Workspace
 
 FOLDER = "slack"
 """Below the home of the native parts."""
-PEOPLE = {"U0SHIFTER": "Vera", "U0TEAM": "Subra"}
-"""One who decides once a staff record names him, and one of a telescope's team."""
+SHIFTER = "U0SHIFTER"
+"""Who decides once a staff record names her."""
+PEOPLE = {SHIFTER: "Vera", "U0TEAM": "Subra"}
+"""The other is of a telescope's team."""
 
 
 def workspace(settings: Config) -> Workspace:

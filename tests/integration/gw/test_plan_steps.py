@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text, update
 
-from pipeline.gw import plan_process, plan_rows, steps
+from pipeline.gw import plan_process, plan_rows, planner, steps
 from pipeline.gw.plan_job import RESULT_FILE, PlannedTile, PlanResult, read_job
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile, GwTelescopeOutage
 from pipeline.gw.tables import GwStep
@@ -48,9 +48,10 @@ def alert(session):
 
 
 @pytest.fixture(autouse=True)
-def _home(set_up, tmp_path, bells, session):
+def _home(set_up, tmp_path, bells, session, monkeypatch):
     set_up(home=tmp_path)
     session.execute(text(TABLE))  # an empty catalog of galaxies
+    monkeypatch.setattr(planner, "is_here", lambda: True)
 
 
 @pytest.fixture

@@ -49,6 +49,14 @@ def test_mocks_have_no_folder(session, cloud):
     assert cloud.asked == []
 
 
+def test_mocks_have_folders_where_the_settings_say_so(session, cloud, set_up):
+    set_up(owncloud__mocks=True)
+    notice = make_notice(session, trigger_id="MS241102br", kind="mock")
+
+    assert isinstance(share.folders(held(notice, "folders")), Done)
+    assert any("MS241102br" in asked.path for asked in cloud.asked)
+
+
 def test_without_an_address_nothing_is_done(session, plan):
     notice = make_notice(session, reception_count=2, payload_sha256="a")
 

@@ -103,6 +103,7 @@ def test_at_most_one_notice_counts_and_no_retraction_does(known):
         ({"state": "retracted", "has_thread": True, "plans_itself": True}, []),
         ({"kind": "mock"}, ["thread", "card", "picture"]),
         ({"kind": "test", "plans_itself": True}, ["thread", "card", "picture", "plans"]),
+        ({"kind": "mock", "shares_mocks": True}, ["thread", "card", "picture", "folders"]),
     ],
     ids=[
         "first",
@@ -116,6 +117,7 @@ def test_at_most_one_notice_counts_and_no_retraction_does(known):
         "after its retraction",
         "mock",
         "mock that plans",
+        "mock that has folders",
     ],
 )
 def test_what_is_done_with_a_notice(changes, expected):

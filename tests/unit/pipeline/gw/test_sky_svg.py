@@ -1,6 +1,7 @@
 from xml.etree import ElementTree as ET
 
 import hpgeom
+import numpy as np
 import pytest
 
 from pipeline.gw.sky_svg import MAX_CELLS, Footprint, Regions, _cells, region_svg, whole_sky_svg
@@ -21,6 +22,11 @@ def corners(path):
         [tuple(map(float, point.split())) for point in outline[1:].split("L")]
         for outline in outlines
     ]
+
+
+def polygon_area(outline):
+    x, y = np.array(outline).T
+    return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
 
 
 def filled(svg):
@@ -98,3 +104,19 @@ def test_a_fine_map_is_drawn_with_few_cells():
 
     assert sum(map(len, cells.values())) <= MAX_CELLS
     assert 700 in cells[3]
+
+
+def test_an_enlargement_has_no_holes_where_cells_are_large():
+    cell = hpgeom.angle_to_pixel(1 << 3, 120.0, -40.0, nest=True)
+    (path, _) = filled(region_svg(Regions({"3": [cell]}, {"3": [cell]})))
+
+    drawn = sum(polygon_area(outline) for outline in corners(path))
+    # A cell is a diamond, which fills half of the box around it.
+    points = [point for outline in corners(path) for point in outline]
+    assert drawn > 0.4 * np.ptp([x for x, _ in points]) * np.ptp([y for _, y in points])
+
+
+def test_a_tile_as_large_as_its_region_is_drawn():
+    root = ET.fromstring(region_svg(regions(120.0, -40.0), [Footprint(120, -40, 9.0, "1", "wide")]))
+
+    assert [title.text for title in root.iter(f"{SVG}title")][-1] == "wide"

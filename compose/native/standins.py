@@ -1,0 +1,70 @@
+"""What the demo has in place of accounts elsewhere: a Slack stand-in and a WebDAV server.
+
+Each stands in only where the settings name no real one.
+"""
+
+import json
+from collections.abc import Mapping
+
+from broker.config import Config
+from broker.sections.gw_plans import DEFAULT_GROUPS
+from compose.native.ours import PYTHON, Process
+from compose.native.ports import LOOPBACK, Ports
+
+SLACK, WEBDAV = "slack", "webdav"
+WEBDAV_USER = "demo"
+OPEN_PATH = "/files/"
+"""Where a browser reads the folder without a login."""
+CHANNELS = {
+    "NIGHTJAR_SLACK__GW_CHANNEL": "C0GW",
+    "NIGHTJAR_GW__MOCK_CHANNEL": "C0MOCKS",
+    "NIGHTJAR_SLACK__OBSERVATIONS_CHANNEL": "C0OBSERVATIONS",
+}
+PLAN_GROUPS = (
+    {"telescopes": ["TCA"], "max_tiles": [10], "strategy": "tiling"},
+    {"telescopes": ["Abastumani-T70"], "max_tiles": [10], "strategy": "galaxies"},
+)
+"""Two northern telescopes, from which the demo's event is high at midnight in every season."""
+
+
+def names(settings: Config) -> tuple[str, ...]:
+    """Return what stands in where the settings name nothing real."""
+    has_slack = settings.slack.token.get_secret_value()
+    return tuple(
+        name
+        for name, is_real in ((SLACK, has_slack), (WEBDAV, settings.owncloud.url))
+        if not is_real
+    )
+
+
+def processes(settings: Config, at: Ports) -> tuple[Process, ...]:
+    """Return the stand-ins as processes of ours."""
+    known = {
+        SLACK: Process(SLACK, (PYTHON, "-m", "pipeline.simulate.slack"), port=at.slack),
+        WEBDAV: Process(WEBDAV, (PYTHON, "-m", "compose.native.webdav"), port=at.webdav),
+    }
+    return tuple(known[name] for name in names(settings))
+
+
+def variables(settings: Config, at: Ports, passwords: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that lead to the stand-ins, and those that the demo's events need."""
+    found = {"NIGHTJAR_GW__PLAN_MOCKS": "true"}
+    if settings.gw.plan_groups == DEFAULT_GROUPS:
+        found["NIGHTJAR_GW__PLAN_GROUPS"] = json.dumps(PLAN_GROUPS, separators=(",", ":"))
+    standing_in = names(settings)
+    if SLACK in standing_in:
+        found |= CHANNELS | {
+            "NIGHTJAR_SLACK__BASE_URL": f"http://{LOOPBACK}:{at.slack}/api/",
+            "NIGHTJAR_SLACK__TOKEN": f"xoxb-{passwords['SLACK_TOKEN']}",
+            "NIGHTJAR_SLACK__SIGNING_SECRET": passwords["SLACK_SIGNING_SECRET"],
+        }
+    if WEBDAV in standing_in:
+        address = f"http://{LOOPBACK}:{at.webdav}"
+        found |= {
+            "NIGHTJAR_OWNCLOUD__URL": f"{address}/remote.php/dav/files/{WEBDAV_USER}",
+            "NIGHTJAR_OWNCLOUD__USER": WEBDAV_USER,
+            "NIGHTJAR_OWNCLOUD__PASSWORD": passwords["WEBDAV_PASSWORD"],
+            "NIGHTJAR_OWNCLOUD__LINK_BASE": f"{address}{OPEN_PATH}",
+            "NIGHTJAR_OWNCLOUD__MOCKS": "true",
+        }
+    return found

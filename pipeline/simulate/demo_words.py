@@ -1,0 +1,92 @@
+"""What the demo tells people: pages, logins, and consumers that can be pasted."""
+
+from typing import Any
+
+from rich.console import Console
+
+from broker.config import Config, project_path
+from pipeline import standins
+from pipeline.gw import planner
+from pipeline.simulate.demo_gw import Story
+
+SNIPPET = """\
+from confluent_kafka import Consumer
+
+consumer = Consumer({{
+    "bootstrap.servers": "{servers}",
+    "security.protocol": "{protocol}",
+    "sasl.mechanism": "SCRAM-SHA-512",
+    "sasl.username": "{email}",
+    "sasl.password": "{password}",
+    "group.id": "babamul-myapp",
+    "auto.offset.reset": "earliest",
+}})
+consumer.subscribe(["babamul.none"])
+while True:
+    message = consumer.poll(1.0)
+    if message is not None and not message.error():
+        print(message.topic(), message.key(), len(message.value()), "bytes of Avro")
+"""
+CLIENT = """\
+pip install babamul==0.2.0
+export BABAMUL_ENV=local BABAMUL_KAFKA_SERVER={servers}
+export BABAMUL_KAFKA_USERNAME={username} BABAMUL_KAFKA_PASSWORD={password}
+python -c 'from babamul import AlertConsumer
+for alert in AlertConsumer(topics=r"^babamul\\.ztf\\..*", offset="earliest"):
+    print(alert.topic, alert.objectId, alert.candidate.jd)'
+"""
+
+
+def show(console: Console, settings: Config, logins: dict[str, Any], story: Story) -> None:
+    """Print pages and consumers, as they can be pasted: no frame, no wrapping."""
+    url = settings.web.public_url
+    mails = settings.mail.host or project_path(settings.mail.spool_dir or f"{settings.home}/mail")
+    pages = (
+        f"{url}/",
+        f"{url}/admin/ as {logins['staff']}, password {logins['staff_password']}",
+        f"{url}/signup makes an account of your own; its mails go to {mails}",
+    )
+    _print(console, "In a browser", *pages)
+    show_gw(console, settings, story)
+    for title, snippet in _snippets(settings, logins).items():
+        console.rule(title, align="left")
+        console.print(snippet, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_gw(console: Console, settings: Config, story: Story) -> None:
+    """Print where the events of gravitational waves are seen, and what is missing for that."""
+    url = settings.web.public_url
+    lines = [
+        f"{url}/gw?kind=mock lists two mock events",
+        f"{url}/gw/{story.merger.superevent_id} is planned",
+        f"{url}/gw/{story.retracted.superevent_id} is taken back",
+    ]
+    found = standins.found(settings)
+    lines += [f"{each.url} stands in for {each.title}: {each.text}" for each in found]
+    if not found:
+        lines.append("No stand-ins for Slack and OwnCloud: parts ran before the demo (make down)")
+    if not planner.is_here():
+        lines.append("Plans wait for gwemopt, 1.7 GB, which is being installed: make doctor")
+    _print(console, "Gravitational waves", *lines)
+
+
+def _print(console: Console, title: str, *lines: str) -> None:
+    console.rule(title, align="left")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _snippets(settings: Config, logins: dict[str, Any]) -> dict[str, str]:
+    email, named = logins["readers"]
+    servers = settings.kafka.public_servers
+    return {
+        "Paste into Python (pip install confluent-kafka)": SNIPPET.format(
+            servers=servers,
+            protocol=settings.kafka.public_protocol,
+            email=email["username"],
+            password=email["password"],
+        ),
+        "Or the babamul client, in a shell": CLIENT.format(
+            servers=servers, username=named["username"], password=named["password"]
+        ),
+    }
