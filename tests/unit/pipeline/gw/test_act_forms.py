@@ -40,7 +40,6 @@ OUTAGE = {"reason": " clouds ", "until": NOW_S + HOUR_S}
         ({"window_end": NOW_S + 170 * HOUR_S}, "window_end"),
         ({"window_start": NOW_S - 9 * HOUR_S, "window_end": NOW_S - 2 * HOUR_S}, "window_end"),
     ],
-    ids=str,
 )
 def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
     assert list(act_forms.faults_of("plan_options", PLAN | changed)) == [block]
