@@ -53,3 +53,14 @@ def test_both_forms_of_the_mail_say_why(act, row, mails):
         text = " ".join(mail.get_body((form,)).get_content().split())
         assert WHY[act] in text
         assert row.principal in text
+
+
+def test_who_is_given_a_credential_is_mailed_to_draw_its_password(row, mails):
+    governing.give_credential(row.user, "staff:ada", "he asked by telephone")
+    given = KafkaCredential.objects.get(name=governing.GIVEN_NAME)
+
+    settlement.settle(str(given.pk), given.generation)
+    send_mails()
+
+    text = " ".join(mails.to(EMAIL)[-1].get_body(("plain",)).get_content().split())
+    assert f"Your login {given.principal} has no password at Kafka. {governing.GIVEN}." in text
