@@ -72,7 +72,9 @@ def told(workspace):
     return [text for text in map(str, workspace.messages.values()) if TITLE in text]
 
 
-@pytest.mark.parametrize("answer", [None, moved, b"<html>in preparation"], ids=str)
+@pytest.mark.parametrize(
+    "answer", [None, moved, b"<html>in preparation"], ids=["absent", "moved", "empty"]
+)
 def test_nothing_found_is_looked_for_four_times_and_told_to_nobody(
     session, burst, workspace, pages, answer
 ):
