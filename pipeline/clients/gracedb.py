@@ -11,6 +11,7 @@ from typing import Self
 from urllib.parse import quote
 
 import httpx
+import structlog
 
 from broker.sections.outside import GracedbSettings
 from pipeline.clients import bounded
@@ -20,10 +21,13 @@ from pipeline.clients.closing import Closing
 MAX_LIST_BYTES = 2 * 2**20
 MAX_NOTICE_BYTES = 8 * 2**20
 MOST_NOTICES = 40
-"""Of one event; more are none that LIGO would send."""
+"""Of one event, the last ones; more are none that LIGO would send."""
 
 _EVENT = re.compile(r"[A-Za-z0-9]{1,64}")
-_TYPES = "earlywarning|preliminary|initial|update|retraction"
+_TYPES = ("earlywarning", "preliminary", "initial", "update", "retraction")
+"""In the order in which they are sent."""
+
+log = structlog.get_logger(__name__)
 
 
 class GraceDbError(Exception):
@@ -74,14 +78,21 @@ class GraceDb(Closing):
 
 
 def _notice_names(listing: bytes, superevent_id: str) -> list[str]:
-    """Return the names of the notices in a list of files; without versions where it names none."""
+    """Return the names of the notices in a list of files, the oldest first; at most so many.
+
+    Names without a version count where the list has none of that file.
+    """
     try:
         names = [str(name) for name in dict(json.loads(listing))]
     except (ValueError, TypeError, RecursionError) as error:
         raise GraceDbError(f"GraceDB: the list of files of {superevent_id}: {error!r}") from error
-    pattern = re.compile(rf"({re.escape(superevent_id)}-({_TYPES})\.json)(?:,(\d{{1,4}}))?")
+    types = "|".join(_TYPES)
+    pattern = re.compile(rf"({re.escape(superevent_id)}-({types})\.json)(?:,(\d{{1,4}}))?")
     found = [match for name in names if (match := pattern.fullmatch(name))]
     versioned = {match[1] for match in found if match[3] is not None}
     wanted = [match for match in found if match[3] is not None or match[1] not in versioned]
-    wanted.sort(key=lambda match: (match[1], int(match[3] or 0)))
-    return [match[0] for match in wanted[:MOST_NOTICES]]
+    wanted.sort(key=lambda match: (_TYPES.index(match[2]), int(match[3] or 0)))
+    if len(wanted) > MOST_NOTICES:
+        left_out = [match[0] for match in wanted[:-MOST_NOTICES]]
+        log.warning("gracedb.oldest_left_out", event_id=superevent_id, files=left_out)
+    return [match[0] for match in wanted[-MOST_NOTICES:]]

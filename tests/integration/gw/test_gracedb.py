@@ -62,7 +62,7 @@ def test_a_server_that_is_away_is_transient():
 
 
 def test_every_version_of_every_notice_is_fetched_from_the_same_host():
-    wanted = [NAMES[3], NAMES[4], NAMES[2], NAMES[1]]
+    wanted = [NAMES[3], NAMES[2], NAMES[1], NAMES[4]]
     known = {FILES: NAMES} | {FILES + name: name.encode() for name in wanted}
 
     found, asked = fetch(known)
@@ -78,9 +78,13 @@ def test_a_notice_that_is_too_large_is_refused():
         fetch({FILES: [name], FILES + name: b" " * (MAX_NOTICE_BYTES + 1)})
 
 
-def test_a_list_without_end_is_cut():
-    names = [f"S241102br-update.json,{n}" for n in range(MOST_NOTICES + 5)]
+def test_of_a_list_without_end_the_oldest_are_left_out_and_named(caplog):
+    names = [f"S241102br-preliminary.json,{n}" for n in range(MOST_NOTICES + 4)]
+    names = ["S241102br-update.json,0", *names]
 
-    found, _ = fetch({FILES: names} | {FILES + name: b"{}" for name in names})
+    found, _ = fetch({FILES: names} | {FILES + name: name.encode() for name in names})
 
     assert len(found) == MOST_NOTICES
+    assert found[0] == b"S241102br-preliminary.json,5"
+    assert found[-1] == b"S241102br-update.json,0"
+    assert "S241102br-preliminary.json,4" in caplog.text
