@@ -6,23 +6,22 @@ in that row of ``gw_slack_actions``; without a form the default groups are plann
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from pipeline.gw import orders, plan_groups, planning, standing, steps
+from broker.config import config
+from pipeline.gw import orders, planning, standing, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.life import CARD_AGAIN, HEADLINE, PLAN
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import GwAlert, GwStep
-from pipeline.gw.telescopes import telescope
 from pipeline.gw.tell_acts import BUSY, MANUAL
 
 NO_MAP = "No plan can be made: the notice has no usable sky map."
 GONE = "These plans have ended."
-NOT_FAILED = "This plan has not failed."
-NO_DIALOG = "The form could not be opened in time. Please press the button once more."
+NO_DIALOG = "The form could not be opened in time. Please press once more; the event: {url}"
 
 
 def _run(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
@@ -44,7 +43,8 @@ def _run(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
 
 def _run_with_options(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
     if action.form is None:
-        return Answer(NO_DIALOG, is_refusal=True)
+        url = f"{config().web.public_url}/gw/{row.trigger_id}"
+        return Answer(NO_DIALOG.format(url=url), is_refusal=True)
     return _run(session, action, row)
 
 
@@ -71,42 +71,15 @@ def _cancel(session: Session, action: GwSlackAction) -> Answer:
 
 
 def _retry(session: Session, action: GwSlackAction) -> Answer:
-    """Try a plan that failed once more: another row, as claims hang on the first."""
+    """Try a plan that failed once more."""
     plan = session.get(GwPlan, number(action))
-    if plan is None or plan.state != "failed":
-        return Answer(NOT_FAILED, is_refusal=True)
+    if plan is None:
+        return Answer(orders.NOT_FAILED, is_refusal=True)
     action.id_gw = plan.id_gw
-    why = standing.obstacle(session, session.get_one(GwAlert, plan.id_gw))
-    if why := why or plan_groups.outage(session, plan.telescope):
-        return Answer(why, is_refusal=True)
-    same = (
-        GwPlan.id_gw == plan.id_gw,
-        GwPlan.telescope == plan.telescope,
-        GwPlan.strategy == plan.strategy,
-    )
-    newest = session.scalars(select(GwPlan).where(*same).order_by(GwPlan.generation.desc())).first()
-    if newest is not plan:
-        return Answer("It is tried again already.", is_refusal=True)
-    again = GwPlan(
-        id_gw=plan.id_gw,
-        group_id=plan.group_id,
-        telescope=plan.telescope,
-        strategy=plan.strategy,
-        generation=plan.generation + 1,
-        max_tiles=plan.max_tiles,
-        telescope_reviewed=telescope(plan.telescope).is_reviewed,
-    )
-    session.add(again)
-    session.flush()
-    session.execute(
-        update(GwAlert).where(GwAlert.id_gw == plan.id_gw).values(is_process_running=True)
-    )
-    session.execute(
-        update(GwPlanGroup)
-        .where(GwPlanGroup.id == plan.group_id)
-        .values(state="running", ended_at=None)
-    )
-    return Answer(bells=steps.want(session, [Want(PLAN, plan.id_gw, key=str(again.id))]))
+    try:
+        return Answer(bells=orders.retry_plan(session, plan))
+    except orders.OrderError as error:
+        return Answer(str(error), is_refusal=True)
 
 
 ON_CARDS: Mapping[str, Callable[[Session, GwSlackAction, GwAlert], Answer]] = {

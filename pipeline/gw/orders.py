@@ -1,17 +1,26 @@
 """What people may ask of notices beside Slack: plan again, send again, mark an event as mock."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Text, cast, func, select, update
 from sqlalchemy.orm import Session
 
-from pipeline.gw import steps
-from pipeline.gw.life import PLANS
+from pipeline.gw import plan_groups, steps
+from pipeline.gw.life import PLAN, PLANS
 from pipeline.gw.notices import MOCK
+from pipeline.gw.plan_tables import GwPlan, GwPlanGroup
 from pipeline.gw.planning import end_plans
 from pipeline.gw.standing import lock_event, obstacle
 from pipeline.gw.store import MARKED
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
+from pipeline.gw.telescopes import telescope
+
+NOT_FAILED = "This plan has not failed."
+
+
+class OrderError(Exception):
+    """What was asked for cannot be done any more; the message says why."""
 
 
 def plan_again(session: Session, id_gw: int, key: str = "") -> list[steps.Bell]:
@@ -55,12 +64,65 @@ def send_again(session: Session, id_gw: int) -> list[steps.Bell]:
         .where(Delivery.id_gw == id_gw, Delivery.state == "dead")
         .values(state="pending", attempts=0)
     )
-    return steps.want_again(session, GwStep.id_gw == id_gw, GwStep.state.in_(("failed", "skipped")))
+    return _again(session, GwStep.id_gw == id_gw, GwStep.state.in_(("failed", "skipped")))
 
 
 def retry_steps(session: Session, ids: Sequence[int]) -> list[steps.Bell]:
     """Try steps again that have ended without success."""
-    return steps.want_again(session, GwStep.id.in_(ids))
+    return _again(session, GwStep.id.in_(ids))
+
+
+def retry_plan(session: Session, plan: GwPlan) -> list[steps.Bell]:
+    """Try a plan that failed once more: by another row, as claims hang on the first.
+
+    Raises
+    ------
+    OrderError
+        If it has not failed, is tried again already, or may not be tried any more.
+    """
+    if plan.state != "failed":
+        raise OrderError(NOT_FAILED)
+    alert = session.get_one(GwAlert, plan.id_gw)
+    if why := obstacle(session, alert) or plan_groups.outage(session, plan.telescope):
+        raise OrderError(why)
+    same = (
+        GwPlan.id_gw == plan.id_gw,
+        GwPlan.telescope == plan.telescope,
+        GwPlan.strategy == plan.strategy,
+    )
+    newest = session.scalars(select(GwPlan).where(*same).order_by(GwPlan.generation.desc())).first()
+    if newest is not plan:
+        raise OrderError("It is tried again already.")
+    again = GwPlan(
+        id_gw=plan.id_gw,
+        group_id=plan.group_id,
+        telescope=plan.telescope,
+        strategy=plan.strategy,
+        generation=plan.generation + 1,
+        max_tiles=plan.max_tiles,
+        telescope_reviewed=telescope(plan.telescope).is_reviewed,
+    )
+    session.add(again)
+    group = session.get_one(GwPlanGroup, plan.group_id)
+    group.state, group.ended_at = "running", None
+    alert.is_process_running = True
+    session.flush()
+    return steps.want(session, [steps.Want(PLAN, plan.id_gw, key=str(again.id))])
+
+
+def _again(session: Session, *conditions: ColumnElement[bool]) -> list[steps.Bell]:
+    """Try steps again; of a plan, whose row has its end, another one is made."""
+    failed = session.scalars(
+        select(GwPlan)
+        .join(GwStep, (GwStep.step == PLAN) & (GwStep.key == cast(GwPlan.id, Text)))
+        .where(GwPlan.state == "failed", *conditions)
+        .order_by(GwPlan.id)
+    ).all()
+    bells = []
+    for plan in failed:
+        with suppress(OrderError):
+            bells += retry_plan(session, plan)
+    return bells + steps.want_again(session, GwStep.step != PLAN, *conditions)
 
 
 def mark_as_mock(session: Session, trigger_id: str) -> list[steps.Bell]:

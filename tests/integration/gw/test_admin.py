@@ -10,8 +10,10 @@ from sqlalchemy import select, update
 
 from accounts.roles import PERMISSIONS
 from pipeline.gw import outages
+from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from tests.gw_messages import BNS, notice, whole_sky
+from tests.gw_rows import make_group, make_plan, make_step
 
 pytestmark = pytest.mark.integration
 
@@ -110,6 +112,23 @@ def test_a_failed_step_is_retried(shifter, take, session, bells):
 
     assert wanted(session, "thread") == [("", "wanted")]
     assert bells == [("gw.step", "gw", step_id)]
+
+
+@pytest.mark.parametrize(("page", "action"), [("gwstep", "retry"), ("gwalert", "send_again")])
+def test_a_failed_plan_is_made_again_as_another(shifter, take, session, bells, page, action):
+    row = stored(take, session)
+    group = make_group(session, row, state="failed")
+    failed = make_plan(session, group, state="failed")
+    step = make_step(session, step="plan", id_gw=row.id_gw, key=str(failed.id), state="failed")
+    session.commit()
+
+    ask(shifter, page, action, step.id if page == "gwstep" else row.id_gw)
+
+    session.expire_all()
+    again = session.scalars(select(GwPlan).where(GwPlan.generation == 2)).one()
+    assert (again.telescope, again.state) == (failed.telescope, "wanted")
+    assert (failed.state, group.state, row.is_process_running) == ("failed", "running", True)
+    assert wanted(session, "plan") == [(str(failed.id), "failed"), (str(again.id), "wanted")]
 
 
 def mark_out(browser: Client, **changed: str) -> str:
