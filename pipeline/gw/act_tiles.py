@@ -6,6 +6,7 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from broker.config import config
 from pipeline.gw import act_forms, outages, standing, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
@@ -16,7 +17,7 @@ from pipeline.gw.telescopes import TelescopeError
 from pipeline.gw.tell_acts import CLAIMED
 
 NO_PLAN = "This plan is not kept any more."
-NOT_ASKED = "The form could not be opened. Please tell an operator until when, and why."
+NOT_ASKED = "The form could not be opened in time. Please press once more, or use {url}"
 
 
 def _claim(session: Session, action: GwSlackAction) -> Answer:
@@ -66,7 +67,8 @@ def _cannot(session: Session, action: GwSlackAction) -> Answer:
     if plan is None:
         return Answer(NO_PLAN, is_refusal=True)
     if action.form is None:
-        return Answer(NOT_ASKED, is_refusal=True)
+        url = f"{config().web.public_url}/gw/telescopes"
+        return Answer(NOT_ASKED.format(url=url), is_refusal=True)
     try:
         form = act_forms.read(act_forms.OutageForm, action.form)
         outages.mark(session, plan.telescope, form.reason, form.until, _who(action))

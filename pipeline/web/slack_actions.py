@@ -70,7 +70,7 @@ def _is_from_slack(request: HttpRequest) -> bool:
 def _asks_back(press: Press) -> bool:
     """Open the dialog of a button that has one; return whether it is open.
 
-    Where it is not, the task sends a link to the event's page instead.
+    Where it is not, the task sends the link of a page instead.
     """
     client = _impatient_slack()
     if press.action_id not in WITH_DIALOG or press.form is not None or client is None:

@@ -108,8 +108,14 @@ def test_of_two_clicks_one_plans_and_the_other_is_led_there(told, press, session
 def test_options_whose_form_did_not_open_are_answered(told, press, session, standin):
     press(told.message_ts, "plan_options")
 
-    assert "could not be opened" in whispers(standin)[0][1]
+    assert whispers(standin)[0][1].endswith("/gw/S260102ab")
     assert steps_of(session, "plans") == []
+
+
+def test_an_outage_whose_form_did_not_open_is_led_to_the_page(plan, press, standin):
+    press("1.0", "cannot_observe", TEAM, role=None, value=str(plan.id))
+
+    assert whispers(standin)[0][1].endswith("/gw/telescopes")
 
 
 def test_tiles_are_taken_once_with_the_prescribed_lines(plan, press, session, standin):
