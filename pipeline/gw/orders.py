@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Text, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.gw import plan_groups, steps
-from pipeline.gw.life import PLAN, PLANS
+from pipeline.gw.life import CARD_AGAIN, HEADLINE, PLAN, PLANS
 from pipeline.gw.notices import MOCK
 from pipeline.gw.plan_tables import GwPlan, GwPlanGroup
 from pipeline.gw.planning import end_plans
@@ -126,7 +126,10 @@ def _again(session: Session, *conditions: ColumnElement[bool]) -> list[steps.Bel
 
 
 def mark_as_mock(session: Session, trigger_id: str) -> list[steps.Bell]:
-    """Make an event a mock for good, and end what is planned for it."""
+    """Make an event a mock for good: end what is planned for it, and say so on what was told.
+
+    Later notices are told in the channel of mocks.
+    """
     lock_event(session, trigger_id)
     ids = session.scalars(
         update(GwAlert)
@@ -134,4 +137,9 @@ def mark_as_mock(session: Session, trigger_id: str) -> list[steps.Bell]:
         .values(kind=MOCK, score=0, action="NO", score_rule=MARKED.format(kind=MOCK))
         .returning(GwAlert.id_gw)
     ).all()
-    return end_plans(session, ids, "cancelled", "marked as mock") if ids else []
+    if not ids:
+        return []
+    edits = [steps.Want(CARD_AGAIN, id_gw, key="mock") for id_gw in sorted(ids)]
+    edits.append(steps.Want(HEADLINE, max(ids), key="mock"))
+    bells = end_plans(session, ids, "cancelled", "marked as mock")
+    return [*bells, *steps.want(session, edits)]

@@ -12,9 +12,10 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from broker.config import config
 from pipeline.gw import life, steps
 from pipeline.gw.arrival import Arrival, Stored
-from pipeline.gw.notices import RETRACTION
+from pipeline.gw.notices import RETRACTION, kind_of
 from pipeline.gw.planning import end_plans
 from pipeline.gw.scored import ScoredAlert
 from pipeline.gw.standing import lock_event
@@ -80,7 +81,7 @@ def _insert(
     known: Sequence[GwAlert],
 ) -> GwAlert:
     notice = judged.scored.notice
-    threads = [row for row in known if row.thread_ts is not None]
+    threads = _threads(known)
     row = GwAlert(
         trigger_id=notice.trigger_id,
         reception_count=len(known) + 1 if not known else known[-1].reception_count + 1,
@@ -107,6 +108,14 @@ def _insert(
     session.add(row)
     session.flush()
     return row
+
+
+def _threads(rows: Sequence[GwAlert]) -> list[GwAlert]:
+    """Return the rows whose thread goes on: an event marked as mock leaves that of real ones."""
+    told = [row for row in rows if row.thread_ts is not None]
+    if all(row.kind == kind_of(row.trigger_id) for row in rows):
+        return told
+    return [row for row in told if row.channel == config().gw.mock_channel]
 
 
 def _verdict(scored: ScoredAlert) -> dict[str, Any]:
@@ -191,7 +200,7 @@ def _want_steps(
 
 def _has_thread(session: Session, rows: Sequence[GwAlert]) -> bool:
     """Tell whether people are told of the event, or are about to be."""
-    if any(row.thread_ts for row in rows):
+    if _threads(rows):
         return True
     opening = select(GwStep.id).where(
         GwStep.id_gw.in_([row.id_gw for row in rows]),
