@@ -142,9 +142,10 @@ def dead_letters() -> list[Finding]:
         return [Finding("dead_letters", "ok", "none open", {"open": {}})]
     total = sum(row.open for row in rows)
     more = " or more" if any(row.open >= COUNTED_LETTERS for row in rows) else ""
-    oldest = min(row.oldest for row in rows).isoformat(timespec="seconds")
-    text = f"{total}{more} open, the oldest since {oldest}; see the admin"
-    return [Finding("dead_letters", "warning", text, {"open": found, "oldest": oldest})]
+    oldest = min(row.oldest for row in rows)
+    text = f"{total}{more} open, the oldest since {oldest:%Y-%m-%d %H:%M} UTC; see the admin"
+    details = {"open": found, "oldest": oldest.isoformat(timespec="seconds")}
+    return [Finding("dead_letters", "warning", text, details)]
 
 
 def redis() -> list[Finding]:

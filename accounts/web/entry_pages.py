@@ -2,7 +2,6 @@
 
 import difflib
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,7 +20,7 @@ from accounts.web.profile_pages import KAFKA_WAIT_S, shown
 from accounts.web.sessions import sign_in, sign_out
 from accounts.web.snippets import dotenv
 from broker.access import PUBLIC, access
-from broker.config import config
+from broker.config import ROOT, config, project_path
 from broker.refusals import ApiError
 
 COMMON_DOMAINS = (
@@ -224,8 +223,9 @@ def _mail_place() -> dict[str, Any]:
     A folder outside of the project stays unnamed: strangers see this page.
     """
     settings = config()
-    folder = Path(settings.mail.spool_dir or f"{settings.home}/mail")
+    folder = project_path(settings.mail.spool_dir or f"{settings.home}/mail")
+    is_ours = folder.is_relative_to(ROOT)
     return {
         "has_mail_server": bool(settings.mail.host),
-        "mail_folder": "" if folder.is_absolute() else str(folder),
+        "mail_folder": str(folder.relative_to(ROOT)) if is_ours else "",
     }

@@ -180,6 +180,9 @@ def _play(
             if not received and not is_warned and time.monotonic() - began > SILENT_S:
                 console.print(f"[yellow]No packet came through in {SILENT_S:.0f} s. {LOGS}")
                 is_warned = True
+            elif received and is_warned:
+                console.print("[green]Packets come through now: the machine was only slow.")
+                is_warned = False
             # Packets of an earlier demo may still have been waiting, so there may be more.
             is_through = feed.sent == len(program.first) <= received and figures[-1].is_settled
             is_through = is_through and waves.is_settled

@@ -3,6 +3,8 @@
 import pytest
 from django.test import Client
 
+from broker.config import ROOT
+
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
@@ -18,8 +20,9 @@ def signed_up(configured):
     return sign_up
 
 
-def test_the_folder_of_the_project_is_named(signed_up):
-    page = signed_up(mail__host="", mail__spool_dir=".nightjar/mail")
+@pytest.mark.parametrize("folder", ["", f"{ROOT}/"], ids=["relative", "as the demo has it"])
+def test_the_folder_of_the_project_is_named(signed_up, folder):
+    page = signed_up(mail__host="", mail__spool_dir=f"{folder}.nightjar/mail")
 
     assert "<code>.nightjar/mail</code>" in page
     assert "/admin/accounts/outboxmail/" in page
