@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from broker.choices import words_of
 from broker.kafka_types import USUAL_SUFFIX
 
 ACCOUNT_STATES = ("inactive", "active", "suspended", "deleting", "deleted")
@@ -37,10 +38,6 @@ def _one_of(column: str, words: tuple[str, ...]) -> models.CheckConstraint:
     )
 
 
-def _choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(word, word.replace("_", " ")) for word in words]
-
-
 class BabamulUser(models.Model):
     """Somebody who may read the public streams."""
 
@@ -48,7 +45,7 @@ class BabamulUser(models.Model):
     email = models.TextField(unique=True, help_text="lower case; replaced when the account is gone")
     username = models.TextField(help_text="display name, not unique: the address's local part")
     password = models.TextField(help_text="Argon2id hash")
-    state = models.TextField(choices=_choices(ACCOUNT_STATES), default="inactive")
+    state = models.TextField(choices=words_of(ACCOUNT_STATES), default="inactive")
     generation = models.PositiveIntegerField(
         default=0, help_text="raised by reset, suspension and deletion: older JWTs are refused"
     )
@@ -89,7 +86,7 @@ class OneTimeCode(models.Model):
     """A code that was mailed: it activates an account or allows a new password, once."""
 
     user = models.ForeignKey(BabamulUser, models.CASCADE, related_name="codes")
-    purpose = models.TextField(choices=_choices(CODE_PURPOSES))
+    purpose = models.TextField(choices=words_of(CODE_PURPOSES))
     code_hmac = models.BinaryField(help_text="HMAC-SHA-256 of the code")
     tries = models.PositiveSmallIntegerField(default=0, help_text="wrong ones; the 100th kills it")
     tries_by = models.JSONField(
@@ -165,11 +162,11 @@ class KafkaCredential(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(BabamulUser, models.CASCADE, related_name="credentials")
-    kind = models.TextField(choices=_choices(CREDENTIAL_KINDS))
+    kind = models.TextField(choices=words_of(CREDENTIAL_KINDS))
     name = models.TextField(help_text="the user's own word for it")
     principal = models.TextField(help_text="Kafka user name: the address, or babamul-<uuid4>")
     group_prefix = models.TextField(help_text="consumer groups that it may use begin so")
-    state = models.TextField(choices=_choices(CREDENTIAL_STATES), default="wanted")
+    state = models.TextField(choices=words_of(CREDENTIAL_STATES), default="wanted")
     generation = models.PositiveIntegerField(
         default=1, help_text="raised by each change that is wanted; a task of an older one ends"
     )
@@ -222,7 +219,7 @@ class OutboxMail(models.Model):
     to = models.TextField()
     subject = models.TextField()
     body_encrypted = models.BinaryField(null=True, help_text="Fernet; text and HTML as JSON")
-    state = models.TextField(choices=_choices(MAIL_STATES), default="waiting")
+    state = models.TextField(choices=words_of(MAIL_STATES), default="waiting")
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(db_default=Now())
     last_error = models.TextField(default="")

@@ -5,6 +5,7 @@ Those of GW follow-up are in ``pipeline.gw.models``; Django finds them because t
 
 from broker import dead_letters
 from broker.archive import ArchiveSegment as ArchiveSegmentTable
+from broker.choices import words_of
 from broker.mirror import Mirror, mirror
 from broker.ranges import replay_tables as replays
 from broker.ranges import switch_tables as switches
@@ -16,15 +17,10 @@ from pipeline.topics import NOTICE_STREAMS, STREAMS
 SERIES_NAMES = ("detection", "limit", "forced")
 
 _SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
-_STREAMS = tuple((stream.name, stream.name) for stream in STREAMS)
-_NOTICES = tuple((stream.name, stream.name) for stream in NOTICE_STREAMS)
-_CLASSES = tuple((name, name) for name in ("stellar", "hosted", "hostless", "unknown"))
-_BANDS = tuple((band, band) for band in "ugrizy")
-
-
-def _same(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((word, word.replace("_", " ")) for word in words)
-
+_STREAMS = words_of(stream.name for stream in STREAMS)
+_NOTICES = words_of(stream.name for stream in NOTICE_STREAMS)
+_CLASSES = words_of(("stellar", "hosted", "hostless", "unknown"))
+_BANDS = words_of("ugrizy")
 
 Source: type[Mirror] = mirror(
     ranges.Source, "Source", __name__, verbose_name="source", title="topic"
@@ -97,8 +93,8 @@ DeadLetter: type[Mirror] = mirror(
     links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
     choices={
         "stream": (*_STREAMS, *_NOTICES),
-        "reason": _same(dead_letters.REASONS),
-        "state": _same(dead_letters.STATES),
+        "reason": words_of(dead_letters.REASONS),
+        "state": words_of(dead_letters.STATES),
     },
     permissions=(("operate_deadletter", "Can retry and ignore dead letters"),),
 )
@@ -125,7 +121,7 @@ StreamRange: type[Mirror] = mirror(
     "StreamRange",
     __name__,
     verbose_name="range",
-    choices={"stream": _STREAMS, "state": _same(ranges.RANGE_STATES)},
+    choices={"stream": _STREAMS, "state": words_of(ranges.RANGE_STATES)},
 )
 
 Replay: type[Mirror] = mirror(
@@ -133,7 +129,7 @@ Replay: type[Mirror] = mirror(
     "Replay",
     __name__,
     verbose_name="replay",
-    choices={"stream": _STREAMS, "state": _same(replays.REPLAY_STATES)},
+    choices={"stream": _STREAMS, "state": words_of(replays.REPLAY_STATES)},
 )
 
 ReplayPlace: type[Mirror] = mirror(

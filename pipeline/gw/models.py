@@ -1,15 +1,11 @@
 """Mirrors of what GW and GRB follow-up wrote; nothing here writes."""
 
+from broker.choices import words_of
 from broker.mirror import Mirror, mirror
 from pipeline.gw import action_tables, grb_tables, plan_tables, tables
 
 FOLLOW_UP = "follow_up_gwalert"
 """Right to plan again, send again and mark as mock; of the roles shifter and admin."""
-
-
-def _same(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((word, word.replace("_", " ")) for word in words)
-
 
 _OF_SUBJECT = {"id_gw": "GwAlert", "id_grb": "GrbAlert"}
 
@@ -25,7 +21,7 @@ GwAlert: type[Mirror] = mirror(
         "source_id": "Source",
         "archive_segment_id": "ArchiveSegment",
     },
-    choices={"kind": _same(tables.KINDS), "state": _same(tables.ALERT_STATES)},
+    choices={"kind": words_of(tables.KINDS), "state": words_of(tables.ALERT_STATES)},
     permissions=((FOLLOW_UP, "Can plan again, send again and mark notices as mock"),),
 )
 
@@ -40,7 +36,7 @@ GwStep: type[Mirror] = mirror(
     verbose_name="GW step",
     title="step",
     links=_OF_SUBJECT,
-    choices={"state": _same(tables.STEP_STATES)},
+    choices={"state": words_of(tables.STEP_STATES)},
 )
 
 Delivery: type[Mirror] = mirror(
@@ -50,7 +46,7 @@ Delivery: type[Mirror] = mirror(
     verbose_name="delivery",
     title="kind",
     links=_OF_SUBJECT,
-    choices={"state": _same(tables.DELIVERY_STATES)},
+    choices={"state": words_of(tables.DELIVERY_STATES)},
 )
 
 GwNoticeAttempt: type[Mirror] = mirror(
@@ -67,7 +63,7 @@ GwPlanGroup: type[Mirror] = mirror(
     __name__,
     verbose_name="plan group",
     links={"id_gw": "GwAlert"},
-    choices={"state": _same(plan_tables.GROUP_STATES)},
+    choices={"state": words_of(plan_tables.GROUP_STATES)},
 )
 
 GwPlan: type[Mirror] = mirror(
@@ -78,8 +74,8 @@ GwPlan: type[Mirror] = mirror(
     title="telescope",
     links={"id_gw": "GwAlert", "group_id": "GwPlanGroup"},
     choices={
-        "state": _same(plan_tables.PLAN_STATES),
-        "strategy": _same(plan_tables.STRATEGIES),
+        "state": words_of(plan_tables.PLAN_STATES),
+        "strategy": words_of(plan_tables.STRATEGIES),
     },
 )
 
@@ -97,7 +93,7 @@ GwClaim: type[Mirror] = mirror(
     __name__,
     verbose_name="claimed tile",
     links={"plan_id": "GwPlan", "tile_id": "GwPlanTile"},
-    choices={"state": _same(plan_tables.CLAIM_STATES)},
+    choices={"state": words_of(plan_tables.CLAIM_STATES)},
 )
 
 GwTelescopeOutage: type[Mirror] = mirror(
@@ -115,7 +111,7 @@ GwSlackAction: type[Mirror] = mirror(
     verbose_name="Slack action",
     title="action_id",
     links={"id_gw": "GwAlert"},
-    choices={"state": _same(tables.STEP_STATES)},
+    choices={"state": words_of(tables.STEP_STATES)},
 )
 
 GwDecision: type[Mirror] = mirror(
@@ -125,7 +121,7 @@ GwDecision: type[Mirror] = mirror(
     verbose_name="decision",
     title="decision",
     links={"id_gw": "GwAlert"},
-    choices={"decision": _same(action_tables.DECISIONS)},
+    choices={"decision": words_of(action_tables.DECISIONS)},
 )
 
 GrbAlert: type[Mirror] = mirror(
@@ -135,7 +131,7 @@ GrbAlert: type[Mirror] = mirror(
     verbose_name="GRB packet",
     title="triggerId",
     links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
-    choices={"mission": _same(grb_tables.MISSIONS), "role": _same(grb_tables.ROLES)},
+    choices={"mission": words_of(grb_tables.MISSIONS), "role": words_of(grb_tables.ROLES)},
 )
 
 GcnNotice: type[Mirror] = mirror(
