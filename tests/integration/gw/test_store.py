@@ -1,8 +1,11 @@
 """Notices become rows: numbered, with one state whatever the order, and the steps that follow."""
 
+import base64
+import json
 from datetime import UTC, datetime
 from itertools import permutations
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, delete, select, text, update
 from sqlalchemy.orm import Session
@@ -12,6 +15,7 @@ from pipeline.gw.life import Rules
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.tables import Delivery, GwAlert, GwSkymap, GwStep
 from tests.gw_messages import BNS, EVENT, notice, whole_sky
+from tests.gw_notices import as_bytes, make_map
 from tests.gw_rows import make_group, make_plan, make_tile
 
 pytestmark = pytest.mark.integration
@@ -114,6 +118,43 @@ def test_a_thread_is_copied_to_the_next_notice(take, session):
 
     assert [(row.thread_ts, row.channel) for row in rows(session)] == [("17.5", "C1")] * 2
     assert step_names(session, 2)[0] == "card"
+
+
+def test_an_event_that_becomes_significant_is_told_from_then_on_and_counted_from_the_first(
+    take, session
+):
+    take(notice("PRELIMINARY", 5, significant=False))
+    assert step_names(session, 1) == []
+
+    take(notice("UPDATE", 20))
+
+    assert [row.reception_count for row in rows(session)] == [1, 2]
+    assert step_names(session, 2) == ["thread", "card", "folders", "notice_files"]
+
+
+def joint(skymap: str) -> bytes:
+    """Return a notice with a map that was combined with another observatory's."""
+    made = json.loads(notice(skymap=whole_sky()))
+    coincidence = {"observatory": "Fermi", "search": "GRB", "combined_skymap": skymap}
+    return as_bytes(made | {"external_coinc": coincidence})
+
+
+def test_a_combined_map_that_cannot_be_read_is_left_out(take, session):
+    take(joint("bm8gbWFw"))
+
+    [row] = rows(session)
+    assert row.combined_skymap_id is None
+    assert row.skymap_id is not None
+
+
+def test_a_combined_map_is_kept_and_the_gw_map_scores(take, session):
+    smaller = make_map(np.arange(16, 64), np.where(np.arange(48) == 0, 12 / np.pi, 0.0))
+    take(joint(base64.b64encode(smaller).decode()))
+
+    [row] = rows(session)
+    combined = session.get(GwSkymap, row.combined_skymap_id)
+    assert combined.area_90_deg2 < 1000
+    assert row.area_90_deg2 == session.get(GwSkymap, row.skymap_id).area_90_deg2 > 30_000
 
 
 @pytest.mark.parametrize("state", ["wanted", "running"])

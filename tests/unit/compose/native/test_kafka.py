@@ -67,8 +67,9 @@ def test_nothing_is_allowed_without_a_right(settings):
     assert settings["auto.create.topics.enable"] == "false"
 
 
-def test_messages_up_to_eight_mebibytes_are_taken(settings):
+def test_messages_up_to_eight_mebibytes_are_taken_and_copied(settings):
     assert settings["message.max.bytes"] == "8388608"
+    assert settings["replica.fetch.max.bytes"] == "8388608"
 
 
 def test_a_cluster_id_is_never_taken_for_an_option(monkeypatch):
