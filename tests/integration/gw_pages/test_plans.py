@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 
 from broker.config import config, project_path
 from pipeline.gw.plan_files import VISIBILITY, picture_file
+from pipeline.gw.plan_job import RemovedTile
 from pipeline.gw.plan_tables import GwClaim
 from pipeline.gw.query import tiles_of
 from tests.integration.gw_pages.conftest import EVENT
@@ -47,6 +49,21 @@ def test_a_failed_plan_names_its_cause(visitor, notice, plan):
     shown = plan(notice(), state="failed", reason="took longer than 300 s", tile_count=None)
 
     assert "took longer than 300 s" in visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
+
+
+def test_what_the_independent_check_removed_is_listed_with_its_reason(visitor, notice, plan):
+    removed = RemovedTile(tile_id=7, start=datetime(2026, 11, 21, 20, tzinfo=UTC), why="Sun at -3°")
+    shown = plan(notice(), removed_rows=[removed.model_dump(mode="json")])
+
+    page = visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
+
+    assert "<li>tile 7, 2026-11-21T20:00:00Z: Sun at -3°</li>" in page
+
+
+def test_tiles_are_not_promised_at_their_best_airmass(visitor, notice, plan):
+    shown = plan(notice())
+
+    assert "at the airmass limit" in visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
 
 
 def test_claims_are_for_shifters_only(visitor, shifter, notice, plan, session):
