@@ -2,9 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from broker.sections import Port, Section
+
+
+def _address(url: str, info: ValidationInfo) -> str:
+    return url.rstrip("/") or f"http://localhost:{info.data.get('port')}"
 
 
 class WebSettings(Section):
@@ -14,9 +18,12 @@ class WebSettings(Section):
     port: Annotated[Port, Field(description="published clients hard-wire 4000")] = 4000
     public_url: Annotated[
         str,
-        Field(description="address in mails and snippets"),
-        AfterValidator(lambda url: url.rstrip("/")),
-    ] = "http://localhost:4000"
+        Field(
+            description="address in mails and snippets; empty: localhost with the port",
+            validate_default=True,
+        ),
+        AfterValidator(_address),
+    ] = ""
     secret_key: Annotated[SecretStr, Field(description="Django's signing key, 50 characters")] = (
         SecretStr("")
     )

@@ -182,14 +182,19 @@ def look() -> Figures:
     return Figures(time.monotonic(), books, latency, lag)
 
 
+STREAM_COLUMNS = (
+    *("stream", "received", "alerts\n/s", "pub-\nlished", "gated", "dupli-\ncates"),
+    *("dead\nletters", "wait-\ning", "with-\nheld", "lag", "p50\nms", "p95\nms"),
+)
+"""Twelve, in a window of 80 characters."""
+
+
 def render(before: Figures, now: Figures, sent: int, footer: str) -> Group:
     """Return the live table: streams with rate and latency, topics with their messages."""
     elapsed_s = max(now.at_s - before.at_s, 1e-3)
-    streams = Table(title="Streams", title_justify="left", expand=True)
-    for name in ("stream", "received", "alerts/s", "published", "gated", "duplicates"):
-        streams.add_column(name, justify="left" if name == "stream" else "right")
-    for name in ("dead letters", "waiting", "withheld", "lag", "p50 ms", "p95 ms"):
-        streams.add_column(name, justify="right")
+    streams = Table(title="Streams", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for name in STREAM_COLUMNS:
+        streams.add_column(name, justify="left" if name == "stream" else "right", no_wrap=True)
     earlier = ledger.by_stream(before.books)
     for stream, counts in ledger.by_stream(now.books).items():
         fresh = counts["received"] - earlier.get(stream, {"received": 0})["received"]
@@ -202,12 +207,13 @@ def render(before: Figures, now: Figures, sent: int, footer: str) -> Group:
             str(now.lag.get(stream, 0)),
             *(f"{value:.0f}" if value == value else "–" for value in (p50, p95)),  # noqa: PLR0124 NaN
         )
-    topics = Table(title="Topics", title_justify="left", expand=True)
+    topics = Table(title="Topics", title_justify="left", box=None, padding=(0, 1, 0, 0))
     topics.add_column("topic")
     topics.add_column("messages", justify="right")
     for topic, count in sorted(ledger.by_topic(now.books).items()):
         topics.add_row(topic, str(count))
-    return Group(streams, topics, Text(f"{sent} packets sent"), Text(footer))
+    # What a low window cuts off are topics.
+    return Group(Text(f"{sent} packets sent"), Text(footer), streams, topics)
 
 
 def _messages(one: Sky) -> Iterator[Message]:
