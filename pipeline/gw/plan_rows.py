@@ -134,9 +134,7 @@ def is_ready(session: Session, id_gw: int) -> bool:
     return not is_open and any(row.state == "done" and row.tile_count for row in states)
 
 
-def is_over(session: Session, plan: GwPlan) -> bool:
+def is_over(session: Session, id_gw: int) -> bool:
     """Tell whether nothing is planned for a notice any more."""
-    is_open = select(GwPlan.id).where(
-        GwPlan.id_gw == plan.id_gw, GwPlan.state.in_(OPEN_PLAN_STATES)
-    )
+    is_open = select(GwPlan.id).where(GwPlan.id_gw == id_gw, GwPlan.state.in_(OPEN_PLAN_STATES))
     return session.scalar(is_open.limit(1)) is None

@@ -82,7 +82,7 @@ def start(step: Step) -> Outcome:
         wanted.extend(Want(REPORT, id_gw=group.id_gw, key=str(group.id)) for group in groups)
         for group in groups:
             plan_rows.settle_group(session, group.id)
-        alert.is_process_running = any(plan.state in OPEN_PLAN_STATES for plan in plans)
+        alert.is_process_running = not plan_rows.is_over(session, alert.id_gw)
 
     wanted: list[Want] = []  # known once the rows have their numbers, in that transaction
     return Done(record, wanted)
@@ -93,7 +93,8 @@ def started(session: Session, step: Step, state: str) -> list[Want]:
     planning.settle_running(session, [step.id_gw] if step.id_gw else [])
     is_planned = session.scalar(select(GwAlert.is_process_running).filter_by(id_gw=step.id_gw))
     told = [Want(RUN_FAILED, id_gw=step.id_gw, key=str(step.id))] if state == "failed" else []
-    return told if is_planned else [*_edits(step.id_gw, f"plans-{step.id}"), *told]
+    file = [ALL_FILE] if state == "done" else []
+    return told if is_planned else [*_over(step.id_gw, f"plans-{step.id}", *file), *told]
 
 
 def make(step: Step) -> Outcome:
@@ -164,10 +165,8 @@ def ended(session: Session, step: Step, state: str) -> list[Want]:
     follow = [Want(REPORT, id_gw=plan.id_gw, key=f"{plan.group_id}:{plan.id}")]
     plan_rows.settle_group(session, plan.group_id)
     planning.settle_running(session, [plan.id_gw])
-    if plan_rows.is_over(session, plan):
-        group = session.get_one(GwPlanGroup, plan.group_id)
-        follow.append(Want(ALL_FILE, id_gw=plan.id_gw, key=f"{group.run}:{plan.id}"))
-        follow += _edits(plan.id_gw, f"plan-{plan.id}")
+    if plan_rows.is_over(session, plan.id_gw):
+        follow += _over(plan.id_gw, f"plan-{plan.id}", ALL_FILE)
         follow += _told_again(session, plan.id_gw)
     return follow
 
@@ -283,9 +282,9 @@ def _raise_failure(found: Ended) -> None:
     raise StepFailed(found.failure)
 
 
-def _edits(id_gw: int | None, cause: str) -> list[Want]:
-    """Return steps that write card and announcement anew: nothing is planned any more."""
-    return [Want(name, id_gw=id_gw, key=cause) for name in (CARD_AGAIN, HEADLINE)]
+def _over(id_gw: int | None, cause: str, *more: str) -> list[Want]:
+    """Return steps that write card and announcement anew, and more: nothing is planned any more."""
+    return [Want(name, id_gw=id_gw, key=cause) for name in (CARD_AGAIN, HEADLINE, *more)]
 
 
 def _told_again(session: Session, id_gw: int) -> list[Want]:
