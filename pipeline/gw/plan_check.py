@@ -18,6 +18,8 @@ ALTITUDE_TOLERANCE_DEG = 0.2
 SUN_TOLERANCE_DEG = 0.05
 MOON_TOLERANCE_DEG = 0.7
 """The Moon moves by half a degree in the hour for which gwemopt takes one place of it."""
+GAP_TOLERANCE_S = 0.01
+"""Rounding of times."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Row:
 
 def refusals(job: PlanJob, rows: Sequence[Row]) -> list[str]:
     """Return for each row why it cannot be observed as planned; empty where it can.
+
+    The sky is judged where an exposure begins and where it ends; a gap, from the last row before
+    that can be observed.
 
     Parameters
     ----------
@@ -53,12 +58,12 @@ def refusals(job: PlanJob, rows: Sequence[Row]) -> list[str]:
             *_window(job, row),
             *_declination(job, row),
             *_airmass(row, begin.altitude_deg[i]),
-            *_low(begin.altitude_deg[i], lowest_deg),
+            *_low(min(begin.altitude_deg[i], finish.altitude_deg[i]), lowest_deg),
             *_bright(max(begin.sun_deg[i], finish.sun_deg[i])),
-            *_moon(job, begin.moon_deg[i]),
+            *_moon(job, min(begin.moon_deg[i], finish.moon_deg[i])),
         ]
         found.append("; ".join(problems))
-    return found
+    return _with_gaps(job, rows, found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +85,7 @@ class _Sky:
 
 
 def _window(job: PlanJob, row: Row) -> list[str]:
-    return [] if job.start <= row.start <= job.end else ["outside the window"]
+    return [] if job.start <= row.start and row.end <= job.end else ["outside the window"]
 
 
 def _declination(job: PlanJob, row: Row) -> list[str]:
@@ -109,3 +114,28 @@ def _moon(job: PlanJob, distance_deg: float) -> list[str]:
     if distance_deg >= job.telescope.moon_min_deg - MOON_TOLERANCE_DEG:
         return []
     return [f"Moon at {distance_deg:.1f}°"]
+
+
+def _with_gaps(job: PlanJob, rows: Sequence[Row], found: Sequence[str]) -> list[str]:
+    """Return the refusals, and those of rows that begin before the telescope is ready for them."""
+    judged = list(found)
+    last: Row | None = None
+    for i in sorted(range(len(rows)), key=lambda i: rows[i].start):
+        if judged[i]:
+            continue
+        if last is not None:
+            judged[i] = _gap(job, last, rows[i])
+        if not judged[i]:
+            last = rows[i]
+    return judged
+
+
+def _gap(job: PlanJob, one: Row, other: Row) -> str:
+    """Tell of a gap too short to read out and, meanwhile, to move; else nothing."""
+    begin, end = (SkyCoord(row.ra_deg * u.deg, row.dec_deg * u.deg) for row in (one, other))
+    move_s = float(begin.separation(end).deg) / job.telescope.slew_deg_per_s
+    needed_s = max(job.telescope.readout_s, move_s)
+    gap_s = (other.start - one.end).total_seconds()
+    if gap_s >= needed_s - GAP_TOLERANCE_S:
+        return ""
+    return f"starts {gap_s:.1f} s after tile {one.tile_id}, needs {needed_s:.1f} s"

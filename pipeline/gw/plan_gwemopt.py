@@ -73,6 +73,8 @@ def grid_path(name: str) -> Path:
 def schedule(job: PlanJob, candidates: Tiles) -> list[Row]:
     """Return what a telescope observes and when, in the order of time.
 
+    Where no round gave every pair its gap, the independent check removes what comes too early.
+
     Parameters
     ----------
     job : PlanJob

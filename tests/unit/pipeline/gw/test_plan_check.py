@@ -1,5 +1,6 @@
 """The independent check: each reason for which a row is refused."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -69,12 +70,63 @@ def test_a_place_near_the_moon_is_refused():
     assert "Moon at" in refusals(jobs.job(jobs.telescope(moon_min_deg=30.0)), [near])[0]
 
 
+def later(after_s, **values):
+    """A row that begins so many seconds after the first one has ended."""
+    start = MIDNIGHT + timedelta(seconds=30 + after_s)
+    return row(start=start, end=start + timedelta(seconds=30), **values)
+
+
+def test_a_place_that_sets_during_its_exposure_is_refused():
+    # Three hours west of the meridian on the equator: sin(altitude) = cos 45° cos 45°, 30°; an
+    # hour later cos 45° cos 60°, 20.7°.
+    west = row(ra_deg=ZENITH_RA_DEG - 45.0, dec_deg=0.0, airmass=2.0)
+    job = jobs.job(jobs.telescope(horizon_deg=25.0))
+
+    found = refusals(job, [west, replace(west, end=MIDNIGHT + timedelta(hours=1))])
+
+    assert ["altitude" in why for why in found] == [False, True]
+    assert "altitude 20." in found[1]
+
+
+def test_the_moon_may_not_come_near_during_an_exposure():
+    # 19° of RA east of the Moon of the test above, which moves eastward by half a degree an hour.
+    east = row(ra_deg=160.0, dec_deg=19.0)
+    job = jobs.job(jobs.telescope(moon_min_deg=21.0))
+
+    found = refusals(job, [east, replace(east, end=MIDNIGHT + timedelta(hours=4))])
+
+    assert ["Moon at" in why for why in found] == [False, True]
+
+
+def test_an_exposure_that_ends_after_the_window_is_refused():
+    job = jobs.job(end=MIDNIGHT + timedelta(seconds=20))
+
+    assert refusals(job, [row()]) == ["outside the window"]
+
+
+@pytest.mark.parametrize(("after_s", "is_ready"), [(4.9, False), (5.0, True)])
+def test_a_telescope_needs_the_time_to_read_out(after_s, is_ready):
+    found = refusals(jobs.job(), [row(), later(after_s)])
+
+    assert found == ["", "" if is_ready else "starts 4.9 s after tile 1, needs 5.0 s"]
+
+
+@pytest.mark.parametrize(("after_s", "is_ready"), [(9.9, False), (10.0, True)])
+def test_a_telescope_needs_the_time_to_move(after_s, is_ready):
+    job = jobs.job(jobs.telescope(slew_deg_per_s=2.0))
+    far = later(after_s, dec_deg=35.0, airmass=1.0154)
+
+    assert [not why for why in refusals(job, [row(), far])] == [True, is_ready]
+
+
+def test_rows_in_any_order_are_judged_in_the_order_of_time():
+    assert [bool(why) for why in refusals(jobs.job(), [later(1), row()])] == [True, False]
+
+
 def test_neighbours_of_a_refused_row_pass():
-    assert [bool(why) for why in refusals(jobs.job(), [row(), row(airmass=2.0), row()])] == [
-        False,
-        True,
-        False,
-    ]
+    rows = [row(), later(1, airmass=2.0), later(5), later(36), later(40)]
+
+    assert [bool(why) for why in refusals(jobs.job(), rows)] == [False, True, False, True, False]
 
 
 def test_no_rows_are_no_refusals():
