@@ -15,7 +15,7 @@ from pipeline.gw.grb_tables import GcnNotice, GrbAlert
 from pipeline.gw.notice_files import remove_old
 from pipeline.gw.notices import REAL
 from pipeline.gw.plan_job import JOB_FILE, MAP_FILE, RESULT_FILE, STAGE_FILE
-from pipeline.gw.plan_process import LOG_FILE
+from pipeline.gw.plan_process import LOG_FILE, remove_lost_scratch
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.steps import Done, Outcome, Step
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
@@ -67,6 +67,7 @@ def clean_up() -> None:
             files = remove_old(project_path(settings.notice_dir), settings.notice_retention_days)
         plans = _drop_plan_files(timedelta(days=settings.plans.files_days))
         folders = remove_scratch(project_path(config().home) / JOBS)
+        folders += remove_lost_scratch(SCRATCH_AGE_S)
     log.info(
         "gw.cleaned",
         maps=maps,

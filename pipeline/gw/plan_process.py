@@ -126,6 +126,28 @@ def run(
     return Ended(failure, stopped, is_crash, time.monotonic() - began)
 
 
+def remove_lost_scratch(age_s: float) -> int:
+    """Remove scratch folders as old as that, which workers left that were killed.
+
+    Parameters
+    ----------
+    age_s : float
+        Longer than any program may take.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    removed = 0
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
+        with suppress(FileNotFoundError):  # its worker has removed it meanwhile
+            if time.time() - folder.lstat().st_mtime > age_s:
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+    return removed
+
+
 def _watch(
     process: subprocess.Popen[bytes], folder: Path, limits: Limits, stop_reason: Callable[[], str]
 ) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What is thrown away, and what is not."""
 
 import os
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from pipeline.gw import cleanup
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert
+from pipeline.gw.plan_process import SCRATCH_PREFIX
 from pipeline.gw.steps import Done
 from pipeline.gw.tables import GwAlert, GwSkymap
 from tests.gw_rows import held, make_group, make_map, make_notice, make_plan, make_step
@@ -108,6 +110,19 @@ def test_old_folders_that_no_plan_names_go(session, plan, home):
 
     assert cleanup.remove_scratch(home / "plans") == 1
     assert {path.name for path in (home / "plans").iterdir()} == {"7", "9"}
+
+
+@pytest.mark.usefixtures("session", "home")
+def test_scratch_folders_of_killed_workers_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"{SCRATCH_PREFIX}1"
+    left.mkdir()
+    then_s = time.time() - cleanup.SCRATCH_AGE_S - 60
+    os.utime(left, (then_s, then_s))
+
+    cleanup.clean_up()
+
+    assert not left.exists()
 
 
 def test_maps_of_mocks_go_but_the_newest(session, home, set_up):

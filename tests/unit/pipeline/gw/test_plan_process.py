@@ -4,13 +4,21 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline.gw.plan_process import LOG_FILE, Ended, Limits, run
+from pipeline.gw.plan_process import (
+    LOG_FILE,
+    SCRATCH_PREFIX,
+    Ended,
+    Limits,
+    remove_lost_scratch,
+    run,
+)
 
 GIBIBYTE = 2**30
 LIMITS = Limits(time_s=60.0, memory_bytes=GIBIBYTE, output_bytes=1_000_000)
@@ -109,6 +117,18 @@ def test_its_scratch_folder_is_gone_afterwards(tmp_path):
     ended("import os; open('Data', 'w').close(); print(os.getcwd())", tmp_path)
 
     assert not Path((tmp_path / LOG_FILE).read_text().strip()).exists()
+
+
+def test_scratch_folders_of_killed_workers_go_after_their_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    long_ago = time.time() - 7200
+    for name in (f"{SCRATCH_PREFIX}old", f"{SCRATCH_PREFIX}young", "others-old"):
+        (tmp_path / name / "Data").mkdir(parents=True)
+        if name.endswith("old"):
+            os.utime(tmp_path / name, (long_ago, long_ago))
+
+    assert remove_lost_scratch(3600) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {f"{SCRATCH_PREFIX}young", "others-old"}
 
 
 def test_a_plan_ends_when_its_worker_is_killed(tmp_path):
