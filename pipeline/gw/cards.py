@@ -174,8 +174,8 @@ def decision_text(decision: Decision | None) -> str:
     if decision is None:
         return "none yet"
     why = f": {escape(decision.why)}" if decision.why else ""
-    made = f"{decision.at:%H:%M} UTC"
-    return f"*{escape(decision.advice)}* by {mention(decision.by)} at {made}{why}"
+    made = f"{words.short_moment(decision.at)} UTC"
+    return f"*{escape(decision.advice)}* by {mention(decision.by)} on {made}{why}"
 
 
 def retracted_text(trigger_id: str, at: datetime) -> str:

@@ -41,7 +41,7 @@ class TelescopePlan:
     probability : float or None
         Of the union of its tiles, 0 to 1.
     coverage : float or None
-        Share of the 90 % region inside its tiles, 0 to 1.
+        Share of the 90 % region's area inside its tiles, 0 to 1.
     first_at, last_at : datetime or None
         Start of the first and of the last exposure, UTC.
     dark_until : datetime or None
@@ -128,6 +128,7 @@ def plan_finished(plan: PlanSummary) -> Message:
         blocks.divider(),
         blocks.section([*_about(plan), f"*Took:* {took}"]),
         blocks.table([_HEADINGS, *(_result(each) for each in plan.telescopes)]),
+        blocks.context(_SHARES) if states["done"] else None,
         blocks.section(_remarks(plan)),
         blocks.actions([blocks.link_button("📁 OwnCloud", f"{LINK}owncloud", plan.owncloud)]),
     )
@@ -169,10 +170,12 @@ def already_running(trigger_id: str, permalink: str) -> Message:
 
 
 _NAME_WIDTH = 12
-_SPAN_WIDTH = len("first – last UTC")
+_SPAN_WIDTH = len("22 Nov 23:50–23 Nov 00:10")
 _WORDS = {"wanted": "queued", "running": "starting"}
 """What people read for a state that is none of their concern."""
-_HEADINGS = f"{'telescope':<{_NAME_WIDTH}} tiles   prob  in 90 %  first – last UTC  dark until"
+_SPAN = f"{'first – last UTC':<{_SPAN_WIDTH}}"
+_HEADINGS = f"{'telescope':<{_NAME_WIDTH}} tiles   prob  of 90 %  {_SPAN}  dark until UTC"
+_SHARES = "prob: that the source lies in its tiles · of 90 %: area of the 90 % region in its tiles"
 
 
 def _about(plan: PlanSummary) -> Iterator[str]:
@@ -219,9 +222,15 @@ def _result(plan: TelescopePlan) -> str:
 def _span(plan: TelescopePlan) -> str:
     if plan.first_at is None or plan.last_at is None:
         return words.NONE
-    span = f"{plan.first_at:%d %H:%M}–{plan.last_at:%H:%M}"
-    until = words.NONE if plan.dark_until is None else f"{plan.dark_until:%H:%M}"
+    span = f"{words.short_moment(plan.first_at)}–{_last(plan.first_at, plan.last_at)}"
+    until = words.NONE if plan.dark_until is None else words.short_moment(plan.dark_until)
     return f"{span:<{_SPAN_WIDTH}}  {until}{', dark now' if plan.is_dark_now else ''}"
+
+
+def _last(first_at: datetime, last_at: datetime) -> str:
+    """Return the end of a span, with its date where that is another one."""
+    is_same_day = last_at.date() == first_at.date()
+    return f"{last_at:%H:%M}" if is_same_day else words.short_moment(last_at)
 
 
 def _remarks(plan: PlanSummary) -> Iterator[str]:

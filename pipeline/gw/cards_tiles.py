@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.gw import blocks
+from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import Message, escape
 from pipeline.gw.cards import LINK
 
@@ -16,6 +17,7 @@ MIN_FIXED_PROBABILITY = 1e-3
 """Below it four decimals say too little: a tile around one galaxy would be 0.0000."""
 
 _TILE_HEADINGS = "rank   tile       RA      DEC    Prob start UTC"
+_ABOUT = "Tiles in the order of observing. Prob: that the source lies in that tile, 0 to 1."
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,10 @@ def _dark(plan: TelescopeTiles) -> str:
     if not plan.tiles:
         return "No tiles to observe."
     if plan.dark_until is None:
-        return "Tiles in the order of observing."
+        return _ABOUT
+    until = f"Dark until *{words.short_moment(plan.dark_until)} UTC*"
     local = f" ({escape(plan.local_time)})" if plan.local_time else ""
-    return f"Dark until *{plan.dark_until:%H:%M} UTC*{local}; tiles in the order of observing."
+    return f"{until}{local}. {_ABOUT}"
 
 
 def _tile(tile: Tile) -> str:
@@ -96,5 +99,5 @@ def _tile(tile: Tile) -> str:
     probability = f"{tile.probability:.1e}" if is_tiny else f"{tile.probability:.4f}"
     return (
         f"{tile.rank:>4} {tile.tile_id:>6} {tile.ra_deg:>8.4f} {tile.dec_deg:>+8.4f} "
-        f"{probability:>7} {tile.start_at:%d %H:%M:%S}"
+        f"{probability:>7} {tile.start_at:%d %b %H:%M:%S}"
     )

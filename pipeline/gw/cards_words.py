@@ -43,6 +43,11 @@ def moment(time: datetime | None) -> str:
     return NONE if time is None else f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def short_moment(time: datetime) -> str:
+    """Return a time of these days to the minute, without its zone: ``23 Nov 03:02``."""
+    return f"{time:%d %b %H:%M}"
+
+
 def duration(length: timedelta) -> str:
     """Return a length of time in its two largest units: ``1 d 7 h``, ``3 min 5 s``, ``12 s``."""
     seconds = round(abs(length.total_seconds()))

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from broker.config import config, project_path
 from broker.db import transaction
 from pipeline.clients.slack import Picture
+from pipeline.gw import cards_words as words
 from pipeline.gw import deliver, share_paths
 from pipeline.gw.blocks import Message
 from pipeline.gw.cards_plan import (
@@ -123,8 +124,11 @@ def _show(alert: GwAlert, plan: GwPlan) -> None:
     path = _picture_path(plan)
     if path is None or not path.is_file():
         return
-    covered = f"{plan.covered_90_percent or 0:.0f} % of the 90 % region"
-    text = f"{plan.telescope}: {plan.tile_count} tiles on the sky map, {covered}"
+    shares = (
+        f"{words.percent(plan.probability)} of the probability, "
+        f"{plan.covered_90_percent or 0:.0f} % of the 90 % region's area"
+    )
+    text = f"{plan.telescope}: {plan.tile_count} tiles on the sky map with {shares}"
     picture = Picture(f"coverage_{plan.telescope}.png", path.read_bytes(), text, text)
     deliver.show(_address(alert, "plan_picture", str(plan.id)), picture)
 

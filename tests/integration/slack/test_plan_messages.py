@@ -108,7 +108,7 @@ def test_the_night_is_told(session, group, tell, standin):
 
     said = tell(f"{group.id}:{plan.id}", standin)
 
-    until = f"{plan.dark_until:%H:%M}"
+    until = f"{plan.dark_until:%d %b %H:%M}"
     assert f"{until}, dark now" in said
     [tiles] = [text for text in map(str, standin.workspace.messages.values()) if "rank" in text]
     assert f"Dark until *{until} UTC*" in tiles

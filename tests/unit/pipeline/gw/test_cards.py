@@ -36,7 +36,7 @@ def test_the_announcement_tells_decision_and_plan():
 
     assert message.blocks[-1]["text"]["text"].splitlines() == [
         "*Latest notice:* UPDATE, BBH 99.2 %, score 2",
-        "*Decision:* *FOLLOW UP* by <@U0ABCDEF1> at 20:05 UTC",
+        "*Decision:* *FOLLOW UP* by <@U0ABCDEF1> on 03 Nov 20:05 UTC",
         "*Plan:* ready, 3 telescopes",
     ]
 

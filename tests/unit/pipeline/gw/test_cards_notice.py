@@ -205,8 +205,9 @@ def test_a_decision_names_who_and_why():
 
     message = card("S241102br-update", decision=decision)
 
-    assert "*NO FOLLOW UP* by <@U0ABCDEF1> at 20:05 UTC: too &lt;far&gt; &amp; faint" in shown(
-        message
+    assert (
+        "*NO FOLLOW UP* by <@U0ABCDEF1> on 03 Nov 20:05 UTC: too &lt;far&gt; &amp; faint"
+        in shown(message)
     )
 
 

@@ -74,14 +74,21 @@ def test_a_plan_that_ended_tells_what_came_out():
 
     assert message.text == "⚠️ Plan ready in part: S241102br: 2 done, 1 failed"
     assert table_of(message) == [
-        "telescope    tiles   prob  in 90 %  first – last UTC  dark until",
-        "TCA             10   89 %     88 %  02 17:26–17:41    04:26, dark now",
+        "telescope    tiles   prob  of 90 %  first – last UTC           dark until UTC",
+        "TCA             10   89 %     88 %  02 Nov 17:26–17:41         03 Nov 04:26, dark now",
         "TCH              0  nothing to observe",
         "FZU-CTA-N    failed",
     ]
+    assert "prob: that the source lies in its tiles · of 90 %: area of the" in shown(message)
     assert "*Took:* 1 min 15 s" in shown(message)
     assert "❌ *FZU-CTA-N*: out of memory" in shown(message)
     assert buttons(message) == {"open_owncloud": "https://example.org/f"}
+
+
+def test_a_span_beyond_midnight_names_both_days():
+    late = TelescopePlan("TCA", "done", "", "", 1, 0.5, 0.5, FIRST, FIRST + timedelta(hours=7))
+
+    assert "02 Nov 17:26–03 Nov 00:26  n/a" in table_of(plan_finished(plan(late)))[1]
 
 
 @pytest.mark.parametrize(
@@ -144,10 +151,11 @@ def test_a_team_gets_its_own_tiles_aligned():
 
     assert shown(message).split("```")[1].strip("\n").splitlines() == [
         "rank   tile       RA      DEC    Prob start UTC",
-        "   1  10080 345.1035 +41.7526  0.0412 02 17:26:37",
-        "   2     99   5.5000  -1.2500 1.2e-05 02 17:28:07",
+        "   1  10080 345.1035 +41.7526  0.0412 02 Nov 17:26:37",
+        "   2     99   5.5000  -1.2500 1.2e-05 02 Nov 17:28:07",
     ]
-    assert "Dark until *17:26 UTC* (22:12 local)" in shown(message)
+    assert "Dark until *02 Nov 17:26 UTC* (22:12 local)" in shown(message)
+    assert "Prob: that the source lies in that tile" in shown(message)
     assert buttons(message) == {
         "claim_tiles": "9",
         "cannot_observe": "9",
