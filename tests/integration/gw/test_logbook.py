@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import delete
 
 from pipeline.gw import logbook
 from pipeline.gw.action_tables import GwDecision
 from pipeline.gw.plan_tables import GwClaim
+from pipeline.gw.tables import Delivery
 from tests.gw_rows import RECEIVED, make_group, make_notice, make_plan, make_tile
 from tests.standins.webdav_server import status
 
@@ -116,7 +118,16 @@ def test_a_log_is_written_when_something_changed(session, living, cloud):
     assert b"decision: no follow up, Ada" in cloud.files()[PATH]
 
 
-@pytest.mark.parametrize("code", [503, 401, 507])
+def test_after_a_refused_login_the_log_waits_as_long_as_everything_else(session, living, cloud):
+    cloud.faults["PUT"] = [status(401)]
+
+    assert [logbook.write_logbooks() for _ in range(2)] == [0, 0]
+
+    session.execute(delete(Delivery).where(Delivery.kind == "login"))
+    assert logbook.write_logbooks() == 1
+
+
+@pytest.mark.parametrize("code", [503, 507])
 def test_a_cloud_in_trouble_is_left_until_the_next_time(session, living, cloud, code):
     cloud.faults["PUT"] = [status(code)]
 
