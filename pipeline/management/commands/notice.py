@@ -1,4 +1,4 @@
-"""``manage.py notice FILE…``: take GW notices by hand, as if they had come from GCN."""
+"""``manage.py notice FILE…``: take GCN's notices by hand, as if they had come by Kafka."""
 
 import time
 from argparse import ArgumentParser
@@ -18,9 +18,10 @@ from broker.errors import TransientError
 from broker.kafka_messages import Received
 from broker.migrate import require_migrated
 from pipeline.clients.gracedb import GraceDb, GraceDbError
-from pipeline.gw.intake import IGWN
 from pipeline.gw.notices import BadNotice, read_notice
 from pipeline.gw.reception import Reception
+from pipeline.gw.step_registry import named
+from pipeline.topics import NOTICE_STREAMS, notice_stream
 
 STREAM = "igwn"
 FILE_TOPIC = "file"
@@ -32,14 +33,17 @@ class Given(NamedTuple):
 
     name: str
     raw: bytes
+    stream: str = STREAM
+    topic: str = FILE_TOPIC
 
 
 class Command(BaseCommand):
     """Store notices and start their steps; a notice that is known changes nothing."""
 
     help = (
-        "Take notices (JSON as on igwn.gwalert) from files or from dead letters: for when GCN was "
-        "away, and to try things. They are stored, told and planned as if they had come by Kafka."
+        "Take notices from files (JSON as on igwn.gwalert), from GraceDB, or from dead letters of "
+        "any of GCN's streams: for when GCN was away or our code was wrong, and to try things. "
+        "They are stored, told and planned as if they had come by Kafka."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -76,25 +80,33 @@ class Command(BaseCommand):
         ]
         if not given:
             raise CommandError("name at least one FILE, or --letter ID, or --gracedb EVENT")
-        reception = Reception(
-            STREAM,
-            IGWN,
-            lambda _topic: "",
-            clock=lambda: as_of or datetime.now(UTC),
-        )
-        refused = [notice.name for notice in given if not self._take(reception, notice)]
-        reception.close()
+        receptions = {
+            stream: _reception(stream, as_of) for stream in {each.stream for each in given}
+        }
+        refused = [each.name for each in given if not self._take(receptions[each.stream], each)]
+        for reception in receptions.values():
+            reception.close()
         doorbell.drain(DRAIN_S)
         if refused:
             raise CommandError(f"refused, see the dead letters: {', '.join(refused)}")
 
     def _take(self, reception: Reception, notice: Given) -> bool:
         now_ns = time.time_ns()
-        message = Received(FILE_TOPIC, 0, now_ns, now_ns // 1_000_000, notice.raw)
+        message = Received(notice.topic, 0, now_ns, now_ns // 1_000_000, notice.raw)
         stored = reception.take(message)
         if stored is not None:
             self.stdout.write(f"{notice.name}: {stored.text}")
         return stored is not None
+
+
+def _reception(stream: str, as_of: datetime | None) -> Reception:
+    return Reception(
+        stream,
+        named(notice_stream(stream).intake),
+        lambda _topic: "",
+        topic_prefix=config().gcn.topic_prefix,
+        clock=lambda: as_of or datetime.now(UTC),
+    )
 
 
 def _from_files(files: list[Path]) -> Iterator[Given]:
@@ -107,17 +119,19 @@ def _from_files(files: list[Path]) -> Iterator[Given]:
 
 def _from_letters(ids: list[int]) -> Iterator[Given]:
     root = project_path(config().archive.path)
+    streams = [stream.name for stream in NOTICE_STREAMS]
     for letter_id in ids:
         with transaction() as session:
             letter = session.get(DeadLetter, letter_id)
-            if letter is None or letter.stream != STREAM or letter.archive_segment_id is None:
-                raise CommandError(f"{letter_id} is no dead letter of {STREAM} with its packet")
+            if letter is None or letter.stream not in streams or letter.archive_segment_id is None:
+                known = ", ".join(streams)
+                raise CommandError(f"{letter_id} is no dead letter of {known} with its packet")
             [segment] = segments_named(session, [letter.archive_segment_id])
         try:
             raw = cut(root, segment, letter.archive_start or 0, letter.archive_length or 0)
         except ArchiveError as error:
             raise CommandError(f"dead letter {letter_id}: {error}") from None
-        yield Given(f"letter {letter_id}", raw)
+        yield Given(f"letter {letter_id}", raw, letter.stream, letter.topic)
 
 
 def _from_gracedb(events: list[str]) -> Iterator[Given]:

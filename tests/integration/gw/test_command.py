@@ -9,9 +9,13 @@ from sqlalchemy.orm import Session
 
 from broker.dead_letters import DeadLetter
 from broker.ranges.second_tries import try_again
+from pipeline.gw.arrival import Intake
+from pipeline.gw.grb_tables import GcnNotice, GrbAlert
+from pipeline.gw.reception import Reception
 from pipeline.gw.tables import GwAlert, GwStep
 from pipeline.management.commands import notice as command
-from tests.gw_messages import notice
+from tests.gw_messages import notice, received
+from tests.voevents import packet
 
 pytestmark = pytest.mark.integration
 
@@ -77,3 +81,33 @@ def test_a_buried_notice_is_read_again_from_the_archive(
     call_command("notice", "--letter", str(letter_id))
 
     assert session.scalars(select(GwAlert.state)).all() == ["current"]
+
+
+def buried(stream: str, topic: str, raw: bytes) -> None:
+    """Bury a message of a stream as a bug of ours does."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    reception = Reception(stream, Intake(broken, broken), lambda _topic: "topic-id")
+    assert reception.take(received(raw, topic=topic)) is None
+    reception.close()
+
+
+def test_what_was_buried_of_any_stream_of_gcn_is_taken_as_that_stream_takes_it(session: Session):
+    buried("voevent", "gcn.classic.voevent.SWIFT_BAT_GRB_POS_ACK", packet(61))
+    buried("gcn_json", "gcn.circulars", b'{"subject": "GRB 251214: it", "circularId": 38000}')
+    letters = session.scalars(select(DeadLetter.id)).all()
+
+    call_command("notice", "--letter", *map(str, letters))
+
+    assert session.scalars(select(GrbAlert.packet_type)).all() == [61]
+    assert session.scalars(select(GcnNotice.topic)).all() == ["gcn.circulars"]
+
+
+def test_a_dead_letter_of_alerts_is_no_notice(session: Session):
+    buried("ztf", "ztf_20251214_programid1", b"Obj")
+    [letter_id] = session.scalars(select(DeadLetter.id))
+
+    with pytest.raises(CommandError, match="no dead letter of igwn, voevent, gcn_json"):
+        call_command("notice", "--letter", str(letter_id))
