@@ -67,6 +67,8 @@ class EventSummary:
         The last one.
     plan : str
         How far planning is, in words; empty: nothing to tell.
+    is_over : bool
+        It was retracted, so that nothing is pending.
     """
 
     trigger_id: str
@@ -74,13 +76,14 @@ class EventSummary:
     latest: ScoredAlert | None = None
     decision: Decision | None = None
     plan: str = ""
+    is_over: bool = False
 
 
 def new_event(event: EventSummary) -> Message:
     """Return the announcement of an event in the channel; its thread holds the rest."""
     title = f"🔔 New GW alert received: {event.trigger_id}"
     if event.latest is None:
-        lines = ["_Pending validation, see the thread._"]
+        lines = [] if event.is_over else ["_Pending validation, see the thread._"]
     else:
         latest = f"{event.latest.notice.alert_type}, {class_text(event.latest)}"
         lines = [

@@ -33,6 +33,7 @@ from pipeline.gw.tables import GwAlert
 from pipeline.gw.tell import await_thread, edit, marked
 from pipeline.gw.tell_view import Event, event_of
 
+OVERTAKEN = "a newer notice ended the group before anybody was told of it"
 TOO_LATE = "the notice was retracted before this was told"
 _PERCENT = 100.0
 _LATELY = 20
@@ -51,6 +52,8 @@ def report(step: Step) -> Outcome:
         return Skip("the group is gone")
     if not (event.row.thread_ts and event.row.channel):
         return await_thread(event)
+    if group.state == "superseded" and not deliver.is_sent(_group_address(event.row, group)):
+        return Skip(OVERTAKEN)
     told = _tell_group(step, group)
     if plan is not None:
         _tell_plan(step, plan, tiles)
@@ -65,7 +68,7 @@ def _tell_group(step: Step, group: GwPlanGroup) -> Outcome:
         return marked(_group_message(event, group.id), event.end)
 
     event = event_of(step)
-    address = _address(event.row, "M3", str(group.id))
+    address = _group_address(event.row, group)
     if _comes_too_late(event, address):
         return Skip(TOO_LATE)
     ts = deliver.post(address, as_it_stands())
@@ -137,6 +140,10 @@ def _picture_path(plan: GwPlan) -> Path | None:
     if plan.folder is None:
         return None
     return project_path(config().home) / plan.folder / picture_file(plan.telescope)
+
+
+def _group_address(alert: GwAlert, group: GwPlanGroup) -> deliver.Address:
+    return _address(alert, "M3", str(group.id))
 
 
 def _address(alert: GwAlert, kind: str, key: str) -> deliver.Address:

@@ -135,6 +135,7 @@ def _headline(event: Event) -> Message:
         event.alert(latest) if latest else None,
         event.decision,
         _planning(latest) if latest else "",
+        is_over=event.retraction is not None,
     )
     return marked(new_event(summary), event.retraction)
 

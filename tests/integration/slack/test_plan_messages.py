@@ -123,6 +123,26 @@ def test_a_newer_notice_is_told_on_the_older_ones_plans(session, group, tell, st
     assert "superseded by N°2" in str(standin.workspace.messages[GW, group.ts]["blocks"])
 
 
+@pytest.mark.parametrize("state", ["superseded", "done"])
+def test_nobody_is_told_of_a_group_that_was_superseded_before_its_first_message(
+    session, group, take, work, standin, state
+):
+    plan = make_plan(session, group, state=state, tile_count=1)
+    make_tile(session, plan)
+    take("UPDATE", minute=9, event={"classification": {"Terrestrial": 1.0}})
+    work()
+    before = len(texts(standin, GW))
+
+    for key in (str(group.id), f"{group.id}:{plan.id}"):
+        steps.want(session, [Want("report", id_gw=group.id_gw, key=key)])
+        session.commit()
+    work()
+
+    session.refresh(group)
+    assert (group.state, group.ts) == ("superseded", None)
+    assert len(texts(standin, GW)) == before
+
+
 def test_a_retraction_marks_all_that_was_told_of_plans_and_mentions_who_took_tiles(
     session, group, tell, standin, take, work
 ):

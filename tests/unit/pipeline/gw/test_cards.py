@@ -28,6 +28,13 @@ def test_a_new_event_is_announced():
     assert buttons(message) == {}
 
 
+def test_nothing_is_pending_once_an_event_is_over():
+    message = new_event(EventSummary("S241102br", is_over=True))
+
+    assert "Pending" not in shown(mark_retracted(message, "S241102br", NOW))
+    assert faults(message) == []
+
+
 def test_the_announcement_tells_decision_and_plan():
     latest = score_notice(raw("S241102br-update"))
     decision = Decision("FOLLOW UP", "U0ABCDEF1", NOW)
