@@ -87,7 +87,7 @@ def new_event(event: EventSummary) -> Message:
     else:
         latest = f"{event.latest.notice.alert_type}, {class_text(event.latest)}"
         lines = [
-            f"*Latest notice:* {escape(latest)}, score {event.latest.score.score}",
+            f"*Latest notice:* {escape(latest)}, score {event.latest.score.text(event.kind)}",
             f"*Decision:* {decision_text(event.decision)}",
         ]
         if event.plan:

@@ -53,7 +53,7 @@ def decision_line(alert: ScoredAlert, advice: str, *, is_planned: bool = False) 
         f"90 % {words.area(alert.area_90_deg2)}",
         f"50 % {words.area(alert.area_50_deg2)}",
         distance_text(alert),
-        f"score {alert.score.score}",
+        f"score {alert.score.text(alert.notice.kind)}",
         verdict,
     )
     return " · ".join(escape(part) for part in parts)
@@ -100,7 +100,7 @@ def changes(before: ScoredAlert, after: ScoredAlert) -> list[str]:
         ("Distance", _distance(before), _distance(after)),
         ("False alarm rate", words.rate(before.notice.far_hz), words.rate(after.notice.far_hz)),
         ("Instruments", _instruments(before), _instruments(after)),
-        ("Score", str(before.score.score), str(after.score.score)),
+        ("Score", before.score.text(before.notice.kind), after.score.text(after.notice.kind)),
     ]
     told = [f"{name}: {escape(old)} → *{escape(new)}*" for name, old, new in pairs if old != new]
     return [*told, *_shifts(before, after)]

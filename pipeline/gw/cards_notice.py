@@ -77,7 +77,7 @@ def notice_card(card: Card) -> Message:
     text = (
         f"{badge(notice.kind)}{title} of {notice.trigger_id}: {class_text(alert)}, "
         f"90 % {words.area(alert.area_90_deg2)}, {distance_text(alert)}, "
-        f"score {alert.score.score}"
+        f"score {alert.score.text(notice.kind)}"
     )
     if notice.is_retraction:
         return blocks.message(
@@ -123,9 +123,15 @@ def _fields(card: Card) -> Iterator[tuple[str, str]]:
     yield "Distance", words.distance(alert.distance_mpc, alert.distance_std_mpc)
     yield "False alarm rate", words.rate(notice.far_hz)
     yield "Found by", _found_by(notice)
-    score = alert.score
-    yield "GRANDMA score", f"{score.score}: {escape(score.label)}\n{escape(score.rule)}"
+    yield "GRANDMA score", _score(alert)
     yield "Decision", decision_text(card.decision)
+
+
+def _score(alert: ScoredAlert) -> str:
+    score, kind = alert.score, alert.notice.kind
+    if kind == REAL:
+        return f"{score.score}: {escape(score.label)}\n{escape(score.rule)}"
+    return f"{escape(score.text(kind))}\n{escape(score.rule_if_real)}"
 
 
 def _other_classes(alert: ScoredAlert) -> str:
@@ -167,7 +173,8 @@ def _joint(notice: Notice) -> Iterator[str]:
 def _suggestion(alert: ScoredAlert) -> Iterator[str]:
     found = alert.score.suggestion
     strength = " (strong)" if found.is_strong else ""
-    yield f"*Suggestion: {found.advice}{strength}*, a person decides"
+    if_real = "" if alert.notice.kind == REAL else " if it were real"
+    yield f"*Suggestion{if_real}: {found.advice}{strength}*, a person decides"
     yield from (_tick(each) for each in found.criteria)
     if found.remark:
         yield f"→ {escape(found.remark)}"

@@ -129,8 +129,10 @@ class Score:
         Of that class, 0 to 1; 0 without classification.
     score_if_real : int
         What the score would be for a real, significant event: for mocks that shall be planned.
+    rule_if_real : str
+        Which rule would decide then.
     suggestion : Suggestion
-        What the cookbook says.
+        What the cookbook says; of mocks and tests, what it would say if they were real.
     """
 
     score: int
@@ -139,12 +141,32 @@ class Score:
     class_name: str | None
     class_probability: float
     score_if_real: int
+    rule_if_real: str
     suggestion: Suggestion
 
     @property
     def label(self) -> str:
         """Return the action as GRANDMA words it."""
         return LABELS[self.action]
+
+    def text(self, kind: str) -> str:
+        """Return the score in words; of an event that is not real, what it would be if it were.
+
+        Parameters
+        ----------
+        kind : str
+            ``Notice.kind``.
+        """
+        if kind == REAL:
+            return str(self.score)
+        return (
+            f"{self.score}: a {kind}; {self.score_if_real} ({self.action_if_real}) if it were real"
+        )
+
+    @property
+    def action_if_real(self) -> Action:
+        """Return what ``score_if_real`` would lead to."""
+        return _action(self.score_if_real)
 
 
 def best_class(classification: Mapping[str, float]) -> tuple[str | None, float]:
@@ -169,18 +191,25 @@ def judge(facts: Facts, thresholds: Thresholds) -> Score:
     """
     name, probability = best_class(facts.classification)
     points, rule = _rule(facts, name, probability, thresholds)
-    score_if_real = points
+    score_if_real, rule_if_real = points, rule
     if not facts.is_real and facts.alert_type != RETRACTION:
         points, rule = 0, _not_real(facts)
     return Score(
         score=points,
-        action=GO if points >= PLAN_SCORE else NO,
+        action=_action(points),
         rule=rule,
         class_name=name,
         class_probability=probability,
         score_if_real=score_if_real,
-        suggestion=_suggestion(facts, name, points, thresholds.suggestion),
+        rule_if_real=rule_if_real,
+        suggestion=_suggestion(
+            facts, name, points if facts.kind == REAL else score_if_real, thresholds.suggestion
+        ),
     )
+
+
+def _action(points: int) -> Action:
+    return GO if points >= PLAN_SCORE else NO
 
 
 def _not_real(facts: Facts) -> str:

@@ -59,7 +59,7 @@ def event(request: HttpRequest, trigger_id: str) -> HttpResponse:
         return render(request, "pipeline/gw/plans.html", context)
     context |= {
         "notices": list(gw_shown.changes(found.notices)),
-        "suggestion": gw_shown.suggestion(found.newest),
+        "judged": gw_shown.judged(found.newest),
         "classes": gw_shown.classes(found),
         "links": gw_shown.links(found),
         "levels": LEVELS,

@@ -9,10 +9,9 @@ from pipeline.gw import share_paths
 from pipeline.gw.notices import REAL, RETRACTION, Notice
 from pipeline.gw.plan_tables import GwPlan, GwPlanTile
 from pipeline.gw.query import Event
-from pipeline.gw.score import Thresholds, judge
+from pipeline.gw.score import Score, Thresholds, judge
 from pipeline.gw.scored import facts_of, stored_notice
 from pipeline.gw.sky_svg import TILE_COLOURS, Footprint, Regions, region_svg, whole_sky_svg
-from pipeline.gw.suggestion import Suggestion
 from pipeline.gw.tables import GwAlert, GwSkymap
 from pipeline.gw.telescopes import TelescopeError, telescope
 
@@ -71,8 +70,11 @@ def current_plans(event: Event) -> list[GwPlan]:
     return sorted(chosen.values(), key=lambda plan: plan.id)
 
 
-def suggestion(notice: GwAlert) -> Suggestion | None:
-    """Return what the cookbook says of a notice by the limits in force; None once retracted."""
+def judged(notice: GwAlert) -> Score | None:
+    """Return the verdict on a notice by the limits in force; None once retracted.
+
+    The score that counted when it came is in its row.
+    """
     if notice.alert_type == RETRACTION:
         return None
     thresholds = Thresholds.of_settings(config().gw)
@@ -83,7 +85,7 @@ def suggestion(notice: GwAlert) -> Suggestion | None:
         notice.area_90_deg2,
         notice.distance_region_mpc if by_region else notice.distance_mpc,
     )
-    return judge(facts, thresholds).suggestion
+    return judge(facts, thresholds)
 
 
 def changes(notices: Sequence[GwAlert]) -> Iterator[tuple[GwAlert, list[str]]]:

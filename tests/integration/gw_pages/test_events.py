@@ -42,6 +42,23 @@ def test_mocks_stand_apart(visitor, notice):
     assert "MS261120a" in visitor.get("/gw?kind=mock").text
 
 
+def test_a_mock_tells_what_it_would_be_if_it_were_real(visitor, notice):
+    notice(trigger_id="MS261120a", kind="mock", score=0, score_rule="no real event: a mock",
+           action="NO")  # fmt: skip
+
+    page = " ".join(visitor.get("/gw/MS261120a").text.split())
+
+    assert "0 NO; 3 GO if it were real" in page
+    assert "If it were real: <strong>3 (GO)</strong>, BNS, near and small" in page
+    assert "suggestion, if it were real: <strong>FOLLOW UP</strong>" in page
+
+
+def test_a_real_event_says_nothing_of_what_if(visitor, notice):
+    notice()
+
+    assert "if it were real" not in visitor.get(f"/gw/{EVENT}").text
+
+
 def test_a_retraction_of_the_unknown_is_no_event(visitor, notice):
     notice(state="ignored", alert_type="RETRACTION")
 

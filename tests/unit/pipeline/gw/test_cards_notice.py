@@ -6,7 +6,7 @@ from pipeline.gw.cards import Decision, Links
 from pipeline.gw.cards_notice import Card, notice_card
 from pipeline.gw.scored import score_notice
 from tests.block_kit import buttons, faults, shown
-from tests.gw_notices import NAMES, as_bytes, make_notice, raw
+from tests.gw_notices import NAMES, as_bytes, make_notice, raw, sample
 
 NOW = datetime(2024, 11, 3, 20, 5, tzinfo=UTC)
 LINKS = Links(
@@ -161,6 +161,15 @@ def test_what_is_missing_is_not_available():
 
     for name in ("Event time (T0)", "Instruments", "False alarm rate", "Found by", "Distance"):
         assert f"*{name}*\nn/a" in shown(message)
+
+
+def test_a_mock_shows_what_a_real_event_would_score():
+    mock = sample("S241102br-update") | {"superevent_id": "MS241102br"}
+    message = notice_card(Card(score_notice(as_bytes(mock)), "12", 1, NOW))
+
+    assert "score 0: a mock; 2 (GO) if it were real" in message.text
+    assert "0: a mock; 2 (GO) if it were real\nBBH, near and small" in shown(message)
+    assert "*Suggestion if it were real: FOLLOW UP*" in shown(message)
 
 
 def test_a_mock_wears_its_badge():

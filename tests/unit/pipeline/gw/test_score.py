@@ -82,6 +82,25 @@ def test_what_is_not_followed_scores_nothing(change, rule, if_real):
     assert found.score_if_real == if_real
 
 
+def test_a_mock_tells_what_it_would_be_if_it_were_real():
+    mock, real = score(kind="mock"), score()
+
+    assert mock.text("mock") == "0: a mock; 3 (GO) if it were real"
+    assert mock.rule_if_real == real.rule
+    assert mock.suggestion == real.suggestion
+    assert real.text("real") == "3"
+
+
+def test_a_mock_of_noise_would_not_be_followed_either():
+    found = score(kind="mock", classification={"Terrestrial": 0.9})
+
+    assert found.text("mock") == "0: a mock; 0 (NO) if it were real"
+
+
+def test_nothing_is_suggested_for_an_event_that_is_not_significant():
+    assert score(significant=False).suggestion.advice == "NO FOLLOW UP"
+
+
 @pytest.mark.parametrize("alert_type", ["EARLYWARNING", "PRELIMINARY", "INITIAL", "UPDATE"])
 def test_every_type_of_notice_scores_alike(alert_type):
     assert score(alert_type=alert_type).score == 3
