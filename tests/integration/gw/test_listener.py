@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from broker import kafka as wire
 from broker.config import ROOT, config
+from broker.db import transaction
 from broker.errors import TransientError
 from broker.kafka_admin import TopicSpec, ensure_topics
 from broker.kafka_messages import MessageReader
@@ -18,9 +20,11 @@ from broker.kafka_types import Message
 from pipeline.bootstrap import notice_topics
 from pipeline.gw import listener as listening
 from pipeline.gw.listener import NoticeListener, make_notice_listener
+from pipeline.gw.tables import GwStep
 from tests.conftest import TOPIC_PREFIX
 from tests.database import environment, run_sql
 from tests.gw_messages import EVENT, notice
+from tests.gw_rows import make_notice
 from tests.samples import folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
@@ -34,6 +38,7 @@ AREAS_90_DEG2 = {
     ("S241004ap", "PRELIMINARY"): 3613.16,
 }
 """Of ligo.skymap; gw.md §2."""
+OWN = f"gw_alerts WHERE \"triggerId\" = '{EVENT}'"
 
 
 @pytest.fixture
@@ -103,7 +108,7 @@ def test_every_sample_a_large_one_and_bad_ones_are_taken_once(url):
     send(*samples(), b"no JSON", *samples(), large)  # what comes last shows that all have come
     taker = make_notice_listener("igwn", "igwn-0")
 
-    tick_until(taker, lambda: count(url, f"gw_alerts WHERE \"triggerId\" = '{EVENT}'") == 1)
+    tick_until(taker, lambda: count(url, OWN) == 1)
     close(taker)
 
     rows = run_sql(url, 'SELECT "triggerId", alert_type, state, area_90_deg2 FROM gw_alerts')
@@ -148,18 +153,30 @@ def test_a_killed_listener_is_followed_by_one_that_stores_each_notice_once(url, 
     assert count(url, "dead_letters") == 0
 
 
+def let_wait(steps: int) -> None:
+    """Let so many cards of another event wait."""
+    with transaction() as session:
+        id_gw = make_notice(session).id_gw
+        rows = [{"id_gw": id_gw, "step": "card", "key": str(i)} for i in range(steps)]
+        session.execute(insert(GwStep), rows)
+
+
 def test_a_listener_pauses_while_many_steps_wait(url, monkeypatch):
     monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.0)
-    waiting = 501
-    monkeypatch.setattr(listening, "_waiting_steps", lambda: waiting)
+    let_wait(listening.PAUSE_ABOVE + 1)
     send(notice())
     taker = make_notice_listener("igwn", "igwn-0")
     for _ in range(8):
         taker.tick()
-    assert count(url, "gw_alerts") == 0
+    assert count(url, OWN) == 0
 
-    waiting = 249
-    tick_until(taker, lambda: count(url, "gw_alerts") == 1)
+    run_sql(url, "UPDATE gw_steps SET state = 'done' WHERE id % 2 = 0")
+    for _ in range(8):
+        taker.tick()
+    assert count(url, OWN) == 0
+
+    run_sql(url, "UPDATE gw_steps SET state = 'done'")
+    tick_until(taker, lambda: count(url, OWN) == 1)
     close(taker)
 
-    assert count(url, "gw_alerts") == 1
+    assert count(url, OWN) == 1
