@@ -11,7 +11,7 @@ from django.test import Client
 from sqlalchemy import select
 
 from accounts.models import StaffRecord
-from broker.config import config
+from broker.config import ConfigError, build, config
 from pipeline.clients.slack import connect
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.simulate.slack import clicks, triggers
@@ -21,6 +21,8 @@ from tests.slack import GW, SECRET, SHIFTER, TEAM
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 URL = "/api/slack/actions"
+OF_REQUESTS = slack_actions._impatient_slack.__wrapped__
+"""What makes the client of requests, anew."""
 BUTTON = {"type": "button", "text": {"type": "plain_text", "text": "x"}, "value": "7"}
 
 
@@ -195,6 +197,29 @@ def test_a_dialog_that_does_not_open_leaves_a_click_to_be_answered(standin, sess
 
     assert [row.action_id for row in kept(session)] == ["plan_options"]
     assert standin.calls == ["views.open"]
+
+
+def test_a_click_is_kept_without_waiting_for_slack_that_hangs(
+    standin, session, shifter, monkeypatch
+):
+    """Slack wants its answer within 3 s: one call, with the limit of time that the settings bound.
+
+    A request that waited for the call would have opened the dialog, and kept no click.
+    """
+    monkeypatch.setattr(slack_actions, "_impatient_slack", OF_REQUESTS)
+    standin.faults.add("views.open", Fault("hang", seconds=20))
+    payload = pressed(standin, "plan_options")
+
+    assert send(payload) == 200
+
+    assert [row.action_id for row in kept(session)] == ["plan_options"]
+    assert standin.workspace.triggers.opened_by(payload["trigger_id"]) == ""
+    assert standin.calls == ["views.open"]
+
+
+def test_no_setting_lets_a_dialog_take_as_long_as_slack_waits():
+    with pytest.raises(ConfigError, match="dialog_timeout_s"):
+        build({"NIGHTJAR_SLACK__DIALOG_TIMEOUT_S": "3"})
 
 
 def filled_in(begin, **changed):
