@@ -49,7 +49,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
         _worker("upkeep", 1),
         _worker("accounts", 2),  # a second one, while a probe waits for its limit
         _worker("notify", 1),
-        _worker("gw", 1),
+        _worker("gw", 2),  # a picture, and what people press
         _worker("sinks", 1),
         _worker("plans", settings.gw.plans.processes),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),

@@ -12,6 +12,8 @@ from typing import Any
 from broker.registry import by_name
 from pipeline.gw.ledger import BACK_OFF_S
 
+# Pictures take seconds to draw and edits come by the dozen: on the queue ``gw`` neither keeps a new
+# notice, or its retraction, waiting on ``notify``.
 TASK_OF = {"gw": "gw.step", "notify": "gw.tell", "sinks": "gw.share", "plans": "gw.plan"}
 """The task that runs a queue's steps: the time limits are the task's."""
 ATTEMPTS = 8
@@ -50,16 +52,16 @@ class StepKind:
 KINDS: tuple[StepKind, ...] = (
     StepKind("thread", "pipeline.gw.tell:thread", "notify"),
     StepKind("card", "pipeline.gw.tell:card", "notify"),
-    StepKind("picture", "pipeline.gw.tell_picture:picture", "notify"),
+    StepKind("picture", "pipeline.gw.tell_picture:picture", "gw"),
     StepKind("retract", "pipeline.gw.tell:retract", "notify"),
-    StepKind("card_again", "pipeline.gw.tell:card_again", "notify"),
-    StepKind("headline", "pipeline.gw.tell:headline", "notify"),
+    StepKind("card_again", "pipeline.gw.tell:card_again", "gw"),
+    StepKind("headline", "pipeline.gw.tell:headline", "gw"),
     StepKind("tell_decision", "pipeline.gw.tell_acts:decision", "notify"),
     StepKind("tell_manual", "pipeline.gw.tell_acts:manual", "notify"),
     StepKind("tell_busy", "pipeline.gw.tell_acts:busy", "notify"),
     StepKind("tell_claim", "pipeline.gw.tell_acts:claim", "notify"),
     StepKind("tell_failed_run", "pipeline.gw.tell_acts:failed_run", "notify"),
-    StepKind("no_doubles", "pipeline.gw.deliver:remove_doubles", "notify"),
+    StepKind("no_doubles", "pipeline.gw.deliver:remove_doubles", "gw"),
     StepKind("report", "pipeline.gw.report:report", "notify"),
     StepKind("folders", "pipeline.gw.share:folders", "sinks"),
     StepKind("share_notice", "pipeline.gw.share:share_notice", "sinks"),

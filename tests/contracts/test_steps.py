@@ -51,3 +51,9 @@ def test_what_a_notice_wants_is_known(name: str):
 @pytest.mark.parametrize("stream", NOTICE_STREAMS, ids=lambda stream: stream.name)
 def test_a_stream_of_notices_has_its_intake(stream: NoticeStream):
     assert isinstance(named(stream.intake), Intake)
+
+
+@pytest.mark.parametrize("name", [life.PICTURE, life.CARD_AGAIN, life.HEADLINE])
+def test_no_new_card_waits_for_pictures_and_edits(name: str):
+    assert kind(life.THREAD).queue == kind(life.CARD).queue == kind(life.RETRACT).queue
+    assert kind(name).queue != kind(life.CARD).queue

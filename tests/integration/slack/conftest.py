@@ -18,7 +18,8 @@ from tests.gw_notices import as_bytes, make_notice
 from tests.gw_rows import make_group, make_plan, make_tile
 from tests.slack import GW, SHIFTER, client, serving, settings
 
-TELLING = tuple(kind.name for kind in KINDS if kind.queue == "notify")
+EDITING = ("picture", "card_again", "headline", "no_doubles")
+TELLING = (*(kind.name for kind in KINDS if kind.queue == "notify"), *EDITING)
 QUICK = tuple(name for name in TELLING if name != "picture")
 """Drawing takes a second: most tests leave it."""
 NOW = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
