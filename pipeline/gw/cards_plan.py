@@ -1,7 +1,7 @@
 """What Slack shows of a group's plans: how far they are, what came out, what failed."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -106,13 +106,14 @@ def plan_started(plan: PlanSummary) -> Message:
     ended = sum(each.state in ENDED for each in plan.telescopes)
     typical = f", typically {words.duration(plan.typical)}" if plan.typical else ""
     elapsed = words.duration(plan.now - plan.started_at)
+    names = _aligned([each.telescope for each in plan.telescopes])
     title = f"🔭 Planning {plan.trigger_id}: {ended}/{len(plan.telescopes)} telescopes"
     return blocks.message(
         title,
         blocks.header(title),
         blocks.divider(),
         blocks.section([*_about(plan), f"*Elapsed:* {elapsed}{typical}"]),
-        blocks.table([_progress(each) for each in plan.telescopes]),
+        blocks.table([*map(_progress, plan.telescopes, names)]),
         blocks.actions([blocks.button("⏹️ Cancel", CANCEL_PLAN, plan.reference, "danger")]),
     )
 
@@ -122,12 +123,14 @@ def plan_finished(plan: PlanSummary) -> Message:
     states = Counter(each.state for each in plan.telescopes)
     title = f"{_verdict(states)} {plan.trigger_id}"
     took = words.duration(plan.now - plan.started_at)
+    names = _aligned(["telescope", *(each.telescope for each in plan.telescopes)])
+    results = map(_result, plan.telescopes, names[1:])
     return blocks.message(
         f"{title}: " + ", ".join(f"{count} {state}" for state, count in states.items()),
         blocks.header(title),
         blocks.divider(),
         blocks.section([*_about(plan), f"*Took:* {took}"]),
-        blocks.table([_HEADINGS, *(_result(each) for each in plan.telescopes)]),
+        blocks.table([f"{names[0]}{_HEADINGS}", *results]),
         blocks.context(_SHARES) if states["done"] else None,
         blocks.section(_remarks(plan)),
         blocks.actions([blocks.link_button("📁 OwnCloud", f"{LINK}owncloud", plan.owncloud)]),
@@ -169,12 +172,12 @@ def already_running(trigger_id: str, permalink: str) -> Message:
     return blocks.message(text, blocks.section([f"{escape(text)}: {link(permalink, 'see it')}"]))
 
 
-_NAME_WIDTH = 12
+_MIN_NAME_WIDTH, _MAX_NAME_WIDTH = 12, 40
 _SPAN_WIDTH = len("22 Nov 23:50–23 Nov 00:10")
 _WORDS = {"wanted": "queued", "running": "starting"}
 """What people read for a state that is none of their concern."""
 _SPAN = f"{'first – last UTC':<{_SPAN_WIDTH}}"
-_HEADINGS = f"{'telescope':<{_NAME_WIDTH}} tiles   prob  of 90 %  {_SPAN}  dark until UTC"
+_HEADINGS = f" tiles   prob  of 90 %  {_SPAN}  dark until UTC"
 _SHARES = "prob: that the source lies in its tiles · of 90 %: area of the 90 % region in its tiles"
 
 
@@ -186,15 +189,18 @@ def _about(plan: PlanSummary) -> Iterator[str]:
     yield f"*Start:* {words.moment(plan.started_at)}"
 
 
-def _name(telescope: str) -> str:
-    return f"{telescope[:40]:<{_NAME_WIDTH}}"
+def _aligned(names: Sequence[str]) -> list[str]:
+    """Return names as a column as wide as the longest of them."""
+    cut = [name[:_MAX_NAME_WIDTH] for name in names]
+    width = max([_MIN_NAME_WIDTH, *map(len, cut)])
+    return [f"{name:<{width}}" for name in cut]
 
 
-def _progress(plan: TelescopePlan) -> str:
+def _progress(plan: TelescopePlan, name: str) -> str:
     word = _WORDS.get(plan.state, plan.state)
     if plan.state == "running" and plan.stage:
         word = plan.stage
-    return f"{STATES.get(plan.state, '?')} {_name(plan.telescope)} {word[:40]}"
+    return f"{STATES.get(plan.state, '?')} {name} {word[:40]}"
 
 
 def _verdict(states: Counter[str]) -> str:
@@ -207,8 +213,7 @@ def _verdict(states: Counter[str]) -> str:
     return "✅ Plan ready:" if states["done"] else "➖ Nothing to plan:"
 
 
-def _result(plan: TelescopePlan) -> str:
-    name = _name(plan.telescope)
+def _result(plan: TelescopePlan, name: str) -> str:
     if plan.state != "done":
         return f"{name} {plan.state[:40]}"
     if not plan.tile_count:

@@ -62,8 +62,12 @@ def duration(length: timedelta) -> str:
 
 
 def since(time: datetime, now: datetime) -> str:
-    """Return how long ago a time was, or how far ahead it is: an early warning may precede T0."""
-    return f"{duration(now - time)} ago" if now >= time else f"in {duration(time - now)}"
+    """Return how far a time lies from a text's own: an early warning may precede T0.
+
+    A text is not written anew every second, so ``ago`` would soon be wrong.
+    """
+    side = "before" if now >= time else "after"
+    return f"{duration(now - time)} {side} this was written"
 
 
 def rate(far_hz: float | None) -> str:

@@ -57,7 +57,7 @@ def test_the_card_of_an_update_says_all_of_it():
     )
     assert divider == {"type": "divider"}
     assert fields["fields"] == [
-        field("Event time (T0)", "2024-11-02 12:40:58 UTC\n1 d 7 h ago"),
+        field("Event time (T0)", "2024-11-02 12:40:58 UTC\n1 d 7 h before this was written"),
         field("Class", "BBH 99.2 %"),
         field("Other classes", "NSBH 0.8 % · Terrestrial &lt; 0.1 % · BNS &lt; 0.1 %"),
         field("Instruments", "H1 L1 V1"),
@@ -184,7 +184,7 @@ def test_an_early_warning_may_come_before_its_event():
 
     message = notice_card(Card(early, "1", 1, early.notice.event_time - timedelta(seconds=7)))
 
-    assert "2025-09-10 00:07:57 UTC\nin 7 s" in shown(message)
+    assert "2025-09-10 00:07:57 UTC\n7 s after this was written" in shown(message)
     assert "*Suggestion: WAIT*" in shown(message)
 
 

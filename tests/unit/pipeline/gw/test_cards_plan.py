@@ -85,6 +85,20 @@ def test_a_plan_that_ended_tells_what_came_out():
     assert buttons(message) == {"open_owncloud": "https://example.org/f"}
 
 
+def test_a_long_name_leaves_the_columns_aligned():
+    telescopes = (TCA, TelescopePlan("Abastumani-T70", "done", tile_count=8, probability=0.13))
+
+    ended = table_of(plan_finished(plan(*telescopes)))
+    running = table_of(plan_started(plan(*telescopes)))
+
+    assert [line[:20] for line in ended] == [
+        "telescope      tiles",
+        "TCA               10",
+        "Abastumani-T70     8",
+    ]
+    assert {line.index("done") for line in running} == {17}
+
+
 def test_a_span_beyond_midnight_names_both_days():
     late = TelescopePlan("TCA", "done", "", "", 1, 0.5, 0.5, FIRST, FIRST + timedelta(hours=7))
 
@@ -113,6 +127,11 @@ def test_a_plan_before_it_has_begun_is_queued():
     lines = table_of(plan_started(plan(waiting, starting)))
 
     assert lines == ["🕐 TCA          queued", "⏳ TRE          starting"]
+
+
+def test_a_group_without_plans_can_be_told():
+    assert faults(plan_started(plan())) == []
+    assert faults(plan_finished(plan())) == []
 
 
 def test_galaxies_are_named():

@@ -64,8 +64,8 @@ def test_a_length_of_time_has_two_units(seconds, text):
 def test_a_time_may_lie_ahead():
     now = datetime(2026, 1, 1, tzinfo=UTC)
 
-    assert words.since(now + timedelta(seconds=7), now) == "in 7 s"
-    assert words.since(now - timedelta(seconds=7), now) == "7 s ago"
+    assert words.since(now + timedelta(seconds=7), now) == "7 s after this was written"
+    assert words.since(now - timedelta(seconds=7), now) == "7 s before this was written"
 
 
 def test_no_time_is_not_available():
