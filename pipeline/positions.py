@@ -38,14 +38,23 @@ def parse_cone(text: str) -> Cone | None:
     """Return the place that a text names, with its radius or the default one; None if it is none.
 
     ``150.1 2.2``, ``150.1, +2.2 10``, ``10:00:24.1 -02:12:00``, ``10h00m24.1s +02d12m00s 1'``; a
-    radius without unit is in seconds of arc.
+    radius without unit is in seconds of arc. Whether the place is on the sky says ``off_sky``.
     """
     text = text.strip()
     for pattern, read in ((_SEXAGESIMAL, _from_sexagesimal), (_DEGREES, _from_degrees)):
         if (match := pattern.match(text)) and (radius := _radius(text[match.end() :])) is not None:
             place = read(match)
-            if place is not None and 0 <= place[0] < FULL_CIRCLE_DEG and abs(place[1]) <= POLE_DEG:
+            if place is not None:
                 return Cone(*place, radius)
+    return None
+
+
+def off_sky(cone: Cone) -> str | None:
+    """Return which coordinate of a place is out of its range, and the range; None if neither is."""
+    if not 0 <= cone.ra_deg < FULL_CIRCLE_DEG:
+        return f"right ascension must be in [0, {FULL_CIRCLE_DEG:g}) degrees"
+    if abs(cone.dec_deg) > POLE_DEG:
+        return f"declination must be in [-{POLE_DEG:g}, {POLE_DEG:g}] degrees"
     return None
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pipeline.alerts import partial_ids
 from pipeline.alerts.query import MAX_RADIUS_ARCSEC, MAX_WINDOW_D, Filters
-from pipeline.positions import Cone, parse_cone
+from pipeline.positions import Cone, off_sky, parse_cone
 from pipeline.surveys import NAMES
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC, MJD_EPOCH_JD
 
@@ -147,13 +147,19 @@ def _read_box(question: Question) -> None:
         question.prefix = prefix
     elif (cone := parse_cone(text)) is not None:
         question.cone = cone
-        if not 0 < cone.radius_arcsec <= MAX_RADIUS_ARCSEC:
-            question.problems["q"] = f"the radius must be in (0, {MAX_RADIUS_ARCSEC:g}] arcsec"
+        _check_cone(question, cone)
     else:
         question.problems["q"] = (
             "this is no ZTF, LSST or TNS name, no alert's number, and no position like "
             "150.1 2.2 5 or 10:00:24.1 +02:12:00"
         )
+
+
+def _check_cone(question: Question, cone: Cone) -> None:
+    if (problem := off_sky(cone)) is not None:
+        question.problems["q"] = problem
+    elif not 0 < cone.radius_arcsec <= MAX_RADIUS_ARCSEC:
+        question.problems["q"] = f"the radius must be in (0, {MAX_RADIUS_ARCSEC:g}] arcsec"
 
 
 def _check_window(question: Question) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
-from pipeline.positions import galactic_deg, parse_cone, sexagesimal
+from pipeline.positions import galactic_deg, off_sky, parse_cone, sexagesimal
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,27 @@ def test_a_place_is_read_in_every_form(text, cone):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "150", "360 0", "10 91", "x y", "10:60:00 +10:00:00", "150 2 3 4", "150 2 5 parsec", "1e999 2"],
+    ["", "150", "x y", "10:60:00 +10:00:00", "150 2 3 4", "150 2 5 parsec", "1e999 2"],
 )  # fmt: skip
 def test_what_is_no_place_is_none(text):
     assert parse_cone(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("360 0", "right ascension must be in [0, 360) degrees"),
+        ("-0.1 0", "right ascension must be in [0, 360) degrees"),
+        ("24:00:00 +10:00:00", "right ascension must be in [0, 360) degrees"),
+        ("9" * 400 + " 2", "right ascension must be in [0, 360) degrees"),
+        ("150.1 95", "declination must be in [-90, 90] degrees"),
+        ("10:00:24 -90:00:01", "declination must be in [-90, 90] degrees"),
+        ("0 -90", None),
+        ("359.9999 90", None),
+    ],
+)
+def test_a_place_off_the_sky_is_told_with_the_range(text, problem):
+    assert off_sky(parse_cone(text)) == problem
 
 
 @pytest.mark.parametrize(
