@@ -114,13 +114,19 @@ def of_topic(topic: str, known: Sequence[str]) -> Answer | None:
     """Return what is wrong with a topic's name or pattern; None if it exists."""
     if topic in known or topic.startswith("^"):
         return None
-    nearest = get_close_matches(topic, known, n=1, cutoff=0)
+    nearest = get_close_matches(topic, _of_family(topic, known) or known, n=1, cutoff=0)
     near = f" The nearest name is {nearest[0]}." if nearest else ""
     if not topic.startswith(PUBLIC_PREFIX):
         text = f"Only topics that begin with {PUBLIC_PREFIX} can be read.{near}"
         return Answer("TOPIC", "bad", f"{topic} is not public", text)
     text = f"A consumer of it waits for ever, without an error.{near}"
     return Answer("TOPIC", "bad", f"There is no topic {topic}", text)
+
+
+def _of_family(topic: str, known: Sequence[str]) -> list[str]:
+    """Return the names that share a topic's first two words, ``babamul.ztf`` for example."""
+    family = topic.split(".")[:2]
+    return [name for name in known if name.split(".")[:2] == family]
 
 
 def of_group_name(row: KafkaCredential, group: str) -> Answer | None:

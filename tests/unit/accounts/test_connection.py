@@ -167,6 +167,7 @@ def test_a_topic_or_a_pattern_that_can_be_read_is_fine(topic):
     [
         ("babamul.ztf.lsst-match.stelar", "babamul.ztf.no-lsst-match.stellar"),
         ("babamul.non", "babamul.none"),
+        ("babamul.ztf.nope", "babamul.ztf."),
         ("ztf_20260801_programid1", "begin with babamul."),
     ],
 )
