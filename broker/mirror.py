@@ -132,8 +132,13 @@ def mirror(
 
 
 def plural(words: str) -> str:
-    """Return words for several of a thing: an s behind, or es behind a hiss."""
-    return f"{words}es" if words.endswith(("ch", "sh", "s", "x")) else f"{words}s"
+    """Return words for several of a thing: as English has it, of what stands before an "in"."""
+    thing, within, place = words.partition(" in ")
+    if thing.endswith("y") and thing[-2:-1] not in "aeiou":
+        several = f"{thing[:-1]}ies"
+    else:
+        several = f"{thing}es" if thing.endswith(("ch", "sh", "s", "x")) else f"{thing}s"
+    return f"{several}{within}{place}"
 
 
 def _field(

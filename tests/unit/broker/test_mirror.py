@@ -97,7 +97,15 @@ def test_a_row_without_a_name_is_called_by_its_key(thing):
 
 
 @pytest.mark.parametrize(
-    ("one", "several"), [("range", "ranges"), ("kill switch", "kill switches"), ("bus", "buses")]
+    ("one", "several"),
+    [
+        ("range", "ranges"),
+        ("kill switch", "kill switches"),
+        ("bus", "buses"),
+        ("delivery", "deliveries"),
+        ("replay", "replays"),
+        ("notice in reading", "notices in reading"),
+    ],
 )
 def test_several_of_a_thing_have_a_name(one, several):
     assert plural(one) == several
