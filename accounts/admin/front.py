@@ -37,7 +37,8 @@ def _drift(user: Any) -> list[Line]:
     elif latest.error:
         told = [f"could not be compared: {latest.error}"]
     else:
-        told = counted(principals_differ=len(latest.lines))
+        count = len(latest.lines)
+        told = counted(**{"principal differs" if count == 1 else "principals differ": count})
     return line_of(user, DriftReport, "Drift from Kafka", told)
 
 

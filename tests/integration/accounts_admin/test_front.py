@@ -73,7 +73,7 @@ def test_what_waits_for_people_is_told(staff):
 
     assert found["Accounts, 0 active"] == ("warning", "1 suspended")
     assert found["Mails"] == ("warning", "1 failed")
-    assert found["Drift from Kafka"] == ("warning", "1 principals differ")
+    assert found["Drift from Kafka"] == ("warning", "1 principal differs")
 
 
 def test_each_line_leads_to_its_list(staff):
