@@ -204,7 +204,8 @@ def test_the_last_page_that_may_be_asked_for_leads_to_no_other(store, anybody, m
     [
         ({"q": "what?"}, "this is no ZTF, LSST or TNS name"),
         ({"q": "150 30 700"}, "the radius must be in (0, 600]"),
-        ({"q": "400 30"}, "this is no ZTF, LSST or TNS name"),
+        ({"q": "400 30"}, "right ascension must be in [0, 360)"),
+        ({"q": "150.1 95"}, "declination must be in [-90, 90]"),
         ({"min_mag": "bright"}, "must be a number"),
         ({"after": "yesterday", "before": "2026-08-02"}, "must be a date (UTC), a JD or an MJD"),
         ({"min_mag": "19"}, "without a name or a position, give both times"),
