@@ -3,7 +3,7 @@
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ class Given(NamedTuple):
     raw: bytes
     stream: str = STREAM
     topic: str = FILE_TOPIC
+    is_letter: bool = False
 
 
 class Command(BaseCommand):
@@ -69,6 +70,11 @@ class Command(BaseCommand):
             metavar="TIME",
             help="ISO time (UTC) taken for now: an old notice is then not too old to be told",
         )
+        parser.add_argument(
+            "--silent",
+            action="store_true",
+            help="store notices that are too old to be told without a word, instead of refusing",
+        )
 
     def handle(self, **options: Any) -> None:
         require_migrated()
@@ -80,6 +86,8 @@ class Command(BaseCommand):
         ]
         if not given:
             raise CommandError("name at least one FILE, or --letter ID, or --gracedb EVENT")
+        if not options["silent"]:
+            _refuse_old(given, as_of or datetime.now(UTC))
         receptions = {
             stream: _reception(stream, as_of) for stream in {each.stream for each in given}
         }
@@ -131,7 +139,7 @@ def _from_letters(ids: list[int]) -> Iterator[Given]:
             raw = cut(root, segment, letter.archive_start or 0, letter.archive_length or 0)
         except ArchiveError as error:
             raise CommandError(f"dead letter {letter_id}: {error}") from None
-        yield Given(f"letter {letter_id}", raw, letter.stream, letter.topic)
+        yield Given(f"letter {letter_id}", raw, letter.stream, letter.topic, is_letter=True)
 
 
 def _from_gracedb(events: list[str]) -> Iterator[Given]:
@@ -143,6 +151,19 @@ def _from_gracedb(events: list[str]) -> Iterator[Given]:
                 raise CommandError(str(error)) from None
             for number, raw in enumerate(sorted(found, key=_made_at), 1):
                 yield Given(f"{event}, {number} of {len(found)}", raw)
+
+
+def _refuse_old(given: list[Given], now: datetime) -> None:
+    """Refuse what would be stored without a word: once stored, no later time tells of it."""
+    limit_h = config().gw.max_notice_age_h
+    for each in given:
+        made_at = _made_at(each.raw) if each.stream == STREAM and not each.is_letter else now
+        if now - made_at > timedelta(hours=limit_h):
+            raise CommandError(
+                f"{each.name} was made at {made_at:%Y-%m-%dT%H:%MZ}, more than {limit_h:g} h"
+                " (gw.max_notice_age_h) ago: nobody would be told. Nothing was taken. Say"
+                f" --as-of {made_at:%Y-%m-%dT%H:%M} to tell and plan it, or --silent to store it."
+            )
 
 
 def _made_at(raw: bytes) -> datetime:

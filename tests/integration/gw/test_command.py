@@ -18,6 +18,7 @@ from tests.gw_messages import notice, received
 from tests.voevents import packet
 
 pytestmark = pytest.mark.integration
+THEN = ("--as-of", "2026-11-21T21:00")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def written(folder: Path, name: str, raw: bytes) -> str:
 
 
 def test_a_file_is_stored_and_told_of(session: Session, tmp_path: Path, capsys):
-    call_command("notice", written(tmp_path, "a.json", notice()), "--as-of", "2026-11-21T21:00")
+    call_command("notice", written(tmp_path, "a.json", notice()), *THEN)
 
     [row] = session.scalars(select(GwAlert))
     assert (row.topic, row.state, row.is_silent) == ("file", "current", False)
@@ -41,8 +42,19 @@ def test_a_file_is_stored_and_told_of(session: Session, tmp_path: Path, capsys):
     assert "S261121a N°1 PRELIMINARY: real, current" in capsys.readouterr().out
 
 
-def test_an_old_notice_is_silent_unless_the_time_is_said(session: Session, tmp_path: Path):
-    call_command("notice", written(tmp_path, "a.json", notice()), "--as-of", "2026-11-23")
+def test_an_old_notice_is_refused_with_the_time_to_say(session: Session, tmp_path: Path):
+    file = written(tmp_path, "a.json", notice())
+
+    with pytest.raises(CommandError, match=r"a\.json was made at 2026-11-21T.* Say --as-of 2026-"):
+        call_command("notice", file, "--as-of", "2026-11-23")
+
+    assert not session.scalars(select(GwAlert)).all()
+
+
+def test_an_old_notice_is_stored_without_a_word_when_asked_for(session: Session, tmp_path: Path):
+    file = written(tmp_path, "a.json", notice())
+
+    call_command("notice", file, "--as-of", "2026-11-23", "--silent")
 
     assert session.scalars(select(GwAlert.is_silent)).all() == [True]
 
@@ -51,7 +63,7 @@ def test_a_bad_file_is_named_and_the_others_are_taken(session: Session, tmp_path
     files = [written(tmp_path, "bad.json", b"{"), written(tmp_path, "good.json", notice())]
 
     with pytest.raises(CommandError, match=r"bad\.json"):
-        call_command("notice", *files)
+        call_command("notice", *files, *THEN)
 
     assert len(session.scalars(select(GwAlert)).all()) == 1
     assert session.scalars(select(DeadLetter.reason)).all() == ["not_json"]
@@ -73,7 +85,7 @@ def test_a_buried_notice_is_read_again_from_the_archive(
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.gw.store.store", broken)
         with pytest.raises(CommandError):
-            call_command("notice", file)
+            call_command("notice", file, *THEN)
     letter_id = session.scalars(select(DeadLetter.id)).one()
 
     tried = try_again([letter_id], "somebody")

@@ -70,7 +70,7 @@ def test_a_fetched_notice_is_no_second_one(session, fetch, tmp_path, capsys):
     spaced = json.dumps(json.loads(raw("INITIAL", 30)), indent=2).encode()
     assert spaced != KNOWN[FILES + INITIAL]
     (tmp_path / "kafka.json").write_bytes(spaced)
-    call_command("notice", str(tmp_path / "kafka.json"))
+    call_command("notice", str(tmp_path / "kafka.json"), "--as-of", "2026-01-02T04:00")
     fetch(KNOWN)
     fetch(KNOWN)
 
