@@ -14,7 +14,14 @@ from pydantic import (
     field_validator,
 )
 
-from broker.sections.gw_plans import LONGEST_DELAY_H, LONGEST_WINDOW_H, ExposureS, MaxTiles
+from broker.sections.gw_plans import (
+    LONGEST_DELAY_H,
+    LONGEST_EXPOSURE_S,
+    LONGEST_WINDOW_H,
+    MOST_TILES,
+    ExposureS,
+    MaxTiles,
+)
 from pipeline.gw import outages
 from pipeline.gw.plan_job import Strategy
 from pipeline.gw.telescopes import TelescopeError, telescope
@@ -74,6 +81,17 @@ class OutageForm(BaseModel):
     until: Annotated[AwareDatetime, AfterValidator(outages.checked_end)]
 
 
+WANTED: Mapping[str, str] = {
+    "telescopes": "choose at least one telescope",
+    "strategy": "choose a strategy",
+    "max_tiles": f"a whole number from 1 to {MOST_TILES}",
+    "exposure_s": f"seconds, more than 0 and at most {LONGEST_EXPOSURE_S:g}",
+    "window_start": "choose a date and a time (UTC)",
+    "window_end": "choose a date and a time (UTC)",
+    "until": "choose a date and a time (UTC)",
+}
+"""What a field must hold."""
+
 FORMS: Mapping[str, type[BaseModel]] = {"plan_options": PlanForm, "cannot_observe": OutageForm}
 """By the button that opens the dialog; its block ids are the names of the fields."""
 
@@ -109,6 +127,6 @@ def read(kind: type[Form], form: Mapping[str, Any]) -> Form:
 
 
 def _why(found: Any) -> str:
-    """Return one of pydantic's errors without what it adds to ours."""
+    """Return what a person has to change: our words, or pydantic's where there are none."""
     ours = found.get("ctx", {}).get("error")
-    return str(ours or found["msg"])
+    return str(ours or WANTED.get(str(found["loc"][0])) or found["msg"])

@@ -121,7 +121,8 @@ def plan_started(plan: PlanSummary) -> Message:
 def plan_finished(plan: PlanSummary) -> Message:
     """Return the same message when all of the group's plans ended."""
     states = Counter(each.state for each in plan.telescopes)
-    title = f"{_verdict(states)} {plan.trigger_id}"
+    has_tiles = any(each.tile_count for each in plan.telescopes)
+    title = f"{_verdict(states, has_tiles=has_tiles)} {plan.trigger_id}"
     took = words.duration(plan.now - plan.started_at)
     names = _aligned(["telescope", *(each.telescope for each in plan.telescopes)])
     results = map(_result, plan.telescopes, names[1:])
@@ -203,14 +204,16 @@ def _progress(plan: TelescopePlan, name: str) -> str:
     return f"{STATES.get(plan.state, '?')} {name} {word[:40]}"
 
 
-def _verdict(states: Counter[str]) -> str:
+def _verdict(states: Counter[str], *, has_tiles: bool) -> str:
     if states["superseded"]:
         return "⏭️ Plan superseded by a newer notice:"
     if states["cancelled"]:
         return "⏹️ Plan cancelled:"
     if states["failed"]:
         return "❌ Plan failed:" if not states["done"] else "⚠️ Plan ready in part:"
-    return "✅ Plan ready:" if states["done"] else "➖ Nothing to plan:"
+    if states["done"]:
+        return "✅ Plan ready:" if has_tiles else "➖ Nothing observable:"
+    return "➖ Nothing to plan:"
 
 
 def _result(plan: TelescopePlan, name: str) -> str:

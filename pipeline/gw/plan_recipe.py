@@ -88,6 +88,8 @@ def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
         tiles, members = plan_galaxies.fields(job.galaxies, job.observed, telescope.fov_deg)
     else:
         tiles, members = _grid_tiles(job, index), {}
+    if not len(tiles):
+        raise NothingObservableError(_why_empty(job))
     altitude_deg = plan_night.altitude_min_deg(telescope, job.airmass_max)
     is_reached = (tiles.dec_deg >= telescope.dec_min_deg) & (tiles.dec_deg <= telescope.dec_max_deg)
     is_reached &= night.reaches(tiles.ra_deg, tiles.dec_deg, altitude_deg)
@@ -95,6 +97,12 @@ def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
     if not len(tiles):
         raise NothingObservableError("no tile of the region is high enough in the dark")
     return tiles.best(max(CANDIDATES_PER_TILE * job.max_tiles, FEWEST_CANDIDATES)), members
+
+
+def _why_empty(job: PlanJob) -> str:
+    if job.strategy == "galaxies" and not job.galaxies:
+        return "no galaxy of the catalog lies in the region"
+    return "teams have taken all of the region already" if job.observed else "no tile in the region"
 
 
 def _grid_tiles(job: PlanJob, index: SkyIndex) -> Tiles:

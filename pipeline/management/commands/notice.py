@@ -24,8 +24,10 @@ from pipeline.gw.step_registry import named
 from pipeline.topics import NOTICE_STREAMS, notice_stream
 
 STREAM = "igwn"
+VOEVENTS = "voevent"
 FILE_TOPIC = "file"
 DRAIN_S = 2.0
+_TOPICS = {topic: stream.name for stream in NOTICE_STREAMS for topic in stream.topics}
 
 
 class Given(NamedTuple):
@@ -42,9 +44,10 @@ class Command(BaseCommand):
     """Store notices and start their steps; a notice that is known changes nothing."""
 
     help = (
-        "Take notices from files (JSON as on igwn.gwalert), from GraceDB, or from dead letters of "
-        "any of GCN's streams: for when GCN was away or our code was wrong, and to try things. "
-        "They are stored, told and planned as if they had come by Kafka."
+        "Take notices from files (JSON as on igwn.gwalert, VOEvents, or with --topic what another "
+        "topic of GCN brings), from GraceDB, or from dead letters of any of GCN's streams: when "
+        "GCN was away or our code was wrong, and to try things. They are stored, told and planned "
+        "as if they had come by Kafka."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -65,6 +68,12 @@ class Command(BaseCommand):
             help="events whose notices are fetched from GraceDB, for when GCN was away",
         )
         parser.add_argument(
+            "--topic",
+            choices=_TOPICS,
+            metavar="TOPIC",
+            help="GCN's topic that the files came by, as gcn.notices.swift.bat.guano",
+        )
+        parser.add_argument(
             "--as-of",
             type=_time,
             metavar="TIME",
@@ -80,7 +89,7 @@ class Command(BaseCommand):
         require_migrated()
         as_of: datetime | None = options["as_of"]
         given = [
-            *_from_files(options["files"]),
+            *_from_files(options["files"], options["topic"]),
             *_from_letters(options["letter"]),
             *_from_gracedb(options["gracedb"]),
         ]
@@ -117,12 +126,17 @@ def _reception(stream: str, as_of: datetime | None) -> Reception:
     )
 
 
-def _from_files(files: list[Path]) -> Iterator[Given]:
+def _from_files(files: list[Path], topic: str | None) -> Iterator[Given]:
     for file in files:
         try:
-            yield Given(str(file), file.read_bytes())
+            raw = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from None
+        if topic is not None:
+            yield Given(str(file), raw, _TOPICS[topic], f"{config().gcn.topic_prefix}{topic}")
+        else:
+            is_xml = raw.lstrip().startswith(b"<")
+            yield Given(str(file), raw, VOEVENTS if is_xml else STREAM)
 
 
 def _from_letters(ids: list[int]) -> Iterator[Given]:

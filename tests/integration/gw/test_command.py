@@ -117,6 +117,21 @@ def test_what_was_buried_of_any_stream_of_gcn_is_taken_as_that_stream_takes_it(s
     assert session.scalars(select(GcnNotice.topic)).all() == ["gcn.circulars"]
 
 
+def test_files_of_other_streams_are_taken_as_these_take_them(session: Session, tmp_path: Path):
+    circular = b'{"subject": "GRB 251214: it", "circularId": 38000}'
+
+    call_command("notice", written(tmp_path, "bat.xml", packet(61)), *THEN)
+    call_command("notice", written(tmp_path, "c.json", circular), "--topic", "gcn.circulars")
+
+    assert session.scalars(select(GrbAlert.packet_type)).all() == [61]
+    assert session.scalars(select(GcnNotice.topic)).all() == ["gcn.circulars"]
+
+
+def test_a_topic_that_gcn_has_not_is_refused(session: Session, tmp_path: Path):
+    with pytest.raises(CommandError, match="invalid choice"):
+        call_command("notice", written(tmp_path, "c.json", b"{}"), "--topic", "gcn.circular")
+
+
 def test_a_dead_letter_of_alerts_is_no_notice(session: Session):
     buried("ztf", "ztf_20251214_programid1", b"Obj")
     [letter_id] = session.scalars(select(DeadLetter.id))

@@ -48,7 +48,7 @@ def test_a_group_has_one_message_from_start_to_end(session, group, tell, standin
     tell()
     assert len(starting(standin, "Planning S260102ab: 0/1 telescopes")) == 1
 
-    plan.state = "done"
+    plan.state, plan.tile_count = "done", 1
     session.flush()
     tell(plan)
 
@@ -86,7 +86,7 @@ def test_a_plan_without_tiles_has_no_message_of_its_own(session, group, tell, st
     tell(plan)
 
     assert starting(standin, "tiles for") == []
-    assert len(starting(standin, "Plan ready")) == 1
+    assert len(starting(standin, "Nothing observable")) == 1
 
 
 def test_a_plan_of_an_event_without_a_thread_is_told_to_nobody(

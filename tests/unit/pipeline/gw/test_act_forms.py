@@ -45,10 +45,23 @@ def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
     assert list(act_forms.faults_of("plan_options", PLAN | changed)) == [block]
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"max_tiles": "501"}, "a whole number from 1 to 500"),
+        ({"exposure_s": "0"}, "seconds, more than 0 and at most 7200"),
+        ({"telescopes": []}, "choose at least one telescope"),
+        ({"window_start": None}, "choose a date and a time (UTC)"),
+    ],
+)
+def test_a_fault_says_what_is_wanted(changed, words):
+    assert list(act_forms.faults_of("plan_options", PLAN | changed).values()) == [words]
+
+
 def test_a_form_without_a_field_names_it():
     form = {name: value for name, value in PLAN.items() if name != "strategy"}
 
-    with pytest.raises(FormError, match=r"^strategy: Field required$"):
+    with pytest.raises(FormError, match=r"^strategy: choose a strategy$"):
         act_forms.read(PlanForm, form)
 
 

@@ -108,7 +108,7 @@ def test_a_span_beyond_midnight_names_both_days():
 @pytest.mark.parametrize(
     ("states", "title"),
     [
-        (["done", "done"], "✅ Plan ready: S241102br"),
+        (["done", "done"], "➖ Nothing observable: S241102br"),
         (["failed", "skipped"], "❌ Plan failed: S241102br"),
         (["skipped"], "➖ Nothing to plan: S241102br"),
         (["done", "superseded"], "⏭️ Plan superseded by a newer notice: S241102br"),
@@ -119,6 +119,12 @@ def test_the_headline_is_the_groups_end(states, title):
     message = plan_finished(plan(*(TelescopePlan("TCA", state) for state in states)))
 
     assert message.blocks[0]["text"]["text"] == title
+
+
+def test_tiles_of_one_telescope_make_a_plan():
+    message = plan_finished(plan(TCA, TelescopePlan("TCH", "done")))
+
+    assert message.blocks[0]["text"]["text"] == "✅ Plan ready: S241102br"
 
 
 def test_a_plan_before_it_has_begun_is_queued():

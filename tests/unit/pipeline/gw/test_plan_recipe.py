@@ -135,6 +135,25 @@ def test_tiles_that_were_taken_are_not_offered(offered):
     assert set(all_of_them.tile_id) - set(offered[1].tile_id) == {all_of_them.tile_id[0]}
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"strategy": "galaxies", "galaxies": ()}, "no galaxy of the catalog lies in the region"),
+        ({"observed": "all"}, "teams have taken all of the region already"),
+    ],
+)
+def test_an_empty_choice_is_not_laid_to_the_night(offered, changed, reason):
+    if "observed" in changed:
+        plan_recipe.make(jobs.job(), disc(*ZENITH, 3))
+        [tiles] = offered
+        places = zip(tiles.ra_deg.tolist(), tiles.dec_deg.tolist(), strict=True)
+        changed = {"observed": tuple(Pointing(ra_deg=ra, dec_deg=dec) for ra, dec in places)}
+
+    found, _ = plan_recipe.make(jobs.job(**changed), disc(*ZENITH, 3))
+
+    assert (found.tiles, found.reason) == ((), reason)
+
+
 def test_a_telescope_with_an_open_question_is_planned_with_a_warning(offered):
     asked = jobs.telescope(question="0.38 or 1.9 deg?")
 
