@@ -156,7 +156,8 @@ def of_probe(row: KafkaCredential, outcome: ProbeOutcome) -> Answer:
             "lies between you and us: run the script below.",
         )
     if outcome is ProbeOutcome.REFUSED:
-        return of_row(row) or Answer("PASSWORD", "bad", "The password is wrong", _to_rotate(row))
+        text = f"First look for a character too many or too few. {_to_rotate(row)}"
+        return of_row(row) or Answer("PASSWORD", "bad", "The password is wrong", text)
     if outcome is ProbeOutcome.NO_TOPIC:
         return Answer(
             "TOPIC",

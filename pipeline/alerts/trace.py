@@ -5,6 +5,7 @@ words and thresholds are those in force; ``Trace.is_in_force`` says whether the 
 the same rules. Rows of LSPSC are looked up again, as the catalog is today.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from pipeline.catalogs.known import LSPSC
 
 SHOWN_ROWS = 10
 """Of LSPSC, the nearest."""
-OPEN, STOPPED, YES, NO, NOT_ASKED = "open", "stopped it", "yes", "no", "not asked"
+PASSED, STOPPED, YES, NO, NOT_ASKED = "no, passed", "yes, stopped it", "yes", "no", "not asked"
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 Values = tuple[tuple[str, Any], ...]
@@ -91,7 +92,7 @@ def of_alert(session: Session, survey: str, candid: int, settings: Config) -> Tr
 
 
 def _gates(survey: str, settings: Config, reason: str | None, fields: Row) -> list[Asked]:
-    asked, answer = [], OPEN
+    asked, answer = [], PASSED
     for gate in explain.gates(survey, settings):
         if gate.name == reason:
             answer = STOPPED
@@ -126,7 +127,14 @@ def _match(survey: str, *, is_matched: bool) -> Asked:
 def _compared(text: str, fields: Row) -> Values:
     """Return the fields that a rule names, in its order, each once."""
     names = dict.fromkeys(_NAME.findall(text))
-    return tuple((name, fields[name]) for name in names if name in fields)
+    return tuple((name, _shortest(fields[name])) for name in names if name in fields)
+
+
+def _shortest(value: Any) -> Any:
+    """Return a number of single precision with the digits that it has, not those of a double."""
+    if isinstance(value, float) and math.isfinite(value) and float(np.float32(value)) == value:
+        return float(str(np.float32(value)))
+    return value
 
 
 def _lspsc(session: Session, ra_deg: float, dec_deg: float) -> Values:

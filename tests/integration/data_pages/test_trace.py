@@ -16,6 +16,20 @@ def answers(questions):
     return [one.answer for one in questions]
 
 
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (21.049476623535156, 21.049477),  # single precision: nine digits decide it
+        (0.1, 0.1),  # a double, which no single is
+        (float("inf"), float("inf")),
+        (3, 3),
+        (None, None),
+    ],
+)
+def test_a_number_is_shown_with_the_digits_that_it_has(stored, shown):
+    assert trace._compared("value", {"value": stored}) == (("value", shown),)
+
+
 @pytest.fixture
 def explained(store, session):
     """Return a function that stores one alert and returns its trace."""
@@ -44,7 +58,7 @@ def test_the_steps_of_a_ztf_alert(explained, fields, expected):
     score = fields["sgscore1"] if fields["sgscore1"] >= 0 else None
     assert compared["sgscore1"] == pytest.approx(score, abs=1e-6)
     assert {"distpsnr1", "srmag1", "szmag1", "simag1"} <= set(compared)
-    assert set(answers(found.gates)) == {"open"}
+    assert set(answers(found.gates)) == {trace.PASSED}
     assert found.is_in_force
     assert found.match.answer == "no"
 
@@ -52,10 +66,10 @@ def test_the_steps_of_a_ztf_alert(explained, fields, expected):
 def test_a_gate_that_stopped_it_shows_what_it_compared(explained):
     found = explained("ztf", 5, make_ztf_packet(candid=5, drb=0.1))
 
-    stopped = [one for one in found.gates if one.answer == "stopped it"]
+    stopped = [one for one in found.gates if one.answer == trace.STOPPED]
     assert [dict(one.values)["drb"] for one in stopped] == [pytest.approx(0.1, abs=1e-6)]
     at = found.gates.index(stopped[0])
-    assert set(answers(found.gates[:at])) <= {"open"}
+    assert set(answers(found.gates[:at])) <= {trace.PASSED}
     assert set(answers(found.gates[at + 1 :])) == {"not asked"}
 
 
