@@ -206,7 +206,7 @@ def test_dead_letters_are_filtered_by_reason_and_state(staff, session, source, q
     assert html.count("jd is NaN") == count
 
 
-@pytest.mark.parametrize("name", MIRRORS)
+@pytest.mark.parametrize("name", sorted({*MIRRORS} - {"gwtelescopeoutage"}))
 def test_nobody_adds_changes_or_deletes(staff, session, name):
     assert staff.get(f"/admin/pipeline/{name}/add/").status_code == 403
     assert staff.post(f"/admin/pipeline/{name}/add/", {}).status_code == 403

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -22,7 +23,7 @@ OURS = ("log.txt", "job.json", "result.json", "skymap.fits")
 @pytest.fixture
 def folder():
     """A plan's folder below nightjar's home, removed again."""
-    made = project_path(config().home) / "plan-of-this-test"
+    made = project_path(config().home) / f"plan-{uuid.uuid4().hex}"
     made.mkdir(parents=True)
     yield made
     shutil.rmtree(made)
