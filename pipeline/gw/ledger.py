@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, and_, case, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from broker.config import config
@@ -95,8 +95,8 @@ def end(session: Session, held: Held[Any], state: str, error: str | None = None)
 
 def give_back(
     session: Session, held: Held[Any], rest_s: float, error: str | None, *, is_counted: bool
-) -> None:
-    """Want the row again after a rest.
+) -> bool:
+    """Want the row again after a rest; at once if what it waits for came meanwhile (``wake``).
 
     Parameters
     ----------
@@ -110,20 +110,31 @@ def give_back(
         Why; for people.
     is_counted : bool
         False: it only waits for something else, and the attempt does not count.
+
+    Returns
+    -------
+    bool
+        Whether it may be claimed at once: to be rung for after the commit.
     """
-    session.execute(
-        update(held.table)
+    table = held.table
+    # A claim sets both alike; ``wake`` sets the first alone.
+    was_woken = false() if is_counted else table.ring_at < table.lease_until
+    again_at = case((was_woken, func.now()), else_=_in_s(rest_s))
+    is_due = session.scalar(
+        update(table)
         .where(*_mine(held))
         .values(
             state="wanted",
             owner=None,
             lease_until=None,
             last_error=shortened(error),
-            attempts=held.table.attempts - (0 if is_counted else 1),
-            not_before=_in_s(rest_s),
-            ring_at=_in_s(rest_s),
+            attempts=table.attempts - (0 if is_counted else 1),
+            not_before=again_at,
+            ring_at=again_at,
         )
+        .returning(table.not_before <= func.now())
     )
+    return bool(is_due)
 
 
 def back_off_s(attempts: int, jitter: float | None = None, *, first_s: float = BACK_OFF_S) -> float:
@@ -199,7 +210,13 @@ def want_again(session: Session, table: LedgeredTable, *conditions: Any) -> list
 
 
 def wake(session: Session, table: LedgeredTable, *conditions: Any) -> list[int]:
-    """Let rows that rest be claimed now; return their ids, to be rung for after the commit."""
+    """Let rows that rest be claimed now; return their ids, to be rung for after the commit.
+
+    One that is worked on may just have looked in vain: it does not rest when it is given back.
+    """
+    session.execute(
+        update(table).where(table.state == "running", *conditions).values(ring_at=func.now())
+    )
     found = session.scalars(
         update(table)
         .where(table.state == "wanted", *conditions)

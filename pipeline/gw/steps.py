@@ -272,8 +272,11 @@ def _end(step: Step, state: str, why: str) -> None:
 
 def _give_back(step: Step, rest_s: float, why: str, *, is_counted: bool) -> None:
     with transaction() as session:
-        ledger.give_back(session, _held(step), rest_s, why, is_counted=is_counted)
-    log.info("step.given_back", rest_s=round(rest_s), why=why, attempts=step.attempts)
+        is_due = ledger.give_back(session, _held(step), rest_s, why, is_counted=is_counted)
+        bells = _bells(session, [step.id]) if is_due else []
+    ring(bells)
+    rest_s = 0 if is_due else round(rest_s)
+    log.info("step.given_back", rest_s=rest_s, why=why, attempts=step.attempts)
 
 
 def _follow(session: Session, step: Step, state: str) -> list[Bell]:

@@ -15,13 +15,6 @@ from tests.slack import GW, MOCK, serving, settings, texts
 
 pytestmark = [pytest.mark.e2e_light]
 TOLD_WITHIN_S = 120.0
-SWEEP_EVERY_S = 10.0
-SWEEP = """
-from broker.celery import doorbell
-from pipeline.gw.tasks import sweep
-sweep()
-doorbell.drain(5)
-"""
 
 
 @pytest.fixture
@@ -56,14 +49,8 @@ def pictures(standin, channel):
 def wait_for_picture(standin, channel, system):
     """Wait for the last that a notice shows; return what the channel was told."""
     give_up_at = time.monotonic() + TOLD_WITHIN_S
-    sweep_at = time.monotonic() + SWEEP_EVERY_S
     while not pictures(standin, channel):
         assert time.monotonic() < give_up_at, system.tails()
-        if (
-            time.monotonic() > sweep_at
-        ):  # no beat runs here; a picture may have come before its card
-            system.manage("shell", "-c", SWEEP)
-            sweep_at = time.monotonic() + SWEEP_EVERY_S
         time.sleep(0.1)
     return texts(standin, channel)
 

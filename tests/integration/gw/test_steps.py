@@ -134,6 +134,35 @@ def test_what_else_a_step_may_say(card, session, bells, outcome, expected):
     assert (found.state, found.attempts, found.last_error) == expected
 
 
+@pytest.mark.parametrize(
+    ("outcome", "rests"),
+    [
+        (steps.Wait(600, "no thread yet"), False),
+        (steps.StepRestError("another worker writes it", 600), False),
+        (TransientError("away"), True),  # what came meanwhile mends no failure
+    ],
+    ids=["waits", "rests", "failed"],
+)
+def test_what_came_while_a_step_looked_for_it_is_not_missed(card, session, bells, outcome, rests):
+    meanwhile.append(lambda: steps.wake(session, GwStep.id == card))
+    does.append(outcome)
+
+    steps.run(card, "me")
+
+    due = session.scalar(select(GwStep.not_before <= func.now()).where(GwStep.id == card))
+    assert due is not rests
+    assert bells == ([] if rests else [("gw.step", "gw", card)])
+
+
+def test_who_waits_in_vain_rests(card, session, bells):
+    does.append(steps.Wait(600, "no thread yet"))
+
+    steps.run(card, "me")
+    steps.run(card, "me")
+
+    assert (len(did), bells) == (1, [])
+
+
 def test_who_lost_the_step_writes_nothing(card, session, bells):
     def lose() -> None:
         session.execute(update(GwStep).where(GwStep.id == card).values(owner="another"))
