@@ -13,10 +13,11 @@ from pipeline.gw.tell_view import card_state, event_of, map_of, now
 
 def picture(step: Step) -> Outcome:
     """Show the map of a notice, once its card stands."""
+    card = card_state(step)  # before the event: a card posted meanwhile is seen in its row
     event = event_of(step)
     row = event.row
     if not (row.channel and row.thread_ts and row.message_ts):
-        if card_state(row.id_gw) in OPEN_STEP_STATES:
+        if card in OPEN_STEP_STATES:
             return Wait(PATIENCE_S, "the notice's card is not posted yet")
         return Skip("the notice has no card")
     fits = map_of(row)

@@ -124,11 +124,11 @@ def links_of(row: GwAlert) -> Links:
     )
 
 
-def card_state(id_gw: int) -> str | None:
-    """Return the state of a notice's step ``card``; None where nobody wants one."""
+def card_state(step: Step) -> str | None:
+    """Return the state of the step ``card`` of a step's notice; None where nobody wants one."""
     with transaction() as session:
         return session.scalar(
-            select(GwStep.state).where(GwStep.id_gw == id_gw, GwStep.step == CARD, GwStep.key == "")
+            select(GwStep.state).where(GwStep.id_gw == step.id_gw, GwStep.step == CARD, GwStep.key == "")
         )
 
 

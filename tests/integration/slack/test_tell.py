@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from pipeline.gw import orders
+from pipeline.gw import orders, steps, tell_picture
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.simulate.slack.faults import Fault
 from tests.slack import GW, MOCK, OBSERVATIONS, buttons, texts
@@ -169,3 +169,25 @@ def test_the_sky_map_follows_the_card_and_comes_once(take, work, later, session,
     assert entry["files"][0]["title"] == "Sky map of S260102ab, N°1"
     assert "90 %" in entry["files"][0]["alt_txt"]
     assert states(session, "picture") == ["done"]
+
+
+def test_a_card_posted_while_its_picture_looks_for_it_is_seen(
+    take, work, session, standin, monkeypatch
+):
+    def then_the_card_is_posted(look):
+        def looked(given):
+            found = look(given)
+            work()
+            return found
+
+        return looked
+
+    for look in ("event_of", "card_state"):
+        seen = then_the_card_is_posted(getattr(tell_picture, look))
+        monkeypatch.setattr(tell_picture, look, seen)
+    take()
+    [picture] = session.scalars(select(GwStep.id).where(GwStep.step == "picture"))
+
+    steps.run(picture, "another worker")
+
+    assert states(session, "card", "picture") == ["done", "done"]
