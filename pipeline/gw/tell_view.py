@@ -128,7 +128,9 @@ def card_state(step: Step) -> str | None:
     """Return the state of the step ``card`` of a step's notice; None where nobody wants one."""
     with transaction() as session:
         return session.scalar(
-            select(GwStep.state).where(GwStep.id_gw == step.id_gw, GwStep.step == CARD, GwStep.key == "")
+            select(GwStep.state).where(
+                GwStep.id_gw == step.id_gw, GwStep.step == CARD, GwStep.key == ""
+            )
         )
 
 
