@@ -1,47 +1,25 @@
 """``make bench``: ``python -m tests.bench [smoke|default|full]``."""
 
-import argparse
-import json
-import os
-import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
+from tests.bench.command import failed, parser, stand_alone, told, with_report
 from tests.bench.profiles import HOME, HOMES, PROFILES
-from tests.environment import point_at
-
-if TYPE_CHECKING:
-    from io import TextIOWrapper
 
 
 def main() -> int:
     """Measure and print; 1 when the books do not balance, notice no fault, or the run cannot go on."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("profile", nargs="?", default="default", choices=sorted(PROFILES))
-    parser.add_argument("--survey", default="both", choices=("ztf", "lsst", "both"))
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    parser.add_argument("--out", type=Path, help="write the report there, as Markdown")
-    options = parser.parse_args()
-    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)  # processes are forked
-    # Before anything reads a setting: a run of the benchmark knows no settings but its own.
-    home = HOMES.get(options.profile, HOME)
-    point_at({"NIGHTJAR_HOME": home, "NIGHTJAR_TOML": os.devnull})
+    arguments = with_report(parser("tests.bench", __doc__, PROFILES))
+    arguments.add_argument("--survey", default="both", choices=("ztf", "lsst", "both"))
+    options = arguments.parse_args()
+    stand_alone(HOMES.get(options.profile, HOME))
     from tests.bench import report, run, servers
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its servers must not outlive it
     chosen = run.SURVEYS if options.survey == "both" else (options.survey,)
     try:
         found = run.measured(PROFILES[options.profile], chosen)
     except servers.BenchError as error:
-        print(f"FAILED: {error}", file=sys.stderr)
-        return 1
-    print("\n" + report.text(found), end="")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
-    if options.out:
-        options.out.write_text(report.markdown(found))
-    return 1 if report.failures(found) else 0
+        return failed(error)
+    return told(found, report, options)
 
 
 if __name__ == "__main__":

@@ -1,37 +1,26 @@
 """``make bench-api``: ``python -m tests.bench_api [smoke|small|default]``."""
 
-import argparse
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
+from tests.bench.command import parser, stand_alone
 from tests.bench_api.profiles import HOME, PROFILES, Profile
 from tests.environment import point_at
 from tests.unlimited import UNLIMITED
-
-if TYPE_CHECKING:
-    from io import TextIOWrapper
 
 LONG_STATEMENT_S = 3600
 
 
 def main() -> int:
     """Measure and print; 1 when a goal is missed or something was not answered."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench_api", description=__doc__)
-    parser.add_argument("profile", nargs="?", default="default", choices=sorted(PROFILES))
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    options = parser.parse_args()
-    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
-    # Before anything reads a setting: a run of the benchmark knows no settings but its own.
-    point_at({"NIGHTJAR_HOME": f"{HOME}-{options.profile}", "NIGHTJAR_TOML": os.devnull})
+    options = parser("tests.bench_api", __doc__, PROFILES).parse_args()
+    home = f"{HOME}-{options.profile}"
+    stand_alone(home)
     from tests import native
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its servers must not outlive it
-    running = native.Native(native.Home.named(f"{HOME}-{options.profile}"))
+    running = native.Native(native.Home.named(home))
     try:
         running.must("up", "postgres", "redis", "--free-ports")
         point_at(running.settings())

@@ -7,17 +7,10 @@ import pytest
 
 from compose.native import crashes, processes
 from compose.native.cli import main
-from compose.native.home import ROOT, Home
+from compose.native.home import ROOT
 from compose.native.processes import Command
 
 WITHIN_S = 30.0
-
-
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path)
-    home.make()
-    return home
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from compose.native import demo
-from compose.native.home import Home
 
 HOLD = """
 import fcntl, os, sys, time
@@ -18,13 +17,6 @@ file.flush()
 print("held", flush=True)
 time.sleep(600)
 """
-
-
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path)
-    home.make()
-    return home
 
 
 @pytest.fixture

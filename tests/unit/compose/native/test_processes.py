@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from compose.native import processes
-from compose.native.home import Home
 from compose.native.processes import Command, Record
 
 SLEEP = Command((sys.executable, "-c", "import time; time.sleep(600)"), cwd="/")
@@ -23,9 +22,7 @@ STUBBORN = Command((sys.executable, "-c", DEAF), cwd="/")
 
 
 @pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path)
-    home.make()
+def home(home):
     yield home
     processes.stop(home, "part", signal.SIGKILL, 5)
 
