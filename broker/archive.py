@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Identity, UniqueConstraint, func, update
+from sqlalchemy import CheckConstraint, Identity, UniqueConstraint, func, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table, transaction
@@ -38,6 +38,8 @@ INDEX_RECORD = np.dtype(
         ("crc32", "<u4"),
     ]
 )
+S3_STATES = ("partial", "uploaded", "confirmed", "failed")
+"""Of any file that is copied to S3: still growing there, sent, found whole, refused."""
 MAX_OPEN_SEGMENTS = 4
 MAX_PIECES = 1024
 """What one call may write (IOV_MAX of Linux)."""
@@ -48,7 +50,10 @@ class ArchiveSegment(Table):
     """One append-only file of raw packets."""
 
     __tablename__ = "archive_segments"
-    __table_args__ = (UniqueConstraint("host", "path"),)
+    __table_args__ = (
+        UniqueConstraint("host", "path"),
+        CheckConstraint(f"s3_state IN {S3_STATES}", name="s3_state"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     host: Mapped[str]
@@ -62,7 +67,10 @@ class ArchiveSegment(Table):
     )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
+    s3_key: Mapped[str | None]
+    s3_state: Mapped[str | None] = mapped_column(comment="null: never tried")
     confirmed_at: Mapped[datetime | None] = mapped_column(comment="found whole on S3")
+    deleted_at: Mapped[datetime | None] = mapped_column(comment="by retention")
 
 
 class Slice(NamedTuple):

@@ -24,7 +24,8 @@ import pipeline.alerts.tables
 import pipeline.gw.action_tables
 import pipeline.gw.grb_tables
 import pipeline.gw.plan_tables
-import pipeline.gw.tables  # noqa: F401
+import pipeline.gw.tables
+import pipeline.selected.tables  # noqa: F401
 from broker.db import Table
 from broker.migrate import conninfo, django_tables, migration_engine, migration_lock
 

@@ -1,6 +1,7 @@
 """Mirrors: what the streams wrote, readable through Django; nothing here writes.
 
-Those of GW follow-up are in ``pipeline.gw.models``; Django finds them because they are named here.
+Those of GW follow-up and of selected alerts are in ``models`` of their flows; Django finds them
+because they are named here.
 """
 
 from broker import dead_letters
@@ -12,6 +13,7 @@ from broker.ranges import switch_tables as switches
 from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
 from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it is imported
+from pipeline.selected import models as _selected  # noqa: F401 for the same reason
 from pipeline.topics import NOTICE_STREAMS, STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")

@@ -1,0 +1,12 @@
+"""Selected alerts: a topic in, rows in Postgres, nightly tables and cutouts on disk.
+
+In the order of the flow: ``sources`` (what may be read), ``messages`` (a value to a record),
+``columns`` and ``rows`` (a record to the columns of a table), ``cutouts`` (which images are whole),
+``reception`` (a batch to rows, one transaction), ``packets`` (bytes back from the archive),
+``rendering`` (rows to the text and Parquet of a night), ``disk`` (files that are whole or absent),
+``files`` (what ``output_files`` knows of them), ``writer`` (rows to files), ``closing`` (a night
+that is over), ``listener`` and ``collect`` (who calls all that), ``rerun``, ``retention``,
+``query`` (for pages).
+
+Rows are the truth; files are rendered from them, so that a process may die anywhere.
+"""
