@@ -2,9 +2,9 @@
 
 As a library, without server or database: notices and notice_values (one notice as a value) · skymap
 and distance (areas, distance, credible levels) · score (GRANDMA's) and suggestion (the cookbook's)
-· scored (all of them in one call) · blocks (Slack's, within its limits) · cards, cards_notice,
-cards_plan, cards_tiles, cards_lines, cards_words (what people read) · sky_index (a map asked at
-many points) · pictures (the sky map).
+· scored (all of them in one call) · blocks (Slack's, within its limits) · buttons (each with what
+it asks and leads to) · cards, cards_notice, cards_plan, cards_tiles, cards_lines, cards_words (what
+people read) · sky_index (a map asked at many points) · pictures (the sky map).
 
 tables, plan_tables, action_tables, grb_tables: the rows · models: their mirrors · ledger, steps,
 step_registry, tasks: what is done with a notice, step by step · standing: whether it still counts.

@@ -5,8 +5,6 @@ that leads to nothing is answered to whoever clicked, as far as Slack can be rea
 a courtesy, not a record.
 """
 
-from collections.abc import Callable, Mapping
-
 import structlog
 from sqlalchemy.orm import Session
 
@@ -15,10 +13,12 @@ from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.clients.slack import slack
 from pipeline.clients.slack_errors import SlackRefusedError
-from pipeline.gw import act_plans, act_tiles, ledger, standing, steps
+from pipeline.gw import buttons, ledger, standing, steps
 from pipeline.gw.act_answers import Answer, card_row
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
+from pipeline.gw.buttons import Button
 from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE
+from pipeline.gw.step_registry import named
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import GwAlert
 from pipeline.gw.tasks import ACT_QUEUE
@@ -26,6 +26,7 @@ from pipeline.gw.tasks import ACT_QUEUE
 ATTEMPTS = 5
 log = structlog.get_logger(__name__)
 NOT_YOURS = "Only shifters decide and plan. An admin lists them: the Slack id in a staff record."
+NO_BUTTON = "This button has gone: the message is older than this version."
 NO_EVENT = "This message belongs to no notice that is still kept."
 
 
@@ -73,15 +74,18 @@ def _do(held: "ledger.Held[type[GwSlackAction]]") -> Answer | None:
 
 
 def _answer(session: Session, action: GwSlackAction) -> Answer:
-    name = action.action_id
-    if name in FOR_SHIFTERS and not action.role:
+    button = buttons.find(action.action_id)
+    if button is None:
+        return Answer(NO_BUTTON, is_refusal=True)
+    if button.needs_shifter and not action.role:
         return Answer(NOT_YOURS, is_refusal=True)
-    if name in ON_CARDS:
-        return _on_card(session, action)
-    return (act_tiles.ACTS | act_plans.ON_PLANS)[name](session, action)
+    if button.place == buttons.ON_CARD:
+        return _on_card(session, action, button)
+    answer: Answer = named(button.function)(session, action)
+    return answer
 
 
-def _on_card(session: Session, action: GwSlackAction) -> Answer:
+def _on_card(session: Session, action: GwSlackAction, button: Button) -> Answer:
     """Act on the notice of a card, if it is the one that counts."""
     row = card_row(session, action)
     if row is None:
@@ -89,10 +93,11 @@ def _on_card(session: Session, action: GwSlackAction) -> Answer:
     action.id_gw = row.id_gw
     if why := standing.obstacle(session, row):
         return Answer(why, is_refusal=True)
-    return ON_CARDS[action.action_id](session, action, row)
+    answer: Answer = named(button.function)(session, action, row)
+    return answer
 
 
-def _decide(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
+def decide(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
     """Write a decision; the card, the announcement and the observations' channel show it."""
     decided = GwDecision(
         id_gw=row.id_gw,
@@ -110,17 +115,6 @@ def _decide(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
         Want(DECIDED, row.id_gw, key=str(decided.id)),
     ]
     return Answer(bells=steps.want(session, wants))
-
-
-ON_CARDS: Mapping[str, Callable[[Session, GwSlackAction, GwAlert], Answer]] = {
-    "follow_up": _decide,
-    "no_follow_up": _decide,
-    **act_plans.ON_CARDS,
-}
-
-
-FOR_SHIFTERS = frozenset({*ON_CARDS, *act_plans.ON_PLANS})
-"""They need the role that the request has found for whoever clicked."""
 
 
 def _put_back(held: "ledger.Held[type[GwSlackAction]]", why: str) -> None:

@@ -92,14 +92,11 @@ WANTED: Mapping[str, str] = {
 }
 """What a field must hold."""
 
-FORMS: Mapping[str, type[BaseModel]] = {"plan_options": PlanForm, "cannot_observe": OutageForm}
-"""By the button that opens the dialog; its block ids are the names of the fields."""
 
-
-def faults_of(action_id: str, form: Mapping[str, Any]) -> Mapping[str, str]:
+def faults_of(kind: type[BaseModel], form: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what is wrong with a form, by block; empty when it can be used."""
     try:
-        read(FORMS[action_id], form)
+        read(kind, form)
     except FormError as error:
         return error.faults
     return {}

@@ -4,8 +4,6 @@ The step ``plans`` of a click has the key ``action-{id}``: what was asked for, a
 in that row of ``gw_slack_actions``; without a form the default groups are planned.
 """
 
-from collections.abc import Callable, Mapping
-
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
@@ -24,7 +22,7 @@ GONE = "These plans have ended."
 NO_DIALOG = "The form could not be opened in time. Please press once more; the event: {url}"
 
 
-def _run(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
+def run(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
     """Plan, unless plans are being made: of two clicks one plans, the other is led to it."""
     if row.skymap_id is None:
         return Answer(NO_MAP, is_refusal=True)
@@ -41,14 +39,15 @@ def _run(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
     return Answer(bells=[*bells, *steps.want(session, told)])
 
 
-def _run_with_options(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
+def run_with_options(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
+    """Plan as the form says."""
     if action.form is None:
         url = f"{config().web.public_url}/gw/{row.trigger_id}"
         return Answer(NO_DIALOG.format(url=url), is_refusal=True)
-    return _run(session, action, row)
+    return run(session, action, row)
 
 
-def _cancel(session: Session, action: GwSlackAction) -> Answer:
+def cancel(session: Session, action: GwSlackAction) -> Answer:
     """End what is planned in one group."""
     group = session.get(GwPlanGroup, number(action))
     if group is None or group.state not in OPEN_PLAN_STATES:
@@ -70,7 +69,7 @@ def _cancel(session: Session, action: GwSlackAction) -> Answer:
     return Answer(f"{len(ended)} plans are cancelled.", bells)
 
 
-def _retry(session: Session, action: GwSlackAction) -> Answer:
+def retry(session: Session, action: GwSlackAction) -> Answer:
     """Try a plan that failed once more."""
     plan = session.get(GwPlan, number(action))
     if plan is None:
@@ -80,13 +79,3 @@ def _retry(session: Session, action: GwSlackAction) -> Answer:
         return Answer(bells=orders.retry_plan(session, plan))
     except orders.OrderError as error:
         return Answer(str(error), is_refusal=True)
-
-
-ON_CARDS: Mapping[str, Callable[[Session, GwSlackAction, GwAlert], Answer]] = {
-    "run_obs_plan": _run,
-    "plan_options": _run_with_options,
-}
-ON_PLANS: dict[str, Callable[[Session, GwSlackAction], Answer]] = {
-    "cancel_plan": _cancel,
-    "retry_plan": _retry,
-}

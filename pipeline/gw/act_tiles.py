@@ -1,7 +1,5 @@
 """Clicks of telescope teams: they take tiles, have observed them, or cannot observe."""
 
-from collections.abc import Callable
-
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -20,7 +18,7 @@ NO_PLAN = "This plan is not kept any more."
 NOT_ASKED = "The form could not be opened in time. Please press once more, or use {url}"
 
 
-def _claim(session: Session, action: GwSlackAction) -> Answer:
+def claim(session: Session, action: GwSlackAction) -> Answer:
     """Take the tiles of a plan that nobody has taken; the observations' channel reads the lines."""
     plan = _plan(session, action)
     if plan is None:
@@ -43,7 +41,7 @@ def _claim(session: Session, action: GwSlackAction) -> Answer:
     return Answer(bells=steps.want(session, [Want(CLAIMED, plan.id_gw, key=str(action.id))]))
 
 
-def _done(session: Session, action: GwSlackAction) -> Answer:
+def done(session: Session, action: GwSlackAction) -> Answer:
     """Note that a plan's taken tiles were observed."""
     plan = _plan(session, action)
     if plan is None:
@@ -61,7 +59,7 @@ def _done(session: Session, action: GwSlackAction) -> Answer:
     return Answer(f"Thank you: {len(ended)} tiles of {plan.telescope} are observed.")
 
 
-def _cannot(session: Session, action: GwSlackAction) -> Answer:
+def cannot(session: Session, action: GwSlackAction) -> Answer:
     """Note that a telescope is out until a time, and give its tiles back."""
     plan = _plan(session, action)
     if plan is None:
@@ -80,13 +78,6 @@ def _cannot(session: Session, action: GwSlackAction) -> Answer:
         .values(state="released", ended_at=func.now())
     )
     return Answer(f"{plan.telescope} is out until {form.until:%Y-%m-%d %H:%M} UTC; thank you.")
-
-
-ACTS: dict[str, Callable[[Session, GwSlackAction], Answer]] = {
-    "claim_tiles": _claim,
-    "observation_done": _done,
-    "cannot_observe": _cannot,
-}
 
 
 def _plan(session: Session, action: GwSlackAction) -> GwPlan | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipeline.gw import blocks
+from pipeline.gw import blocks, buttons
 from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import Block, Message, escape
 from pipeline.gw.cards import (
@@ -21,12 +21,6 @@ from pipeline.gw.notices import INITIAL, PRELIMINARY, REAL, RETRACTION, UPDATE, 
 from pipeline.gw.scored import ScoredAlert
 from pipeline.gw.suggestion import Criterion
 
-RUN_PLAN, PLAN_OPTIONS, FOLLOW_UP, NO_FOLLOW_UP = CARD_ACTIONS = (
-    "run_obs_plan",
-    "plan_options",
-    "follow_up",
-    "no_follow_up",
-)
 EMOJI = {RETRACTION: "❌", PRELIMINARY: "🟡", INITIAL: "🟢", UPDATE: "🔄"}
 OTHER_EMOJI = "❓"
 TICKS = {True: "✅", False: "❌", None: "➖"}
@@ -209,9 +203,9 @@ def _card_buttons(card: Card) -> Block | None:
     can_plan = card.alert.area_90_deg2 is not None and not card.is_planning
     return blocks.actions(
         [
-            blocks.button("🔭 Run plan", RUN_PLAN, reference, "primary") if can_plan else None,
-            blocks.button("⚙️ Plan options", PLAN_OPTIONS, reference) if can_plan else None,
-            blocks.button("✅ Follow up", FOLLOW_UP, reference),
-            blocks.button("🚫 No follow-up", NO_FOLLOW_UP, reference),
+            buttons.RUN_PLAN.block(reference) if can_plan else None,
+            buttons.PLAN_OPTIONS.block(reference) if can_plan else None,
+            buttons.FOLLOW_UP.block(reference),
+            buttons.NO_FOLLOW_UP.block(reference),
         ]
     )

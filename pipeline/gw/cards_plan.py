@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.gw import blocks
+from pipeline.gw import blocks, buttons
 from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import Message, escape, link, mention
 from pipeline.gw.cards import LINK
 
-CANCEL_PLAN, RETRY_PLAN = PLAN_ACTIONS = ("cancel_plan", "retry_plan")
 STRATEGIES = {"tiling": "🧱 Tiling", "galaxies": "🌌 Galaxy targeting"}
 STATES = {
     "done": "✅",
@@ -114,7 +113,7 @@ def plan_started(plan: PlanSummary) -> Message:
         blocks.divider(),
         blocks.section([*_about(plan), f"*Elapsed:* {elapsed}{typical}"]),
         blocks.table([*map(_progress, plan.telescopes, names)]),
-        blocks.actions([blocks.button("⏹️ Cancel", CANCEL_PLAN, plan.reference, "danger")]),
+        blocks.actions([buttons.CANCEL_PLAN.block(plan.reference)]),
     )
 
 
@@ -145,7 +144,7 @@ def plan_failed(trigger_id: str, telescope: str, cause: str, reference: str) -> 
         f"{title} for {trigger_id}: {cause}",
         blocks.header(title),
         blocks.section([f"*{escape(trigger_id)}*: {escape(cause)}"]),
-        blocks.actions([blocks.button("🔁 Retry", RETRY_PLAN, reference, "primary")]),
+        blocks.actions([buttons.RETRY_PLAN.block(reference)]),
     )
 
 

@@ -3,16 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.gw import blocks
+from pipeline.gw import blocks, buttons
 from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import Message, escape
 from pipeline.gw.cards import LINK
 
-CLAIM_TILES, CANNOT_OBSERVE, OBSERVATION_DONE = TILE_ACTIONS = (
-    "claim_tiles",
-    "cannot_observe",
-    "observation_done",
-)
 MIN_FIXED_PROBABILITY = 1e-3
 """Below it four decimals say too little: a tile around one galaxy would be 0.0000."""
 
@@ -66,8 +61,6 @@ def telescope_tiles(plan: TelescopeTiles) -> Message:
     count = len(plan.tiles)
     title = f"🔭 {plan.telescope}: {count} tiles for {plan.trigger_id}"
     reference = plan.reference
-    claim = blocks.button("✋ I take tiles", CLAIM_TILES, reference, "primary")
-    done = blocks.button("✅ Observation done", OBSERVATION_DONE, reference)
     return blocks.message(
         title,
         blocks.header(title),
@@ -75,9 +68,9 @@ def telescope_tiles(plan: TelescopeTiles) -> Message:
         blocks.table([_TILE_HEADINGS, *(_tile(each) for each in plan.tiles)]) if count else None,
         blocks.actions(
             [
-                claim if count else None,
-                blocks.button("☁️ Cannot observe", CANNOT_OBSERVE, reference),
-                done if count else None,
+                buttons.CLAIM_TILES.block(reference) if count else None,
+                buttons.CANNOT_OBSERVE.block(reference),
+                buttons.OBSERVATION_DONE.block(reference) if count else None,
                 blocks.link_button("📁 Files", f"{LINK}owncloud", plan.owncloud),
             ]
         ),

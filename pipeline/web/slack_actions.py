@@ -4,6 +4,7 @@ Nothing else happens in the request but opening a dialog, which Slack allows for
 after the click. The rest is the task's, ``pipeline.gw.act``.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from urllib.parse import parse_qs
 
@@ -23,11 +24,13 @@ from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.clients.slack_signature import is_signed
 from pipeline.gw import act_forms
 from pipeline.gw.action_tables import GwSlackAction
+from pipeline.gw.step_registry import named
 from pipeline.gw.tasks import ACT_QUEUE, ACT_TASK
-from pipeline.web import slack_dialogs, slack_people
-from pipeline.web.slack_payloads import WITH_DIALOG, PayloadError, Press, read
+from pipeline.web import slack_people
+from pipeline.web.slack_payloads import PayloadError, Press, read
 
 FIELD = "payload"
+_NOT_KEPT = ("button", "trigger_id")
 
 
 @csrf_exempt  # a signature over the whole body stands in its place
@@ -48,9 +51,8 @@ def actions(request: HttpRequest) -> HttpResponse:
 def _take(press: Press) -> HttpResponse:
     """Keep a press, unless it opens a dialog, or its dialog must be filled in otherwise."""
     role = slack_people.role_of(press.user_id)
-    if role or not press.needs_shifter:
-        faults = {} if press.form is None else act_forms.faults_of(press.action_id, press.form)
-        if faults:
+    if role or not press.button.needs_shifter:
+        if faults := _faults(press):
             return JsonResponse({"response_action": "errors", "errors": faults})
         if _asks_back(press):
             return HttpResponse()
@@ -67,29 +69,37 @@ def _is_from_slack(request: HttpRequest) -> bool:
     )
 
 
+def _faults(press: Press) -> Mapping[str, str]:
+    """Return what must be filled in otherwise, by block."""
+    dialog = press.button.dialog
+    if dialog is None or press.form is None:
+        return {}
+    return act_forms.faults_of(named(dialog.form), press.form)
+
+
 def _asks_back(press: Press) -> bool:
     """Open the dialog of a button that has one; return whether it is open.
 
     Where it is not, the task sends the link of a page instead.
     """
-    client = _impatient_slack()
-    if press.action_id not in WITH_DIALOG or press.form is not None or client is None:
+    client, dialog = _impatient_slack(), press.button.dialog
+    if dialog is None or press.form is not None or client is None:
         return False
     try:
-        client.open_dialog(press.trigger_id, slack_dialogs.view(press))
+        client.open_dialog(press.trigger_id, named(dialog.function)(press))
     except (SlackRefusedError, TransientError) as error:
-        log.warning("slack.no_dialog", action=press.action_id, error=str(error))
+        log.warning("slack.no_dialog", action=press.button.name, error=str(error))
         return False
     return True
 
 
 def _keep(press: Press, role: str | None) -> None:
     """Insert the row of a request, once, and ring for it."""
-    row = {name: value for name, value in vars(press).items() if name != "trigger_id"}
+    row = {name: value for name, value in vars(press).items() if name not in _NOT_KEPT}
     with transaction() as session:
         action_id = session.scalar(
             insert(GwSlackAction)
-            .values(**row, role=role)
+            .values(**row, action_id=press.button.name, role=role)
             .on_conflict_do_nothing()
             .returning(GwSlackAction.id)
         )

@@ -4,7 +4,6 @@ Block ids name what the forms hold: the fields of ``pipeline.gw.act_forms``.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,27 +21,8 @@ FIELD = "field"
 """Action id of the one input of each block."""
 
 
-def view(press: Press) -> View:
-    """Return the dialog of a button, with what shall come back beside the form."""
-    place = {
-        "channel": press.channel,
-        "message_ts": press.message_ts,
-        "thread_ts": press.thread_ts,
-        "value": press.value,
-    }
-    title, submit, blocks = _DIALOGS[press.action_id](press)
-    return {
-        "type": "modal",
-        "callback_id": press.action_id,
-        "private_metadata": json.dumps(place),
-        "title": _plain(title),
-        "submit": _plain(submit),
-        "close": _plain("Cancel"),
-        "blocks": list(blocks),
-    }
-
-
-def _options(_: Press) -> tuple[str, str, Sequence[View]]:
+def options(press: Press) -> View:
+    """Return what is asked before plans are made otherwise than by default."""
     plans = config().gw.plans
     begin = datetime.now(UTC) + timedelta(hours=plans.begin_after_h)
     known = [_option(each.name, each.name) for each in telescopes()]
@@ -52,34 +32,30 @@ def _options(_: Press) -> tuple[str, str, Sequence[View]]:
     select = {"type": "multi_static_select", "options": known, "initial_options": chosen}
     exposure = _number(round(plans.exposure_s), 1, LONGEST_EXPOSURE_S)
     radio = {"type": "radio_buttons", "options": strategies, "initial_option": strategies[0]}
-    return (
+    return _view(
+        press,
         "Plan with options",
         "Plan",
-        (
-            _input("telescopes", "Telescopes", select),
-            _input("strategy", "Strategy", radio),
-            _input("max_tiles", "Tiles of each telescope", _number(10, 1, MOST_TILES)),
-            _input("exposure_s", "Exposure [s]", exposure),
-            _input("window_start", "Not before", _moment(begin)),
-            _input("window_end", "Not after", _moment(begin + timedelta(hours=plans.window_h))),
-        ),
+        _input("telescopes", "Telescopes", select),
+        _input("strategy", "Strategy", radio),
+        _input("max_tiles", "Tiles of each telescope", _number(10, 1, MOST_TILES)),
+        _input("exposure_s", "Exposure [s]", exposure),
+        _input("window_start", "Not before", _moment(begin)),
+        _input("window_end", "Not after", _moment(begin + timedelta(hours=plans.window_h))),
     )
 
 
-def _outage(press: Press) -> tuple[str, str, Sequence[View]]:
+def outage(press: Press) -> View:
+    """Return what is asked of a team that cannot observe."""
     reason = {"type": "plain_text_input", "max_length": outages.MAX_REASON}
     until = _moment(_until(press.value or ""))
-    return (
+    return _view(
+        press,
         "Cannot observe",
         "Send",
-        (_input("reason", "Why?", reason), _input("until", "Until", until)),
+        _input("reason", "Why?", reason),
+        _input("until", "Until", until),
     )
-
-
-_DIALOGS: Mapping[str, Callable[[Press], tuple[str, str, Sequence[View]]]] = {
-    "plan_options": _options,
-    "cannot_observe": _outage,
-}
 
 
 def _until(plan_id: str) -> datetime:
@@ -92,6 +68,25 @@ def _until(plan_id: str) -> datetime:
     except TelescopeError:
         found = None
     return outages.next_noon(found.longitude_deg if found else 0.0, now)
+
+
+def _view(press: Press, title: str, submit: str, *blocks: View) -> View:
+    """Return the dialog of a button, with what shall come back beside the form."""
+    place = {
+        "channel": press.channel,
+        "message_ts": press.message_ts,
+        "thread_ts": press.thread_ts,
+        "value": press.value,
+    }
+    return {
+        "type": "modal",
+        "callback_id": press.button.name,
+        "private_metadata": json.dumps(place),
+        "title": _plain(title),
+        "submit": _plain(submit),
+        "close": _plain("Cancel"),
+        "blocks": list(blocks),
+    }
 
 
 def _input(block_id: str, label: str, element: View) -> View:

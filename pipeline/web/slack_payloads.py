@@ -5,17 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-FOR_SHIFTERS = (
-    "follow_up",
-    "no_follow_up",
-    "run_obs_plan",
-    "plan_options",
-    "cancel_plan",
-    "retry_plan",
-)
-FOR_EVERYBODY = ("claim_tiles", "cannot_observe", "observation_done")
-"""Any member of the channel: telescope teams need no account."""
-WITH_DIALOG = ("plan_options", "cannot_observe")
+from pipeline.gw import buttons
+from pipeline.gw.buttons import Button
+
 LONGEST_NAME, LONGEST_VALUE = 200, 2000
 
 
@@ -31,8 +23,8 @@ class Press:
     ----------
     key : str
         The same for a request that Slack repeats.
-    action_id : str
-        Of the button, or the dialog's callback id.
+    button : Button
+        Which one; of a dialog the one that opened it.
     user_id, user_name : str
         Slack's.
     action_ts, value, channel, message_ts, thread_ts : str or None
@@ -44,7 +36,7 @@ class Press:
     """
 
     key: str
-    action_id: str
+    button: Button
     user_id: str
     user_name: str
     action_ts: str | None = None
@@ -54,11 +46,6 @@ class Press:
     thread_ts: str | None = None
     form: dict[str, Any] | None = None
     trigger_id: str = field(default="", repr=False)
-
-    @property
-    def needs_shifter(self) -> bool:
-        """Return whether it decides or plans."""
-        return self.action_id in FOR_SHIFTERS
 
 
 def read(text: str) -> Press | None:
@@ -82,15 +69,14 @@ def read(text: str) -> Press | None:
 def _pressed(payload: Mapping[str, Any]) -> Press | None:
     """Read the first action: a message's buttons come one at a time."""
     action = payload["actions"][0]
-    action_id = str(action["action_id"])
-    is_ours = action_id in (*FOR_SHIFTERS, *FOR_EVERYBODY)
-    if action["type"] != "button" or not is_ours:
+    button = buttons.find(str(action["action_id"]))
+    if action["type"] != "button" or button is None:
         return None  # buttons that open an address send their click too
     place = payload["container"]
     user, message_ts, action_ts = payload["user"], place["message_ts"], action["action_ts"]
     return Press(
-        f"{user['id']}:{message_ts}:{action_id}:{action_ts}",
-        action_id,
+        f"{user['id']}:{message_ts}:{button.name}:{action_ts}",
+        button,
         str(user["id"]),
         _name(user),
         str(action_ts),
@@ -104,13 +90,13 @@ def _pressed(payload: Mapping[str, Any]) -> Press | None:
 
 def _submitted(payload: Mapping[str, Any]) -> Press | None:
     view, user = payload["view"], payload["user"]
-    callback_id = str(view["callback_id"])
-    if callback_id not in WITH_DIALOG:
+    button = buttons.find(str(view["callback_id"]))
+    if button is None or button.dialog is None:
         return None
     place = json.loads(view["private_metadata"])
     return Press(
         f"view:{view['id']}",
-        callback_id,
+        button,
         str(user["id"]),
         _name(user),
         value=str(place.get("value", "")),

@@ -1,21 +1,54 @@
-"""What a request lets pass, what the task does, and what dialogs there are: the same buttons."""
+"""Every button of a message: one record, which names what it does, asks and stands on."""
+
+from datetime import UTC, datetime
+from inspect import signature
 
 import pytest
+from pydantic import BaseModel
 
-from pipeline.gw import act, act_forms, act_tiles
-from pipeline.gw.cards_plan import PLAN_ACTIONS
-from pipeline.web import slack_dialogs, slack_payloads
+from pipeline.gw import buttons
+from pipeline.gw.buttons import BUTTONS, Button
+from pipeline.gw.cards_notice import Card, notice_card
+from pipeline.gw.cards_plan import PlanSummary, plan_failed, plan_started
+from pipeline.gw.cards_tiles import TelescopeTiles, Tile, telescope_tiles
+from pipeline.gw.scored import score_notice
+from pipeline.gw.step_registry import named
+from tests import block_kit
+from tests.gw_notices import as_bytes, make_notice
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MESSAGES = {
+    buttons.ON_CARD: notice_card(Card(score_notice(as_bytes(make_notice())), "7", 1, NOW)),
+    buttons.ON_GROUP: plan_started(PlanSummary("S1", "7", "t", "tiling", (), NOW, NOW)),
+    buttons.ON_FAILURE: plan_failed("S1", "TCA", "why", "7"),
+    buttons.ON_TILES: telescope_tiles(
+        TelescopeTiles("S1", "TCA", "7", (Tile(1, 2, 3.0, 4.0, 0.5, NOW),))
+    ),
+}
+WITH_DIALOG = [button for button in BUTTONS if button.dialog]
 
 
-def test_shifters_and_everybody_have_the_same_buttons_on_both_sides():
-    assert set(slack_payloads.FOR_SHIFTERS) == act.FOR_SHIFTERS
-    assert set(slack_payloads.FOR_EVERYBODY) == set(act_tiles.ACTS)
+def test_a_name_stands_once():
+    names = [button.name for button in BUTTONS]
+
+    assert len(names) == len(set(names))
 
 
-def test_every_dialog_has_its_form_and_is_asked_for():
-    assert set(slack_payloads.WITH_DIALOG) == set(slack_dialogs._DIALOGS) == set(act_forms.FORMS)
+@pytest.mark.parametrize("place", MESSAGES)
+def test_a_message_has_the_buttons_that_say_they_stand_there_and_no_other(place: str):
+    ours = {name for name in block_kit.buttons(MESSAGES[place]) if buttons.find(name)}
+
+    assert ours == {button.name for button in BUTTONS if button.place == place}
 
 
-@pytest.mark.parametrize("action_id", PLAN_ACTIONS)
-def test_a_button_of_a_message_is_known(action_id):
-    assert action_id in slack_payloads.FOR_SHIFTERS
+@pytest.mark.parametrize("button", BUTTONS, ids=lambda button: button.name)
+def test_a_button_has_its_function(button: Button):
+    takes = ["session", "action", *(["row"] if button.place == buttons.ON_CARD else [])]
+
+    assert list(signature(named(button.function)).parameters) == takes
+
+
+@pytest.mark.parametrize("button", WITH_DIALOG, ids=lambda button: button.name)
+def test_a_dialog_has_its_form(button: Button):
+    assert issubclass(named(button.dialog.form), BaseModel)
+    assert list(signature(named(button.dialog.function)).parameters) == ["press"]

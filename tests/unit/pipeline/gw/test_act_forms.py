@@ -42,7 +42,7 @@ OUTAGE = {"reason": " clouds ", "until": NOW_S + HOUR_S}
     ],
 )
 def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
-    assert list(act_forms.faults_of("plan_options", PLAN | changed)) == [block]
+    assert list(act_forms.faults_of(PlanForm, PLAN | changed)) == [block]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
     ],
 )
 def test_a_fault_says_what_is_wanted(changed, words):
-    assert list(act_forms.faults_of("plan_options", PLAN | changed).values()) == [words]
+    assert list(act_forms.faults_of(PlanForm, PLAN | changed).values()) == [words]
 
 
 def test_a_form_without_a_field_names_it():
@@ -84,7 +84,7 @@ def test_a_plan_is_read_with_the_names_of_the_table():
     ],
 )  # fmt: skip
 def test_an_outage_out_of_bounds_is_refused(changed, fault):
-    assert act_forms.faults_of("cannot_observe", OUTAGE | changed) == fault
+    assert act_forms.faults_of(OutageForm, OUTAGE | changed) == fault
 
 
 def test_an_outage_is_read():
