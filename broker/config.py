@@ -38,6 +38,7 @@ from broker.sections.people import (
     OperatorSettings,
     WebSettings,
 )
+from broker.sections.selected import SelectedSettings
 from broker.sections.slack import SlackSettings
 from broker.sections.streams import (
     BabamulSettings,
@@ -72,6 +73,7 @@ class Config(Section):
     babamul: BabamulSettings = BabamulSettings()
     test_stream: TestStreamSettings = TestStreamSettings()
     lsst: LsstSettings = LsstSettings()
+    selected: SelectedSettings = SelectedSettings()
     gw: GwSettings = GwSettings()
     archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()

@@ -76,7 +76,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Points:
-    """Photometry of a batch: ``parent`` is the alert's position, ``rows`` its packed point."""
+    """Rows of a batch's alerts: ``parent`` is the alert's position, ``rows`` its packed point."""
 
     parent: NDArray[np.int64]
     rows: NDArray[Any]
@@ -120,6 +120,11 @@ class Batch:
         Every field of the output schema's candidate record.
     detections, limits, forced : Points
         Public photometry, the alert's own detection included; no order, duplicates allowed.
+    extendedness : Points
+        Rows of float64: of the alert's own source and of each earlier one, from 0, point-like, to
+        1, extended. No null and no NaN, so that an alert may have none; ZTF's never have any.
+    has_sssource : bool[n]
+        The packet associates it with an object of the solar system, in any way.
     """
 
     survey: str
@@ -138,6 +143,8 @@ class Batch:
     detections: Points
     limits: Points
     forced: Points
+    extendedness: Points
+    has_sssource: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.packets)
@@ -166,6 +173,8 @@ class Batch:
             detections=self.detections.take(index, size),
             limits=self.limits.take(index, size),
             forced=self.forced.take(index, size),
+            extendedness=self.extendedness.take(index, size),
+            has_sssource=self.has_sssource[index],
         )
 
 

@@ -52,13 +52,15 @@ TODAYS_NAMES: Mapping[str, str] = MappingProxyType(
 )
 """Old field names, up to 4.0. ``spuriousness`` is not here: it counted the other way."""
 
+SOLAR_SYSTEM_RECORDS = ("ssSource", "ssObject")
+
 _OLD_NAME = "midPointTai"
 _IDS = ("diaObjectId", "ssObjectId", "parentDiaSourceId")
 _DERIVED = (
     *("jd", "magpsf", "sigmapsf", "snr_psf", "chipsf", "diffmaglim"),
     *("magap", "sigmagap", "snr_ap", "jdstarthist"),
 )
-_HISTORY = ("midpointMjdTai", "psfFlux", "psfFluxErr", "ra", "dec")
+_HISTORY = ("midpointMjdTai", "psfFlux", "psfFluxErr", "ra", "dec", "extendedness")
 _FORCED = ("midpointMjdTai", "psfFlux", "psfFluxErr")
 
 
@@ -157,6 +159,7 @@ def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDAr
     problems = place_problems(candid, jd, ra, dec, names)
     columns.refuse_beyond_int32(candidate, columns.fields_by_type(OUTPUT_SCHEMA)["int"], problems)
     has_cutouts, bad_images = count_images(records)
+    detections, extendedness = _sources(records, candidate, band)
     batch = Batch(
         survey="lsst",
         packets=packets,
@@ -171,9 +174,11 @@ def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDAr
         has_cutouts=has_cutouts,
         bad_images=bad_images,
         candidate=candidate,
-        detections=_detections(records, candidate, band),
+        detections=detections,
         limits=points.NO_LIMITS,
         forced=_forced([record.get("prvDiaForcedSources") or () for record in records]),
+        extendedness=extendedness,
+        has_sssource=candidate["ssObjectId"].valid | _has_sssource(records),
     )
     return batch, problems
 
@@ -231,16 +236,30 @@ def _magnitudes(candidate: Mapping[str, Column]) -> dict[str, Column]:
     return found
 
 
-def _detections(
+def _sources(
     records: Sequence[Record], candidate: Mapping[str, Column], band: NDArray[np.int64]
-) -> Points:
-    names = ("jd", "psfFlux", "psfFluxErr", "ra", "dec")
+) -> tuple[Points, Points]:
+    """Return the detections and the extendedness of own and earlier sources."""
+    own, names = np.arange(len(records)), ("jd", "psfFlux", "psfFluxErr", "ra", "dec")
     jd, flux, flux_err, ra, dec = (candidate[name].values for name in names)
-    own = points.detections(np.arange(len(records)), jd, flux, flux_err, band, ra, dec)
+    detections = points.detections(own, jd, flux, flux_err, band, ra, dec)
+    extendedness = points.measured(own, candidate["extendedness"].values)
     parent, rows = points.flatten([record.get("prvDiaSources") or () for record in records])
-    mjd_tai, flux, flux_err, ra, dec = columns.table(rows, _HISTORY)
+    mjd_tai, flux, flux_err, ra, dec, extended = columns.table(rows, _HISTORY)
     jd, band = mjd_tai_to_jd_utc(mjd_tai), columns.bands([row.get("band") for row in rows])
-    return points.join(own, points.detections(parent, jd, flux, flux_err, band, ra, dec))
+    earlier = points.detections(parent, jd, flux, flux_err, band, ra, dec)
+    return (
+        points.join(detections, earlier),
+        points.join(extendedness, points.measured(parent, extended)),
+    )
+
+
+def _has_sssource(records: Sequence[Record]) -> NDArray[np.bool_]:
+    """Return which packets carry a solar-system record; before 8.0 it was the object's."""
+    named = [
+        any(record.get(name) is not None for name in SOLAR_SYSTEM_RECORDS) for record in records
+    ]
+    return np.array(named, bool)
 
 
 def _forced(forced: Sequence[Sequence[Record]]) -> Points:

@@ -21,6 +21,8 @@ HAS_FLUX = 2
 
 NO_LIMITS = Points(np.empty(0, np.int64), np.empty(0, LIMIT))
 """For a survey whose packets hold no non-detections."""
+NO_EXTENDEDNESS = Points(np.empty(0, np.int64), np.empty(0, np.float64))
+"""For a survey that does not measure it."""
 
 
 def flatten(histories: Sequence[Sequence[Record]]) -> tuple[Integers, list[Record]]:
@@ -78,6 +80,12 @@ def forced(
     rows["has_flux"] = np.where(has_flux, HAS_FLUX, 0)
     rows["flux"] = np.where(has_flux, flux[keep], 0.0)
     return Points(parent[keep], rows)
+
+
+def measured(parent: Integers, values: Floats) -> Points:
+    """Return plain values as points; NaN is no value."""
+    keep = ~np.isnan(values)
+    return Points(parent[keep], values[keep])
 
 
 def join(*parts: Points) -> Points:

@@ -98,6 +98,8 @@ def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDAr
         detections=points.join(own, detections),
         limits=limits,
         forced=forced,
+        extendedness=points.NO_EXTENDEDNESS,
+        has_sssource=np.zeros(len(records), bool),
     )
     return batch, problems
 

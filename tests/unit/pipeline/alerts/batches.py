@@ -39,10 +39,12 @@ _ABSENT = {"double": np.nan, "float": np.nan, "boolean": False, "string": None}
 def make_batch(survey: str = "ztf", size: int = 1, **fields: Any) -> Batch:
     """Return alerts that pass every gate; a field is one value, or a list with one per alert.
 
-    ``object_id``, ``is_public``, ``score`` and ``detections`` (points per alert) set the batch.
+    ``object_id``, ``is_public``, ``score``, ``detections`` (points per alert), ``measured`` (a
+    tuple of each alert's extendedness) and ``has_sssource`` set the batch.
     """
     batch_fields = {
         "object_id": "X1", "is_public": True, "score": 0.9, "detections": 1,
+        "measured": (), "has_sssource": False,
     }  # fmt: skip
     chosen = {
         name: _spread(fields.pop(name, default), size) for name, default in batch_fields.items()
@@ -71,6 +73,8 @@ def make_batch(survey: str = "ztf", size: int = 1, **fields: Any) -> Batch:
         detections=Points(parent, np.zeros(len(parent), DETECTION)),
         limits=Points(parent[:0], np.zeros(0, LIMIT)),
         forced=Points(parent[:0], np.zeros(0, FORCED)),
+        extendedness=_extendedness(chosen["measured"]),
+        has_sssource=np.array(chosen["has_sssource"], bool),
     )
 
 
@@ -108,6 +112,11 @@ def make_matches(rows: Sequence[tuple[float, ...]], alert: int = 0) -> CatalogMa
         separation_arcsec=table[:, 0],
         columns={"score": table[:, 1], "mag_white": table[:, 2]},
     )
+
+
+def _extendedness(values: list[tuple[float, ...]]) -> Points:
+    parent = np.repeat(np.arange(len(values)), [len(each) for each in values])
+    return Points(parent, np.array([value for each in values for value in each], float))
 
 
 def _spread(value: Any, size: int) -> list[Any]:

@@ -1,0 +1,55 @@
+"""Every filter of the registry has a bit of its own, and names why it refuses."""
+
+import pytest
+
+from broker.config import Config
+from broker.kafka_rights import PUBLIC_PREFIX
+from pipeline import surveys
+from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
+from pipeline.filters import FILTERS, filter_named, running
+from tests.unit.pipeline.alerts.batches import make_batch
+
+every_filter = pytest.mark.parametrize("one", FILTERS, ids=lambda one: one.name)
+
+
+@every_filter
+def test_a_filter_is_found_by_its_name(one):
+    assert filter_named(one.name) is one
+
+
+def test_an_unknown_filter_is_answered_with_the_known_ones():
+    with pytest.raises(KeyError, match="known: extendedness"):
+        filter_named("antares")
+
+
+def test_bits_names_and_topics_are_not_shared():
+    settings = Config().selected
+    bits = [OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, *(one.bit for one in FILTERS)]
+
+    assert len({one.name for one in FILTERS}) == len(FILTERS)
+    assert len({one.topic(settings) for one in FILTERS}) == len(FILTERS)
+    assert sum(bits) == 2 ** len(bits) - 1  # each a bit, none twice
+
+
+@every_filter
+def test_what_a_filter_selects_is_not_open_to_every_account(one):
+    assert not one.topic(Config().selected).startswith(PUBLIC_PREFIX)
+
+
+@every_filter
+def test_a_filter_runs_until_it_is_switched_off(one):
+    settings = Config().selected
+    off = {one.name: getattr(settings, one.name).model_copy(update={"enabled": False})}
+
+    assert one in running(settings)
+    assert one not in running(settings.model_copy(update=off))
+
+
+@every_filter
+def test_a_packet_that_lacks_everything_is_refused_for_a_reason_of_the_filter(one):
+    batch = make_batch(surveys.survey(one.survey).name)
+
+    judged = one.judge(batch, Config().selected)
+
+    assert set(judged.reason.tolist()) <= set(one.reasons)
+    assert all(len(values) == len(batch) for values in judged.facts.values())
