@@ -6,7 +6,7 @@ and distance (areas, distance, credible levels) · score (GRANDMA's) and suggest
 it asks and leads to) · cards, cards_notice, cards_plan, cards_tiles, cards_lines, cards_words (what
 people read) · sky_index (a map asked at many points) · pictures (the sky map).
 
-tables, plan_tables, action_tables, grb_tables: the rows · models: their mirrors · ledger, steps,
+tables, plan_tables, action_tables, grb_tables: the rows · models: their mirrors · steps,
 step_registry, tasks: what is done with a notice, step by step · standing: whether it still counts.
 
 deliver (a message, once) · tell, tell_view, tell_picture, tell_acts (steps that tell Slack) · act,

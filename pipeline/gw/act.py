@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from broker.celery import LIMITS_S
 from broker.db import transaction
 from broker.errors import TransientError
+from pipeline import ledger
 from pipeline.clients.slack import slack
 from pipeline.clients.slack_errors import SlackRefusedError
-from pipeline.gw import buttons, ledger, standing, steps
+from pipeline.gw import buttons, standing, steps
 from pipeline.gw.act_answers import Answer, card_row
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.buttons import Button
@@ -62,7 +63,7 @@ def run(action_id: int, owner: str) -> None:
         _whisper(row.channel, row.user_id, answer.text, row.thread_ts or "")
 
 
-def _do(held: "ledger.Held[type[GwSlackAction]]") -> Answer | None:
+def _do(held: ledger.Held) -> Answer | None:
     """Write what the click asks for and end its row, in one transaction."""
     with transaction() as session:
         if not ledger.lock_mine(session, held):
@@ -117,7 +118,7 @@ def decide(session: Session, action: GwSlackAction, row: GwAlert) -> Answer:
     return Answer(bells=steps.want(session, wants))
 
 
-def _put_back(held: "ledger.Held[type[GwSlackAction]]", why: str) -> None:
+def _put_back(held: ledger.Held, why: str) -> None:
     with transaction() as session:
         if held.attempts >= ATTEMPTS:
             ledger.end(session, held, "failed", why)

@@ -16,12 +16,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from broker.db import Table
-from pipeline.gw.tables import CASCADE, OPEN_STEP_STATES, STEP_STATES, Ledgered
+from pipeline.gw.tables import CASCADE, OPEN_STEP_STATES, STEP_STATES
+from pipeline.ledger import Ledgered
 
 FOLLOW_UP, NO_FOLLOW_UP = DECISIONS = ("follow_up", "no_follow_up")
 
 
-class GwSlackAction(Ledgered, Table):
+class GwSlackAction(Ledgered):
     """One signed request of Slack that asks for something: inserted in the request, done later."""
 
     __tablename__ = "gw_slack_actions"
@@ -32,7 +33,6 @@ class GwSlackAction(Ledgered, Table):
         Index(None, "id_gw"),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     key: Mapped[str] = mapped_column(
         comment="user, message, action and its time, or the view's id: the same request is one row"
     )

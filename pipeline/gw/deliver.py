@@ -26,9 +26,9 @@ from broker.logs import log
 from pipeline.clients.slack import Picture, Said, Slack, slack
 from pipeline.clients.slack_errors import SlackRefusedError, SlackUntouchedError
 from pipeline.gw import steps
-from pipeline.gw.ledger import shortened
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepRestError, Wait, Want
 from pipeline.gw.tables import Delivery
+from pipeline.ledger import shortened
 
 CLOCK_SKEW_S = 300
 """A message of a delivery is searched for from so long before the delivery's row was made: Slack's

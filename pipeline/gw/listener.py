@@ -12,7 +12,8 @@ from broker.db import transaction
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, gcn_connection
 from broker.kafka_messages import MessageReader
-from pipeline.gw.reception import OUTAGES, Reception
+from broker.outages import OUTAGES
+from pipeline.gw.reception import Reception
 from pipeline.gw.step_registry import KINDS, named
 from pipeline.gw.tables import GwStep
 from pipeline.topics import notice_stream

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-import sqlalchemy.exc
 import structlog
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
@@ -17,10 +15,10 @@ from broker import dead_letters
 from broker.archive import ArchiveWriter, Slice
 from broker.config import config, project_path
 from broker.db import transaction
-from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka_messages import Received
 from broker.kafka_types import Packet
+from broker.outages import OUTAGES
 from broker.ranges.sources import known_source
 from pipeline.gw import steps
 from pipeline.gw.arrival import Arrival, Intake, Stored
@@ -29,15 +27,6 @@ from pipeline.gw.tables import GwNoticeAttempt
 
 BURY_AT_DEATH = 3
 """A message that was being read when its process died so often is buried unread."""
-OUTAGES = (
-    TransientError,
-    sqlalchemy.exc.OperationalError,
-    sqlalchemy.exc.InterfaceError,
-    sqlalchemy.exc.TimeoutError,
-    psycopg.OperationalError,
-    OSError,
-)
-"""A server or the disk is away: no message is at fault."""
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from broker.config import config
 from broker.db import transaction
 from broker.failpoints import failpoint
 from pipeline.clients.webdav import Content, WebDav, WebDavRefusedError, content
-from pipeline.gw.ledger import shortened
 from pipeline.gw.steps import Done, Outcome, Skip, StepFailed, Wait
 from pipeline.gw.tables import Delivery
+from pipeline.ledger import shortened
 
 CHANNEL = "owncloud"
 """Of deliveries."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from broker.registry import by_name
-from pipeline.gw.ledger import BACK_OFF_S
+from pipeline.ledger import BACK_OFF_S
 
 # Pictures take seconds to draw and edits come by the dozen: on the queue ``gw`` neither keeps a new
 # notice, or its retraction, waiting on ``notify``.

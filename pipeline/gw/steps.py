@@ -31,7 +31,7 @@ from broker.celery import LIMITS_S, enqueue
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
-from pipeline.gw import ledger
+from pipeline import ledger
 from pipeline.gw.step_registry import TASK_OF, StepKind, kind, named
 from pipeline.gw.tables import GwStep
 
@@ -295,5 +295,5 @@ def _step(row: Any, owner: str) -> Step:
     return Step(row.id, row.step, row.key, row.id_gw, row.id_grb, row.attempts, owner)
 
 
-def _held(step: Step) -> ledger.Held[Any]:
+def _held(step: Step) -> ledger.Held:
     return ledger.Held(GwStep, step.id, step.owner, step.attempts)

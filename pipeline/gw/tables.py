@@ -28,12 +28,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table
 from pipeline.gw.grb_tables import GrbAlert
+from pipeline.ledger import OPEN_STATES, STATES, Ledgered
 
 ALERT_STATES = ("current", "superseded", "retracted", "ignored")
 KINDS = ("real", "mock", "test")
 ACTIONS = ("GO", "NO")
-STEP_STATES = ("wanted", "running", "done", "failed", "skipped", "cancelled")
-OPEN_STEP_STATES = ("wanted", "running")
+STEP_STATES, OPEN_STEP_STATES = STATES, OPEN_STATES
 DELIVERY_STATES = ("pending", "sending", "sent", "dead")
 CASCADE = "CASCADE"
 
@@ -150,25 +150,7 @@ class OfSubject:
     )
 
 
-class Ledgered:
-    """Columns of a row that is work to be done: ``steps`` claims, finishes and sweeps it."""
-
-    state: Mapped[str] = mapped_column(server_default="wanted")
-    attempts: Mapped[int] = mapped_column(
-        SmallInteger, server_default="0", comment="counted before each one begins"
-    )
-    owner: Mapped[str | None] = mapped_column(comment="task id of who works on it")
-    lease_until: Mapped[datetime | None] = mapped_column(comment="then another may claim it")
-    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
-    ring_at: Mapped[datetime] = mapped_column(
-        server_default=text("now() + interval '15 seconds'"), comment="the sweeper rings then"
-    )
-    last_error: Mapped[str | None] = mapped_column(comment="at most 500 characters")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    ended_at: Mapped[datetime | None]
-
-
-class GwStep(OfSubject, Ledgered, Table):
+class GwStep(OfSubject, Ledgered):
     """One step of one notice or GRB packet; what it did is told by its delivery."""
 
     __tablename__ = "gw_steps"
@@ -180,7 +162,6 @@ class GwStep(OfSubject, Ledgered, Table):
         Index(None, "id_grb"),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     step: Mapped[str] = mapped_column(comment="name in pipeline.gw.step_registry")
     key: Mapped[str] = mapped_column(server_default="", comment="which one; of plans: gw_plans.id")
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from broker.celery import enqueue, task
 from broker.db import transaction
-from pipeline.gw import ledger, steps
+from pipeline import ledger
+from pipeline.gw import steps
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.tables import GwStep
 
@@ -12,27 +13,28 @@ SWEEP_EVERY_S = 10
 ACT_TASK = "gw.act"
 ACT_QUEUE = "gw"
 _SWEEP_LOCK = "gw.sweep"
+_FREE_LOST = ledger.free_lost_of(GwStep)
 
 
-@task("gw.step", queue="gw", bind=True, when_lost=ledger.free_lost)
+@task("gw.step", queue="gw", bind=True, when_lost=_FREE_LOST)
 def do_step(self: Any, step_id: int) -> None:
     """Do one step of a notice; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
 
 
-@task("gw.tell", queue="notify", bind=True, when_lost=ledger.free_lost)
+@task("gw.tell", queue="notify", bind=True, when_lost=_FREE_LOST)
 def tell(self: Any, step_id: int) -> None:
     """Do one step that tells people; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
 
 
-@task("gw.share", queue="sinks", bind=True, when_lost=ledger.free_lost)
+@task("gw.share", queue="sinks", bind=True, when_lost=_FREE_LOST)
 def share(self: Any, step_id: int) -> None:
     """Do one step that carries files; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)
 
 
-@task("gw.plan", queue="plans", bind=True, when_lost=ledger.free_lost)
+@task("gw.plan", queue="plans", bind=True, when_lost=_FREE_LOST)
 def plan(self: Any, step_id: int) -> None:
     """Do one step that plans; a second copy finds it claimed."""
     steps.run(step_id, self.request.id)

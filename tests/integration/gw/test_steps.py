@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from broker import db
 from broker.errors import TransientError
-from pipeline.gw import ledger, step_registry, steps, tasks
-from pipeline.gw.ledger import back_off_s
+from pipeline import ledger
+from pipeline.gw import step_registry, steps, tasks
 from pipeline.gw.tables import GwStep
+from pipeline.ledger import back_off_s
 from tests.gw_messages import notice
 from tests.gw_rows import make_notice, make_step
 

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import func, select
 
-from pipeline.gw import ledger, orders, steps
+from pipeline import ledger
+from pipeline.gw import orders, steps
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwTelescopeOutage
 from pipeline.gw.tables import GwAlert, GwStep
 from tests.gw_rows import make_group, make_plan

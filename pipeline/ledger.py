@@ -1,24 +1,38 @@
 """Work that stands in rows: claimed, finished, given back, rung for again.
 
-For every table with the columns of ``tables.Ledgered``. A claim counts the attempt before the work
-begins and holds the row for longer than a task may live, so a row whose lease is over has no living
-holder. Every statement but the claim says ``owner = me AND attempts = mine``.
+A table of such rows inherits ``Ledgered``. A claim counts the attempt before the work begins and
+holds the row for longer than a task may live, so a row whose lease is over has no living holder.
+Every statement but the claim says ``owner = me AND attempts = mine``.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Any
 
 import psycopg
-from sqlalchemy import Row, and_, case, false, func, or_, select, update
-from sqlalchemy.orm import Session
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import (
+    Identity,
+    Row,
+    SmallInteger,
+    and_,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from broker.config import config
-from broker.db import transaction
-from pipeline.gw.action_tables import GwSlackAction
-from pipeline.gw.tables import OPEN_STEP_STATES, GwStep
+from broker.db import Table, transaction
 
+STATES = ("wanted", "running", "done", "failed", "skipped", "cancelled")
+OPEN_STATES = ("wanted", "running")
 LEASE_MARGIN_S = 30
 """A lease is longer than the hard limit of the task by this."""
 BACK_OFF_S = 30.0
@@ -28,27 +42,39 @@ SWEEP_ROWS = 500
 ERROR_CHARACTERS = 500
 ONE_SHOT_TIMEOUT_S = 5
 
-_FREE = (
-    """UPDATE gw_steps SET lease_until = now(), ring_at = now()
-    WHERE state = 'running' AND owner = %s""",
-    """UPDATE gw_slack_actions SET lease_until = now(), ring_at = now()
-    WHERE state = 'running' AND owner = %s""",
-)
 
-LedgeredTable = TypeVar("LedgeredTable", type[GwStep], type[GwSlackAction])
+class Ledgered(Table):
+    """A row that is work to be done."""
+
+    __abstract__ = True
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True, sort_order=-1)
+    state: Mapped[str] = mapped_column(server_default="wanted")
+    attempts: Mapped[int] = mapped_column(
+        SmallInteger, server_default="0", comment="counted before each one begins"
+    )
+    owner: Mapped[str | None] = mapped_column(comment="task id of who works on it")
+    lease_until: Mapped[datetime | None] = mapped_column(comment="then another may claim it")
+    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
+    ring_at: Mapped[datetime] = mapped_column(
+        server_default=text("now() + interval '15 seconds'"), comment="the sweeper rings then"
+    )
+    last_error: Mapped[str | None] = mapped_column(comment="at most 500 characters")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True)
-class Held(Generic[LedgeredTable]):
+class Held:
     """A hold on one row: whoever lost it changes nothing any more."""
 
-    table: LedgeredTable
+    table: type[Ledgered]
     id: int
     owner: str
     attempts: int
 
 
-def claim(table: LedgeredTable, row_id: int, owner: str, lease_s: int) -> Row[Any] | None:
+def claim(table: type[Ledgered], row_id: int, owner: str, lease_s: int) -> Row[Any] | None:
     """Take a row that is due, or whose holder's lease is over; count the attempt.
 
     Returns
@@ -78,13 +104,13 @@ def claim(table: LedgeredTable, row_id: int, owner: str, lease_s: int) -> Row[An
         return session.execute(statement).one_or_none()
 
 
-def lock_mine(session: Session, held: Held[Any]) -> bool:
+def lock_mine(session: Session, held: Held) -> bool:
     """Lock the row in ``session``'s transaction; False when it is not mine any more."""
     found = session.execute(select(held.table.id).where(*_mine(held)).with_for_update())
     return found.one_or_none() is not None
 
 
-def end(session: Session, held: Held[Any], state: str, error: str | None = None) -> None:
+def end(session: Session, held: Held, state: str, error: str | None = None) -> None:
     """Put a row that is mine into one of the states that last."""
     session.execute(
         update(held.table)
@@ -94,7 +120,7 @@ def end(session: Session, held: Held[Any], state: str, error: str | None = None)
 
 
 def give_back(
-    session: Session, held: Held[Any], rest_s: float, error: str | None, *, is_counted: bool
+    session: Session, held: Held, rest_s: float, error: str | None, *, is_counted: bool
 ) -> bool:
     """Want the row again after a rest; at once if what it waits for came meanwhile (``wake``).
 
@@ -159,28 +185,30 @@ def back_off_s(attempts: int, jitter: float | None = None, *, first_s: float = B
     return rest_s * (1 + spread / 4)
 
 
-def free_lost(owner: str) -> None:
-    """End the lease of a worker's child that died; for the parent of the pool only.
+def free_lost_of(table: type[Ledgered]) -> Callable[[str], None]:
+    """Return what the parent of a pool calls with the task id of a child that died.
 
-    The connection is opened and closed in here: the next fork would inherit another one's socket.
-    The sweeper rings for the row within its ten seconds; without this, when the lease is over.
-
-    Parameters
-    ----------
-    owner : str
-        Celery task id of the dead child's task.
+    It ends the lease of the row that the child held. The sweeper rings for it within its ten
+    seconds; without this, when the lease is over.
     """
-    with psycopg.connect(
-        config().postgres.url.get_secret_value(),
-        connect_timeout=ONE_SHOT_TIMEOUT_S,
-        options=f"-c statement_timeout={ONE_SHOT_TIMEOUT_S * 1000}",
-        autocommit=True,
-    ) as connection:
-        for free in _FREE:
+    free = SQL(
+        "UPDATE {} SET lease_until = now(), ring_at = now() WHERE state = 'running' AND owner = %s"
+    ).format(Identifier(table.__tablename__))
+
+    def free_lost(owner: str) -> None:
+        # Opened and closed in here: the next fork would inherit another one's socket.
+        with psycopg.connect(
+            config().postgres.url.get_secret_value(),
+            connect_timeout=ONE_SHOT_TIMEOUT_S,
+            options=f"-c statement_timeout={ONE_SHOT_TIMEOUT_S * 1000}",
+            autocommit=True,
+        ) as connection:
             connection.execute(free, (owner,))
 
+    return free_lost
 
-def cancel(session: Session, table: LedgeredTable, why: str, *conditions: Any) -> list[int]:
+
+def cancel(session: Session, table: type[Ledgered], why: str, *conditions: Any) -> list[int]:
     """End rows that nobody works on; return their ids. Who works on one sees to it himself."""
     found = session.scalars(
         update(table)
@@ -191,7 +219,7 @@ def cancel(session: Session, table: LedgeredTable, why: str, *conditions: Any) -
     return list(found)
 
 
-def want_again(session: Session, table: LedgeredTable, *conditions: Any) -> list[int]:
+def want_again(session: Session, table: type[Ledgered], *conditions: Any) -> list[int]:
     """Try rows again that have ended badly, with all their attempts; return their ids."""
     found = session.scalars(
         update(table)
@@ -209,7 +237,7 @@ def want_again(session: Session, table: LedgeredTable, *conditions: Any) -> list
     return list(found)
 
 
-def wake(session: Session, table: LedgeredTable, *conditions: Any) -> list[int]:
+def wake(session: Session, table: type[Ledgered], *conditions: Any) -> list[int]:
     """Let rows that rest be claimed now; return their ids, to be rung for after the commit.
 
     One that is worked on may just have looked in vain: it does not rest when it is given back.
@@ -231,11 +259,11 @@ def may_sweep(session: Session, lock: str) -> bool:
     return bool(session.scalar(select(func.pg_try_advisory_xact_lock(func.hashtext(lock)))))
 
 
-def take_due(session: Session, table: LedgeredTable) -> Sequence[Row[Any]]:
+def take_due(session: Session, table: type[Ledgered]) -> Sequence[Row[Any]]:
     """Return the rows that must be rung for, and note that they are; the longest due first."""
     due = (
         select(table.id)
-        .where(table.state.in_(OPEN_STEP_STATES), table.ring_at <= func.now())
+        .where(table.state.in_(OPEN_STATES), table.ring_at <= func.now())
         .order_by(table.ring_at)
         .limit(SWEEP_ROWS)
         .with_for_update(skip_locked=True)
@@ -253,7 +281,7 @@ def shortened(error: str | None) -> str | None:
     return error and error.replace("\x00", "\\0")[:ERROR_CHARACTERS]
 
 
-def _mine(held: Held[Any]) -> tuple[Any, ...]:
+def _mine(held: Held) -> tuple[Any, ...]:
     table = held.table
     return (
         table.id == held.id,
