@@ -93,6 +93,7 @@ def running(system: System, folder: Path, groups: Any) -> Iterator[FollowUp]:
             NIGHTJAR_HOME=str(folder),
             NIGHTJAR_GW__MAX_NOTICE_AGE_H=YEARS_H,
             NIGHTJAR_GW__PLAN_GROUPS=json.dumps(groups),
+            NIGHTJAR_SWIFT__URL="",  # its pages come minutes later: tests/integration/gw/test_grb_t90
         )
         system.start_listeners("igwn", "voevent")
         for queue, processes in QUEUES.items():
