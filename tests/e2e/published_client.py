@@ -1,34 +1,24 @@
 """The published ``babamul`` client, unmodified, in an environment of its own."""
 
-import fcntl
-import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from accounts.principals import Reader
-from broker.config import ROOT
+from tests.client_environment import PROGRAMS, ClientEnvironment
 from tests.environment import of_a_stranger
 
-HOME = ROOT / ".nightjar" / "clients" / "babamul-0.2.0"
-LOCK = ROOT / "tests" / "clients" / "babamul.lock"
-PROGRAM = ROOT / "tests" / "clients" / "consume.py"
-REST_PROGRAM = ROOT / "tests" / "clients" / "rest.py"
-INSTALL_LIMIT_S = 600
+CLIENT = ClientEnvironment("babamul-0.2.0", "babamul.lock")
+PROGRAM = PROGRAMS / "consume.py"
+REST_PROGRAM = PROGRAMS / "rest.py"
 CONSUME_LIMIT_S = 300
 
 
 def installed() -> Path:
     """Return the Python of the client's environment, made at most once per lock file."""
-    HOME.parent.mkdir(parents=True, exist_ok=True)
-    with (HOME.parent / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # several test runs may want it at once
-        if not _is_ready():
-            _install()
-    return _python()
+    return CLIENT.installed()
 
 
 def consume(
@@ -39,7 +29,7 @@ def consume(
     Where ``candids`` are named, other alerts are passed over.
     """
     done = subprocess.run(
-        [str(_python()), str(PROGRAM), str(count), *topics],
+        [str(CLIENT.python), str(PROGRAM), str(count), *topics],
         env=of_a_stranger(**_login(reader, server)),
         input=" ".join(map(str, candids)),
         capture_output=True,
@@ -74,37 +64,3 @@ def _login(reader: Reader, server: str) -> dict[str, str]:
         "BABAMUL_KAFKA_PASSWORD": reader.password,
     }
     return login | ({"BABAMUL_KAFKA_SERVER": server} if server else {})
-
-
-def _install() -> None:
-    _run(sys.executable, "-m", "venv", "--clear", str(HOME))
-    _run(str(_python()), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(LOCK))
-    _mark().write_text(_wanted())
-
-
-def _run(*words: str) -> None:
-    done = subprocess.run(
-        words,
-        env=of_a_stranger(),
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _is_ready() -> bool:
-    return _mark().exists() and _mark().read_text() == _wanted()
-
-
-def _mark() -> Path:
-    return HOME / "ready"
-
-
-def _wanted() -> str:
-    return f"{sys.version} {hashlib.sha256(LOCK.read_bytes()).hexdigest()}"
-
-
-def _python() -> Path:
-    return HOME / "bin" / "python"
