@@ -78,6 +78,7 @@ plans-meanwhile: $(READY)
 	@test -e $(PLANS) || nohup $(NATIVE) plans > /dev/null 2>&1 &
 
 plans: $(PLANS) ## install what makes observation plans (1.7 GB)
+	@$(BIN)/python -c 'from importlib.metadata import version as v; print("gwemopt", v("gwemopt"), "is here: observation plans can be made")'
 
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: $(READY) ## pin every dependency by hash, Python's and Kafka's

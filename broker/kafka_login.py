@@ -1,4 +1,4 @@
-"""Try a person's login on a public listener of our own broker."""
+"""Try a login: a person's on a public listener of our own broker, or ours at GCN."""
 
 import threading
 import time
@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from broker.config import config
+from broker.kafka_connection import gcn_connection
 
 LOGIN_S = 10.0
 VISIBLE_S = 10.0
@@ -53,6 +54,17 @@ def try_login(
         consumer.close()
 
 
+def try_gcn(limit_s: float = LOGIN_S) -> LoginOutcome:
+    """Log in once where GCN's notices come from, as the listeners do; nothing is read."""
+    refused = threading.Event()
+    probe = {"group.id": f"{config().gcn.group_id}-probe"}
+    consumer = _consumer({**gcn_connection(), **probe}, refused)
+    try:
+        return await_login(consumer, refused, limit_s)
+    finally:
+        consumer.close()
+
+
 def public_consumer(
     principal: str,
     password: str,
@@ -61,24 +73,23 @@ def public_consumer(
     settings: Mapping[str, Any],
 ) -> Consumer:
     """Return a consumer on a public listener, which sets ``refused`` when its login is."""
+    login = {
+        "bootstrap.servers": servers,
+        "broker.address.family": "v4",
+        "security.protocol": config().kafka.public_protocol,
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": principal,
+        "sasl.password": password,
+    }
+    return _consumer({**login, **settings}, refused)
 
+
+def _consumer(settings: Mapping[str, Any], refused: threading.Event) -> Consumer:
     def note(error: KafkaError) -> None:
         if error.code() == KafkaError._AUTHENTICATION:
             refused.set()
 
-    return Consumer(
-        {
-            "bootstrap.servers": servers,
-            "broker.address.family": "v4",
-            "security.protocol": config().kafka.public_protocol,
-            "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": principal,
-            "sasl.password": password,
-            "error_cb": note,
-            "log_level": 0,
-            **settings,
-        }
-    )
+    return Consumer({**settings, "log_level": 0, "error_cb": note})
 
 
 def await_login(consumer: Consumer, refused: threading.Event, limit_s: float) -> LoginOutcome:

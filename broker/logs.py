@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
@@ -113,6 +114,21 @@ def configure(settings: Config | None = None, stream: TextIO | None = None) -> N
     root.setLevel(settings.logs.level.upper())
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def at_least(level: int) -> Iterator[None]:
+    """Leave out lines below ``level`` inside the ``with`` block, in the whole process.
+
+    For commands that say in words what happens.
+    """
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(max(before, level))
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def known_secrets(settings: BaseModel) -> Iterator[str]:

@@ -61,7 +61,12 @@ class GwSettings(Section):
         str, Field(description="folder of real notices as JSON files; empty: none are written")
     ] = ""
     notice_retention_days: Annotated[
-        int, Field(gt=0, description="files in notice_dir are kept so long [d]")
+        int,
+        Field(
+            gt=0,
+            description="files in notice_dir, GCN's other messages and refused clicks are kept so"
+            " long [d]",
+        ),
     ] = 365
     skyportal_url: Annotated[
         str, Field(description="link of the SkyPortal button, {id} is the event; empty: no button")

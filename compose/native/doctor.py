@@ -11,6 +11,7 @@ from compose.native import (
     java,
     kafka,
     lifecycle,
+    outside,
     planner,
     ports,
     postgres,
@@ -42,6 +43,7 @@ def examine(home: Home) -> list[Need]:
         maven(),
         _jars(),
         planner.need(home),
+        *outside.needs(read_config(with_native_env=False)),
         *_listening(home),
         *_crashing(home),
         *_unwell(home),
@@ -88,7 +90,8 @@ def _jars() -> Need:
 def _listening(home: Home) -> list[Need]:
     """Say of each part whether it answers, and of each free part whether its port is."""
     settings = read_config(with_native_env=False)
-    chosen = profile.remembered(home) or profile.choose(settings, is_free=False, is_throwaway=False)
+    known = profile.remembered(home)
+    chosen = known or profile.choose(settings, is_free=False, is_throwaway=False)
     at = chosen.ports
     wanted = {
         "postgres": {"postgres": (at.postgres,)},
@@ -101,7 +104,7 @@ def _listening(home: Home) -> list[Need]:
         "web": {"web": (at.web,)},
     }
     numbers = {standins.SLACK: at.slack, standins.WEBDAV: at.webdav}
-    if chosen.is_demo:
+    if chosen.is_demo or known is None:  # the first start may be that of the demo
         wanted |= {name: {name: (numbers[name],)} for name in standins.names(settings)}
     states = {state.name: state for state in lifecycle.status(home)}
     return [_state_of(name, states.get(name), purposes) for name, purposes in wanted.items()]

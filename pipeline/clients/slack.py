@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from broker.config import Config, config
 from broker.errors import TransientError
 from pipeline.clients.redirects import NoRedirect
 from pipeline.clients.slack_errors import (
     BLOCKS_REFUSED,
+    ShortWaits,
     SlackRefusedError,
     SlackUntouchedError,
     raise_translated,
@@ -165,6 +165,12 @@ class Slack:
         opened = self._call("conversations.open", self._web.conversations_open, users=[user])
         return str(opened["channel"]["id"])
 
+    def scopes(self) -> frozenset[str]:
+        """Return the rights of the token."""
+        headers = self._answer("auth.test", self._web.auth_test).headers
+        told = [text for name, text in headers.items() if name.lower() == "x-oauth-scopes"]
+        return frozenset(scope.strip() for text in told for scope in str(text).split(","))
+
     def _say(self, method: Callable[..., Any], name: str, place: dict[str, Any], said: Said) -> str:
         text = said.text[:LONGEST_TEXT]
         if said.blocks:
@@ -217,8 +223,12 @@ class Slack:
             raise TransientError(f"Slack: upload: {error!r}") from None
 
     def _call(self, name: str, method: Callable[..., Any], **arguments: Any) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._answer(name, method, **arguments).data
+        return found
+
+    def _answer(self, name: str, method: Callable[..., Any], **arguments: Any) -> Any:
         try:
-            answer = method(**arguments)
+            return method(**arguments)
         except SlackApiError as error:
             raise_translated(name, error)
         except URLError as error:
@@ -228,8 +238,6 @@ class Slack:
             raise kind(f"Slack: {name}: {error!r}") from None
         except (OSError, HTTPException, ValueError) as error:  # the last: a reply that is no JSON
             raise TransientError(f"Slack: {name}: {error!r}") from None
-        found: Mapping[str, Any] = answer.data
-        return found
 
 
 @cache
@@ -250,7 +258,7 @@ def connect(
     timeout_s : float, optional
         Of each call [s]; that of the settings when not given.
     retries : int
-        Of a call that came too soon, each after the time that Slack names.
+        Of a call that came too soon, each after the time that Slack names, where that is short.
     """
     ours = settings.slack
     token = ours.token.get_secret_value()
@@ -260,7 +268,7 @@ def connect(
         token,
         base_url=ours.base_url,
         timeout=timeout_s or ours.timeout_s,  # type: ignore[arg-type] # urllib takes fractions too
-        retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=retries)],
+        retry_handlers=[ShortWaits(max_retry_count=retries)],
     )
     return Slack(web, ours.upload_hosts)
 

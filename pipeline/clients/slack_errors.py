@@ -1,8 +1,13 @@
 """What Slack's refusals mean: for good, for now, or nobody knows."""
 
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
 
 from broker.errors import TransientError
 
@@ -17,6 +22,8 @@ FOR_NOW = frozenset(
 )
 """Slack's own troubles; it is not said whether the call was carried out."""
 RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+LONGEST_WAIT_S = 5.0
+"""Whoever is asked to wait for longer comes again later: a task has a time limit."""
 _NO_JSON = "Received a response in a non-JSON format"
 """What slack_sdk puts in the place of an error's code when a proxy answered."""
 
@@ -53,6 +60,25 @@ class SlackBusyError(SlackUntouchedError):
         self.wait_s = wait_s
 
 
+class ShortWaits(RateLimitErrorRetryHandler):
+    """Calls again after the wait that Slack asks for, where that is short."""
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        is_limited = super()._can_retry(
+            state=state, request=request, response=response, error=error
+        )
+        if response is None or not is_limited:
+            return False
+        return _retry_after_s(response.headers) <= LONGEST_WAIT_S
+
+
 def raise_translated(method: str, error: SlackApiError) -> NoReturn:
     """Raise our error for Slack's answer; its text holds Slack's code and nothing of ours.
 
@@ -67,15 +93,16 @@ def raise_translated(method: str, error: SlackApiError) -> NoReturn:
     """
     code = str(error.response.get("error") or "no reason given")
     if error.response.status_code == TOO_MANY or code in RATE_LIMITED:
-        raise SlackBusyError(method, _retry_after_s(error)) from None
+        raise SlackBusyError(method, _retry_after_s(error.response.headers)) from None
     is_trouble = error.response.status_code >= SERVER_ERROR or code in FOR_NOW
     if is_trouble or code.startswith(_NO_JSON):
         raise TransientError(f"Slack: {method}: {error.response.status_code} {code}") from None
     raise SlackRefusedError(method, code) from None
 
 
-def _retry_after_s(error: SlackApiError) -> float:
-    for name, text in error.response.headers.items():
+def _retry_after_s(headers: Mapping[str, Any]) -> float:
+    for name, value in headers.items():
         if name.lower() == "retry-after":
-            return float(text) if str(text).isdigit() else 1.0
+            text = value if isinstance(value, str) else value[0]
+            return float(text) if text.isdigit() else 1.0
     return 1.0

@@ -87,6 +87,11 @@ class WebDav(Closing):
             httpx.Client(base_url=f"{settings.url}/", auth=login, timeout=timeout, trust_env=False)
         )
 
+    def try_login(self, path: str) -> None:
+        """Ask for a folder, which may be absent; raises what ``make_folder`` raises."""
+        status = self._call("PROPFIND", path, headers={"Depth": "0"})
+        _demand(f"PROPFIND {path}", status, {HTTPStatus.MULTI_STATUS, HTTPStatus.NOT_FOUND})
+
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it; one that exists is left as it is.
 

@@ -9,14 +9,18 @@ import structlog
 from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
+from broker.celery import LIMITS_S, worker_starting
 from broker.config import config, project_path
 from broker.db import lock, transaction
+from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert
+from pipeline.gw.life import UPLOAD
 from pipeline.gw.notice_files import remove_old
 from pipeline.gw.notices import REAL
 from pipeline.gw.plan_job import JOB_FILE, MAP_FILE, RESULT_FILE, STAGE_FILE
 from pipeline.gw.plan_process import LOG_FILE, remove_lost_scratch
 from pipeline.gw.plan_tables import GwPlan
+from pipeline.gw.step_registry import CARRIERS
 from pipeline.gw.steps import Done, Outcome, Step
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwSkymap, GwStep
 
@@ -25,9 +29,9 @@ OF_PROCESSES = (JOB_FILE, MAP_FILE, RESULT_FILE, STAGE_FILE, LOG_FILE)
 """In a plan's folder; nobody asks for them once the plan has ended."""
 JOBS = "plans"
 """Folder of plan processes, below nightjar's home; one folder in it per plan."""
-CARRIERS = ("upload", "report")
-"""Steps that carry a plan's files to people."""
-UPLOAD = CARRIERS[0]
+
+DEAD_AFTER_S = 2.0 * LIMITS_S["plans"][1]
+"""A scratch folder as old as that has outlived whoever made it."""
 
 _LOCK = "gw.clean_up"
 
@@ -46,13 +50,20 @@ def cleanup(step: Step) -> Outcome:
     return Done()
 
 
+@worker_starting
+def remove_left_scratch() -> None:
+    """Remove what plan workers that were killed left on this machine, when a worker starts."""
+    if folders := remove_lost_scratch(DEAD_AFTER_S):
+        log.info("gw.scratch_removed", folders=folders)
+
+
 def clean_up() -> None:
     """Throw away what policy says; safe to repeat, and beside a second copy.
 
     Files of plans after some weeks, unless somebody still has to carry them; maps of mocks and
     tests beyond the newest few, their rows and the packets of tests after some days, messages of
-    other missions and notice files after a year, folders of plan processes that nobody names after
-    a day.
+    other missions, clicks that belong to no notice and notice files after a year, folders of plan
+    processes that nobody names after a day.
     """
     settings = config().gw
     with lock(_LOCK) as is_mine:
@@ -61,13 +72,14 @@ def clean_up() -> None:
         with transaction() as session:
             maps = _drop_mock_maps(session, settings.mock_maps_kept)
             rows = _drop_tests(session, timedelta(days=settings.mock_retention_days))
-            messages = _drop_messages(session, timedelta(days=settings.notice_retention_days))
+            year = timedelta(days=settings.notice_retention_days)
+            messages = _drop_messages(session, year) + _drop_refused(session, year)
         files = 0
         if settings.notice_dir:
             files = remove_old(project_path(settings.notice_dir), settings.notice_retention_days)
         plans = _drop_plan_files(timedelta(days=settings.plans.files_days))
         folders = remove_scratch(project_path(config().home) / JOBS)
-        folders += remove_lost_scratch(SCRATCH_AGE_S)
+        folders += remove_lost_scratch(DEAD_AFTER_S)
     log.info(
         "gw.cleaned",
         maps=maps,
@@ -177,5 +189,19 @@ def _drop_tests(session: Session, age: timedelta) -> int:
 def _drop_messages(session: Session, age: timedelta) -> int:
     found = session.execute(
         delete(GcnNotice).where(GcnNotice.received_at < func.now() - age).returning(GcnNotice.id)
+    )
+    return len(found.all())
+
+
+def _drop_refused(session: Session, age: timedelta) -> int:
+    """Delete clicks that were refused before they led to a notice: nothing else deletes them."""
+    found = session.execute(
+        delete(GwSlackAction)
+        .where(
+            GwSlackAction.id_gw.is_(None),
+            GwSlackAction.state.not_in(OPEN_STEP_STATES),
+            GwSlackAction.ended_at < func.now() - age,
+        )
+        .returning(GwSlackAction.id)
     )
     return len(found.all())

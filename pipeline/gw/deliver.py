@@ -143,7 +143,7 @@ def remove_doubles(step: Step) -> Outcome:
     if young_s > 0:
         return Wait(float(young_s), "a call that Slack carries out late would not be there yet")
     try:
-        found = _left_by(client, row.channel, str(row.delivery_id), row.thread_ts, row.created_at)
+        found = left_by(client, row.channel, str(row.delivery_id), row.thread_ts, row.created_at)
         for ts in found:
             if ts != (row.ts or found[0]):
                 client.delete(row.channel, ts)
@@ -181,7 +181,7 @@ def _deliver(address: Address, send: Callable[[Slack, str], str]) -> str:
 def _find(client: Slack, address: Address, sending: _Sending) -> str | None:
     """Return the ts of what an earlier attempt left. While Slack cannot be asked, doubt stays."""
     try:
-        found = _left_by(
+        found = left_by(
             client, address.channel, sending.delivery_id, address.thread_ts, sending.made_at
         )
     except SlackRefusedError as error:
@@ -189,9 +189,10 @@ def _find(client: Slack, address: Address, sending: _Sending) -> str | None:
     return found[0] if found else None
 
 
-def _left_by(
+def left_by(
     client: Slack, channel: str, delivery_id: str, thread_ts: str | None, made_at: datetime
 ) -> list[str]:
+    """Return the ts of each message that a delivery left, the oldest first."""
     oldest_s = made_at.timestamp() - CLOCK_SKEW_S
     return client.find(channel, delivery_id, thread_ts or "", oldest_s)
 

@@ -20,11 +20,12 @@ PLANS = "plans"
 PLAN = "plan"
 CARD_AGAIN, HEADLINE = "card_again", "headline"
 """Edits of what was posted; their key is what they are for."""
+MARK_RETRACTED = "mark_retracted"
+"""The edit of what has no step of its own; its key is ``deliveries.id:cause``."""
 REPORT = "report"
+UPLOAD = "upload"
 DECIDED = "tell_decision"
 RUN_FAILED = "tell_failed_run"
-PLANNING = (PLANS, PLAN)
-"""Steps during which a row ``is_process_running``."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from pipeline.gw import (
 )
 from pipeline.gw.act_forms import FormError
 from pipeline.gw.action_tables import FOLLOW_UP, GwSlackAction, last_decision
-from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT, RUN_FAILED
+from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT, RUN_FAILED, UPLOAD
 from pipeline.gw.plan_job import (
     Galaxy,
     PlanJob,
@@ -45,7 +45,7 @@ from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepSkipped
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
 from pipeline.gw.telescopes import telescope
 
-ALL_FILE, UPLOAD = "all_file", "upload"
+ALL_FILE = "all_file"
 NO_MAP = "the notice has no usable sky map"
 NO_PLANNER = "waits for gwemopt, which makes plans and is not installed here yet"
 TOO_LATE = "the window ended before gwemopt was installed: make plans"
@@ -128,6 +128,8 @@ def make(step: Step) -> Outcome:
         return Skip(ended.stopped)
     _raise_failure(ended)
     result = read_result(folder)
+    for row in result.removed:
+        log.warning("plan.row_removed", tile_id=row.tile_id, start=str(row.start), why=row.why)
 
     def record(session: Session) -> None:
         standing.lock_event(session, job.event)

@@ -7,8 +7,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.gw import steps
-from pipeline.gw.life import PLANNING
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup
+from pipeline.gw.step_registry import PLANNING
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
 
 
@@ -36,11 +36,12 @@ def end_plans(
     list of Bell
         Steps that follow, to be rung for after the commit.
     """
-    for table in (GwPlan, GwPlanGroup):
+    end = {"state": state, "ended_at": func.now()}
+    for table, values in ((GwPlan, end | {"reason": why}), (GwPlanGroup, end)):
         session.execute(
             update(table)
             .where(table.id_gw.in_(ids_gw), table.state.in_(OPEN_PLAN_STATES))
-            .values(state=state, ended_at=func.now())
+            .values(values)
         )
     bells = steps.cancel(session, why, GwStep.id_gw.in_(ids_gw), GwStep.step.in_(PLANNING))
     settle_running(session, ids_gw)

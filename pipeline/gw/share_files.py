@@ -1,5 +1,6 @@
 """Files on OwnCloud, each sent once: a row says what lies where; what is unchanged is skipped."""
 
+import time
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +22,9 @@ CHANNEL = "owncloud"
 PAUSE_S = 600
 """After a refused login nobody logs in for so long: servers lock accounts that keep on failing."""
 NOT_SET = "owncloud.url is not set"
+BUDGET_S = 100.0
+"""After so long nothing more is begun: the one file or folder that is on its way then may take all
+of its time-outs, and the task still ends before its limit."""
 
 _LOGIN_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -43,7 +47,8 @@ def share(id_gw: int, files: Mapping[str, Path | bytes], folders: Iterable[str] 
     -------
     Done, Skip or Wait
         Skip without an address in the settings; Wait after a refused login, whoever's it was: a
-        person must act, and then everything goes on by itself.
+        person must act, and then everything goes on by itself. Wait, for no time, when a slow
+        server has used up what one task may take; what has arrived is not sent again.
 
     Raises
     ------
@@ -61,8 +66,11 @@ def share(id_gw: int, files: Mapping[str, Path | bytes], folders: Iterable[str] 
         with WebDav.from_settings(settings) as dav:
             for folder in folders:
                 dav.make_folder(folder)
+            end, has_sent = time.monotonic() + BUDGET_S, False
             for path, source in files.items():
-                _put(dav, id_gw, path, content(source))
+                if has_sent and time.monotonic() > end:
+                    return Wait(0.0, "OwnCloud is slow: the other files follow")
+                has_sent |= _put(dav, id_gw, path, content(source))
     except WebDavRefusedError as error:
         return _refused(error)
     return Done()
@@ -83,13 +91,15 @@ def lies_there(path: str, what: Content) -> bool:
     return found is not None
 
 
-def _put(dav: WebDav, id_gw: int, path: str, what: Content) -> None:
+def _put(dav: WebDav, id_gw: int, path: str, what: Content) -> bool:
+    """Put a file in its place; tell whether it was not there yet."""
     if lies_there(path, what):
-        return
+        return False
     dav.upload(path, what)
     failpoint("file_moved")
     remember(CHANNEL, id_gw, path, what)
     log.info("file.shared", path=path, size_bytes=what.length_bytes)
+    return True
 
 
 def remember(channel: str, id_gw: int, path: str, what: Content) -> None:

@@ -39,6 +39,12 @@ class StepKind:
         steps that follow.
     back_off_s : float
         It rests so long after the first attempt that failed, doubled by each further one [s].
+    is_planning : bool
+        While it is open, its notice ``is_process_running``.
+    is_in_thread : bool
+        It may wait for the event's thread, whose end wakes it.
+    carries_files : bool
+        It takes the files of a plan to people; they stay here until it has ended.
     """
 
     name: str
@@ -47,13 +53,17 @@ class StepKind:
     attempts: int = ATTEMPTS
     ended: str = ""
     back_off_s: float = BACK_OFF_S
+    is_planning: bool = False
+    is_in_thread: bool = False
+    carries_files: bool = False
 
 
 KINDS: tuple[StepKind, ...] = (
     StepKind("thread", "pipeline.gw.tell:thread", "notify"),
-    StepKind("card", "pipeline.gw.tell:card", "notify"),
-    StepKind("picture", "pipeline.gw.tell_picture:picture", "gw"),
-    StepKind("retract", "pipeline.gw.tell:retract", "notify"),
+    StepKind("card", "pipeline.gw.tell:card", "notify", is_in_thread=True),
+    StepKind("picture", "pipeline.gw.tell_picture:picture", "gw", is_in_thread=True),
+    StepKind("retract", "pipeline.gw.tell_retracted:retract", "notify", is_in_thread=True),
+    StepKind("mark_retracted", "pipeline.gw.tell_retracted:mark", "gw"),
     StepKind("card_again", "pipeline.gw.tell:card_again", "gw"),
     StepKind("headline", "pipeline.gw.tell:headline", "gw"),
     StepKind("tell_decision", "pipeline.gw.tell_acts:decision", "notify"),
@@ -62,18 +72,27 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("tell_claim", "pipeline.gw.tell_acts:claim", "notify"),
     StepKind("tell_failed_run", "pipeline.gw.tell_acts:failed_run", "notify"),
     StepKind("no_doubles", "pipeline.gw.deliver:remove_doubles", "gw"),
-    StepKind("report", "pipeline.gw.report:report", "notify"),
+    StepKind(
+        "report", "pipeline.gw.report:report", "notify", is_in_thread=True, carries_files=True
+    ),
     StepKind("folders", "pipeline.gw.share:folders", "sinks"),
     StepKind("share_notice", "pipeline.gw.share:share_notice", "sinks"),
     StepKind("notice_files", "pipeline.gw.notice_files:keep_notice", "sinks"),
-    StepKind("upload", "pipeline.gw.share:upload", "sinks"),
-    StepKind("plans", "pipeline.gw.plan_steps:start", "gw", ended="pipeline.gw.plan_steps:started"),
+    StepKind("upload", "pipeline.gw.share:upload", "sinks", carries_files=True),
+    StepKind(
+        "plans",
+        "pipeline.gw.plan_steps:start",
+        "gw",
+        ended="pipeline.gw.plan_steps:started",
+        is_planning=True,
+    ),
     StepKind(
         "plan",
         "pipeline.gw.plan_steps:make",
         "plans",
         attempts=3,
         ended="pipeline.gw.plan_steps:ended",
+        is_planning=True,
     ),
     StepKind("all_file", "pipeline.gw.plan_all:write", "sinks", ended="pipeline.gw.plan_all:ended"),
     StepKind("cleanup", "pipeline.gw.cleanup:cleanup", "sinks"),
@@ -82,6 +101,9 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("grb_t90", "pipeline.gw.grb_t90:tell_t90", "notify", attempts=4, back_off_s=300.0),
     StepKind("circular", "pipeline.gw.gcn_tell:tell_circular", "notify"),
 )
+PLANNING = tuple(each.name for each in KINDS if each.is_planning)
+IN_THREAD = tuple(each.name for each in KINDS if each.is_in_thread)
+CARRIERS = tuple(each.name for each in KINDS if each.carries_files)
 
 
 def kind(name: str) -> StepKind:

@@ -81,7 +81,7 @@ def _insert(
     known: Sequence[GwAlert],
 ) -> GwAlert:
     notice = judged.scored.notice
-    threads = _threads(known)
+    threads = _threads(known, notice.alert_type)
     row = GwAlert(
         trigger_id=notice.trigger_id,
         reception_count=len(known) + 1 if not known else known[-1].reception_count + 1,
@@ -110,12 +110,17 @@ def _insert(
     return row
 
 
-def _threads(rows: Sequence[GwAlert]) -> list[GwAlert]:
-    """Return the rows whose thread goes on: an event marked as mock leaves that of real ones."""
+def _threads(rows: Sequence[GwAlert], alert_type: str) -> list[GwAlert]:
+    """Return the rows whose thread goes on with a notice of that type.
+
+    An event marked as mock leaves the thread of real ones, but for its retraction: who reads there
+    what was told before would not hear of it elsewhere.
+    """
     told = [row for row in rows if row.thread_ts is not None]
     if all(row.kind == kind_of(row.trigger_id) for row in rows):
         return told
-    return [row for row in told if row.channel == config().gw.mock_channel]
+    of_mocks = [row for row in told if row.channel == config().gw.mock_channel]
+    return of_mocks or (told if alert_type == RETRACTION else [])
 
 
 def _verdict(scored: ScoredAlert) -> dict[str, Any]:
@@ -188,7 +193,7 @@ def _want_steps(
             has_map=row.skymap_id is not None,
             shares_mocks=rules.shares_mocks,
             plans_itself=plans_itself,
-            has_thread=_has_thread(session, rows),
+            has_thread=_has_thread(session, rows, row.alert_type),
         )
     )
     if life.PLANS in wanted:
@@ -198,9 +203,9 @@ def _want_steps(
     return steps.want(session, [steps.Want(name, id_gw=row.id_gw) for name in wanted])
 
 
-def _has_thread(session: Session, rows: Sequence[GwAlert]) -> bool:
+def _has_thread(session: Session, rows: Sequence[GwAlert], alert_type: str) -> bool:
     """Tell whether people are told of the event, or are about to be."""
-    if _threads(rows):
+    if _threads(rows, alert_type):
         return True
     opening = select(GwStep.id).where(
         GwStep.id_gw.in_([row.id_gw for row in rows]),

@@ -1,4 +1,4 @@
-"""The steps that tell Slack of a notice: the event's thread, the notice's card, its end.
+"""The steps that tell Slack of a notice: the event's thread, the notice's card and its edits.
 
 A thread's message and cards are posted once (``deliver``). Everything that is edited afterwards is
 written anew from the rows by one worker at a time, so an edit may be repeated in any order.
@@ -16,10 +16,11 @@ from pipeline.gw import deliver, steps
 from pipeline.gw.blocks import Message, context, message
 from pipeline.gw.cards import EventSummary, mark_retracted, new_event, retraction
 from pipeline.gw.cards_notice import Card, notice_card
-from pipeline.gw.life import CARD, CARD_AGAIN, HEADLINE, PICTURE, REPORT, RETRACT, THREAD
+from pipeline.gw.life import CARD_AGAIN, HEADLINE, PICTURE, REPORT, THREAD
 from pipeline.gw.notices import RETRACTION
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup
 from pipeline.gw.standing import lock_event
+from pipeline.gw.step_registry import IN_THREAD
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepRestError, Wait, Want
 from pipeline.gw.tables import OPEN_STEP_STATES, GwAlert, GwStep
 from pipeline.gw.tell_view import Event, channel_of, event_of, links_of, now
@@ -30,12 +31,8 @@ TURN_S = 1.0
 """A step rests for so long while another worker writes its message."""
 NO_CHANNEL = "no Slack channel is set for {kind} events"
 NO_TOKEN = "slack.token is not set"  # noqa: S105 a message
-_IN_THREAD = (CARD, PICTURE, RETRACT, REPORT)
-"""Steps that may wait for the thread."""
 _SHOWN = (GwAlert.state, GwAlert.is_process_running, GwAlert.owncloud_url)
 """What may change while a card is being posted; whoever changes it edits cards that he finds."""
-_TOLD_PLANS = ("done", "failed")
-"""Plans that have messages of their own."""
 
 
 def thread(step: Step) -> Outcome:
@@ -60,7 +57,7 @@ def thread(step: Step) -> Outcome:
             .values(thread_ts=ts, channel=channel)
         )
         ids = select(GwAlert.id_gw).where(same_event)
-        return steps.wake(session, GwStep.id_gw.in_(ids), GwStep.step.in_(_IN_THREAD))
+        return steps.wake(session, GwStep.id_gw.in_(ids), GwStep.step.in_(IN_THREAD))
 
     return Done(record)
 
@@ -92,18 +89,9 @@ def card(step: Step) -> Outcome:
     if is_end:
         return Done(record)  # the step ``retract`` marks what was posted before
     cause = f"n{row.reception_count}"
-    older = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event) if each is not row]
-    groups = _group_reports([each for each in event.rows if each is not row], cause)
+    older = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in cards_of(event) if each is not row]
+    groups = group_reports([each for each in event.rows if each is not row], cause)
     return Done(record, [Want(HEADLINE, row.id_gw, key=cause), *older, *groups])
-
-
-def retract(step: Step) -> Outcome:
-    """Have the red banner put on everything that was posted of an event."""
-    event = event_of(step)
-    cause = f"retracted-{step.id_gw}"
-    cards = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in _cards(event)]
-    plans = [*_group_reports(event.rows, cause), *_plan_reports(event.rows, cause)]
-    return Done(then=[Want(HEADLINE, step.id_gw, key=cause), *cards, *plans])
 
 
 def card_again(step: Step) -> Outcome:
@@ -242,7 +230,7 @@ def _end_of(event: Event) -> Message:
     return retraction(event.row.trigger_id, event.row.time_created, claimants)
 
 
-def _cards(event: Event) -> list[GwAlert]:
+def cards_of(event: Event) -> list[GwAlert]:
     """Return the notices whose cards were posted, but retractions'."""
     return [each for each in event.rows if each.message_ts and each.alert_type != RETRACTION]
 
@@ -260,7 +248,7 @@ def _planning(latest: GwAlert) -> str:
     return f"{len(able)} of {len({row.telescope for row in rows})} telescopes can observe"
 
 
-def _group_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:
+def group_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:
     """Return steps that write anew what was posted of the groups of notices."""
     with transaction() as session:
         found = session.execute(
@@ -269,14 +257,3 @@ def _group_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:
             )
         ).all()
     return [Want(REPORT, id_gw, key=f"{group}::{cause}") for id_gw, group in found]
-
-
-def _plan_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:
-    """Return steps that write anew what was posted of single plans."""
-    with transaction() as session:
-        found = session.execute(
-            select(GwPlan.id_gw, GwPlan.group_id, GwPlan.id).where(
-                GwPlan.id_gw.in_([row.id_gw for row in rows]), GwPlan.state.in_(_TOLD_PLANS)
-            )
-        ).all()
-    return [Want(REPORT, id_gw, key=f"{group}:{plan}:{cause}") for id_gw, group, plan in found]

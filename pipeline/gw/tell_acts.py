@@ -25,6 +25,8 @@ from pipeline.gw.tell import NO_TOKEN, await_thread
 from pipeline.gw.tell_view import ADVICE, Event, event_of
 
 MANUAL, BUSY, CLAIMED = "tell_manual", "tell_busy", "tell_claim"
+RUN = "run-"
+"""Begins the key of the message that a run could not begin."""
 NOBODY = "no Slack channel is set for decisions and tiles of such events"
 
 
@@ -58,6 +60,8 @@ def manual(step: Step) -> Outcome:
     row, action = event.row, _action(step)
     if not (row.channel and row.thread_ts):
         return Skip("the event has no thread")
+    if event.end is not None:
+        return Skip("the event was retracted before this was told")
     said = manual_plan(row.trigger_id, action.user_id)
     deliver.post(deliver.Address(row.channel, "M6", step.key, row.thread_ts, row.id_gw), said)
     return Done()
@@ -72,7 +76,7 @@ def failed_run(step: Step) -> Outcome:
     with transaction() as session:
         failed = session.get(GwStep, int(step.key))
     said = run_failed(row.trigger_id, (failed and failed.last_error) or "")
-    address = deliver.Address(row.channel, "M5", f"run-{step.key}", row.thread_ts, row.id_gw)
+    address = deliver.Address(row.channel, "M5", f"{RUN}{step.key}", row.thread_ts, row.id_gw)
     deliver.post(address, said)
     return Done()
 

@@ -8,7 +8,7 @@ from broker.celery import QUEUE_OF
 from broker.task_modules import TASK_MODULES
 from pipeline.gw import life
 from pipeline.gw.arrival import Intake
-from pipeline.gw.step_registry import KINDS, TASK_OF, StepKind, kind, named
+from pipeline.gw.step_registry import CARRIERS, KINDS, PLANNING, TASK_OF, StepKind, kind, named
 from pipeline.topics import NOTICE_STREAMS, NoticeStream
 
 OF_A_NOTICE = (
@@ -23,7 +23,10 @@ OF_A_NOTICE = (
     life.RUN_FAILED,
     life.FOLDERS,
     life.NOTICE_FILES,
-    *life.PLANNING,
+    life.PLANS,
+    life.PLAN,
+    life.UPLOAD,
+    life.MARK_RETRACTED,
 )
 
 
@@ -48,12 +51,19 @@ def test_what_a_notice_wants_is_known(name: str):
     assert kind(name).name == name
 
 
+def test_what_others_ask_of_steps_stands_in_their_lines():
+    assert set(PLANNING) == {life.PLANS, life.PLAN}
+    assert set(CARRIERS) == {life.UPLOAD, life.REPORT}
+
+
 @pytest.mark.parametrize("stream", NOTICE_STREAMS, ids=lambda stream: stream.name)
 def test_a_stream_of_notices_has_its_intake(stream: NoticeStream):
     assert isinstance(named(stream.intake), Intake)
 
 
-@pytest.mark.parametrize("name", [life.PICTURE, life.CARD_AGAIN, life.HEADLINE])
+@pytest.mark.parametrize(
+    "name", [life.PICTURE, life.CARD_AGAIN, life.HEADLINE, life.MARK_RETRACTED]
+)
 def test_no_new_card_waits_for_pictures_and_edits(name: str):
     assert kind(life.THREAD).queue == kind(life.CARD).queue == kind(life.RETRACT).queue
     assert kind(name).queue != kind(life.CARD).queue

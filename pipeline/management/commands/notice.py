@@ -1,5 +1,6 @@
 """``manage.py notice FILE…``: take GCN's notices by hand, as if they had come by Kafka."""
 
+import logging
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.core.management.base import BaseCommand, CommandError
 
+from broker import logs
 from broker.archive_index import ArchiveError, cut, segments_named
 from broker.celery import doorbell
 from broker.config import config, project_path
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         "Take notices from files (JSON as on igwn.gwalert, VOEvents, or with --topic what another "
         "topic of GCN brings), from GraceDB, or from dead letters of any of GCN's streams: when "
         "GCN was away or our code was wrong, and to try things. They are stored, told and planned "
-        "as if they had come by Kafka."
+        "as if they had come by Kafka. With --verbosity 2 the log is written as well."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -97,6 +99,14 @@ class Command(BaseCommand):
             raise CommandError("name at least one FILE, or --letter ID, or --gracedb EVENT")
         if not options["silent"]:
             _refuse_old(given, as_of or datetime.now(UTC))
+        # The log would say once more what is printed here.
+        with logs.at_least(logging.DEBUG if options["verbosity"] > 1 else logging.WARNING):
+            refused = self._take_all(given, as_of)
+        if refused:
+            raise CommandError(f"refused, see the dead letters: {', '.join(refused)}")
+
+    def _take_all(self, given: list[Given], as_of: datetime | None) -> list[str]:
+        """Take notices; return the names of those that were buried."""
         receptions = {
             stream: _reception(stream, as_of) for stream in {each.stream for each in given}
         }
@@ -104,8 +114,7 @@ class Command(BaseCommand):
         for reception in receptions.values():
             reception.close()
         doorbell.drain(DRAIN_S)
-        if refused:
-            raise CommandError(f"refused, see the dead letters: {', '.join(refused)}")
+        return refused
 
     def _take(self, reception: Reception, notice: Given) -> bool:
         now_ns = time.time_ns()

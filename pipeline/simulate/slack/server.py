@@ -130,7 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "drop":
             self._hang_up()
             return
-        self._answer(200, "application/json", json.dumps(answer).encode())
+        rights = {"X-OAuth-Scopes": ",".join(self.server.workspace.scopes)}
+        self._answer(200, "application/json", json.dumps(answer).encode(), rights)
 
     def _upload(self, file_id: str, body: bytes) -> None:
         fault = self.server.faults.take("upload")

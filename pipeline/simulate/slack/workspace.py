@@ -7,11 +7,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.clients.slack_manifest import SCOPES
 from pipeline.simulate.slack.triggers import Triggers
 
 BOT_ID, BOT_USER = "B0NIGHTJAR", "U0NIGHTJAR"
@@ -57,6 +58,8 @@ class Workspace:
         The app's.
     people : dict
         Name of each person by user id.
+    scopes : sequence of str
+        Rights of the token, as the app's manifest asks for them.
     """
 
     folder: Path
@@ -69,6 +72,7 @@ class Workspace:
     whispers: list[Entry] = field(default_factory=list)
     triggers: Triggers = field(default_factory=Triggers)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    scopes: Sequence[str] = tuple(SCOPES)
     version: int = 0
     _last_us: int = 0
 

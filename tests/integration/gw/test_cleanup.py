@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from broker import celery
 from pipeline.gw import cleanup
+from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert
 from pipeline.gw.plan_process import SCRATCH_PREFIX
 from pipeline.gw.steps import Done
@@ -123,6 +125,38 @@ def test_scratch_folders_of_killed_workers_go(tmp_path, monkeypatch):
     cleanup.clean_up()
 
     assert not left.exists()
+
+
+def test_a_worker_that_starts_removes_what_dead_ones_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead, living = (tmp_path / f"{SCRATCH_PREFIX}{name}" for name in ("dead", "living"))
+    for folder in (dead, living):
+        folder.mkdir()
+    then_s = time.time() - cleanup.DEAD_AFTER_S - 60
+    os.utime(dead, (then_s, then_s))
+
+    assert cleanup.remove_left_scratch in celery._starting
+    cleanup.remove_left_scratch()
+
+    assert not dead.exists()
+    assert living.exists()
+
+
+def test_clicks_that_led_to_no_notice_go_after_a_year(session, notice, home):
+    long_ago = NOW - timedelta(days=366)
+    for key, state, id_gw, ended_at in (
+        ("refused", "done", None, long_ago),
+        ("young", "done", None, NOW),
+        ("open", "wanted", None, None),
+        ("of a notice", "done", notice.id_gw, long_ago),
+    ):
+        values = {"key": key, "state": state, "id_gw": id_gw, "ended_at": ended_at}
+        session.add(GwSlackAction(action_id="follow_up", user_id="U0TEAM", **values))
+    session.flush()
+    cleanup.clean_up()
+
+    left = session.scalars(select(GwSlackAction.key).order_by(GwSlackAction.key)).all()
+    assert left == ["of a notice", "open", "young"]
 
 
 def test_maps_of_mocks_go_but_the_newest(session, home, set_up):

@@ -1,5 +1,6 @@
 """``manage.py notice``: notices taken by hand, from files and from dead letters."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def test_a_file_is_stored_and_told_of(session: Session, tmp_path: Path, capsys):
     assert (row.topic, row.state, row.is_silent) == ("file", "current", False)
     assert session.scalars(select(GwStep.step).order_by(GwStep.id)).all()[:2] == ["thread", "card"]
     assert "S261121a N°1 PRELIMINARY: real, current" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verbosity", "is_logged"), [(1, False), (2, True)])
+def test_the_log_repeats_what_is_printed_only_when_asked(
+    session: Session, tmp_path: Path, monkeypatch, verbosity: int, is_logged: bool
+):
+    seen = []
+
+    def spy(self: Reception, message):
+        seen.append(logging.getLogger("pipeline.gw.reception").isEnabledFor(logging.INFO))
+        return take(self, message)
+
+    take = Reception.take
+    monkeypatch.setattr(Reception, "take", spy)
+    monkeypatch.setattr(logging.getLogger(), "level", logging.INFO)
+    file = written(tmp_path, "a.json", notice())
+    call_command("notice", file, *THEN, verbosity=verbosity)
+
+    assert seen == [is_logged]
+    assert logging.getLogger().level == logging.INFO
 
 
 def test_an_old_notice_is_refused_with_the_time_to_say(session: Session, tmp_path: Path):

@@ -132,6 +132,15 @@ def test_files_that_arrived_before_the_trouble_are_not_sent_again(session, cloud
     }
 
 
+def test_a_slow_server_takes_a_file_in_each_round_until_all_are_there(session, cloud, monkeypatch):
+    notice = make_notice(session, skymap_id=make_map(session).id)
+    monkeypatch.setattr("pipeline.gw.share_files.BUDGET_S", -1.0)
+    outcomes = [share.share_notice(held(notice, "share_notice")) for _ in range(2)]
+
+    assert [type(each) for each in outcomes] == [Wait, Done]
+    assert len({asked.path for asked in cloud.asked if asked.method == "PUT"}) == 2
+
+
 def first8(session):
     fits = Delivery.key.endswith(".fits")
     return session.scalar(select(Delivery.sha256).where(fits))[:8]

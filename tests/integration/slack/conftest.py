@@ -18,7 +18,7 @@ from tests.gw_notices import as_bytes, make_notice
 from tests.gw_rows import make_group, make_plan, make_tile
 from tests.slack import GW, SHIFTER, client, serving, settings
 
-EDITING = ("picture", "card_again", "headline", "no_doubles")
+EDITING = ("picture", "card_again", "headline", "mark_retracted", "no_doubles")
 TELLING = (*(kind.name for kind in KINDS if kind.queue == "notify"), *EDITING)
 QUICK = tuple(name for name in TELLING if name != "picture")
 """Drawing takes a second: most tests leave it."""

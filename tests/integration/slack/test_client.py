@@ -157,6 +157,16 @@ def test_too_many_calls_are_waited_for_twice(slack, standin):
     assert standin.calls == ["chat.postMessage"] * 3
 
 
+def test_a_long_wait_is_left_to_whoever_called(slack, standin):
+    standin.faults.add("chat.postMessage", Fault("busy", seconds=60))
+
+    with pytest.raises(SlackBusyError) as busy:
+        slack.post(GW, Message("told", ()), "d1")
+
+    assert busy.value.wait_s == 60
+    assert texts(standin, GW) == []
+
+
 def test_far_too_many_calls_are_told_with_the_wait(slack, standin):
     standin.faults.add("chat.postMessage", Fault("busy", seconds=0), 3)
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 from sqlalchemy import select
 
-from pipeline.gw import deliver, plan_process
+from pipeline.gw import deliver, plan_process, planner
 from pipeline.gw.plan_job import RESULT_FILE, PlanResult
 from pipeline.gw.tables import GwAlert, GwStep
 from tests.slack import GW, buttons
@@ -23,6 +23,7 @@ def _one_telescope(set_up, tmp_path, monkeypatch):
     """Plan for one telescope, with a program that writes its result at once."""
     set_up(NIGHTJAR_HOME=str(tmp_path), NIGHTJAR_GW__PLAN_GROUPS=GROUP)
     result = RESULT.model_dump_json()
+    monkeypatch.setattr(planner, "is_here", lambda: True)
     monkeypatch.setattr(
         plan_process,
         "command",

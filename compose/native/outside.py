@@ -1,0 +1,90 @@
+"""What doctor says of servers of others, and of what GW follow-up needs beside them.
+
+Each is asked once, within seconds, and only where the settings name it: none is needed to start.
+"""
+
+from collections.abc import Callable
+
+import sqlalchemy.exc
+
+from broker.config import Config
+from broker.db import transaction
+from broker.errors import TransientError
+from broker.kafka_login import LoginOutcome, try_gcn
+from compose.native.beforehand import Need
+from pipeline.clients.slack import connect
+from pipeline.clients.slack_errors import SlackRefusedError
+from pipeline.clients.slack_manifest import SCOPES
+from pipeline.clients.webdav import WebDav, WebDavRefusedError
+from pipeline.gw import hosts
+
+PATIENCE_S = 5
+"""Of each call."""
+
+
+def needs(settings: Config) -> list[Need]:
+    """Return what is to be said; the settings are without the demo's stand-ins."""
+    return [slack(settings), owncloud(settings), gcn(settings), galaxies()]
+
+
+def slack(settings: Config) -> Need:
+    """Say whether Slack takes the token, and which of its rights are missing."""
+    client = connect(settings, PATIENCE_S, retries=0)
+    if client is None:
+        return _absent("slack", "slack.token", "nobody is told of GW events", "docs/slack.md")
+    try:
+        missing = sorted(set(SCOPES) - client.scopes())
+    except (SlackRefusedError, TransientError) as error:
+        return Need("slack", is_met=False, text=f"{error}; see docs/slack.md")
+    if missing:
+        text = f"the app lacks {', '.join(missing)}: add them under OAuth & Permissions, reinstall"
+        return Need("slack", is_met=False, text=text)
+    channels = settings.slack.gw_channel or "none: set slack.gw_channel"
+    return Need("slack", is_met=True, text=f"the token has every right; channel {channels}")
+
+
+def owncloud(settings: Config) -> Need:
+    """Say whether OwnCloud takes the login."""
+    place = settings.owncloud
+    if not place.url:
+        return _absent("owncloud", "owncloud.url", "no files are shared", "docs/owncloud.md")
+    brief = place.model_copy(update={"connect_timeout_s": PATIENCE_S, "read_timeout_s": PATIENCE_S})
+    try:
+        with WebDav.from_settings(brief) as dav:
+            dav.try_login(place.root)
+    except (WebDavRefusedError, TransientError) as error:
+        text = f"{error}; mend owncloud.url, .user or .password: docs/owncloud.md"
+        return Need("owncloud", is_met=False, text=text)
+    return Need("owncloud", is_met=True, text=f"{place.user} may log in at {place.url}")
+
+
+def gcn(settings: Config, ask: Callable[[float], LoginOutcome] = try_gcn) -> Need:
+    """Say whether GCN takes the login of the listeners."""
+    ours = settings.gcn
+    if not (ours.client_id or ours.bootstrap_servers):
+        without = "notices are read on our own broker only"
+        return _absent("gcn", "gcn.client_id", without, "https://gcn.nasa.gov/quickstart")
+    place = ours.bootstrap_servers or ours.domain
+    outcome = ask(2.0 * PATIENCE_S)
+    advice = {
+        LoginOutcome.ACCEPTED: "",
+        LoginOutcome.REFUSED: "; mend gcn.client_id, .client_secret or .domain",
+        LoginOutcome.UNREACHABLE: "; is it, or the network, down? A notice: manage.py notice FILE",
+    }
+    is_met = outcome is LoginOutcome.ACCEPTED
+    return Need("gcn", is_met=is_met, text=f"{place}: login {outcome}{advice[outcome]}")
+
+
+def galaxies() -> Need:
+    """Say whether there is a catalog from which galaxies are targeted."""
+    try:
+        with transaction() as session:
+            is_there = hosts.is_loaded(session)
+    except sqlalchemy.exc.SQLAlchemyError:
+        return Need("galaxies", is_met=True, text="known when Postgres runs: make up")
+    text = "the catalog is loaded" if is_there else f"no galaxy targeting: {hosts.NOT_LOADED}"
+    return Need("galaxies", is_met=True, text=text)
+
+
+def _absent(name: str, setting: str, without: str, where: str) -> Need:
+    return Need(name, is_met=True, text=f"{setting} is not set: {without}; see {where}")
