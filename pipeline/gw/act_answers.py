@@ -43,7 +43,6 @@ def card_row(session: Session, action: GwSlackAction) -> GwAlert | None:
     ).one_or_none()
 
 
-def number(action: GwSlackAction) -> int:
-    """Return the id that a button names; 0, which no row has, where it names none."""
-    value = action.value or ""
-    return int(value) if _ID.fullmatch(value) else 0
+def number(value: str | None) -> int:
+    """Return the id that a button's value names; 0, which no row has, where it names none."""
+    return int(value) if value and _ID.fullmatch(value) else 0

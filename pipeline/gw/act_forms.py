@@ -1,4 +1,4 @@
-"""What people fill into Slack's two dialogs; the request checks it, and so does who acts on it."""
+"""What people fill into Slack's dialogs; the request checks it, and so does who acts on it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
@@ -22,7 +23,7 @@ from broker.sections.gw_plans import (
     ExposureS,
     MaxTiles,
 )
-from pipeline.gw import outages
+from pipeline.gw import outages, ranks
 from pipeline.gw.plan_job import Strategy
 from pipeline.gw.telescopes import TelescopeError, telescope
 
@@ -81,6 +82,12 @@ class OutageForm(BaseModel):
     until: Annotated[AwareDatetime, AfterValidator(outages.checked_end)]
 
 
+class TilesForm(BaseModel):
+    """The dialogs *I take tiles* and *Observation done*: ranks in the order of observing."""
+
+    tiles: Annotated[tuple[int, ...], BeforeValidator(ranks.read)]
+
+
 WANTED: Mapping[str, str] = {
     "telescopes": "choose at least one telescope",
     "strategy": "choose a strategy",
@@ -89,17 +96,9 @@ WANTED: Mapping[str, str] = {
     "window_start": "choose a date and a time (UTC)",
     "window_end": "choose a date and a time (UTC)",
     "until": "choose a date and a time (UTC)",
+    "tiles": ranks.WANTED,
 }
 """What a field must hold."""
-
-
-def faults_of(kind: type[BaseModel], form: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return what is wrong with a form, by block; empty when it can be used."""
-    try:
-        read(kind, form)
-    except FormError as error:
-        return error.faults
-    return {}
 
 
 def read(kind: type[Form], form: Mapping[str, Any]) -> Form:
@@ -108,7 +107,7 @@ def read(kind: type[Form], form: Mapping[str, Any]) -> Form:
     Parameters
     ----------
     kind : type
-        ``PlanForm`` or ``OutageForm``.
+        ``PlanForm``, ``OutageForm`` or ``TilesForm``.
     form : mapping
         Plain values by block, as in ``gw_slack_actions.form``; times in Unix seconds.
 

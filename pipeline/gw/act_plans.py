@@ -49,7 +49,7 @@ def run_with_options(session: Session, action: GwSlackAction, row: GwAlert) -> A
 
 def cancel(session: Session, action: GwSlackAction) -> Answer:
     """End what is planned in one group."""
-    group = session.get(GwPlanGroup, number(action))
+    group = session.get(GwPlanGroup, number(action.value))
     if group is None or group.state not in OPEN_PLAN_STATES:
         return Answer(GONE, is_refusal=True)
     action.id_gw = group.id_gw
@@ -71,7 +71,7 @@ def cancel(session: Session, action: GwSlackAction) -> Answer:
 
 def retry(session: Session, action: GwSlackAction) -> Answer:
     """Try a plan that failed once more."""
-    plan = session.get(GwPlan, number(action))
+    plan = session.get(GwPlan, number(action.value))
     if plan is None:
         return Answer(orders.NOT_FAILED, is_refusal=True)
     action.id_gw = plan.id_gw

@@ -27,10 +27,14 @@ class Dialog:
         ask.
     form : str
         ``module:class`` of what is filled in; its fields are the block ids of the view.
+    check : str
+        ``module:function``; takes the button's value and the form, and returns what the rows have
+        against it, by block. Empty: the form alone decides.
     """
 
     function: str
     form: str
+    check: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,20 +91,30 @@ CANCEL_PLAN = Button(
 RETRY_PLAN = Button(
     "retry_plan", "🔁 Retry", "pipeline.gw.act_plans:retry", ON_FAILURE, style="primary"
 )
+_KNOWN_TILES = "pipeline.gw.act_tiles:unknown"
 CLAIM_TILES = Button(
     "claim_tiles",
-    "✋ I take tiles",
+    "✋ I take tiles …",
     "pipeline.gw.act_tiles:claim",
     ON_TILES,
     needs_shifter=False,
     style="primary",
+    dialog=Dialog(f"{_DIALOGS}:tiles_to_take", f"{_FORMS}:TilesForm", _KNOWN_TILES),
+)
+CLAIM_ALL_TILES = Button(
+    "claim_all_tiles",
+    "✋ I take all",
+    "pipeline.gw.act_tiles:claim_all",
+    ON_TILES,
+    needs_shifter=False,
 )
 OBSERVATION_DONE = Button(
     "observation_done",
-    "✅ Observation done",
+    "✅ Observation done …",
     "pipeline.gw.act_tiles:done",
     ON_TILES,
     needs_shifter=False,
+    dialog=Dialog(f"{_DIALOGS}:tiles_done", f"{_FORMS}:TilesForm", _KNOWN_TILES),
 )
 CANNOT_OBSERVE = Button(
     "cannot_observe",
@@ -119,6 +133,7 @@ BUTTONS = (
     CANCEL_PLAN,
     RETRY_PLAN,
     CLAIM_TILES,
+    CLAIM_ALL_TILES,
     OBSERVATION_DONE,
     CANNOT_OBSERVE,
 )

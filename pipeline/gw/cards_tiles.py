@@ -8,11 +8,8 @@ from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import Message, escape
 from pipeline.gw.cards import LINK
 
-MIN_FIXED_PROBABILITY = 1e-3
-"""Below it four decimals say too little: a tile around one galaxy would be 0.0000."""
-
-_TILE_HEADINGS = "rank   tile       RA      DEC    Prob start UTC"
-_ABOUT = "Tiles in the order of observing. Prob: that the source lies in that tile, 0 to 1."
+_TILE_HEADINGS = "rank   tile       RA      DEC     prob  start UTC"
+_ABOUT = "Tiles in the order of observing. prob: that the source lies in that tile."
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,7 @@ def telescope_tiles(plan: TelescopeTiles) -> Message:
         blocks.actions(
             [
                 buttons.CLAIM_TILES.block(reference) if count else None,
+                buttons.CLAIM_ALL_TILES.block(reference) if count else None,
                 buttons.CANNOT_OBSERVE.block(reference),
                 buttons.OBSERVATION_DONE.block(reference) if count else None,
                 blocks.link_button("📁 Files", f"{LINK}owncloud", plan.owncloud),
@@ -88,9 +86,7 @@ def _dark(plan: TelescopeTiles) -> str:
 
 
 def _tile(tile: Tile) -> str:
-    is_tiny = tile.probability < MIN_FIXED_PROBABILITY
-    probability = f"{tile.probability:.1e}" if is_tiny else f"{tile.probability:.4f}"
     return (
         f"{tile.rank:>4} {tile.tile_id:>6} {tile.ra_deg:>8.4f} {tile.dec_deg:>+8.4f} "
-        f"{probability:>7} {tile.start_at:%d %b %H:%M:%S}"
+        f"{words.fine_percent(tile.probability):>8}  {tile.start_at:%d %b %H:%M:%S}"
     )

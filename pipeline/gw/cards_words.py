@@ -1,6 +1,6 @@
 """Numbers as a shifter reads them: with units, no more digits than they are worth, n/a for none."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 NONE = "n/a"
 YEAR_S = 365.25 * 86_400
@@ -21,6 +21,15 @@ def percent(share: float | None) -> str:
         return "> 99.9 %"
     decimals = 1 if 0 < share < 0.1 or 0.9 < share < 1 else 0  # noqa: PLR2004
     return f"{share * 100:.{decimals}f} %"
+
+
+def fine_percent(share: float) -> str:
+    """Return a probability as ``percent`` does, with two digits however small it is.
+
+    A tile around one galaxy may hold 0.0012 %.
+    """
+    is_small = 0 < share < 0.1  # noqa: PLR2004 as above
+    return f"{share * 100:#.2g}".rstrip(".") + " %" if is_small else percent(share)
 
 
 def area(area_deg2: float | None) -> str:
@@ -46,6 +55,13 @@ def moment(time: datetime | None) -> str:
 def short_moment(time: datetime) -> str:
     """Return a time of these days to the minute, without its zone: ``23 Nov 03:02``."""
     return f"{time:%d %b %H:%M}"
+
+
+def local(time: datetime, zone: tzinfo) -> str:
+    """Return a time as clocks of a zone show it, with its date where UTC has another one."""
+    there = time.astimezone(zone)
+    is_same_day = there.date() == time.astimezone(UTC).date()
+    return f"{f'{there:%H:%M}' if is_same_day else short_moment(there)} local"
 
 
 def duration(length: timedelta) -> str:

@@ -68,7 +68,8 @@ def write_logbooks() -> int:
 
 def render(trigger_id: str, found: Iterable[Entry]) -> str:
     """Return the log as Markdown, the oldest line first."""
-    lines = [f"- {entry.at:%Y-%m-%d %H:%M:%S} {entry.text}" for entry in sorted(found)]
+    ordered = sorted(found, key=lambda entry: entry.at)
+    lines = [f"- {entry.at:%Y-%m-%d %H:%M:%S} {entry.text}" for entry in ordered]
     head = f"# {trigger_id}: log of the shift\n\nWritten by Nightjar from its records; times UTC."
     return "\n".join([head, "", *lines, ""])
 
@@ -129,6 +130,7 @@ def _plans(session: Session, trigger_id: str) -> list[Entry]:
         select(GwPlan)
         .join(GwAlert, GwAlert.id_gw == GwPlan.id_gw)
         .where(GwAlert.trigger_id == trigger_id, GwPlan.state.not_in(_OPEN_PLANS))
+        .order_by(GwPlan.id)
     )
     return [Entry(row.ended_at or row.created_at, _plan(row)) for row in rows]
 
@@ -149,14 +151,15 @@ def _claims(session: Session, trigger_id: str) -> list[Entry]:
         .join(GwPlan, GwPlan.id == GwClaim.plan_id)
         .join(GwAlert, GwAlert.id_gw == GwPlan.id_gw)
         .where(GwAlert.trigger_id == trigger_id)
+        .order_by(GwClaim.telescope, GwPlanTile.rank_id, GwClaim.id)
     )
     return [entry for claim, tile in rows for entry in _claim(claim, tile)]
 
 
 def _claim(claim: GwClaim, tile: GwPlanTile) -> list[Entry]:
     what = (
-        f"{claim.telescope} tile {tile.tile_id} "
-        f"(rank {tile.rank_id}, RA {tile.ra_deg:.4f}, Dec {tile.dec_deg:.4f})"
+        f"{claim.telescope} tile {tile.rank_id} "
+        f"(id {tile.tile_id}, RA {tile.ra_deg:.4f}, Dec {tile.dec_deg:.4f})"
     )
     found = [Entry(claim.claimed_at, f"{_line(claim.claimed_by)} takes {what}")]
     if claim.ended_at is not None:

@@ -92,7 +92,11 @@ GwClaim: type[Mirror] = mirror(
     "GwClaim",
     __name__,
     verbose_name="claimed tile",
-    links={"plan_id": "GwPlan", "tile_id": "GwPlanTile"},
+    links={
+        "plan_id": "GwPlan",
+        "tile_id": "GwPlanTile",
+        "slack_action_id": "GwSlackAction",
+    },
     choices={"state": words_of(plan_tables.CLAIM_STATES)},
 )
 

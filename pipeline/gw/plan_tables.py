@@ -166,6 +166,7 @@ class GwClaim(Table):
             postgresql_where=text("state <> 'released'"),
         ),
         CheckConstraint(f"state IN {CLAIM_STATES}", name="state"),
+        Index(None, "slack_action_id"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -179,6 +180,10 @@ class GwClaim(Table):
     state: Mapped[str] = mapped_column(server_default="claimed")
     claimed_by: Mapped[str] = mapped_column(comment="name, for people")
     slack_user: Mapped[str | None]
+    slack_action_id: Mapped[int | None] = mapped_column(
+        ForeignKey("gw_slack_actions.id", ondelete="SET NULL"),
+        comment="gw_slack_actions.id: the click that took it",
+    )
     claimed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None] = mapped_column(comment="observed, or given back")
 

@@ -116,8 +116,7 @@ def claim(step: Step) -> Outcome:
             select(GwPlanTile, GwPlan.telescope)
             .join(GwPlan, GwPlan.id == GwPlanTile.plan_id)
             .join(GwClaim, GwClaim.tile_id == GwPlanTile.id)
-            .where(GwPlan.id == int(action.value or 0), GwClaim.slack_user == action.user_id)
-            .where(GwClaim.state != "released")
+            .where(GwClaim.slack_action_id == action.id, GwClaim.state != "released")
             .order_by(GwPlanTile.rank_id)
         ).all()
     if not found:

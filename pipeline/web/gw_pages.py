@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from broker.access import PUBLIC, access, has_role
 from broker.config import config, project_path
 from pipeline.alerts.query import reading
-from pipeline.gw import plan_files, query, share_paths
+from pipeline.gw import plan_files, query, share_paths, tile_claims
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import PAGE_SIZE, Event
 from pipeline.gw.tables import GwSkymap
@@ -177,7 +177,7 @@ def _log(request: HttpRequest, session: Session, found: Event) -> dict[str, Any]
     plan_ids = [plan.id for plans in found.plans.values() for plan in plans]
     return {
         "is_shifter": True,
-        "claims": query.claims_of(session, plan_ids),
+        "turns": tile_claims.turns(session, plan_ids),
         "steps": [step for step in steps if step.state not in {"done", "skipped"}],
         "sent": sent,
     }

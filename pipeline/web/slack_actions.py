@@ -74,19 +74,27 @@ def _faults(press: Press) -> Mapping[str, str]:
     dialog = press.button.dialog
     if dialog is None or press.form is None:
         return {}
-    return act_forms.faults_of(named(dialog.form), press.form)
+    try:
+        form = act_forms.read(named(dialog.form), press.form)
+    except act_forms.FormError as error:
+        return error.faults
+    faults: Mapping[str, str] = named(dialog.check)(press.value, form) if dialog.check else {}
+    return faults
 
 
 def _asks_back(press: Press) -> bool:
     """Open the dialog of a button that has one; return whether it is open.
 
-    Where it is not, the task sends the link of a page instead.
+    Where it is not, the task says why, with the link of a page where there is one.
     """
     client, dialog = _impatient_slack(), press.button.dialog
     if dialog is None or press.form is not None or client is None:
         return False
+    view = named(dialog.function)(press)
+    if view is None:
+        return False
     try:
-        client.open_dialog(press.trigger_id, named(dialog.function)(press))
+        client.open_dialog(press.trigger_id, view)
     except (SlackRefusedError, TransientError) as error:
         log.warning("slack.no_dialog", action=press.button.name, error=str(error))
         return False

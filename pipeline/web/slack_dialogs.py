@@ -1,19 +1,22 @@
-"""The two dialogs: a plan with options, and why a telescope cannot observe until when.
+"""The dialogs: a plan with options, which tiles, why a telescope cannot observe until when.
 
 Block ids name what the forms hold: the fields of ``pipeline.gw.act_forms``.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from broker.config import config
 from broker.db import transaction
 from broker.sections.gw_plans import LONGEST_EXPOSURE_S, MOST_TILES
-from pipeline.gw import outages
+from pipeline.gw import blocks, outages, ranks, tile_claims
+from pipeline.gw.act_answers import number
 from pipeline.gw.cards_plan import STRATEGIES
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.telescopes import TelescopeError, telescope, telescopes
+from pipeline.gw.tile_claims import Tiles
 from pipeline.web.slack_payloads import Press
 
 View = dict[str, Any]
@@ -48,7 +51,7 @@ def options(press: Press) -> View:
 def outage(press: Press) -> View:
     """Return what is asked of a team that cannot observe."""
     reason = {"type": "plain_text_input", "max_length": outages.MAX_REASON}
-    until = _moment(_until(press.value or ""))
+    until = _moment(_until(number(press.value)))
     return _view(
         press,
         "Cannot observe",
@@ -58,11 +61,44 @@ def outage(press: Press) -> View:
     )
 
 
-def _until(plan_id: str) -> datetime:
+def tiles_to_take(press: Press) -> View | None:
+    """Return the question which tiles somebody takes: all that are free, unless said otherwise."""
+    tiles = _tiles(press)
+    return _tile_view(press, "I take tiles", "Take", tiles, tiles.free)
+
+
+def tiles_done(press: Press) -> View | None:
+    """Return the question which tiles were observed: one's own, unless said otherwise."""
+    tiles = _tiles(press)
+    return _tile_view(
+        press, "Observation done", "Send", tiles, tiles.taken(press.user_id) or tiles.taken()
+    )
+
+
+def _tiles(press: Press) -> Tiles:
+    with transaction() as session:
+        return tile_claims.of_plan(session, number(press.value))
+
+
+def _tile_view(
+    press: Press, title: str, submit: str, tiles: Tiles, chosen: Sequence[int]
+) -> View | None:
+    """Return a question for ranks, below who has which; None where no tile can be chosen."""
+    if not chosen:
+        return None
+    lines = [f"*Free:* {ranks.shown(tiles.free) or 'none'}"]
+    if tiles.claims:
+        lines.append(f"*Taken:* {blocks.escape(tiles.holders(tiles.every), blocks.MAX_FIELD)}")
+    text = {"type": "plain_text_input", "initial_value": ranks.shown(chosen)}
+    hint = f"Ranks as in the table, single or from one to another: {ranks.EXAMPLE}"
+    return _view(press, title, submit, blocks.section(lines), _input("tiles", "Tiles", text, hint))
+
+
+def _until(plan_id: int) -> datetime:
     """Return the next noon at a plan's telescope; tomorrow where it is not known."""
     now = datetime.now(UTC)
     with transaction() as session:
-        plan = session.get(GwPlan, int(plan_id)) if plan_id.isdigit() else None
+        plan = session.get(GwPlan, plan_id)
     try:
         found = telescope(plan.telescope) if plan else None
     except TelescopeError:
@@ -70,7 +106,7 @@ def _until(plan_id: str) -> datetime:
     return outages.next_noon(found.longitude_deg if found else 0.0, now)
 
 
-def _view(press: Press, title: str, submit: str, *blocks: View) -> View:
+def _view(press: Press, title: str, submit: str, *shown: View | None) -> View:
     """Return the dialog of a button, with what shall come back beside the form."""
     place = {
         "channel": press.channel,
@@ -85,17 +121,18 @@ def _view(press: Press, title: str, submit: str, *blocks: View) -> View:
         "title": _plain(title),
         "submit": _plain(submit),
         "close": _plain("Cancel"),
-        "blocks": list(blocks),
+        "blocks": [each for each in shown if each],
     }
 
 
-def _input(block_id: str, label: str, element: View) -> View:
-    return {
+def _input(block_id: str, label: str, element: View, hint: str = "") -> View:
+    made = {
         "type": "input",
         "block_id": block_id,
         "label": _plain(label),
         "element": element | {"action_id": FIELD},
     }
+    return made | ({"hint": _plain(hint)} if hint else {})
 
 
 def _number(initial: int, least: int, most: int) -> View:

@@ -52,3 +52,5 @@ def test_a_button_has_its_function(button: Button):
 def test_a_dialog_has_its_form(button: Button):
     assert issubclass(named(button.dialog.form), BaseModel)
     assert list(signature(named(button.dialog.function)).parameters) == ["press"]
+    if button.dialog.check:
+        assert list(signature(named(button.dialog.check)).parameters) == ["value", "form"]

@@ -71,8 +71,8 @@ LINES = [
     "- 2024-11-02 14:11:30 plan TCA (tiling): done, 10 tiles, probability 0.888",
     "- 2024-11-02 14:11:30 plan TCH (tiling): failed (no dark time)",
     "- 2024-11-02 14:20:00 decision: follow up, Ada (near)",
-    "- 2024-11-02 15:00:00 Grace takes TCA tile 10080 (rank 1, RA 345.1035, Dec 41.7526)",
-    "- 2024-11-02 18:30:00 observed: TCA tile 10080 (rank 1, RA 345.1035, Dec 41.7526)",
+    "- 2024-11-02 15:00:00 Grace takes TCA tile 1 (id 10080, RA 345.1035, Dec 41.7526)",
+    "- 2024-11-02 18:30:00 observed: TCA tile 1 (id 10080, RA 345.1035, Dec 41.7526)",
 ]
 
 

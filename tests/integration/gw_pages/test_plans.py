@@ -78,6 +78,19 @@ def test_claims_are_for_shifters_only(visitor, shifter, notice, plan, session):
     assert "Tom T." in shifter.get(address).text
 
 
+def test_the_log_of_an_event_names_tiles_by_rank_in_one_line_for_each_turn(
+    shifter, notice, plan, session
+):
+    shown = plan(notice())
+    for tile, state in zip(tiles_of(session, [shown.id])[shown.id], ("done", "done"), strict=True):
+        claim = GwClaim(plan_id=shown.id, telescope="TCA", tile_id=tile.id, state=state)
+        claim.claimed_by = "Tom T."
+        session.add(claim)
+    session.commit()
+
+    assert "Tom T. observed tiles 1-2 of TCA</li>" in shifter.get(f"/gw/{EVENT}").text
+
+
 def test_a_plan_whose_files_were_cleaned_away_says_where_they_lie(
     visitor, notice, plan, monkeypatch
 ):

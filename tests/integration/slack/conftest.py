@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth.models import Group, User
 from sqlalchemy import func, select, update
 
+from accounts.models import StaffRecord
 from broker.archive import Slice
 from broker.config import config
+from pipeline.clients.slack import connect
 from pipeline.clients.slack import slack as process_slack
 from pipeline.gw import act, intake, life, steps
 from pipeline.gw.action_tables import GwSlackAction
@@ -14,6 +17,8 @@ from pipeline.gw.arrival import Arrival
 from pipeline.gw.step_registry import KINDS
 from pipeline.gw.store import store
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
+from pipeline.simulate.slack import triggers
+from pipeline.web import slack_actions
 from tests.gw_notices import as_bytes, make_notice
 from tests.gw_rows import make_group, make_plan, make_tile
 from tests.slack import GW, SHIFTER, client, serving, settings
@@ -122,12 +127,12 @@ def told(take, work, session):
 def press(session, work):
     """Return a function that presses a button of a message, as the request keeps it."""
 
-    def one(ts, action_id, user=SHIFTER, role="shifter", **given):
+    def one(ts, action_id, user=SHIFTER, name="somebody", *, role="shifter", **given):
         row = GwSlackAction(
             key=f"{user}:{ts}:{action_id}:{session.scalar(select(func.count(GwSlackAction.id)))}",
             action_id=action_id,
             user_id=user,
-            user_name="somebody",
+            user_name=name,
             role=role,
             channel=GW,
             message_ts=ts,
@@ -139,6 +144,25 @@ def press(session, work):
         return session.get_one(GwSlackAction, row.id)
 
     return one
+
+
+@pytest.fixture
+def rings(set_up, monkeypatch):
+    """What a request rings for; a dialog may take its time: a busy machine is no reason to fail."""
+    rung = []
+    monkeypatch.setattr(slack_actions, "enqueue", lambda *ring: rung.append(ring))
+    monkeypatch.setattr(triggers, "TRIGGER_S", 60)
+    patient = connect(config(), 30, retries=0)
+    monkeypatch.setattr(slack_actions, "_impatient_slack", lambda: patient)
+    return rung
+
+
+@pytest.fixture
+def shifter(session):
+    """Somebody who may decide and plan."""
+    user = User.objects.create(username="vera", is_staff=True)
+    user.groups.add(Group.objects.get(name="shifter"))
+    return StaffRecord.objects.create(user=user, slack_user_id=SHIFTER).user
 
 
 @pytest.fixture

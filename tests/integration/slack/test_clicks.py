@@ -5,10 +5,10 @@ from sqlalchemy import select
 
 from pipeline.gw import act, steps
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
-from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwTelescopeOutage
+from pipeline.gw.plan_tables import GwPlan, GwPlanGroup
 from pipeline.gw.tables import GwAlert, GwStep
-from tests.gw_rows import make_group, make_plan, make_tile
-from tests.slack import GW, OBSERVATIONS, SHIFTER, TEAM, texts, unix_s
+from tests.gw_rows import make_group, make_plan
+from tests.slack import GW, OBSERVATIONS, SHIFTER, TEAM, texts
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -118,68 +118,11 @@ def test_an_outage_whose_form_did_not_open_is_led_to_the_page(plan, press, stand
     assert whispers(standin)[0][1].endswith("/gw/telescopes")
 
 
-def test_tiles_are_taken_once_with_the_prescribed_lines(plan, press, session, standin):
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
-    press("1.0", "claim_tiles", SHIFTER, value=str(plan.id))
-
-    claims = session.scalars(select(GwClaim).order_by(GwClaim.id)).all()
-    assert [(each.slack_user, each.state) for each in claims] == [(TEAM, "claimed")] * 2
-    [lines] = texts(standin, OBSERVATIONS)
-    assert lines.count("I received the plan and I will start observing with") == 2
-    assert "id 1 tile id 9786 RA" in lines
-    assert whispers(standin) == [(SHIFTER, "These tiles are taken already.")]
-
-
-def test_of_many_tiles_no_line_is_cut(told, press, session, standin):
-    many = make_plan(session, make_group(session, told, state="done"), state="done")
-    for rank in range(1, 41):
-        make_tile(session, many, rank_id=rank, tile_id=9785 + rank)
-    session.commit()
-
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(many.id))
-
-    lines = "\n".join(texts(standin, OBSERVATIONS)).split("\n")
-    assert [line.split(" id ")[1].split()[0] for line in lines] == [str(n) for n in range(1, 41)]
-    assert len({line.partition(" date ")[2] for line in lines}) == 1
-
-
-def test_tiles_that_were_observed_are_noted(plan, press, session, standin):
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
-    press("1.0", "observation_done", TEAM, role=None, value=str(plan.id))
-
-    assert set(session.scalars(select(GwClaim.state))) == {"done"}
-    assert "2 tiles" in whispers(standin)[-1][1]
-
-
-def test_a_telescope_that_cannot_observe_is_out_until_then(plan, press, session):
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
-    until_s = unix_s(3600)
-    form = {"reason": "clouds", "until": until_s}
-    press("1.0", "cannot_observe", TEAM, role=None, value=str(plan.id), form=form)
-
-    [outage] = session.scalars(select(GwTelescopeOutage))
-    assert (outage.telescope, outage.reason) == (plan.telescope, "clouds")
-    assert outage.until_at.timestamp() == until_s
-    assert set(session.scalars(select(GwClaim.state))) == {"released"}
-
-
-def test_tiles_that_were_given_back_may_be_taken_by_others(plan, press, session, standin):
-    form = {"reason": "clouds", "until": unix_s(3600)}
-    for user in (TEAM, SHIFTER, TEAM):
-        press("1.0", "claim_tiles", user, role=None, value=str(plan.id))
-        press("1.0", "cannot_observe", user, role=None, value=str(plan.id), form=form)
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
-    press("1.0", "claim_tiles", SHIFTER, role=None, value=str(plan.id))
-
-    claims = session.execute(select(GwClaim.slack_user, GwClaim.state).order_by(GwClaim.id)).all()
-    assert [tuple(each) for each in claims[-2:]] == [(TEAM, "claimed")] * 2
-    assert {each.state for each in claims[:-2]} == {"released"}
-    assert [line.count("I received the plan") for line in texts(standin, OBSERVATIONS)] == [2] * 4
-    assert whispers(standin)[-1] == (SHIFTER, "These tiles are taken already.")
-
-
 @pytest.mark.parametrize("value", [None, "x", "999", "²", "9" * 40])
-@pytest.mark.parametrize("action_id", ["claim_tiles", "cancel_plan", "retry_plan"])
+@pytest.mark.parametrize(
+    "action_id",
+    ["claim_tiles", "claim_all_tiles", "observation_done", "cancel_plan", "retry_plan"],
+)
 def test_a_plan_that_is_not_kept_is_answered(told, press, standin, action_id, value):
     row = press("1.0", action_id, value=value)
 
@@ -216,7 +159,7 @@ def test_a_failed_plan_is_tried_again_once(told, press, session):
 
 
 def test_a_retraction_mentions_whoever_took_tiles(plan, press, take, work, session, standin):
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
+    press("1.0", "claim_all_tiles", TEAM, role=None, value=str(plan.id))
 
     take("RETRACTION", minute=9)
     work()

@@ -44,7 +44,7 @@ def test_tiles_of_a_notice_that_has_ended_are_not_taken(
 ):
     take(ended_by, minute=9)
 
-    row = press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
+    row = press("1.0", "claim_all_tiles", TEAM, role=None, value=str(plan.id))
 
     assert (row.state, why in row.last_error) == ("skipped", True)
     assert session.scalars(select(GwClaim)).all() == []
@@ -53,10 +53,11 @@ def test_tiles_of_a_notice_that_has_ended_are_not_taken(
 
 @ENDS
 def test_tiles_that_were_taken_before_may_be_noted_as_observed(plan, take, press, ended_by, why):
-    press("1.0", "claim_tiles", TEAM, role=None, value=str(plan.id))
+    press("1.0", "claim_all_tiles", TEAM, role=None, value=str(plan.id))
     take(ended_by, minute=9)
 
-    row = press("1.0", "observation_done", TEAM, role=None, value=str(plan.id))
+    form = {"tiles": "1-2"}
+    row = press("1.0", "observation_done", TEAM, role=None, value=str(plan.id), form=form)
 
     assert row.state == "done"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.gw import act_forms
-from pipeline.gw.act_forms import FormError, OutageForm, PlanForm
+from pipeline.gw.act_forms import FormError, OutageForm, PlanForm, TilesForm
 
 NOW_S = int(datetime.now(UTC).timestamp())
 HOUR_S = 3600
@@ -18,6 +18,12 @@ PLAN = {
     "window_end": NOW_S + 13 * HOUR_S,
 }
 OUTAGE = {"reason": " clouds ", "until": NOW_S + HOUR_S}
+
+
+def faults_of(kind, form):
+    with pytest.raises(FormError) as raised:
+        act_forms.read(kind, form)
+    return raised.value.faults
 
 
 @pytest.mark.parametrize(
@@ -42,7 +48,7 @@ OUTAGE = {"reason": " clouds ", "until": NOW_S + HOUR_S}
     ],
 )
 def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
-    assert list(act_forms.faults_of(PlanForm, PLAN | changed)) == [block]
+    assert list(faults_of(PlanForm, PLAN | changed)) == [block]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_a_plan_out_of_bounds_is_refused_at_its_block(changed, block):
     ],
 )
 def test_a_fault_says_what_is_wanted(changed, words):
-    assert list(act_forms.faults_of(PlanForm, PLAN | changed).values()) == [words]
+    assert list(faults_of(PlanForm, PLAN | changed).values()) == [words]
 
 
 def test_a_form_without_a_field_names_it():
@@ -84,8 +90,40 @@ def test_a_plan_is_read_with_the_names_of_the_table():
     ],
 )  # fmt: skip
 def test_an_outage_out_of_bounds_is_refused(changed, fault):
-    assert act_forms.faults_of(OutageForm, OUTAGE | changed) == fault
+    assert faults_of(OutageForm, OUTAGE | changed) == fault
 
 
 def test_an_outage_is_read():
     assert act_forms.read(OutageForm, OUTAGE).reason == "clouds"
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [
+        (None, "say which tiles by their rank, such as 1-5, 8"),
+        ("", "say which tiles by their rank, such as 1-5, 8"),
+        ("1,," + "9" * 3000, "say which tiles by their rank, such as 1-5, 8"),
+        ("first five", "“first five” is no tile and no span of tiles: write 1-5, 8"),
+        ("1-5-8", "“1-5-8” is no tile and no span of tiles: write 1-5, 8"),
+        ("1,,2", "“” is no tile and no span of tiles: write 1-5, 8"),
+        ("²", "“²” is no tile and no span of tiles: write 1-5, 8"),
+        ("0", "“0”: ranks go from 1 to 500"),
+        ("1-501", "“1-501”: ranks go from 1 to 500"),
+        ("5-1", "“5-1” ends before it begins"),
+    ],
+)
+def test_tiles_that_cannot_be_read_are_refused_in_plain_words(typed, fault):
+    assert faults_of(TilesForm, {"tiles": typed}) == {"tiles": fault}
+
+
+@pytest.mark.parametrize(
+    ("typed", "tiles"),
+    [
+        ("8", (8,)),
+        ("1-3, 8", (1, 2, 3, 8)),
+        (" 8,1 – 3,2 ,", (1, 2, 3, 8)),
+        ("500", (500,)),
+    ],
+)
+def test_tiles_are_read_single_or_from_one_to_another(typed, tiles):
+    assert act_forms.read(TilesForm, {"tiles": typed}).tiles == tiles

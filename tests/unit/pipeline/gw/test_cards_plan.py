@@ -175,14 +175,15 @@ def test_a_team_gets_its_own_tiles_aligned():
     message = telescope_tiles(plan)
 
     assert shown(message).split("```")[1].strip("\n").splitlines() == [
-        "rank   tile       RA      DEC    Prob start UTC",
-        "   1  10080 345.1035 +41.7526  0.0412 02 Nov 17:26:37",
-        "   2     99   5.5000  -1.2500 1.2e-05 02 Nov 17:28:07",
+        "rank   tile       RA      DEC     prob  start UTC",
+        "   1  10080 345.1035 +41.7526    4.1 %  02 Nov 17:26:37",
+        "   2     99   5.5000  -1.2500 0.0012 %  02 Nov 17:28:07",
     ]
     assert "Dark until *02 Nov 17:26 UTC* (22:12 local)" in shown(message)
-    assert "Prob: that the source lies in that tile" in shown(message)
+    assert "prob: that the source lies in that tile" in shown(message)
     assert buttons(message) == {
         "claim_tiles": "9",
+        "claim_all_tiles": "9",
         "cannot_observe": "9",
         "observation_done": "9",
         "open_owncloud": "https://x.org/f",

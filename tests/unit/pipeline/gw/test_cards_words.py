@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,25 @@ YEAR_S = 31_557_600
 )  # fmt: skip
 def test_a_probability_is_never_rounded_to_certainty(share, text):
     assert words.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"), (0.249, "25 %"), (0.0412, "4.1 %"), (0.0999, "10 %"), (0.05, "5.0 %"),
+        (0.000012, "0.0012 %"), (3e-9, "3.0e-07 %"), (0.9921, "99.2 %"),
+    ],
+)  # fmt: skip
+def test_a_tiles_probability_has_two_digits_however_small(share, text):
+    assert words.fine_percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [("America/Tijuana", "01 Jan 19:10 local"), ("Europe/Paris", "04:10 local")],
+)
+def test_a_local_time_has_its_date_where_that_is_another(zone, text):
+    assert words.local(datetime(2026, 1, 2, 3, 10, tzinfo=UTC), ZoneInfo(zone)) == text
 
 
 @pytest.mark.parametrize(
