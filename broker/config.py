@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from broker.sections import Section
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
+from broker.sections.lasair import AlerceSettings, LasairSettings
 from broker.sections.outside import GracedbSettings, OwncloudSettings, SwiftSettings
 from broker.sections.parts import (
     ArchiveSettings,
@@ -75,6 +76,8 @@ class Config(Section):
     lsst: LsstSettings = LsstSettings()
     selected: SelectedSettings = SelectedSettings()
     gw: GwSettings = GwSettings()
+    lasair: LasairSettings = LasairSettings()
+    alerce: AlerceSettings = AlerceSettings()
     archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
@@ -190,13 +193,22 @@ def _seed_values(environment: Mapping[str, str]) -> list[tuple[list[str], Any]]:
     return found
 
 
-_LISTS = {"scram_ports", "allowed_hosts", "fernet_keys", "token_reminder_days", "upload_hosts"}
+_LISTS = {
+    "scram_ports",
+    "allowed_hosts",
+    "fernet_keys",
+    "token_reminder_days",
+    "upload_hosts",
+    "jd_fields",
+}
 """Settings that the environment names with commas in between."""
+_TABLES = {"plan_groups", "topics"}
+"""Settings that it gives as JSON."""
 
 
 def _list_or_text(path: list[str], text: str) -> Any:
-    if path[-1] == "plan_groups":
-        return _json(path, text)
+    if path[-1] in _TABLES:
+        return _json(path, text or "[]")
     if path[-1] in _LISTS:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

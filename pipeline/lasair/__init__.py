@@ -1,0 +1,4 @@
+"""Lasair's filter streams, and images for what they send.
+
+message (bytes to values) · png.
+"""
