@@ -8,6 +8,7 @@ repeated at any time: the group's message (M3, later M4), and for a plan that ha
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -30,6 +31,7 @@ from pipeline.gw.plan_files import picture_file
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.steps import Outcome, Skip, Step
 from pipeline.gw.tables import GwAlert
+from pipeline.gw.telescopes import TelescopeError, telescope
 from pipeline.gw.tell import await_thread, edit, marked
 from pipeline.gw.tell_view import Event, event_of
 
@@ -101,6 +103,7 @@ def _tell_plan(step: Step, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
             str(plan.id),
             tiles,
             dark_until=plan.dark_until,
+            local_time=_local(plan.telescope, plan.dark_until),
             owncloud=_link(alert),
         )
         _say(step, _address(alert, "M9", str(plan.id)), telescope_tiles(own))
@@ -127,9 +130,10 @@ def _show(alert: GwAlert, plan: GwPlan) -> None:
     path = _picture_path(plan)
     if path is None or not path.is_file():
         return
+    covered = (plan.covered_90_percent or 0) / _PERCENT
     shares = (
         f"{words.percent(plan.probability)} of the probability, "
-        f"{plan.covered_90_percent or 0:.0f} % of the 90 % region's area"
+        f"{words.percent(covered)} of the 90 % region's area"
     )
     text = f"{plan.telescope}: {plan.tile_count} tiles on the sky map with {shares}"
     picture = Picture(f"coverage_{plan.telescope}.png", path.read_bytes(), text, text)
@@ -205,6 +209,18 @@ def _telescope(plan: GwPlan, now: datetime) -> TelescopePlan:
         dark_until=plan.dark_until,
         is_dark_now=night[0] is not None and night[1] is not None and night[0] <= now < night[1],
     )
+
+
+def _local(name: str, at: datetime | None) -> str:
+    """Return a time as the clocks at a telescope show it; empty where that is not known.
+
+    A telescope may have left the table since, and a machine may have no table of time zones.
+    """
+    try:
+        zone = telescope(name).timezone
+        return words.local(at, ZoneInfo(zone)) if at and zone else ""
+    except (TelescopeError, ZoneInfoNotFoundError):
+        return ""
 
 
 def _tiles(session: Session, plan: GwPlan) -> tuple[Tile, ...]:

@@ -27,6 +27,8 @@ class Telescope(BaseModel):
         Where the facts were read.
     latitude_deg, longitude_deg, elevation_m : float
         Geodetic, north and east positive, above the ellipsoid.
+    timezone : str
+        Of the clocks there, as IANA names it; empty: not known.
     fov_deg : float
         Side of its square field.
     filter : str
@@ -54,6 +56,7 @@ class Telescope(BaseModel):
     latitude_deg: Annotated[float, Field(ge=-90, le=90)]
     longitude_deg: Annotated[float, Field(ge=-180, le=360)]
     elevation_m: Annotated[float, Field(ge=-500, le=9000)]
+    timezone: str = ""
     fov_deg: Annotated[float, Field(ge=0.01, le=10)]
     filter: str = ""
     limiting_abmag: Annotated[float | None, Field(ge=0, le=30)] = None

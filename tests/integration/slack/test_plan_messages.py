@@ -114,6 +114,28 @@ def test_the_night_is_told(session, group, tell, standin):
     assert f"Dark until *{until} UTC*" in tiles
 
 
+@pytest.mark.parametrize(
+    ("telescope", "told"),
+    [
+        ("TCA", "Dark until *15 Jan 05:30 UTC* (06:30 local)."),
+        ("DDOTI", "Dark until *15 Jan 05:30 UTC* (14 Jan 21:30 local)."),
+        ("Gone", "Dark until *15 Jan 05:30 UTC*."),
+    ],
+)
+def test_a_team_reads_the_end_of_its_night_on_its_own_clocks(
+    session, group, tell, standin, telescope, told
+):
+    until = datetime(2026, 1, 15, 5, 30, tzinfo=UTC)
+    plan = make_plan(session, group, telescope=telescope, tile_count=1, dark_until=until)
+    make_tile(session, plan)
+
+    tell(f"{group.id}:{plan.id}", standin)
+
+    messages = standin.workspace.messages.values()
+    [own] = [each for each in messages if each["text"].startswith(f"🔭 {telescope}: 1 tiles")]
+    assert told in str(own["blocks"])
+
+
 def test_a_newer_notice_is_told_on_the_older_ones_plans(session, group, tell, standin, take, work):
     make_plan(session, group, tile_count=0)
     tell(str(group.id), standin)
