@@ -22,6 +22,7 @@ from pipeline.web.slack_payloads import Press
 View = dict[str, Any]
 FIELD = "field"
 """Action id of the one input of each block."""
+TELESCOPES_HINT = "Chosen are those that are planned by tiling when nobody asks."
 
 
 def options(press: Press) -> View:
@@ -29,21 +30,23 @@ def options(press: Press) -> View:
     plans = config().gw.plans
     begin = datetime.now(UTC) + timedelta(hours=plans.begin_after_h)
     known = [_option(each.name, each.name) for each in telescopes()]
-    defaults = {name for group in config().gw.plan_groups for name in group.telescopes}
-    chosen = [each for each in known if each["value"] in defaults]
     strategies = [_option(name, text) for name, text in STRATEGIES.items()]
-    select = {"type": "multi_static_select", "options": known, "initial_options": chosen}
+    chosen = _planned_by(strategies[0]["value"])
+    initial = [each for each in known if each["value"] in chosen]
+    select = {"type": "multi_static_select", "options": known}
+    if initial:
+        select["initial_options"] = initial
     exposure = _number(round(plans.exposure_s), 1, LONGEST_EXPOSURE_S)
     radio = {"type": "radio_buttons", "options": strategies, "initial_option": strategies[0]}
     return _view(
         press,
         "Plan with options",
         "Plan",
-        _input("telescopes", "Telescopes", select),
+        _input("telescopes", "Telescopes", select, TELESCOPES_HINT),
         _input("strategy", "Strategy", radio),
         _input("max_tiles", "Tiles of each telescope", _number(10, 1, MOST_TILES)),
         _input("exposure_s", "Exposure [s]", exposure),
-        _input("window_start", "Not before", _moment(begin)),
+        _input("window_start", "Not before", _moment(begin), _begin_hint(plans.begin_after_h)),
         _input("window_end", "Not after", _moment(begin + timedelta(hours=plans.window_h))),
     )
 
@@ -73,6 +76,16 @@ def tiles_done(press: Press) -> View | None:
     return _tile_view(
         press, "Observation done", "Send", tiles, tiles.taken(press.user_id) or tiles.taken()
     )
+
+
+def _planned_by(strategy: str) -> set[str]:
+    """Return the telescopes that are planned by themselves in this way."""
+    groups = [group for group in config().gw.plan_groups if group.strategy == strategy]
+    return {name for group in groups for name in group.telescopes}
+
+
+def _begin_hint(after_h: float) -> str:
+    return f"{after_h:g} h from now gives teams time to get ready; it may be earlier, even now."
 
 
 def _tiles(press: Press) -> Tiles:

@@ -119,6 +119,32 @@ def submit(
     }
 
 
+def refilled(view: Mapping[str, Any], values: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return a dialog that begins with what was filled in, as ``submit`` takes it."""
+    blocks = [
+        {**block, "element": _begun(block, values)} if block["type"] == "input" else block
+        for block in view["blocks"]
+    ]
+    return {**view, "blocks": blocks}
+
+
+def _begun(block: Mapping[str, Any], values: Mapping[str, list[str]]) -> dict[str, Any]:
+    element = block["element"]
+    given = _given(element, values.get(f"{block['block_id']}/{element['action_id']}", []))
+    kept = {name: value for name, value in element.items() if not name.startswith("initial_")}
+    began = {_INITIAL[name]: value for name, value in given.items() if name in _INITIAL and value}
+    return kept | began
+
+
+_INITIAL = {
+    "value": "initial_value",
+    "selected_option": "initial_option",
+    "selected_options": "initial_options",
+    "selected_date_time": "initial_date_time",
+}
+"""What a dialog calls at its begin what it calls so at its end."""
+
+
 def _who(workspace: Workspace, user: str) -> dict[str, Any]:
     name = workspace.people[user]
     return {

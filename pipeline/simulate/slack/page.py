@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
+from pipeline.simulate.slack import clicks
 from pipeline.simulate.slack.blocks import Viewer, dialog_html, message_html
 from pipeline.simulate.slack.workspace import Entry, Workspace
 
@@ -46,6 +47,8 @@ class Look:
         What the last click led to.
     errors : mapping
         What was wrong with a dialog, by block.
+    typed : mapping
+        What had been filled in then, by ``block_id/action_id``.
     """
 
     channel: str
@@ -54,6 +57,7 @@ class Look:
     view: str = ""
     outcome: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, list[str]] = field(default_factory=dict)
 
     def address(self, **changed: str) -> str:
         """Return the address of this page, or of one that differs a little."""
@@ -159,7 +163,7 @@ def _dialog(workspace: Workspace, look: Look, viewer: Viewer) -> str:
     opened = workspace.triggers.view(look.view) if look.view else None
     if opened is None:
         return ""
-    _, view = opened
+    view = clicks.refilled(opened[1], look.typed) if look.errors else opened[1]
     hidden = {
         "user": look.user,
         "view": look.view,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ CSP = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+CHANGED = "This message has changed and has no such button any more: this is how it stands now."
+CLOSED = "This dialog was closed meanwhile."
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -160,9 +163,12 @@ class Handler(BaseHTTPRequestHandler):
         workspace = self.server.workspace
         entry = workspace.messages.get((form.get("channel", ""), form.get("ts", "")))
         user = form.get("user", "")
+        if user not in workspace.people or form.get("channel", "") not in workspace.channels:
+            self._answer(404, "text/plain", b"no such person or channel")
+            return
         payload = entry and clicks.press(workspace, user, entry, form.get("action_id", ""))
-        if payload is None or user not in workspace.people:
-            self._answer(404, "text/plain", b"no such button")
+        if payload is None:
+            self._lead_back(_look(form, view=""), CHANGED)
             return
         workspace.triggers.make(payload["trigger_id"], user)
         outcome = self._send(payload)
@@ -174,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
         single = {name: values[0] for name, values in form.items()}
         opened = workspace.triggers.view(single.get("view", ""))
         if opened is None:
-            self._answer(404, "text/plain", b"no such dialog")
+            self._lead_back(_look(single, view=""), CLOSED)
             return
         user, view = opened
         outcome = self._send(clicks.submit(workspace, user, view, form))
@@ -182,25 +188,26 @@ class Handler(BaseHTTPRequestHandler):
         if outcome.status == 200 and not errors:  # noqa: PLR2004 OK
             workspace.triggers.close(view["id"])
         look = _look(single, view=view["id"])
-        self._show(look, outcome, errors)
+        if errors:
+            said = _said(outcome)
+            shown = replace(look, outcome=said, errors=errors, typed=form)
+            self._html(page.render(workspace, shown))
+            return
+        self._show(look, outcome)
 
     def _send(self, payload: Mapping[str, Any]) -> clicks.Outcome:
         if not self.server.action_url:
             return clicks.Outcome(0, 0)
         return clicks.send(self.server.action_url, self.server.workspace.signing_secret, payload)
 
-    def _show(
-        self, look: page.Look, outcome: clicks.Outcome, errors: Mapping[str, str] | None = None
-    ) -> None:
-        """Lead back to the page; a dialog that was refused is shown with what is wrong."""
-        said = f"answered {outcome.status or 'nothing'} in {outcome.took_s * 1000:.0f} ms"
-        workspace = self.server.workspace
-        if errors:
-            shown = page.Look(look.channel, look.user, look.thread, look.view, said, errors)
-            self._html(page.render(workspace, shown))
-            return
-        view = look.view if workspace.triggers.view(look.view) else ""
-        address = look.address(view=view, outcome=said)
+    def _show(self, look: page.Look, outcome: clicks.Outcome) -> None:
+        """Lead back to the page, with the dialog that is open."""
+        view = look.view if self.server.workspace.triggers.view(look.view) else ""
+        self._lead_back(replace(look, view=view), _said(outcome))
+
+    def _lead_back(self, look: page.Look, said: str) -> None:
+        """Show the page as it stands now."""
+        address = look.address(view=look.view, outcome=said)
         self._answer(303, "text/plain", b"", {"Location": address})
 
     def _page(self, channel: str, asked: Mapping[str, str]) -> None:
@@ -272,6 +279,10 @@ class Handler(BaseHTTPRequestHandler):
 
 def _form(body: bytes) -> dict[str, list[str]]:
     return parse_qs(body.decode(), keep_blank_values=True)
+
+
+def _said(outcome: clicks.Outcome) -> str:
+    return f"answered {outcome.status or 'nothing'} in {outcome.took_s * 1000:.0f} ms"
 
 
 def _look(form: Mapping[str, str], view: str) -> page.Look:

@@ -33,6 +33,25 @@ def test_plan_options_open_a_dialog_for_a_shifter(standin, session, shifter):
     ]
 
 
+def test_plan_options_choose_those_that_are_planned_by_tiling(standin, shifter):
+    """The default groups: tiling with four telescopes, galaxies with four others."""
+    view = opened(standin, pressed(standin, "plan_options"))
+
+    telescopes, strategy, *_ = (block["element"] for block in view["blocks"])
+    chosen = {option["value"] for option in telescopes["initial_options"]}
+    assert chosen == {"TCH", "TRE", "TCA", "FZU-CTA-N"}
+    assert strategy["initial_option"]["value"] == "tiling"
+
+
+def test_plan_options_say_why_the_window_begins_later_and_that_it_need_not(standin, shifter):
+    view = opened(standin, pressed(standin, "plan_options"))
+
+    [begin] = [block for block in view["blocks"] if block["block_id"] == "window_start"]
+    assert begin["hint"]["text"] == (
+        "1 h from now gives teams time to get ready; it may be earlier, even now."
+    )
+
+
 def test_plan_options_open_nothing_for_others(standin, session):
     payload = pressed(standin, "plan_options")
 
