@@ -16,9 +16,12 @@ from astropy.coordinates import AltAz, EarthLocation, SkyCoord, get_body, get_su
 from astropy.time import Time
 
 from broker.db import transaction
-from pipeline.gw import orders
-from pipeline.gw.action_tables import GwSlackAction
+from broker.sections.gw_plans import PlanGroupSettings
+from pipeline.gw import steps
+from pipeline.gw.plan_groups import Run, insert
 from pipeline.gw.plan_night import stay_offline
+from pipeline.gw.steps import Want
+from pipeline.gw.tables import GwAlert
 from pipeline.gw.telescopes import telescope
 from tests import plans, samples
 from tests.e2e import follow_up
@@ -88,25 +91,20 @@ def told(make_system, tmp_path_factory):
 
 
 def _plan_the_night_of_the_event(running):
-    """Ask as a shifter's dialog does, for the 24 h after T0, whose plans are published."""
+    """Plan the 24 h after T0, whose plans are published: long over, so no dialog takes them."""
     [(id_gw, event_time)] = running.rows(
         "SELECT id_gw, event_time FROM gw_alerts"
         f" WHERE \"triggerId\" = '{EVENT}' AND alert_type = 'UPDATE'"
     )
-    form = {
-        "telescopes": ["TCA", "TRE", "TCH"],
-        "strategy": "tiling",
-        "max_tiles": 10,
-        "exposure_s": 30,
-        "window_start": int(event_time.timestamp()),
-        "window_end": int((event_time + timedelta(days=1)).timestamp()),
-    }
-    values = {"key": "e2e", "action_id": "plan_options", "user_id": "U0SHIFTER", "state": "done"}
+    group = PlanGroupSettings(
+        telescopes=("TCA", "TRE", "TCH"), max_tiles=(10,) * 3, strategy="tiling"
+    )
+    run = Run("manual", (group,), 30.0, event_time, event_time + timedelta(days=1), "Vera")
     with transaction() as session:
-        action = GwSlackAction(id_gw=id_gw, form=form, user_name="Vera", **values)
-        session.add(action)
-        session.flush()
-        assert orders.plan_again(session, id_gw, key=f"action-{action.id}")
+        groups, made = insert(session, session.get_one(GwAlert, id_gw), run)
+        wanted = [Want("plan", id_gw, key=str(plan.id)) for plan in made]
+        wanted += [Want("report", id_gw, key=str(group.id)) for group in groups]
+        assert len(steps.want(session, wanted)) == 4
 
 
 def test_every_notice_has_its_golden_numbers(told):
