@@ -3,11 +3,12 @@
 import hashlib
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session
 
 from broker.config import config
 from pipeline.alerts.skymap_files import SkyMapError
-from pipeline.gw import store
+from pipeline.gw import notice_schema, store
 from pipeline.gw.arrival import Arrival, Intake, Stored
 from pipeline.gw.life import Rules
 from pipeline.gw.score import Thresholds
@@ -16,9 +17,13 @@ from pipeline.gw.skymap import SkyMap
 
 HOUR_S = 3600.0
 
+log = structlog.get_logger(__name__)
+
 
 def judge(raw: bytes, _topic: str = "") -> store.Judged:
     """Read and score a notice, and measure its maps; nothing is stored.
+
+    One that departs from the published schema is taken all the same, with a warning.
 
     Raises
     ------
@@ -30,7 +35,10 @@ def judge(raw: bytes, _topic: str = "") -> store.Judged:
     mapped = None
     if scored.sky_map is not None and notice.skymap_fits is not None:
         mapped = map_columns(scored.sky_map, notice.skymap_fits)
-    return store.Judged(scored, mapped, _combined(notice.combined_skymap_fits))
+    departs = notice_schema.problems(raw)
+    if departs is not None:
+        log.warning("notice.off_schema", trigger_id=notice.trigger_id, problems=departs)
+    return store.Judged(scored, mapped, _combined(notice.combined_skymap_fits), departs)
 
 
 def map_columns(sky_map: SkyMap, fits: bytes) -> dict[str, Any]:
@@ -76,4 +84,4 @@ def _store(session: Session, judged: store.Judged, arrival: Arrival) -> Stored:
     return store.store(session, judged, arrival, rules)
 
 
-IGWN = Intake(judge, _store, modules=("mocpy",))
+IGWN = Intake(judge, _store, modules=("mocpy", "jsonschema"))

@@ -34,11 +34,14 @@ class Judged:
         What it says and how it scores.
     map_columns, combined_columns : dict or None
         Rows of ``gw_skymaps`` for its map and for that combined with another mission's.
+    schema_problems : str or None
+        Where it departs from the published schema.
     """
 
     scored: ScoredAlert
     map_columns: dict[str, Any] | None = None
     combined_columns: dict[str, Any] | None = None
+    schema_problems: str | None = None
 
 
 def store(session: Session, judged: Judged, arrival: Arrival, rules: life.Rules) -> Stored:
@@ -99,6 +102,7 @@ def _insert(
         skymap_id=_map_id(session, judged.map_columns),
         combined_skymap_id=_map_id(session, judged.combined_columns),
         skymap_error=None if notice.is_retraction else judged.scored.skymap_cause,
+        schema_problems=judged.schema_problems,
         kafka_timestamp=arrival.kafka_timestamp,
         **_verdict(judged.scored),
         **arrival.columns(),

@@ -127,6 +127,9 @@ class GwAlert(Table):
         ForeignKey("gw_skymaps.id", ondelete="SET NULL"), comment="gw_skymaps.id; with the GRB's"
     )
     skymap_error: Mapped[str | None] = mapped_column(comment="why there is no usable map")
+    schema_problems: Mapped[str | None] = mapped_column(
+        comment="where it departs from the published schema; null: it fits"
+    )
     state: Mapped[str] = mapped_column(server_default="current")
     topic: Mapped[str | None] = mapped_column(comment="null: not from Kafka")
     source_id: Mapped[int | None] = mapped_column(comment="sources.id")

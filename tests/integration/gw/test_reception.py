@@ -86,6 +86,19 @@ def test_a_bad_notice_is_buried_and_the_next_one_stored(kinds, session, bells, a
     assert counts(session) == (1, 4, 0)
 
 
+def test_a_notice_that_departs_from_the_schema_is_taken_with_a_warning(
+    kinds, session, bells, archive, caplog
+):
+    assert reception().take(received(edited(alert_type="GUESS"), 1)) is not None
+    assert reception().take(received(notice(), 2)) is not None
+
+    odd, good = session.scalars(select(GwAlert).order_by(GwAlert.id_gw)).all()
+    assert odd.state in {"current", "superseded"}
+    assert odd.schema_problems.startswith("alert_type: not of enum")
+    assert good.schema_problems is None
+    assert [text for text in caplog.messages if "notice.off_schema" in text]
+
+
 @pytest.mark.parametrize(
     ("skymap", "cause"),
     [

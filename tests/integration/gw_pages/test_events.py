@@ -75,6 +75,15 @@ def test_an_event_without_a_map_says_why(visitor, notice):
     assert "BNS, near and small" in page
 
 
+def test_a_notice_that_departs_from_the_published_schema_says_where(visitor, notice):
+    notice(schema_problems="event.far: not of type 'number'")
+
+    page = visitor.get(f"/gw/{EVENT}").text
+
+    assert "not as published" in page
+    assert "event.far: not of type &#x27;number&#x27;" in page
+
+
 def test_notices_are_told_with_what_changed(visitor, notice):
     notice()
     notice(alert_type="UPDATE", area_90_deg2=39.25, event_class="NSBH", score=2)
