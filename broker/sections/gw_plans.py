@@ -12,6 +12,7 @@ LONGEST_EXPOSURE_S = 7200
 LONGEST_DELAY_H, LONGEST_WINDOW_H = 240, 168
 MaxTiles = Annotated[int, Field(ge=1, le=MOST_TILES)]
 ExposureS = Annotated[float, Field(gt=0, le=LONGEST_EXPOSURE_S)]
+Strategy = Literal["tiling", "galaxies"]
 EventClass = Literal["BNS", "NSBH", "BBH", "Terrestrial"]
 
 
@@ -25,9 +26,7 @@ class PlanGroupSettings(Section):
         tuple[MaxTiles, ...],
         Field(min_length=1, description="pointings at most, of each telescope"),
     ]
-    strategy: Annotated[
-        Literal["tiling", "galaxies"], Field(description="a fixed grid, or fields of galaxies")
-    ]
+    strategy: Annotated[Strategy, Field(description="a fixed grid, or fields of galaxies")]
     classes: Annotated[
         tuple[EventClass, ...], Field(description="planned for these classes; empty: for all")
     ] = ()

@@ -22,9 +22,9 @@ from broker.sections.gw_plans import (
     MOST_TILES,
     ExposureS,
     MaxTiles,
+    Strategy,
 )
 from pipeline.gw import outages, ranks
-from pipeline.gw.plan_job import Strategy
 from pipeline.gw.telescopes import TelescopeError, telescope
 
 Form = TypeVar("Form", bound=BaseModel)

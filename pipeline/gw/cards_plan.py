@@ -9,8 +9,8 @@ from pipeline.gw import blocks, buttons
 from pipeline.gw import cards_words as words
 from pipeline.gw.blocks import Message, escape, link, mention
 from pipeline.gw.cards import LINK
+from pipeline.gw.strategies import TITLES
 
-STRATEGIES = {"tiling": "🧱 Tiling", "galaxies": "🌌 Galaxy targeting"}
 STATES = {
     "done": "✅",
     "failed": "❌",
@@ -182,7 +182,7 @@ _SHARES = "prob: that the source lies in its tiles · of 90 %: area of the 90 % 
 
 
 def _about(plan: PlanSummary) -> Iterator[str]:
-    yield f"*Strategy:* {STRATEGIES.get(plan.strategy, escape(plan.strategy))}"
+    yield f"*Strategy:* {TITLES.get(plan.strategy, escape(plan.strategy))}"
     if plan.notice:
         yield f"*Notice:* {escape(plan.notice)}"
     yield f"*Task:* {escape(plan.task_id)}"

@@ -2,7 +2,7 @@
 
 from broker.choices import words_of
 from broker.mirror import Mirror, mirror
-from pipeline.gw import action_tables, grb_tables, plan_tables, tables
+from pipeline.gw import action_tables, grb_tables, plan_tables, strategies, tables
 
 FOLLOW_UP = "follow_up_gwalert"
 """Right to plan again, send again and mark as mock; of the roles shifter and admin."""
@@ -75,7 +75,7 @@ GwPlan: type[Mirror] = mirror(
     links={"id_gw": "GwAlert", "group_id": "GwPlanGroup"},
     choices={
         "state": words_of(plan_tables.PLAN_STATES),
-        "strategy": words_of(plan_tables.STRATEGIES),
+        "strategy": words_of(strategies.NAMES),
     },
 )
 

@@ -10,6 +10,7 @@ from pipeline.gw.plan_tables import GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.share import NO_FOLDER, folder_of, has_folder
 from pipeline.gw.share_files import share
 from pipeline.gw.steps import Outcome, Skip, Step, Want
+from pipeline.gw.strategies import GALAXIES
 from pipeline.gw.tables import GwAlert
 
 CLEANUP = "cleanup"
@@ -43,7 +44,7 @@ def telescopes(session: Session, id_gw: int) -> list[Telescope]:
     rows = session.scalars(
         select(GwPlan)
         .join(GwPlanGroup, GwPlanGroup.id == GwPlan.group_id)
-        .where(GwPlan.id_gw == id_gw, GwPlan.strategy == "galaxies")
+        .where(GwPlan.id_gw == id_gw, GwPlan.strategy == GALAXIES)
         .order_by(GwPlanGroup.run, GwPlanGroup.position, GwPlan.id)
     )
     newest: dict[str, GwPlan] = {}

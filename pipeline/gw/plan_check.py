@@ -18,6 +18,8 @@ ALTITUDE_TOLERANCE_DEG = 0.2
 SUN_TOLERANCE_DEG = 0.05
 MOON_TOLERANCE_DEG = 0.7
 """The Moon moves by half a degree in the hour for which gwemopt takes one place of it."""
+NEAR_LIMIT_DEG = 5.0
+"""A tile that begins so close to the lowest altitude is called low."""
 GAP_TOLERANCE_S = 0.01
 """Rounding of times."""
 
@@ -64,6 +66,37 @@ def refusals(job: PlanJob, rows: Sequence[Row]) -> list[str]:
         ]
         found.append("; ".join(problems))
     return _with_gaps(job, rows, found)
+
+
+def low_rows(job: PlanJob, rows: Sequence[Row]) -> str:
+    """Say how many rows begin near the lowest altitude, and how many of them still rise.
+
+    gwemopt takes a tile as soon as it may, so an hour later it might stand much higher.
+
+    Parameters
+    ----------
+    job : PlanJob
+        Telescope and limits.
+    rows : sequence of Row
+        In any order.
+
+    Returns
+    -------
+    str
+        For people; empty where none is low.
+    """
+    if not rows:
+        return ""
+    lowest_deg = altitude_min_deg(job.telescope, job.airmass_max)
+    begin_deg = _Sky.of(job, rows, [row.start for row in rows]).altitude_deg
+    finish_deg = _Sky.of(job, rows, [row.end for row in rows]).altitude_deg
+    is_low = begin_deg < lowest_deg + NEAR_LIMIT_DEG
+    low, rising = int(is_low.sum()), int((is_low & (finish_deg > begin_deg)).sum())
+    if not low:
+        return ""
+    text = f"{low} of {len(rows)} tiles begin within {NEAR_LIMIT_DEG:.0f}° of the airmass limit"
+    then = f"{rising} of these still rising: they stand higher later" if rising else "all setting"
+    return f"{text} (altitude {lowest_deg:.0f}°), {then}"
 
 
 @dataclass(frozen=True, eq=False)

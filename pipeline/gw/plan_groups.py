@@ -17,6 +17,7 @@ from pipeline.gw.plan_tables import (
     GwPlanGroup,
     GwTelescopeOutage,
 )
+from pipeline.gw.strategies import GALAXIES
 from pipeline.gw.tables import GwAlert, GwSkymap
 from pipeline.gw.telescopes import telescope
 
@@ -140,7 +141,7 @@ def _group(
 def _plans(
     session: Session, alert: GwAlert, group: GwPlanGroup, settings: PlanGroupSettings
 ) -> list[GwPlan]:
-    obstacle = _no_galaxies(session, alert, settings) if group.strategy == "galaxies" else ""
+    obstacle = _no_galaxies(session, alert, settings) if group.strategy == GALAXIES else ""
     plans = []
     for name, max_tiles in zip(settings.telescopes, settings.max_tiles, strict=True):
         same = (

@@ -6,11 +6,11 @@ pictures of ``plan_pictures``; meanwhile ``stage.txt`` says how far it is.
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from broker.sections.gw_plans import ExposureS, MaxTiles
+from broker.sections.gw_plans import ExposureS, MaxTiles, Strategy
 from pipeline.gw.telescopes import Telescope
 
 JOB_FILE = "job.json"
@@ -22,7 +22,6 @@ SKY_MAP, TILES, SCHEDULE, FILES = STAGES = ("sky map", "tiles", "schedule", "fil
 REFUSED = 3
 """Exit code of a plan that cannot be made; the last line of its output says why."""
 
-Strategy = Literal["tiling", "galaxies"]
 Degrees = Annotated[float, Field(ge=-360, le=360)]
 
 

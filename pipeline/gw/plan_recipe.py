@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.gw import plan_coverage, plan_galaxies, plan_grid, plan_gwemopt, plan_night
-from pipeline.gw.plan_check import Row, refusals
+from pipeline.gw.plan_check import Row, low_rows, refusals
 from pipeline.gw.plan_coverage import REGION_LEVEL, Coverage, Footprint
 from pipeline.gw.plan_galaxies import Members
 from pipeline.gw.plan_grid import Tiles
@@ -21,6 +21,7 @@ from pipeline.gw.plan_job import (
 )
 from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
+from pipeline.gw.strategies import GALAXIES
 
 CANDIDATES_PER_TILE = 10
 FEWEST_CANDIDATES = 200
@@ -73,6 +74,7 @@ def make(
         "removed": removed,
         "candidate_tiles": len(candidates),
         "reason": "" if kept else "no tile passed the independent check",
+        "warnings": (*empty.warnings, *filter(None, [low_rows(job, kept)])),
     }
     values |= _night(job, kept[0].start if kept else job.start)
     return empty.model_copy(update=values | _numbers(found, sky_map)), sky_map
@@ -84,7 +86,7 @@ def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
     night = plan_night.Night.of(telescope, job.start, job.end)
     if night.is_empty:
         raise NothingObservableError("no dark time in the window")
-    if job.strategy == "galaxies":
+    if job.strategy == GALAXIES:
         tiles, members = plan_galaxies.fields(job.galaxies, job.observed, telescope.fov_deg)
     else:
         tiles, members = _grid_tiles(job, index), {}
@@ -100,7 +102,7 @@ def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
 
 
 def _why_empty(job: PlanJob) -> str:
-    if job.strategy == "galaxies" and not job.galaxies:
+    if job.strategy == GALAXIES and not job.galaxies:
         return "no galaxy of the catalog lies in the region"
     return "teams have taken all of the region already" if job.observed else "no tile in the region"
 
@@ -171,7 +173,7 @@ def _night(job: PlanJob, at: datetime) -> dict[str, datetime | None]:
 
 def _level(job: PlanJob, index: SkyIndex) -> float:
     """Return the credible level of the region whose tiles are judged."""
-    if job.telescope.grid or job.strategy == "galaxies":
+    if job.telescope.grid or job.strategy == GALAXIES:
         return job.confidence
     return plan_grid.level_for_bands(job.telescope.fov_deg, index, job.confidence)
 

@@ -7,6 +7,7 @@ supersedes or cancels it changes the row, and the process is killed within secon
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import structlog
 from sqlalchemy import func, select
@@ -42,6 +43,7 @@ from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwClaim, GwPlan, GwPlanGro
 from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, StepSkipped, Wait, Want
+from pipeline.gw.strategies import GALAXIES
 from pipeline.gw.tables import GwAlert, GwSkymap, GwStep
 from pipeline.gw.telescopes import telescope
 
@@ -212,7 +214,7 @@ def _job(session: Session, plan: GwPlan) -> tuple[PlanJob, bytes]:
     job = PlanJob(
         event=alert.trigger_id,
         telescope=telescope(plan.telescope),
-        strategy="galaxies" if plan.strategy == "galaxies" else "tiling",
+        strategy=cast("Any", plan.strategy),
         event_time=alert.event_time,
         start=now if is_late else group.window_start,
         end=group.window_end,
@@ -227,7 +229,7 @@ def _job(session: Session, plan: GwPlan) -> tuple[PlanJob, bytes]:
 
 
 def _galaxies(session: Session, plan: GwPlan, stored: GwSkymap) -> tuple[Galaxy, ...]:
-    if plan.strategy != "galaxies":
+    if plan.strategy != GALAXIES:
         return ()
     sky_map = SkyMap.from_fits(stored.fits)
     if sky_map.distance is None:

@@ -20,9 +20,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table
+from pipeline.gw import strategies
 from pipeline.gw.tables import CASCADE
 
-STRATEGIES = ("tiling", "galaxies")
 ORIGINS = ("auto", "manual", "replan")
 GROUP_STATES = ("wanted", "running", "done", "failed", "superseded", "cancelled")
 PLAN_STATES = ("wanted", "running", "done", "failed", "skipped", "superseded", "cancelled")
@@ -38,7 +38,7 @@ class GwPlanGroup(Table):
         UniqueConstraint("id_gw", "run", "position"),
         UniqueConstraint("channel", "ts"),
         CheckConstraint(f"origin IN {ORIGINS}", name="origin"),
-        CheckConstraint(f"strategy IN {STRATEGIES}", name="strategy"),
+        CheckConstraint(f"strategy IN {strategies.NAMES}", name="strategy"),
         CheckConstraint(f"state IN {GROUP_STATES}", name="state"),
     )
 
@@ -77,7 +77,7 @@ class GwPlan(Table):
             unique=True,
             postgresql_where=text(f"state IN {OPEN_PLAN_STATES}"),
         ),
-        CheckConstraint(f"strategy IN {STRATEGIES}", name="strategy"),
+        CheckConstraint(f"strategy IN {strategies.NAMES}", name="strategy"),
         CheckConstraint(f"state IN {PLAN_STATES}", name="state"),
         Index(None, "group_id"),
     )

@@ -12,11 +12,12 @@ import uuid
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from pipeline.gw import strategies
+
 PLANS = "GWEMOPT"
 LOGBOOK = "LOGBOOK"
 NOTICES = "VOEVENTS"
 EVENT_FOLDERS = (PLANS, "IMAGES", "KNC_IMAGES", LOGBOOK, NOTICES)
-STRATEGY_FOLDERS = {"tiling": "TILING", "galaxies": "GALAXYTARGETING"}
 LOG_NAME = "shift_log.md"
 LONGEST_NAME = 64
 
@@ -58,7 +59,7 @@ def plan_folder(notice: str, strategy: str, telescopes: Sequence[str]) -> str:
     telescopes : sequence of str
         Of the group, in its order.
     """
-    return f"{notice}/{STRATEGY_FOLDERS[strategy]}_{'_'.join(map(safe_name, telescopes))}"
+    return f"{notice}/{strategies.strategy(strategy).folder}_{'_'.join(map(safe_name, telescopes))}"
 
 
 def notice_stem(trigger_id: str, reception_count: int, alert_type: str) -> str:

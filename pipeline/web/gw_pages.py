@@ -17,6 +17,7 @@ from pipeline.alerts.query import reading
 from pipeline.gw import plan_files, query, share_paths, tile_claims
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import PAGE_SIZE, Event
+from pipeline.gw.strategies import TITLES
 from pipeline.gw.tables import GwSkymap
 from pipeline.web import gw_shown
 from pipeline.web.api.answers import plain_file
@@ -163,7 +164,10 @@ def _plans(session: Session, found: Event) -> dict[str, Any]:
     return {
         "maps": gw_shown.maps(found.sky_map, drawn),
         "legend": [(plan, colours[plan.id]) for plan in current if plan.id in colours],
-        "groups": [(group, found.plans[group.id], numbered[group.id_gw]) for group in found.groups],
+        "groups": [
+            (group, TITLES[group.strategy], found.plans[group.id], numbered[group.id_gw])
+            for group in found.groups
+        ],
         "is_planning": any(group.state in {"wanted", "running"} for group in found.groups),
         "now": datetime.now(UTC),
     }

@@ -13,8 +13,8 @@ from broker.db import transaction
 from broker.sections.gw_plans import LONGEST_EXPOSURE_S, MOST_TILES
 from pipeline.gw import blocks, outages, ranks, tile_claims
 from pipeline.gw.act_answers import number
-from pipeline.gw.cards_plan import STRATEGIES
 from pipeline.gw.plan_tables import GwPlan
+from pipeline.gw.strategies import TITLES
 from pipeline.gw.telescopes import TelescopeError, telescope, telescopes
 from pipeline.gw.tile_claims import Tiles
 from pipeline.web.slack_payloads import Press
@@ -30,7 +30,7 @@ def options(press: Press) -> View:
     plans = config().gw.plans
     begin = datetime.now(UTC) + timedelta(hours=plans.begin_after_h)
     known = [_option(each.name, each.name) for each in telescopes()]
-    strategies = [_option(name, text) for name, text in STRATEGIES.items()]
+    strategies = [_option(name, text) for name, text in TITLES.items()]
     chosen = _planned_by(strategies[0]["value"])
     initial = [each for each in known if each["value"] in chosen]
     select = {"type": "multi_static_select", "options": known}

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from broker.access import PUBLIC, access, has_role, staff
+from broker.config import config
 from broker.db import transaction
 from pipeline.alerts.query import reading
 from pipeline.gw import outages
@@ -86,6 +87,13 @@ def _shown(request: HttpRequest, form: OutageForm, status: int = 200) -> HttpRes
     context = {
         "rows": [(each, marked.get(each.name)) for each in telescopes()],
         "may_mark": user.is_active and user.is_staff and has_role(user, MARKERS),
+        "by_default": _by_default(),
         "form": form,
     }
     return render(request, "pipeline/gw/telescopes.html", context, status=status)
+
+
+def _by_default() -> frozenset[str]:
+    """Return the telescopes that are planned for without anybody asking."""
+    named = (name for group in config().gw.plan_groups for name in group.telescopes)
+    return frozenset(telescope(name).name for name in named)

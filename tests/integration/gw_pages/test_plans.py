@@ -59,6 +59,7 @@ def test_what_the_independent_check_removed_is_listed_with_its_reason(visitor, n
     page = visitor.get(f"/gw/{EVENT}/plans/{shown.id}").text
 
     assert "<li>tile 7, 2026-11-21T20:00:00Z: Sun at -3°</li>" in page
+    assert "1 removed by the check" in page
 
 
 def test_tiles_are_not_promised_at_their_best_airmass(visitor, notice, plan):

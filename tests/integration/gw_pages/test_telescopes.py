@@ -16,8 +16,19 @@ MARK = "/gw/telescopes/outages"
 def test_every_telescope_is_listed(visitor):
     page = visitor.get("/gw/telescopes").text
 
-    assert all(f'<th scope="row">{each.name}</th>' in page for each in telescopes())
+    assert all(
+        f'<th scope="row">{each.name}<' in page or f'<th scope="row">{each.name} <' in page
+        for each in telescopes()
+    )
     assert "Mark one out" not in page
+
+
+def test_those_that_are_planned_for_by_themselves_are_marked_and_counted(visitor):
+    page = visitor.get("/gw/telescopes").text
+
+    assert f"made for these {len(telescopes())}; without being asked they are made for 8" in page
+    assert page.count(">by itself</span></th>") == 8
+    assert '<th scope="row">COLIBRI <span class="badge">by itself</span></th>' in page
 
 
 def test_a_visitor_marks_nothing(visitor, session):

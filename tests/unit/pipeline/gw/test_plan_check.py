@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.gw.plan_check import Row, refusals
+from pipeline.gw.plan_check import Row, low_rows, refusals
 from pipeline.gw.plan_night import stay_offline
 from tests.unit.pipeline.gw import jobs
 
@@ -131,3 +131,30 @@ def test_neighbours_of_a_refused_row_pass():
 
 def test_no_rows_are_no_refusals():
     assert refusals(jobs.job(), []) == []
+
+
+# On the equator of the sky, seen from 45° north: sin 25° = cos 45° cos H, so H = 53.3°.
+RISING, SETTING = {"ra_deg": 231.3, "dec_deg": 0.0}, {"ra_deg": 124.7, "dec_deg": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        ([], ""),
+        ([{}], ""),
+        ([RISING, {}, SETTING], "2 of 3 tiles begin within 5° of the airmass limit (altitude 24°), 1 of these still rising"),
+        ([SETTING], "1 of 1 tiles begin within 5° of the airmass limit (altitude 24°), all setting"),
+    ],
+    ids=["none", "high", "two sides", "setting"],
+)  # fmt: skip
+def test_rows_near_the_limit_are_counted_and_those_that_rise(places, told):
+    found = low_rows(jobs.job(), [row(**each) for each in places])
+
+    assert found.startswith(told)
+    assert bool(found) == bool(told)
+
+
+def test_the_limit_is_the_horizon_where_that_is_stricter():
+    assert "(altitude 55°)" in low_rows(
+        jobs.job(jobs.telescope(horizon_deg=55.0)), [row(dec_deg=12.0)]
+    )
