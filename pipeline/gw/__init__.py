@@ -20,7 +20,8 @@ grb_intake, grb_tell, grb_t90, swift_page: bursts of Swift and SVOM · gcn_json,
 gcn_tell: GCN's other topics.
 
 telescopes: the table · strategies: how tiles are chosen · hosts: galaxies that may host an event ·
-plan_groups, plan_steps, plan_rows, plan_all, report: plans as rows, steps, files, messages ·
-plan_process: starts, bounds and ends · plan, the process itself: plan_job, plan_recipe, plan_grid,
-plan_galaxies, plan_night, plan_gwemopt, plan_check, plan_coverage, plan_files, plan_pictures.
+plan_groups, plan_steps, plan_rows, plan_all, sky_plans, report: plans as rows, steps, files, maps,
+messages · plan_process: starts, bounds and ends · plan, the process itself: plan_job, plan_recipe,
+plan_grid, plan_galaxies, plan_night, plan_gwemopt, plan_check, plan_coverage, plan_files,
+plan_pictures.
 """

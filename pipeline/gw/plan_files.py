@@ -15,7 +15,7 @@ from astropy.table import Table
 from pipeline.gw.plan_job import PlannedTile, PlanResult
 
 NO_TILES = "# No tiles to observe"
-ALL_FILE = "ALL.txt"
+ALL_FILE, ALL_MAP = "ALL.txt", "ALL.svg"
 COVERAGE, VISIBILITY = "coverage", "visibility"
 """Pictures of a plan."""
 FOR_TEAMS = ("tiles_*.txt", "tiles_*.csv", "tiles_*.ecsv", "plots/*.png")

@@ -43,6 +43,8 @@ def thread(step: Step) -> Outcome:
         return Skip(NO_CHANNEL.format(kind=event.row.kind))
     if slack() is None:
         return Skip(NO_TOKEN)
+    if event.row.thread_ts is not None:  # a later notice opened one while this step had failed
+        return Skip("the event has its thread already")
     trigger_id = event.row.trigger_id
     address = deliver.Address(channel, "M1", f"{trigger_id}:{step.id_gw}", id_gw=step.id_gw)
     ts = deliver.post(address, new_event(EventSummary(trigger_id, event.row.kind)))

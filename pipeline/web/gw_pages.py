@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from mimetypes import guess_type
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from broker.access import PUBLIC, access, has_role
 from broker.config import config, project_path
 from pipeline.alerts.query import reading
-from pipeline.gw import plan_files, query, share_paths, tile_claims
+from pipeline.gw import plan_files, query, share_paths, sky_plans, tile_claims
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import PAGE_SIZE, Event
 from pipeline.gw.strategies import TITLES
@@ -110,7 +111,7 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         sky_map = query.map_of(session, notice)
         tiles = query.tiles_of(session, [plan_id])
         claims = query.claims_of(session, [plan_id]) if _is_shifter(request) else []
-    colours = gw_shown.colours([shown])
+    colours = sky_plans.colours([shown])
     taken = {claim.tile_id: claim for claim in claims if claim.state != "released"}
     context = {
         "event": found,
@@ -118,7 +119,7 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         "plan": shown,
         "notice": notice,
         "tiles": [(tile, taken.get(tile.id)) for tile in tiles[plan_id]],
-        "maps": gw_shown.maps(sky_map, gw_shown.footprints([shown], tiles, colours)),
+        "maps": sky_plans.maps(sky_map, sky_plans.footprints([shown], tiles, colours)),
         "files": _files(shown.folder),
         "visibility": _visibility(shown),
         "owncloud": _owncloud(found, shown),
@@ -156,13 +157,13 @@ def _map(trigger_id: str, number: int) -> GwSkymap:
 
 
 def _plans(session: Session, found: Event) -> dict[str, Any]:
-    current = gw_shown.current_plans(found)
-    colours = gw_shown.colours(current)
+    current = sky_plans.current_plans(chain.from_iterable(found.plans.values()))
+    colours = sky_plans.colours(current)
     tiles = query.tiles_of(session, list(colours))
-    drawn = gw_shown.footprints(current, tiles, colours)
+    drawn = sky_plans.footprints(current, tiles, colours)
     numbered = {notice.id_gw: notice for notice in found.notices}
     return {
-        "maps": gw_shown.maps(found.sky_map, drawn),
+        "maps": sky_plans.maps(found.sky_map, drawn),
         "legend": [(plan, colours[plan.id]) for plan in current if plan.id in colours],
         "groups": [
             (group, TITLES[group.strategy], found.plans[group.id], numbered[group.id_gw])

@@ -1,73 +1,17 @@
-"""What the GW pages show, made from rows: maps with tiles, changes between notices, legends."""
+"""What the GW pages show, made from rows: changes between notices, verdicts, links, JSON."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from broker.config import config
 from pipeline.gw import share_paths
 from pipeline.gw.notices import REAL, RETRACTION, Notice
-from pipeline.gw.plan_tables import GwPlan, GwPlanTile
+from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import Event
 from pipeline.gw.score import Score, Thresholds, judge
 from pipeline.gw.scored import facts_of, stored_notice
-from pipeline.gw.sky_svg import TILE_COLOURS, Footprint, Regions, region_svg, whole_sky_svg
-from pipeline.gw.tables import GwAlert, GwSkymap
-from pipeline.gw.telescopes import TelescopeError, telescope
-
-DRAWN_STATES = ("done", "running")
-MAX_DRAWN_TILES = 200
-
-
-def maps(sky_map: GwSkymap | None, tiles: Sequence[Footprint]) -> list[str]:
-    """Return the whole sky and, where the region is small enough, its enlargement, as SVG."""
-    if sky_map is None:
-        return []
-    regions = Regions(sky_map.moc_50, sky_map.moc_90)
-    return [svg for svg in (whole_sky_svg(regions, tiles), region_svg(regions, tiles)) if svg]
-
-
-def colours(plans: Sequence[GwPlan]) -> dict[int, str]:
-    """Return the colour of each plan that has tiles, by its id."""
-    drawn = [plan for plan in plans if plan.state in DRAWN_STATES and plan.tile_count]
-    return {plan.id: TILE_COLOURS[at % len(TILE_COLOURS)] for at, plan in enumerate(drawn)}
-
-
-def footprints(
-    plans: Sequence[GwPlan], tiles: Mapping[int, Sequence[GwPlanTile]], by_plan: Mapping[int, str]
-) -> list[Footprint]:
-    """Return the tiles of plans as they are drawn; telescopes that left the table are left out."""
-    drawn = [
-        _footprint(plan, tile, colour)
-        for plan in plans
-        if (colour := by_plan.get(plan.id))
-        for tile in tiles.get(plan.id, ())
-    ]
-    return [each for each in drawn if each is not None][:MAX_DRAWN_TILES]
-
-
-def _footprint(plan: GwPlan, tile: GwPlanTile, colour: str) -> Footprint | None:
-    try:
-        fov_deg = telescope(plan.telescope).fov_deg
-    except TelescopeError:
-        return None
-    starts = tile.start_at.astimezone(UTC)
-    title = f"{plan.telescope} {tile.rank_id}: {starts:%Y-%m-%d %H:%M:%S} UTC, "
-    title += f"probability {tile.probability:.4f}"
-    return Footprint(tile.ra_deg, tile.dec_deg, fov_deg, str(tile.rank_id), title, colour)
-
-
-def current_plans(event: Event) -> list[GwPlan]:
-    """Return the plans that count: of each telescope and strategy the newest one not given up."""
-    chosen: dict[tuple[str, str], GwPlan] = {}
-    for plans in event.plans.values():
-        for plan in plans:
-            if plan.state in {"superseded", "cancelled"}:
-                continue
-            held = chosen.get((plan.telescope, plan.strategy))
-            if held is None or plan.id > held.id:
-                chosen[plan.telescope, plan.strategy] = plan
-    return sorted(chosen.values(), key=lambda plan: plan.id)
+from pipeline.gw.tables import GwAlert
 
 
 def judged(notice: GwAlert) -> Score | None:

@@ -1,5 +1,8 @@
 """ALL.txt of a notice's newest plans of galaxies, on OwnCloud."""
 
+from xml.etree import ElementTree as ET
+
+import hpgeom
 import pytest
 from sqlalchemy import select
 
@@ -7,7 +10,7 @@ from pipeline.gw import plan_all, steps
 from pipeline.gw.share import folder_of
 from pipeline.gw.steps import Done, Skip
 from pipeline.gw.tables import GwStep
-from tests.gw_rows import held, make_group, make_notice, make_plan, make_step, make_tile
+from tests.gw_rows import held, make_group, make_map, make_notice, make_plan, make_step, make_tile
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +49,39 @@ def test_the_file_is_written_without_galaxy_telescopes_as_well(session, alert, c
     assert isinstance(outcome, Done)
     path = cloud.folder / folder_of(alert) / "ALL.txt"
     assert path.read_text() == "# No tiles to observe\n"
+
+
+def test_a_map_with_the_tiles_of_all_telescopes_lies_beside_it(session, cloud):
+    cells = hpgeom.query_circle(64, 345.1, 41.75, 5.0, nest=True).tolist()
+    sky_map = make_map(session, moc_50={"6": cells[:20]}, moc_90={"6": cells})
+    alert = make_notice(session, skymap_id=sky_map.id)
+    for position, (telescope, tiles) in enumerate([("TCA", 1), ("FZU-CTA-N", 1), ("TRE", 0)], 1):
+        group = make_group(session, alert, telescopes=[telescope], max_tiles=[9], position=position)
+        plan = make_plan(session, group, telescope=telescope, tile_count=tiles, probability=0.25)
+        if tiles:
+            make_tile(session, plan)
+    old = make_plan(
+        session, group, telescope="TCH", state="superseded", tile_count=1, probability=0.25
+    )
+    make_tile(session, old)
+    plan_all.write(held(alert, "all_file", "1:1"))
+
+    text = (cloud.folder / folder_of(alert) / "ALL.svg").read_text()
+    drawn = ET.fromstring(text)
+    said = [each.text for each in drawn.findall("{http://www.w3.org/2000/svg}text")]
+    assert said == [
+        "TCA, tiling: 1 tiles, 25 % of the probability",
+        "FZU-CTA-N, tiling: 1 tiles, 25 % of the probability",
+    ]
+    hovered = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    assert [text.split()[0] for text in hovered if "probability 0." in text] == ["TCA", "FZU-CTA-N"]
+
+
+def test_without_tiles_there_is_no_map(session, alert, cloud):
+    make_plan(session, make_group(session, alert), tile_count=0)
+    plan_all.write(held(alert, "all_file", "1:1"))
+
+    assert not (cloud.folder / folder_of(alert) / "ALL.svg").exists()
 
 
 def test_mocks_have_no_file(session):

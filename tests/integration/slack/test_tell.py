@@ -155,6 +155,22 @@ def test_what_was_refused_for_good_is_sent_once_it_is_mended(take, work, session
     assert len(texts(standin, "C0FOREIGN")) == 2
 
 
+def test_a_thread_that_a_later_notice_opened_is_opened_once(take, work, session, set_up, standin):
+    set_up(NIGHTJAR_SLACK__GW_CHANNEL="C0FOREIGN")
+    take()
+    work()
+    standin.workspace.channels["C0FOREIGN"].has_bot = True
+    take("INITIAL", minute=6)
+    work()
+    orders.send_again(session, rows(session)[0].id_gw)
+    session.commit()
+    work()
+
+    assert states(session, "thread") == ["skipped", "done"]
+    assert len(standin.workspace.in_channel("C0FOREIGN")) == 1
+    assert len({row.thread_ts for row in rows(session)}) == 1
+
+
 def test_the_sky_map_follows_the_card_and_comes_once(take, work, later, session, standin):
     standin.faults.add("files.completeUploadExternal", Fault("drop"))
     take()
