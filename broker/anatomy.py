@@ -14,13 +14,13 @@ from typing import Any
 import fastavro
 
 from broker.avro import (
-    CONFLUENT_PREFIX,
     CONTAINER_MAGIC,
     MAX_INFLATED_BYTES,
     MAX_VALUE_BYTES,
     UnreadableError,
     inflate,
 )
+from broker.avro_confluent import CONFLUENT_PREFIX
 from broker.avro_schema import MAX_SCHEMA_BYTES, NOT_AVRO, SchemaError, writer_schema
 from broker.avro_walk import (
     MAX_VALUES,

@@ -1,4 +1,4 @@
-"""Avro as it arrives: object containers and Confluent framing, read under limits.
+"""Avro as it arrives: single datums and object containers, read under limits.
 
 fastavro decodes; this module decides what it may be given.
 """
@@ -14,7 +14,6 @@ import fastavro
 from broker.avro_arrays import MalformedError, TooManyItemsError
 from broker.avro_schema import (
     MAX_SCHEMA_BYTES,
-    SchemaCache,
     SchemaError,
     WriterSchema,
     writer_schema_of_text,
@@ -28,9 +27,6 @@ MAX_KNOWN_HEADER_BYTES = 2**17
 """Longer headers are not remembered; ZTF's have 20 kB."""
 
 CONTAINER_MAGIC = b"Obj\x01"
-CONFLUENT_PREFIX = struct.Struct(">bI")
-"""Magic byte 0 and the schema id; big-endian, whatever one official text says."""
-
 _SYNC_BYTES = 16
 _VARINT_BITS = 64
 _CRC_BYTES = 4
@@ -102,28 +98,6 @@ def _refuse_long_arrays(schema: WriterSchema, value: bytes, first: int, last: in
         raise UnreadableError("bad_value", f"the bytes do not fit the schema: {error}") from error
 
 
-def read_confluent(schemas: SchemaCache, value: bytes) -> Any:
-    """Return the record of a value in Confluent framing, decoded with the schema of its id.
-
-    Raises
-    ------
-    UnreadableError
-        ``unknown_schema`` names an id that no source knows; else as ``read_datum``.
-    SchemaUnreachableError
-        If that is not to be found out now.
-    """
-    if len(value) < CONFLUENT_PREFIX.size:
-        raise UnreadableError("truncated", f"{len(value)} bytes hold no schema id")
-    magic, schema_id = CONFLUENT_PREFIX.unpack_from(value)
-    if magic != 0:
-        raise UnreadableError("bad_value", f"the first byte is {magic:#04x}, not Confluent's 0")
-    try:
-        schema = schemas.get(schema_id)
-    except LookupError as error:
-        raise UnreadableError("unknown_schema", str(error)) from error
-    return read_datum(schema, value, CONFLUENT_PREFIX.size, len(value))
-
-
 class _Header(NamedTuple):
     schema: WriterSchema
     codec: str
@@ -157,6 +131,13 @@ class Containers:
             return read_datum(schema, value, first, last)
         body = inflate(codec, value[first:last])
         return read_datum(schema, body, 0, len(body))
+
+    def split(self, value: bytes) -> tuple[WriterSchema, bytes]:
+        """Return the writer schema of a container and the bytes of its one record, as ``read``."""
+        (schema, codec), start = self._header(value)
+        first, last = _only_block(value, start)
+        body = value[first:last]
+        return schema, body if codec == "null" else inflate(codec, body)
 
     def _header(self, value: bytes) -> tuple[_Header, int]:
         for known, header in self._known.items():

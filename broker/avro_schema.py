@@ -89,6 +89,11 @@ class WriterSchema:
         return str(self.parsed["name"])
 
     @cached_property
+    def text(self) -> bytes:
+        """Return the schema as JSON for others to read, without fastavro's own marks in it."""
+        return json.dumps(plain_definition(self.parsed), separators=(",", ":")).encode()
+
+    @cached_property
     def arrays(self) -> ArrayCounter:
         """Return what counts the items of longer datums; made when the first one comes."""
         return ArrayCounter(self.parsed)
@@ -122,6 +127,20 @@ def writer_schema_of_text(text: str | bytes) -> WriterSchema:
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"not JSON: {error!r}") from error
     return writer_schema(definition)
+
+
+def plain_definition(schema: Any) -> Any:
+    """Return a schema without the names beginning with ``__`` that fastavro puts into it.
+
+    With them the same schema would have another text, and another id in a registry.
+    """
+    if isinstance(schema, dict):
+        return {
+            name: plain_definition(part)
+            for name, part in schema.items()
+            if not name.startswith("__")
+        }
+    return [plain_definition(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def load_definition(path: Path) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from broker.config import Config
 from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec
 from pipeline import topics
+from pipeline.filters import FILTERS
 
 INPUT_RETENTION_DAYS = 7
 
@@ -21,7 +22,17 @@ def output_topics(settings: Config) -> list[TopicSpec]:
     return [
         *(TopicSpec(output.name, partitions, kept_ms, config) for output in topics.OUTPUTS),
         *(TopicSpec(output.name, 1, steady_ms, config) for output in topics.STEADY),
+        *selected_topics(settings),
     ]
+
+
+def selected_topics(settings: Config) -> list[TopicSpec]:
+    """Return the topics of selected alerts."""
+    selected = settings.selected
+    kept_ms = selected.retention_days * topics.DAY_MS
+    config = topics.topic_config(settings)
+    names = [each.topic(selected) for each in FILTERS]
+    return [TopicSpec(name, selected.partitions, kept_ms, config) for name in names]
 
 
 def input_topic(settings: Config, name: str) -> TopicSpec:
@@ -71,6 +82,8 @@ def _pipeline_acls(settings: Config) -> Iterator[Acl]:
     # READ: pages show the newest message of a topic.
     public = ("WRITE", "READ", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS")
     yield Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=public)
+    for spec in selected_topics(settings):
+        yield _on_topics(principal, spec.name, public)
     for prefix in (
         GROUP_PREFIX,
         settings.kafka.email_group_prefix,

@@ -1,8 +1,8 @@
-"""Every topic that is read or written; nothing else names one.
+"""Every topic that is read or written; nothing else names one, but filters' settings theirs.
 
 Adding a topic is one record here: ``create_topics`` makes it, the broker's rights are derived from
 it, and the tests loop over it. A second copy of an alert also needs its output bit (``tables.py``)
-and its line in ``publish.build``.
+and its line in ``publish.build``. Topics of selected alerts: ``pipeline.filters``.
 """
 
 from collections.abc import Iterator

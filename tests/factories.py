@@ -129,24 +129,28 @@ def make_dead_letter(session: Session, source: Source, **given: Any) -> DeadLett
 def encode_any(schema: dict[str, Any]) -> bytes:
     """Return a record of the schema with a small value in each field, null where it may be."""
     stream = io.BytesIO()
-    schemaless_writer(stream, schema, _any_value(schema))
+    schemaless_writer(stream, schema, _any_value(schema, {}))
     return stream.getvalue()
 
 
-def _any_value(schema: Any) -> Any:
+def _any_value(schema: Any, named: dict[str, Any]) -> Any:
+    """Return a value; ``named`` has the values of the records met so far."""
     if isinstance(schema, list):
-        return None if "null" in schema else _any_value(schema[0])
+        return None if "null" in schema else _any_value(schema[0], named)
     if isinstance(schema, str):
-        return _ZERO[schema]
+        return named[schema] if schema in named else _ZERO[schema]
     match schema["type"]:
         case "record":
-            return {field["name"]: _any_value(field["type"]) for field in schema["fields"]}
+            fields = schema["fields"]
+            value = {field["name"]: _any_value(field["type"], named) for field in fields}
+            named[schema["name"]] = value
+            return value
         case "array":
             return []
         case "enum":
             return schema["symbols"][0]
         case simple:
-            return _any_value(simple)
+            return _any_value(simple, named)
 
 
 def _add(session: Session, row: Any) -> Any:

@@ -33,4 +33,7 @@ class HeldRange(Table):
     source_partition: Mapped[int] = mapped_column(Integer)
     first_offset: Mapped[int]
     last_offset: Mapped[int] = mapped_column(comment="inclusive")
+    tried_at: Mapped[datetime | None] = mapped_column(
+        comment="last time that something there could not be published"
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,13 +1,17 @@
 """Whether a stream's alerts are published; off, they are stored and wait until it is on again.
 
-A range that ends while its stream is off leaves a row that says where its messages wait: nothing
-else would find them, since ``pending`` has no index and the range itself is done.
+A range that ends while its stream is off, or while one of its messages cannot be made, leaves a row
+that says where messages wait: nothing else would find them, since ``pending`` has no index and the
+range itself is done.
 """
 
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+REST_S = 60
+"""So long nobody tries again what could not be published."""
 
 _IS_OFF = text("SELECT 1 FROM stream_switches WHERE stream = :stream AND NOT publishing")
 _TURN = text("""
@@ -29,9 +33,10 @@ _HELD = text("""
     JOIN sources AS s ON s.id = h.source_id
     WHERE NOT EXISTS (
         SELECT FROM stream_switches AS w WHERE w.stream = h.stream AND NOT w.publishing
-    )
+    ) AND (h.tried_at IS NULL OR h.tried_at < now() - make_interval(secs => :rest_s))
     ORDER BY h.id LIMIT :most
 """)
+_REST = text("UPDATE held_ranges SET tried_at = now() WHERE id = :id")
 _LET_GO = text("DELETE FROM held_ranges WHERE id = :id AND last_offset = :last")
 
 
@@ -67,14 +72,19 @@ def turn(session: Session, stream: str, by: str, reason: str, *, publishing: boo
 def hold(
     session: Session, stream: str, source_id: int, partition: int, first: int, last: int
 ) -> None:
-    """Note that messages of these offsets wait for the switch."""
+    """Note that messages of these offsets wait."""
     places = {"source_id": source_id, "partition": partition, "first": first, "last": last}
     session.execute(_HOLD, {"stream": stream, **places})
 
 
 def held(session: Session, most: int) -> list[Held]:
-    """Return what waits of streams that are on, the oldest first."""
-    return [Held(*row) for row in session.execute(_HELD, {"most": most})]
+    """Return what waits of streams that are on, the oldest first; not what rests."""
+    return [Held(*row) for row in session.execute(_HELD, {"most": most, "rest_s": REST_S})]
+
+
+def rest(session: Session, waiting: Held) -> None:
+    """Leave offsets in peace for a while: something there cannot be published yet."""
+    session.execute(_REST, {"id": waiting.id})
 
 
 def let_go(session: Session, waiting: Held) -> None:

@@ -8,13 +8,14 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from broker.admin import MirrorAdmin, html_table, link
+from broker.config import config
 from broker.mirror import all_of
 from pipeline import models
 from pipeline.admin import cells
 from pipeline.admin.cells import SURVEYS
 from pipeline.admin.filters import NightFilter, OutcomeFilter
-from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, OUTPUT_SELECTED
-from pipeline.topics import NONE_TOPIC
+from pipeline.alerts.ledger import copy_topics
+from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC
 
 FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary", "complete")
 FLAG_WORDS = ("unknown", "no", "yes", "?")
@@ -131,11 +132,7 @@ class AlertAdmin(MirrorAdmin):
     @admin.display(description="outputs")
     def output_words(self, alert: Any) -> SafeString | str:
         """Return each topic it goes to, and whether Kafka has it."""
-        names = {
-            OUTPUT_CLASS_TOPIC: alert.output_topic,
-            OUTPUT_NONE_TOPIC: NONE_TOPIC,
-            OUTPUT_SELECTED: "selected",
-        }
+        names = {OUTPUT_CLASS_TOPIC: alert.output_topic} | copy_topics(config().selected)
         sent = "published" if alert.pending or alert.published_at else "not sent"
         rows = [
             (name, "waiting" if alert.pending & bit else sent)

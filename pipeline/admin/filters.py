@@ -72,7 +72,7 @@ class OutcomeFilter(admin.SimpleListFilter):
             case None:
                 return rows
             case "published":
-                return rows.filter(published_at__isnull=False)
+                return rows.filter(published_at__isnull=False, gate_reason__isnull=True)
             case "waiting":
                 return rows.exclude(pending=0)
             case "withheld":

@@ -16,7 +16,15 @@ from pipeline.alerts.classify import Classes
 from pipeline.alerts.photstats import PhotStats
 from pipeline.alerts.properties import property_blocks
 from pipeline.alerts.schemas import OUTPUT_SCHEMAS, OUTPUT_TEXT, SURVEYS, record_schema
-from pipeline.alerts.wire import BRANCH_VALUE, encode_fields, flat_fields, squeeze, text, varint
+from pipeline.alerts.wire import (
+    BRANCH_VALUE,
+    container_header,
+    encode_fields,
+    flat_fields,
+    squeeze,
+    text,
+    varint,
+)
 
 SYNC_MARKER = b"nightjar.babamul"
 """Ends each container's header and block; any 16 bytes do, and fixed ones repeat well."""
@@ -173,13 +181,9 @@ def _drop_oldest(rows: NDArray[Any], excess: int) -> tuple[NDArray[Any], int]:
     return rows[count:], excess - int(freed[count - 1])
 
 
-def _header(survey: str) -> bytes:
-    schema = OUTPUT_TEXT[survey].encode()
-    pairs = (text("avro.codec"), text("null"), text("avro.schema"), varint(len(schema)), schema)
-    return b"".join((b"Obj\x01", varint(2), *pairs, _EMPTY, SYNC_MARKER))
-
-
-_HEADER = {survey: _header(survey) for survey in SURVEYS}
+_HEADER = {
+    survey: container_header(OUTPUT_TEXT[survey].encode(), SYNC_MARKER) for survey in SURVEYS
+}
 _HAS_LIMITS = {
     survey: any(part["name"] == "prv_nondetections" for part in OUTPUT_SCHEMAS[survey]["fields"])
     for survey in SURVEYS

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,10 +20,11 @@ from broker.kafka import OffsetsExpired
 from broker.kafka_types import Packet, ReadResult
 from broker.ranges import switches
 from broker.ranges.claim import finish, still_mine
-from pipeline.alerts import publish, replaying, store
+from pipeline.alerts import publish, replaying, selecting, store
 from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
+from pipeline.alerts.selecting import Selection
 from pipeline.alerts.work import RangeLostError, RangeWork, Tally, is_packets_fault, split
 from pipeline.surveys.identify import identify
 
@@ -116,6 +118,7 @@ def _carry_part(work: RangeWork, part: ReadResult, first: int, last: int, *, is_
         _store_one_by_one(work, batch, rejected, part.gaps, slices)
     failpoint("after_store")
     _publish(work, first, last, is_last=is_last)
+    work.chosen.clear()  # packets, which the next part need not carry along
 
 
 def _decode(work: RangeWork, packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]] | None:
@@ -215,19 +218,26 @@ def _store(
     timeout_s = _timeout_s(work)
     tally = Tally(read=work.tally.read)
     letters = _letters(work, rejected, slices)
+    selection = None
     if len(batch):
+        with work.stage("select"):
+            selection = selecting.select(batch, work.settings.selected)
         with work.stage("catalogs"), transaction(statement_timeout_s=timeout_s) as session:
             classified = classify_batch(session, batch, work.settings, work.resources.footprint())
         with work.stage("merge"), transaction(statement_timeout_s=timeout_s) as session:
             merged = merge(session, batch)
         with work.stage("store"), transaction(statement_timeout_s=timeout_s) as session:
-            _store_alerts(session, work, batch, classified, merged, slices, tally)
+            _store_alerts(session, work, batch, selection, classified, merged, slices, tally)
             _bury(session, work, letters)
             store.insert_gaps(session, work.source, gaps)
     elif rejected or gaps:
         with transaction(statement_timeout_s=timeout_s) as session:
             _bury(session, work, letters)
             store.insert_gaps(session, work.source, gaps)
+    if selection is not None:
+        work.chosen |= selection.chosen
+        work.tally.selected += len(selection.chosen)
+        work.tally.refused.update(selection.refused)
     work.tally.stored += tally.stored
     work.tally.duplicates += tally.duplicates
     work.tally.dead += len(rejected)
@@ -237,6 +247,7 @@ def _store_alerts(
     session: Session,
     work: RangeWork,
     batch: Batch,
+    selection: Selection,
     classified: Classified,
     merged: Merged,
     slices: dict[int, Slice],
@@ -245,6 +256,7 @@ def _store_alerts(
     if bad_images := int(batch.bad_images.sum()):
         log.warning("packet.bad_images", count=bad_images)
     decided = decide(session, work.survey, work.settings.route, batch, classified, merged)
+    decided = replace(decided, outputs=decided.outputs | selection.bits)
     _, first = np.unique(batch.candid, return_index=True)
     first.sort()
     inserted = store.insert_alerts(
@@ -279,18 +291,24 @@ def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
     with work.stage("pending"), transaction(statement_timeout_s=_timeout_s(work)) as session:
         if not still_mine(session, work.claim):
             raise RangeLostError
-        pending = publish.read_pending(session, work.survey.name, work.source, first, last)
+        pending = publish.read_pending(
+            session, work.survey.name, work.source, first, last, work.chosen
+        )
     if not work.is_publishing:
         _hold(work, first if pending.rows else None, last, is_last=is_last)
         return
     with work.stage("encode"):
         outgoing = publish.build(pending)
+    with work.stage("select"):
+        outgoing += publish.build_selected(pending)
     with work.stage("produce"):
         outcomes = work.resources.producer().send([sent.message for sent in outgoing])
     delivered = publish.settle(outgoing, outcomes)
     failpoint("after_ack")
     work.tally.published += delivered.published
     with work.stage("mark"), transaction(statement_timeout_s=_timeout_s(work)) as session:
+        if not publish.is_whole(pending, outgoing):
+            _leave(session, work, first, last)
         _settle(session, work, delivered, is_last=is_last)
     if delivered.failed:
         raise TransientError(
@@ -303,10 +321,13 @@ def _hold(work: RangeWork, first: int | None, last: int, *, is_last: bool) -> No
     """End the range while its stream is off; from ``first`` on something waits, None: nothing."""
     with work.stage("mark"), transaction(statement_timeout_s=_timeout_s(work)) as session:
         if first is not None:
-            switches.hold(
-                session, work.claim.stream, work.source.id, work.source.partition, first, last
-            )
+            _leave(session, work, first, last)
         _settle(session, work, publish.NOTHING, is_last=is_last)
+
+
+def _leave(session: Session, work: RangeWork, first: int, last: int) -> None:
+    """Note that messages of these offsets wait, for ``holdback`` to publish."""
+    switches.hold(session, work.claim.stream, work.source.id, work.source.partition, first, last)
 
 
 def _settle(

@@ -1,17 +1,16 @@
-"""Publish what was stored while its stream was switched off, once it is on again."""
+"""Publish what waits in finished ranges: their stream was off, or a message could not be made."""
 
 import time
 
 import structlog
 
-from broker import dead_letters
 from broker.db import lock, transaction
 from broker.ranges import switches
 from broker.ranges.switches import Held
 from pipeline import topics
 from pipeline.alerts import publish
+from pipeline.alerts.later import STATEMENT_S, Place, Sends, Sent, send
 from pipeline.alerts.store import Source
-from pipeline.alerts.stranded import Sends
 from pipeline.surveys import survey as survey_named
 
 LOCK = "nightjar.held"
@@ -19,7 +18,6 @@ LONGEST_S = 15.0
 """No further range is begun after this time: other work of upkeep waits behind it."""
 MOST_RANGES = 100
 BATCH_OFFSETS = 250
-STATEMENT_S = 20
 
 log = structlog.get_logger(__name__)
 
@@ -49,31 +47,39 @@ def publish_held(producer: Sends) -> int:
 
 
 def _publish_range(producer: Sends, waiting: Held) -> tuple[int, bool]:
-    """Publish what waits under held offsets; return how much, and whether that was all."""
-    published = 0
+    """Publish what waits under held offsets; return how much, and whether to go on with others."""
+    published, is_whole = 0, True
     for first in range(waiting.first, waiting.last + 1, BATCH_OFFSETS):
         last = min(first + BATCH_OFFSETS - 1, waiting.last)
-        sent, is_whole = _publish_offsets(producer, waiting, first, last)
-        published += sent
-        if not is_whole:
+        sent = _publish_offsets(producer, waiting, first, last)
+        if sent is None:
             return published, False
+        published += sent.messages
+        if sent.failed:
+            return published, False
+        is_whole &= sent.is_whole
     with transaction(statement_timeout_s=STATEMENT_S) as session:
-        switches.let_go(session, waiting)
-    log.info("held.published", stream=waiting.stream, topic=waiting.topic, published=published)
+        if is_whole:
+            switches.let_go(session, waiting)
+        else:
+            switches.rest(session, waiting)
+    log.info(
+        "held.published",
+        stream=waiting.stream,
+        topic=waiting.topic,
+        published=published,
+        is_whole=is_whole,
+    )
     return published, True
 
 
-def _publish_offsets(producer: Sends, waiting: Held, first: int, last: int) -> tuple[int, bool]:
+def _publish_offsets(producer: Sends, waiting: Held, first: int, last: int) -> Sent | None:
+    """Publish what waits under some offsets; None when the stream is off again."""
     survey = survey_named(topics.stream(waiting.stream).survey)
     source = Source(waiting.source_id, waiting.partition)
     with transaction(statement_timeout_s=STATEMENT_S) as session:
         if not switches.is_publishing(session, waiting.stream):
-            return 0, False  # off again, while we were at it
+            return None
         pending = publish.read_pending(session, survey.name, source, first, last)
-    outgoing = publish.build(pending)
-    delivered = publish.settle(outgoing, producer.send([sent.message for sent in outgoing]))
-    with transaction(statement_timeout_s=STATEMENT_S) as session:
-        publish.mark(session, delivered)
-        letters = publish.too_large_letters(delivered, survey, waiting.partition)
-        dead_letters.bury(session, waiting.stream, waiting.topic, waiting.source_id, letters)
-    return delivered.published, not delivered.failed
+    place = Place(waiting.stream, waiting.topic, waiting.source_id, waiting.partition)
+    return send(producer, pending, place)

@@ -6,7 +6,7 @@ a dead letter, or known to hold no message.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -14,15 +14,17 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, OUTPUT_SELECTED
+from broker.config import config
+from broker.sections.selected import SelectedSettings
+from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
+from pipeline.filters import FILTERS
 from pipeline.topics import NONE_TOPIC
 
-_ALERTS = text("""
+_ALERTS = """
     SELECT s.stream, a.night, a.output_topic, a.gate_reason, a.pending & :class_bit > 0 AS waits,
            a.pending = 0 AND a.published_at IS NULL AS is_unsent,
            count(*) AS n,
-           count(*) FILTER (WHERE a.outputs & :none_bit > 0 AND a.pending & :none_bit = 0
-               AND NOT (a.pending = 0 AND a.published_at IS NULL)) AS copies,
+           {copies},
            count(*) FILTER (WHERE a.pending & :copy_bits > 0) AS copies_waiting,
            count(*) FILTER (WHERE l.id IS NOT NULL) AS undeliverable
     FROM alerts AS a
@@ -31,7 +33,9 @@ _ALERTS = text("""
         AND l.source_id = a.source_id AND l.source_partition = a.source_partition
         AND l.source_offset = a.source_offset
     GROUP BY 1, 2, 3, 4, 5, 6
-""")
+"""
+_COPIES = """count(*) FILTER (WHERE a.outputs & {bit} > 0 AND a.pending & {bit} = 0
+               AND NOT (a.pending = 0 AND a.published_at IS NULL)) AS copies_{bit}"""
 _DUPLICATES = text("""
     SELECT s.stream, a.night, count(*) AS n
     FROM alert_duplicates AS d
@@ -222,13 +226,14 @@ def read(session: Session) -> Ledger:
         key = (row.stream, row.night)
         return books.setdefault(key, NightBooks(*key))
 
+    copies = copy_topics(config().selected)
     bits = {
         "class_bit": OUTPUT_CLASS_TOPIC,
-        "none_bit": OUTPUT_NONE_TOPIC,
-        "copy_bits": OUTPUT_NONE_TOPIC | OUTPUT_SELECTED,
+        "copy_bits": sum(copies),
     }
-    for row in session.execute(_ALERTS, bits):
-        _add_alerts(of(row), row)
+    counts = ", ".join(_COPIES.format(bit=bit) for bit in copies)
+    for row in session.execute(text(_ALERTS.format(copies=counts)), bits):
+        _add_alerts(of(row), row, copies)
     for row in session.execute(_DUPLICATES):
         of(row).duplicates += row.n
     for row in session.execute(_DEAD_LETTERS):
@@ -262,17 +267,23 @@ def by_topic(books: Ledger) -> dict[str, int]:
     return dict(found)
 
 
-def _add_alerts(night: NightBooks, row: Any) -> None:
+def copy_topics(settings: SelectedSettings) -> dict[int, str]:
+    """Return the topics of second copies, ``babamul.none`` and the filters', by output bit."""
+    return {OUTPUT_NONE_TOPIC: NONE_TOPIC} | {one.bit: one.topic(settings) for one in FILTERS}
+
+
+def _add_alerts(night: NightBooks, row: Any, copies: Mapping[int, str]) -> None:
     if row.gate_reason is not None:
-        night.gated[row.gate_reason] += row.n
+        night.gated[row.gate_reason] += row.n - row.undeliverable
     elif row.waits:
         night.waiting += row.n
     elif row.is_unsent:
         night.withheld += row.n - row.undeliverable
     else:
         night.published[row.output_topic] += row.n - row.undeliverable
-    if row.copies:
-        night.second_copies[NONE_TOPIC] += row.copies
+    for bit, topic in copies.items():
+        if count := getattr(row, f"copies_{bit}"):
+            night.second_copies[topic] += count
     night.second_copies_waiting += row.copies_waiting
 
 

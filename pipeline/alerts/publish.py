@@ -1,12 +1,12 @@
 """Kafka out: the pending messages of a range, and the mark that they were acknowledged."""
 
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
@@ -14,16 +14,20 @@ from broker.config import config
 from broker.db import cursor
 from broker.dead_letters import Letter
 from broker.kafka_types import DeliveryError, Message
-from pipeline.alerts import curves, encode
+from pipeline.alerts import curves, encode, selected_messages
 from pipeline.alerts.batch import LightCurves
+from pipeline.alerts.delivery import Outgoing, delivery_id
+from pipeline.alerts.selected_messages import Place
+from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.store import Source
 from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
 from pipeline.surveys.record import Survey
 from pipeline.topics import NONE_TOPIC, SCHEMA_VERSION, other_survey
 
-DELIVERY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_OID, "nightjar.delivery")
 HEADER_BYTES = 1024
 """Room left below the broker's limit for key, headers and the batch's own framing."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,10 @@ class Pending:
     matched: LightCurves
     matches: dict[int, tuple[str, float, float]]
     """Matched object → its object id and position (ra, dec in deg)."""
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """One message and the output bit that its acknowledgment clears."""
-
-    alert_id: int
-    offset: int
-    kafka_timestamp: datetime
-    """Of the packet."""
-    bit: int
-    message: Message
+    chosen: Mapping[int, Chosen]
+    """Selected packets at hand, by offset."""
+    archived: Mapping[int, Place]
+    """Where the other selected packets lie, by alert."""
 
 
 @dataclass(frozen=True)
@@ -66,64 +62,89 @@ class Delivered:
         return len(self.cleared)
 
 
+PUBLIC_BITS = OUTPUT_CLASS_TOPIC | OUTPUT_NONE_TOPIC
+NONE_CHOSEN: Mapping[int, Chosen] = MappingProxyType({})
 NOTHING = Delivered(cleared=[], too_large=[], failed=[])
 
 
-def delivery_id(survey: str, candid: int, topic: str) -> str:
-    """Return the id by which a consumer knows a repeated message."""
-    return str(uuid.uuid5(DELIVERY_NAMESPACE, f"{survey}:{candid}:{topic}"))
+def read_pending(
+    session: Session,
+    survey: str,
+    source: Source,
+    first: int,
+    last: int,
+    chosen: Mapping[int, Chosen] = NONE_CHOSEN,
+) -> Pending:
+    """Read the alerts stored under these coordinates whose messages still wait.
 
-
-def read_pending(session: Session, survey: str, source: Source, first: int, last: int) -> Pending:
-    """Read the alerts stored under these coordinates whose messages still wait."""
+    ``chosen`` has the selected packets that are at hand, by offset; of others it is looked up where
+    they lie.
+    """
     return _read(
         session,
         survey,
         "a.source_id = %s AND a.source_partition = %s AND a.source_offset BETWEEN %s AND %s",
         (source.id, source.partition, first, last),
+        chosen,
     )
 
 
 def read_alerts(session: Session, survey: str, ids: Sequence[int]) -> Pending:
     """Read those of the alerts with these ids whose messages still wait."""
-    return _read(session, survey, "a.id = ANY(%s)", (list(ids),))
+    return _read(session, survey, "a.id = ANY(%s)", (list(ids),), NONE_CHOSEN)
 
 
-def _read(session: Session, survey: str, condition: str, values: tuple[Any, ...]) -> Pending:
+def _read(
+    session: Session,
+    survey: str,
+    condition: str,
+    values: tuple[Any, ...],
+    chosen: Mapping[int, Chosen],
+) -> Pending:
     with cursor(session) as cur:
         cur.execute(
             "SELECT a.id, a.candid, a.source_offset, a.kafka_timestamp, a.pending,"  # noqa: S608 conditions of this module
             " a.output_topic, a.rule_version, a.candidate, a.properties, a.object_id,"
             " o.object_id AS name, a.survey_match_id"
-            " FROM alerts AS a JOIN objects AS o ON o.id = a.object_id"
+            " FROM alerts AS a LEFT JOIN objects AS o ON o.id = a.object_id"
             f" WHERE {condition} AND a.pending <> 0 ORDER BY a.source_offset",
             values,
             binary=True,
         )
         names = [column.name for column in cur.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cur]
-        matched_ids = _distinct([row["survey_match_id"] for row in rows])
+        public = [row for row in rows if row["pending"] & PUBLIC_BITS]
+        matched_ids = _distinct([row["survey_match_id"] for row in public])
         cur.execute(
             "SELECT id, object_id, ra_deg, dec_deg FROM objects WHERE id = ANY(%s)",
             (matched_ids.tolist(),),
             binary=True,
         )
         matches = {row[0]: (row[1], row[2], row[3]) for row in cur}
+        absent = [
+            row["id"]
+            for row in rows
+            if row["pending"] & selected_messages.BITS and row["source_offset"] not in chosen
+        ]
+        archived = selected_messages.locate(cur, absent) if absent else {}
     return Pending(
         survey,
         rows,
-        curves.load(session, survey, _distinct([row["object_id"] for row in rows])),
+        curves.load(session, survey, _distinct([row["object_id"] for row in public])),
         curves.load(session, other_survey(survey), matched_ids),
         matches,
+        chosen,
+        archived,
     )
 
 
 def build(pending: Pending) -> list[Outgoing]:
-    """Return the messages that wait, each a whole Avro container."""
+    """Return the messages that wait for public topics, each a whole Avro container."""
     outgoing: list[Outgoing] = []
     largest = config().kafka.message_max_bytes - HEADER_BYTES
-    own_at = pending.own.find(np.array([row["object_id"] for row in pending.rows], np.int64))
-    for row, at in zip(pending.rows, own_at.tolist(), strict=True):
+    rows = [row for row in pending.rows if row["pending"] & PUBLIC_BITS]
+    own_at = pending.own.find(np.array([row["object_id"] for row in rows], np.int64))
+    for row, at in zip(rows, own_at.tolist(), strict=True):
         value, is_truncated = encode.encode_message(
             encode.Alert(
                 pending.survey, row["candid"], row["name"], row["candidate"], row["properties"]
@@ -148,6 +169,34 @@ def build(pending: Pending) -> list[Outgoing]:
             if row["pending"] & bit
         )
     return outgoing
+
+
+def build_selected(pending: Pending) -> list[Outgoing]:
+    """Return the messages that wait for the topics of selected alerts.
+
+    What cannot be made now goes on waiting, see ``is_whole``.
+    """
+    return [
+        Outgoing(row["id"], row["source_offset"], row["kafka_timestamp"], bit, message)
+        for row in pending.rows
+        if row["pending"] & selected_messages.BITS
+        for bit, message in _selected(pending, row)
+    ]
+
+
+def is_whole(pending: Pending, outgoing: Sequence[Outgoing]) -> bool:
+    """Return whether every message that waits has been made."""
+    return sum(int(row["pending"]).bit_count() for row in pending.rows) == len(outgoing)
+
+
+def _selected(pending: Pending, row: dict[str, Any]) -> Iterator[tuple[int, Message]]:
+    chosen = pending.chosen.get(row["source_offset"])
+    try:
+        if chosen is None:
+            chosen = selected_messages.archived(pending.survey, pending.archived[row["id"]])
+        yield from selected_messages.messages(pending.survey, row, chosen)
+    except selected_messages.NOT_NOW as error:
+        log.warning("selected.waits", candid=row["candid"], why=str(error))
 
 
 def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None]) -> Delivered:

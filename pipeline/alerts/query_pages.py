@@ -32,7 +32,8 @@ class BriefAlert(NamedTuple):
 
 _COLUMNS = (
     "a.candid, a.survey, o.object_id, a.jd_utc, a.ra_deg, a.dec_deg, a.band, a.magpsf_abmag,"
-    " a.score, a.alert_class, a.gate_reason, a.output_topic, a.published_at IS NOT NULL"
+    " a.score, a.alert_class, a.gate_reason, a.output_topic,"
+    " a.published_at IS NOT NULL AND a.gate_reason IS NULL"
 )
 
 

@@ -11,19 +11,17 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from broker import dead_letters
 from broker.db import lock, transaction
-from broker.kafka_types import DeliveryError, Message
 from broker.ranges import switches
 from broker.ranges.replay_steps import CUTS_LOCK
 from pipeline.alerts import publish
-from pipeline.surveys import survey as survey_named
+from pipeline.alerts.later import STATEMENT_S, Place, Sends, send
 
 BATCH_ALERTS = 250
 LONGEST_S = 30.0
@@ -31,18 +29,10 @@ LONGEST_S = 30.0
 MOST_LETTERS = 1000
 REST_S = 300
 """A worker that had the range when it went is over by then, acknowledged or not."""
-STATEMENT_S = 20
 
 Mark = tuple[datetime, int]
 
 log = structlog.get_logger(__name__)
-
-
-class Sends(Protocol):
-    """What is wanted of ``broker.kafka.Producer``."""
-
-    def send(self, messages: Sequence[Message]) -> list[DeliveryError | None]:
-        """Write all messages; return None for each that was acknowledged."""
 
 
 class Stranded(NamedTuple):
@@ -176,20 +166,14 @@ def _publish(producer: Sends, alerts: Sequence[Stranded]) -> tuple[int, bool]:
         if not switches.is_publishing(session, stream):
             return 0, False
         pending = publish.read_alerts(session, survey, [alert.alert_id for alert in alerts])
-    outgoing = publish.build(pending)
-    outcomes = producer.send([sent.message for sent in outgoing])
-    delivered = publish.settle(outgoing, outcomes)
-    with transaction(statement_timeout_s=STATEMENT_S) as session:
-        publish.mark(session, delivered)
-        letters = publish.too_large_letters(delivered, survey_named(survey), partition)
-        dead_letters.bury(session, stream, topic, source_id, letters)
+    sent = send(producer, pending, Place(stream, topic, source_id, partition))
     log.warning(
         "stranded.published",
         stream=stream,
         topic=topic,
         partition=partition,
-        published=delivered.published,
-        failed=len(delivered.failed),
-        too_large=len(delivered.too_large),
+        published=sent.messages,
+        failed=sent.failed,
+        too_large=sent.too_large,
     )
-    return delivered.published, not delivered.failed
+    return sent.messages, sent.is_whole and not sent.failed

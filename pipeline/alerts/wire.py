@@ -60,6 +60,12 @@ def join(blocks: Sequence[Block]) -> Block:
     )
 
 
+def container_header(schema: bytes, marker: bytes) -> bytes:
+    """Return what begins an uncompressed container: a schema's JSON, and its 16-byte marker."""
+    pairs = (text("avro.codec"), text("null"), text("avro.schema"), varint(len(schema)), schema)
+    return b"".join((b"Obj\x01", varint(2), *pairs, b"\0", marker))
+
+
 def flat_fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the fields of a record schema without records or arrays inside."""
     return tuple(_field(part) for part in schema["fields"])

@@ -2,6 +2,7 @@
 
 import errno
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from broker.kafka_types import Packet, ReadResult
 from broker.ranges.claim import Claim, Counts
 from broker.ranges.replays import Order
 from pipeline.alerts.resources import Resources
+from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.store import Source
 from pipeline.catalogs.record import CatalogMissing
 from pipeline.surveys.record import Survey
@@ -37,6 +39,10 @@ class Tally:
     duplicates: int = 0
     dead: int = 0
     published: int = 0
+    selected: int = 0
+    """By any filter, packets that came before included."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """By filter and reason."""
 
     def counts(self) -> Counts:
         """Return the tally as the range row keeps it."""
@@ -76,6 +82,8 @@ class RangeWork:
     is_publishing: bool = True
     """Else an operator holds the stream's messages back."""
     tally: Tally = field(default_factory=Tally)
+    chosen: dict[int, Chosen] = field(default_factory=dict)
+    """Selected packets of the part at hand, by offset."""
     stage_s: dict[str, float] = field(default_factory=dict)
     """Wall seconds by step, for the log and the benchmark."""
     stage_cpu_s: dict[str, float] = field(default_factory=dict)

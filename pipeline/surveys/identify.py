@@ -3,7 +3,7 @@
 from typing import Any
 
 from broker.anatomy import leading_values
-from broker.avro import CONFLUENT_PREFIX
+from broker.avro_confluent import CONFLUENT_PREFIX
 from pipeline.surveys.lsst import known_schema
 
 CANDID_NAMES = ("candid", "diaSourceId")

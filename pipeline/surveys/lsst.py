@@ -14,8 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.avro import CONTAINER_MAGIC, Containers, read_confluent
-from broker.avro_schema import SchemaCache, SchemaUnreachableError, load_definition
+from broker.avro import CONTAINER_MAGIC, Containers
+from broker.avro_confluent import CONFLUENT_PREFIX, confluent_schema, read_confluent
+from broker.avro_schema import (
+    SchemaCache,
+    SchemaUnreachableError,
+    WriterSchema,
+    load_definition,
+)
 from broker.config import config, project_path
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Column, Points, Rejected
@@ -52,6 +58,8 @@ TODAYS_NAMES: Mapping[str, str] = MappingProxyType(
 )
 """Old field names, up to 4.0. ``spuriousness`` is not here: it counted the other way."""
 
+SOLAR_SYSTEM_PREFIX = "sso"
+"""Before the number of an object of the solar system, which has no other name here."""
 SOLAR_SYSTEM_RECORDS = ("ssSource", "ssObject")
 
 _OLD_NAME = "midPointTai"
@@ -82,6 +90,13 @@ def read(value: bytes) -> dict[str, Any]:
         _containers().read(value) if is_container else read_confluent(_schemas(), value)
     )
     return _renamed(record) if _OLD_NAME in record["diaSource"] else record
+
+
+def split(value: bytes) -> tuple[WriterSchema, bytes]:
+    """Return one packet's writer schema and the bytes of its record; raises as ``read``."""
+    if value.startswith(CONTAINER_MAGIC):
+        return _containers().split(value)
+    return confluent_schema(_schemas(), value), value[CONFLUENT_PREFIX.size :]
 
 
 @cache
@@ -192,7 +207,7 @@ def _candidate(sources: Sequence[Record], objects: Sequence[Record]) -> dict[str
     found |= columns.flag_columns(sources, names["boolean"])
     found["objectId"] = columns.texts(
         [
-            str(obj) if obj else f"sso{sso}" if sso else None
+            str(obj) if obj else f"{SOLAR_SYSTEM_PREFIX}{sso}" if sso else None
             for obj, sso in zip(
                 found["diaObjectId"].values, found["ssObjectId"].values, strict=True
             )
@@ -278,4 +293,5 @@ SURVEY = Survey(
     night_utc_offset_h=-3,
     has_limits=False,
     read=read,
+    split=split,
 )

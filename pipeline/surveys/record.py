@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from broker.avro_schema import WriterSchema
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Rejected
 
@@ -34,6 +35,8 @@ class Survey:
         Whether its messages carry non-detections.
     read : callable
         One packet to its whole record, cutouts included; raises UnreadableError.
+    split : callable
+        One packet to its writer schema and the bytes of its record; raises as ``read``.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Survey:
     night_utc_offset_h: int
     has_limits: bool
     read: Callable[[bytes], dict[str, Any]]
+    split: Callable[[bytes], tuple[WriterSchema, bytes]]
 
     def night(self, at: datetime) -> date:
         """Return the night of ``at`` (aware), named by its starting date."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.avro import Containers
+from broker.avro_schema import WriterSchema
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Column, Points, Rejected
 from pipeline.photometry import wire_flux, wire_flux_error, wire_limit_error
@@ -59,6 +60,11 @@ def read(packet: bytes) -> dict[str, Any]:
     """
     record: dict[str, Any] = _containers().read(packet)
     return record
+
+
+def split(packet: bytes) -> tuple[WriterSchema, bytes]:
+    """Return one packet's writer schema and the bytes of its record; raises as ``read``."""
+    return _containers().split(packet)
 
 
 @cache
@@ -224,4 +230,5 @@ SURVEY = Survey(
     night_utc_offset_h=-7,
     has_limits=True,
     read=read,
+    split=split,
 )

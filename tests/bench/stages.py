@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.bench.flow import Segment
 
 STEPS = (
-    "read", "decode", "archive", "catalogs", "merge", "store", "pending", "encode", "produce", "mark",
+    "read", "decode", "archive", "select", "catalogs", "merge", "store", "pending", "encode", "produce", "mark",
 )  # fmt: skip
 SERVERS = ("postgres", "kafka", "redis")
 LARGEST_GAP = 0.05

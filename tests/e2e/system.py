@@ -133,6 +133,10 @@ class System:
         came = consume(OUTPUTS, starts)
         return [message for message in came if message.headers["candid"] in own]
 
+    def selected(self) -> list[Published]:
+        """Return what came to its own topic of selected alerts."""
+        return consume([config().selected.extendedness.topic], {})
+
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, if it is of the kind that has any."""
         url = self.environment["NIGHTJAR_POSTGRES__URL"]
@@ -234,6 +238,7 @@ def fresh_system(database: str, folder: Path) -> Iterator[System]:
         "NIGHTJAR_STREAMS__LSST__TOPIC": f"lsst-alerts-{name}",
         "NIGHTJAR_STREAMS__ZTF__GROUP_PREFIX": f"nightjar-{name}-",
         "NIGHTJAR_STREAMS__LSST__GROUP_PREFIX": f"nightjar-{name}-",
+        "NIGHTJAR_SELECTED__EXTENDEDNESS__TOPIC": f"lsst-extendedness-{name}",
     }
     logs = folder / "logs"
     logs.mkdir()
@@ -242,6 +247,7 @@ def fresh_system(database: str, folder: Path) -> Iterator[System]:
             patch.setenv(setting, text)
         _forget()
         kafka_admin.ensure_acls(bootstrap.service_acls(config()))
+        kafka_admin.ensure_topics(bootstrap.selected_topics(config()))
         with running(environment, logs) as system:
             system.name = name
             yield system

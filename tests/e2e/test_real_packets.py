@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 from astropy.coordinates import SkyCoord
 
+from broker.config import config
 from broker.kafka_types import Message
 from pipeline import topics
+from pipeline.alerts.delivery import delivery_id
 from tests import oracle, samples
 from tests.e2e import system as systems
 
@@ -80,6 +82,25 @@ def test_every_real_packet_is_accounted_for_and_published_where_the_rules_say(
     assert sum(by_topic.values()) == 300 + 38 + 35
     assert none_topic == systems.totals(books, "second_copies")[topics.NONE_TOPIC]
     assert len({message.headers["delivery_id"] for message in published}) == len(published)
+    assert_selected(system)
+
+
+def assert_selected(system: systems.System):
+    """The solar system's alerts went to the filter's topic, each once, its packet as it came."""
+    packets = {one.record["diaSourceId"]: one for one in samples.rubin() if one.record["ssSource"]}
+    topic = config().selected.extendedness.topic
+
+    found = {message.alert["diaSourceId"]: message for message in system.selected()}
+
+    assert len(packets) == 10  # surveys.md, section 5
+    assert found.keys() == packets.keys()
+    assert len(system.selected()) == len(found)
+    for candid, message in found.items():
+        assert packets[candid].value[5:] in message.value
+        assert message.alert == packets[candid].record
+        assert message.key == str(packets[candid].record["diaSource"]["ssObjectId"])
+        assert message.headers["delivery_id"] == delivery_id("lsst", candid, topic)
+    assert systems.totals(system.ledger(), "second_copies")[topic] == len(found)
 
 
 def totals_of(books: dict) -> dict[str, int]:

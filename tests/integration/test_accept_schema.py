@@ -6,7 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from broker.avro import Containers, UnreadableError, read_confluent
+from broker.avro import Containers, UnreadableError
+from broker.avro_confluent import read_confluent
 from broker.avro_schema import SchemaCache, writer_schema
 from broker.config import config
 from broker.dead_letters import OfSchema

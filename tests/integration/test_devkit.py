@@ -17,6 +17,7 @@ from pipeline.surveys import lsst
 from tests import samples
 from tests.client_environment import PROGRAMS, ClientEnvironment
 from tests.environment import of_a_stranger
+from tests.unit.pipeline.filters.golden import REQUIRED, by_thresholds
 from tests.unit.pipeline.surveys.lsst_packets import alert, packet, row
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -76,23 +77,15 @@ def selected(answers: list[list[dict[str, Any]]]) -> dict[str, list[bool]]:
 
 
 @pytest.mark.samples
-@pytest.mark.parametrize(
-    ("thresholds", "counts"),
-    [
-        ({}, (10, 29, 39)),
-        ({"median_min": 0.25, "min_threshold": 0.25}, (5, 21, 26)),
-        ({"median_min": 0.25}, (5, 24, 29)),
-    ],
-    ids=["all", "a quarter", "a quarter at the median"],
-)
+@by_thresholds
 def test_four_ways_select_the_same_real_alerts(devkit, thresholds, counts):
     found = samples.rubin()
-    for required, count in zip((True, False, "any"), counts, strict=True):
+    for required, count in zip(REQUIRED, counts, strict=True):
         rule = ExtendednessSettings(**thresholds, require_sssource=required)
         ours = mask([one.value for one in found], rule)
         theirs = selected(devkit.ask([one.record for one in found], **export.constants(rule)))
 
-        assert sum(ours) == count  # surveys.md, section 5
+        assert sum(ours) == count
         assert theirs == dict.fromkeys(WAYS, ours)
 
 

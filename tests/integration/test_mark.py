@@ -3,7 +3,8 @@
 import pytest
 
 from broker.kafka_types import DeliveryError, Message
-from pipeline.alerts.publish import Outgoing, mark, settle
+from pipeline.alerts.delivery import Outgoing
+from pipeline.alerts.publish import mark, settle
 from tests import factories
 
 pytestmark = pytest.mark.integration

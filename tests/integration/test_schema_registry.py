@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from broker.avro import CONFLUENT_PREFIX
+from broker.avro_confluent import CONFLUENT_PREFIX
 from broker.avro_schema import SchemaCache, SchemaUnreachableError
 from broker.errors import TransientError
 from broker.kafka_types import Packet

@@ -13,7 +13,7 @@ from broker.ranges.planning import Cut
 from broker.ranges.replay_steps import CUTS_LOCK
 from broker.ranges.tables import StreamPartition, StreamRange
 from pipeline.alerts import stranded
-from pipeline.alerts.publish import delivery_id
+from pipeline.alerts.delivery import delivery_id
 from pipeline.alerts.tables import Alert
 from tests import factories
 

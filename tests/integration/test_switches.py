@@ -10,7 +10,7 @@ from broker.kafka_types import DeliveryError
 from broker.ranges import switches
 from broker.ranges.switch_tables import HeldRange
 from pipeline.alerts import holdback
-from pipeline.alerts.publish import delivery_id
+from pipeline.alerts.delivery import delivery_id
 from pipeline.alerts.tables import Alert
 from tests import factories
 

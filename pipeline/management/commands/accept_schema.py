@@ -9,7 +9,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from broker.avro import CONTAINER_MAGIC, UnreadableError, container_schema
-from broker.avro_schema import SchemaError, WriterSchema, load_definition, writer_schema
+from broker.avro_schema import (
+    SchemaError,
+    WriterSchema,
+    load_definition,
+    plain_definition,
+    writer_schema,
+)
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import OfSchema
@@ -99,9 +105,8 @@ def _name(schema: WriterSchema, schema_id: int) -> str:
             raise CommandError(f"{target} is another schema; an id never changes its meaning")
         return f"{target} is this schema already"
     folder.mkdir(parents=True, exist_ok=True)
-    plain = {name: part for name, part in schema.parsed.items() if not name.startswith("__")}
     new = target.with_suffix(".new")
-    new.write_text(json.dumps(plain, indent=1) + "\n")
+    new.write_text(json.dumps(plain_definition(schema.parsed), indent=1) + "\n")
     new.replace(target)  # a worker that reads now sees no file or the whole one
     return f"{schema.name} is the schema of id {schema_id} now ({target}); workers ask each minute"
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.avro import Containers, UnreadableError, container_schema, read_confluent, read_datum
+from broker.avro import Containers, UnreadableError, container_schema, read_datum
+from broker.avro_confluent import read_confluent
 from broker.avro_schema import SchemaCache, writer_schema
 from broker.dead_letters import REASONS
 from tests.hostile import deflate, snappy, zigzag

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker.avro import Containers, UnreadableError, read_confluent
+from broker.avro import Containers, UnreadableError
+from broker.avro_confluent import read_confluent
 from broker.avro_schema import SchemaCache
 from broker.dead_letters import REASONS
 from pipeline.surveys import lsst

@@ -40,7 +40,9 @@ def test_no_principal_of_ours_but_the_pipeline_may_write_public_topics():
 
 def test_the_pipeline_may_not_write_what_it_reads():
     acls = bootstrap.service_acls(Config())
-    inputs = [a for a in acls if a.principal == "pipeline" and a.name.startswith(("ztf_", "lsst-"))]
+    inputs = [
+        a for a in acls if a.principal == "pipeline" and a.name.startswith(("ztf_", "lsst-alerts-"))
+    ]
 
     assert inputs
     assert all(set(a.operations) == {"READ", "DESCRIBE"} for a in inputs)

@@ -22,6 +22,7 @@ def published_after(monkeypatch, result, first):
         survey=SimpleNamespace(decode=lambda _: (SimpleNamespace(candid=[]), [])),
         replay=None,
         is_silent=False,
+        chosen={},
     )
     monkeypatch.setattr(flow, "_read", lambda _: (result, first))
     monkeypatch.setattr(flow, "_archive", lambda *_: {})

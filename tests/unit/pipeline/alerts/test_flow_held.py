@@ -40,6 +40,7 @@ def work(**given):
         "stage": lambda _: np.errstate(),
         "is_silent": False,
         "is_publishing": False,
+        "chosen": {},
     }
     return SimpleNamespace(**values | given)
 

@@ -25,7 +25,7 @@ class Batch(list):
 @pytest.fixture
 def work():
     survey = SimpleNamespace(decode=lambda packets: (Batch(packets), []))
-    return SimpleNamespace(survey=survey, stage=nullcontext)
+    return SimpleNamespace(survey=survey, stage=nullcontext, chosen={})
 
 
 def test_a_range_out_of_time_is_given_back_and_not_taken_apart(work, monkeypatch):

@@ -38,7 +38,7 @@ def carry_under_limit(values, answer):
     flow._archive = lambda *_: {}
     flow._store = store
     flow._publish = lambda _work, first, last, *, is_last: published.append((first, last, is_last))
-    work = SimpleNamespace(survey=surveys.survey("ztf"), stage=lambda _: nullcontext())
+    work = SimpleNamespace(survey=surveys.survey("ztf"), stage=lambda _: nullcontext(), chosen={})
     packets = [Packet(offset, 0, value) for offset, value in enumerate(values)]
     work.survey.decode(packets[:1])
     mapped_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

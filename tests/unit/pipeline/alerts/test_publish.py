@@ -4,7 +4,8 @@ import uuid
 from datetime import UTC, datetime
 
 from broker.kafka_types import DeliveryError, Message
-from pipeline.alerts.publish import Outgoing, delivery_id, settle
+from pipeline.alerts.delivery import Outgoing, delivery_id
+from pipeline.alerts.publish import settle
 
 CAME = datetime(2024, 11, 21, 6, tzinfo=UTC)
 

@@ -14,6 +14,7 @@ from pipeline.filters import extendedness
 from pipeline.surveys import lsst
 from tests import samples
 from tests.unit.pipeline.alerts.batches import make_batch
+from tests.unit.pipeline.filters.golden import REQUIRED, by_thresholds
 from tests.unit.pipeline.surveys.lsst_packets import alert, only, row
 
 SHARES = st.floats(0, 1, width=32)
@@ -128,19 +129,9 @@ def count(batch, **rule):
 
 
 @pytest.mark.samples
-@pytest.mark.parametrize(
-    ("thresholds", "counts"),
-    [
-        ({}, (10, 29, 39)),
-        ({"median_min": 0.25, "min_threshold": 0.25}, (5, 21, 26)),
-        ({"median_min": 0.25}, (5, 24, 29)),
-    ],
-    ids=["all", "a quarter", "a quarter at the median"],
-)
+@by_thresholds
 def test_as_many_real_alerts_are_selected_as_the_design_counts(rubin, thresholds, counts):
-    chosen = (True, False, "any")  # surveys.md, section 5
-
-    assert tuple(count(rubin, **thresholds, require_sssource=r) for r in chosen) == counts
+    assert tuple(count(rubin, **thresholds, require_sssource=r) for r in REQUIRED) == counts
 
 
 @pytest.mark.samples
