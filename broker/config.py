@@ -22,7 +22,7 @@ from broker.sections import Section
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
 from broker.sections.lasair import AlerceSettings, LasairSettings
-from broker.sections.outside import GracedbSettings, OwncloudSettings, SwiftSettings
+from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.parts import (
     ArchiveSettings,
     KafkaSettings,
@@ -85,6 +85,7 @@ class Config(Section):
     accounts: AccountsSettings = AccountsSettings()
     mail: MailSettings = MailSettings()
     owncloud: OwncloudSettings = OwncloudSettings()
+    s3: S3Settings = S3Settings()
     gracedb: GracedbSettings = GracedbSettings()
     swift: SwiftSettings = SwiftSettings()
     slack: SlackSettings = SlackSettings()

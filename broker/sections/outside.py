@@ -1,6 +1,6 @@
-"""Settings of servers of others that are filled or asked: OwnCloud, GraceDB, Swift."""
+"""Settings of servers of others that are filled or asked: OwnCloud, S3, GraceDB, Swift."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -41,6 +41,59 @@ class OwncloudSettings(Section):
         if parts.username or parts.password:
             raise ValueError("must not hold a login: that is owncloud.user and .password")
         return url.rstrip("/")
+
+
+class S3Settings(Section):
+    """A bucket that data, images and packets are copied to; without its name nothing is copied.
+
+    Its keys are no setting: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of the
+    workers, or a role of the machine.
+    """
+
+    bucket: Annotated[
+        str,
+        Field(
+            description="name of the bucket; empty: nothing is copied",
+            pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+        ),
+    ] = ""
+    prefix: Annotated[
+        str,
+        Field(
+            description="before every key, as nightjar/; another one for each host that has files",
+            pattern=r"^([A-Za-z0-9._=-]+/)*$",
+        ),
+    ] = ""
+    region: Annotated[str, Field(description="of the bucket; empty: as the environment says")] = ""
+    endpoint_url: Annotated[
+        str,
+        Field(
+            description="of a store that is not Amazon's; empty: Amazon's",
+            pattern="^(https?://.+)?$",
+        ),
+    ] = ""
+    every_h: Annotated[float, Field(gt=0, le=168, description="files are copied so often [h]")] = 2
+    private: Annotated[
+        bool,
+        Field(
+            description="no stranger may read it: packets of surveys that are not public go there"
+        ),
+    ] = False
+    private_unverified: Annotated[
+        bool, Field(description="believe that it is private where the store does not tell")
+    ] = False
+    request_checksum_calculation: Annotated[
+        Literal["when_supported", "when_required"],
+        Field(description="when_required: an old store without checksums; files are read back"),
+    ] = "when_supported"
+    attempts: Annotated[int, Field(gt=0, le=5, description="of one request")] = 2
+    connect_timeout_s: Annotated[float, Field(gt=0, le=60, description="to connect [s]")] = 5
+    read_timeout_s: Annotated[
+        float, Field(gt=0, le=60, description="between two pieces of an answer [s]")
+    ] = 30
+    late_h: Annotated[
+        float, Field(gt=0, description="a file that is not copied after so long is told of [h]")
+    ] = 12
 
 
 class GracedbSettings(Section):

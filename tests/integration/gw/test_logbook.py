@@ -10,7 +10,7 @@ from pipeline.gw.action_tables import GwDecision
 from pipeline.gw.plan_tables import GwClaim
 from pipeline.gw.tables import Delivery
 from tests.gw_rows import RECEIVED, make_group, make_notice, make_plan, make_tile
-from tests.standins.webdav_server import status
+from tests.standins.faulty import status
 
 PATH = "Candidates/GW/S241102br/LOGBOOK/shift_log.md"
 HEAD = "# S241102br: log of the shift\n\nWritten by Nightjar from its records; times UTC.\n\n"

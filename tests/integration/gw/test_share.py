@@ -12,7 +12,8 @@ from pipeline.gw.share_files import PAUSE_S
 from pipeline.gw.steps import Done, Skip, StepFailed, Wait, Want
 from pipeline.gw.tables import Delivery, GwStep
 from tests.gw_rows import held, make_group, make_map, make_notice, make_plan
-from tests.standins.webdav_server import PASSWORD, status
+from tests.standins.faulty import status
+from tests.standins.webdav_server import PASSWORD
 
 EVENT = "Candidates/GW/S241102br"
 # The version-5 UUID of the sha256 in the OID namespace, worked out with hashlib.

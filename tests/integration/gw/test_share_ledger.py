@@ -7,7 +7,7 @@ from pipeline.gw import steps
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import Delivery, GwStep
 from tests.gw_rows import make_map, make_notice, run_all
-from tests.standins.webdav_server import cut, status
+from tests.standins.faulty import cut, status
 
 FILES = {
     "Candidates/GW/S241102br/VOEVENTS/S241102br_1_PRELIMINARY.json",

@@ -7,16 +7,8 @@ import pytest
 
 from broker.errors import TransientError
 from pipeline.clients.webdav import WebDav, WebDavRefusedError, content
-from tests.standins.webdav_server import (
-    PASSWORD,
-    Asked,
-    WebDavServer,
-    cut,
-    cut_after,
-    hang,
-    shorten,
-    status,
-)
+from tests.standins.faulty import Asked, cut, cut_after, hang, shorten, status
+from tests.standins.webdav_server import PASSWORD, WebDavServer
 
 PLAN = b"rank_id tile_id\n" * 20_000
 PLACE = "Candidates/GW/S241102br/VOEVENTS/notice.json"
