@@ -19,6 +19,8 @@ from pipeline.gw.tell_acts import BUSY, MANUAL
 
 NO_MAP = "No plan can be made: the notice has no usable sky map."
 GONE = "These plans have ended."
+CANCELLED = "cancelled by hand"
+"""On the public page, which names nobody."""
 NO_DIALOG = "The form could not be opened in time. Please press once more; the event: {url}"
 
 
@@ -57,7 +59,7 @@ def cancel(session: Session, action: GwSlackAction) -> Answer:
     ended = session.scalars(
         update(GwPlan)
         .where(GwPlan.group_id == group.id, GwPlan.state.in_(OPEN_PLAN_STATES))
-        .values(state="cancelled", ended_at=func.now())
+        .values(state="cancelled", reason=CANCELLED, ended_at=func.now())
         .returning(GwPlan.id)
     ).all()
     group.state, group.ended_at = "cancelled", func.now()

@@ -166,7 +166,7 @@ def test_a_newer_notice_supersedes_plans_however_it_scores(take, session, state)
     take(notice("UPDATE", 20, classification={"Terrestrial": 1.0}))
 
     session.expire_all()
-    assert made.state == "superseded"
+    assert (made.state, made.reason) == ("superseded", "superseded by N°2")
     assert session.scalars(select(GwPlanGroup.state)).all() == ["superseded"]
     ended = select(GwStep.state).where(GwStep.step == "plans")
     assert session.scalars(ended).all() == ["cancelled"]
@@ -181,7 +181,7 @@ def test_a_retraction_cancels_plans_and_is_told(take, session):
 
     session.expire_all()
     assert [row.state for row in rows(session)] == ["retracted", "retracted"]
-    assert made.state == "cancelled"
+    assert (made.state, made.reason) == ("cancelled", "the event was retracted")
     assert step_names(session, 2) == ["card", "retract"]
     assert not any(row.is_process_running for row in rows(session))
 

@@ -141,7 +141,8 @@ def test_a_group_is_cancelled(told, press, session):
 
     session.expire_all()
     assert session.get_one(GwPlanGroup, group.id).state == "cancelled"
-    assert session.get_one(GwPlan, waiting.id).state == "cancelled"
+    plan = session.get_one(GwPlan, waiting.id)
+    assert (plan.state, plan.reason) == ("cancelled", "cancelled by hand")
     assert not current(session).is_process_running
 
 

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.gw import notice_schema
 from pipeline.gw.notices import MOCK, read_notice
 from pipeline.gw.scored import score_notice
 from pipeline.gw.skymap import SkyMap
@@ -25,6 +26,11 @@ def test_the_sky_is_covered_once():
     found = SkyMap.from_fits(sky_map(EVENT, 30.0))
 
     assert sum(4.0**-found.order) == pytest.approx(12)
+
+
+@pytest.mark.parametrize("story", [merger, retracted])
+def test_notices_are_such_as_the_published_schema_describes(story):
+    assert [notice_schema.problems(each.raw) for each in story(EVENT, GAP)] == [None, None]
 
 
 def test_a_merger_is_a_mock_that_would_be_planned_were_it_real():
