@@ -27,6 +27,8 @@ PROBE_TOPIC = "babamul.ztf-test"
 GROUP_PREFIX = "babamul-"
 """Begins the consumer groups of people."""
 OF_USER = "User:"
+ANONYMOUS = "ANONYMOUS"
+"""Whoever comes without a login, on a listener that asks for none."""
 NEEDED_TO_LIST = frozenset({AclOperation.DESCRIBE, AclOperation.ALTER})
 """Operations on the cluster without which listings of rights and secrets mean nothing."""
 
@@ -95,6 +97,14 @@ def reader_rights(principal: str, group_prefix: str) -> list[Acl]:
     return [
         Acl(principal, "topic", PUBLIC_PREFIX, is_prefix=True, operations=("READ", "DESCRIBE")),
         Acl(principal, "group", group_prefix, is_prefix=True, operations=("READ",)),
+    ]
+
+
+def anonymous_rights(prefix: str) -> list[Acl]:
+    """Return what whoever needs no login may do: read topics of one prefix, in groups of it."""
+    return [
+        Acl(ANONYMOUS, "topic", prefix, is_prefix=True, operations=("READ", "DESCRIBE")),
+        Acl(ANONYMOUS, "group", prefix, is_prefix=True, operations=("READ",)),
     ]
 
 

@@ -6,11 +6,13 @@ Everything is derived from the topic registry; nothing names a topic twice.
 from collections.abc import Iterator
 
 from broker.config import Config
-from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec
+from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec, anonymous_rights
 from pipeline import topics
 from pipeline.filters import FILTERS
 
 INPUT_RETENTION_DAYS = 7
+LASAIR_PREFIX = "lasair_"
+"""Topics that may be read without a login, where a listener asks for none; and their groups."""
 
 
 def output_topics(settings: Config) -> list[TopicSpec]:
@@ -72,9 +74,23 @@ def notice_topics(settings: Config) -> list[TopicSpec]:
     ]
 
 
+def lasair_topics(settings: Config) -> list[TopicSpec]:
+    """Return the topics of Lasair's filters that our own broker carries."""
+    return [
+        TopicSpec(
+            topic.name,
+            1,  # as Lasair's
+            INPUT_RETENTION_DAYS * topics.DAY_MS,
+            topics.topic_config(settings),
+        )
+        for topic in settings.lasair.own_topics
+    ]
+
+
 def service_acls(settings: Config) -> list[Acl]:
     """Return the rights of our own principals; none is a super-user but ``admin``."""
-    return list(dict.fromkeys([*_pipeline_acls(settings), *_feed_acls(settings)]))
+    nobodys = anonymous_rights(LASAIR_PREFIX) if settings.kafka.lasair_port else []
+    return list(dict.fromkeys([*_pipeline_acls(settings), *_feed_acls(settings), *nobodys]))
 
 
 def _pipeline_acls(settings: Config) -> Iterator[Acl]:
@@ -94,17 +110,25 @@ def _pipeline_acls(settings: Config) -> Iterator[Acl]:
             yield _on_topics(principal, name, ("READ", "DESCRIBE"))
         prefix = settings.streams.named(stream.name).group_prefix
         yield Acl(principal, "group", prefix, is_prefix=True, operations=("READ",))
-    for spec in notice_topics(settings):
+    for spec in (*notice_topics(settings), *lasair_topics(settings)):
         yield _on_topics(principal, spec.name, ("READ", "DESCRIBE"))
-    group = settings.gcn.group_id
-    yield Acl(principal, "group", group, is_prefix=True, operations=("READ",))
+    for group in _message_groups(settings):
+        yield Acl(principal, "group", group, is_prefix=True, operations=("READ",))
+
+
+def _message_groups(settings: Config) -> Iterator[str]:
+    """Yield what begins the groups of listeners that read message by message."""
+    yield settings.gcn.group_id
+    yield settings.lasair.group_prefix
+    for topic in settings.lasair.own_topics:
+        yield settings.lasair.group(topic)
 
 
 def _feed_acls(settings: Config) -> Iterator[Acl]:
     for stream in topics.STREAMS:
         for name in stream.own_topics:
             yield _on_topics(settings.kafka.feed_username, name, ("WRITE", "DESCRIBE"))
-    for spec in notice_topics(settings):
+    for spec in (*notice_topics(settings), *lasair_topics(settings)):
         yield _on_topics(settings.kafka.feed_username, spec.name, ("WRITE", "DESCRIBE"))
 
 

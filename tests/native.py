@@ -130,7 +130,7 @@ def patiently(call: Callable[[], object]) -> None:
 def start() -> Parts:
     """Start the parts of this test run, or find them started by another worker of it."""
     native = Native(Home.named(TEST_HOME))
-    done = native.run("up", "--free-ports", "--throwaway")
+    done = native.run("up", "--free-ports", "--throwaway", "--lasair")
     states = native.states()
     settings = native.settings()
     ports = settings["NIGHTJAR_KAFKA__SCRAM_PORTS"].split(",")

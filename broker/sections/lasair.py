@@ -74,6 +74,11 @@ class LasairSettings(Section):
         of_survey = self.ztf_servers if topic.survey == "ztf" else self.lsst_servers
         return topic.bootstrap_servers or of_survey
 
+    @property
+    def own_topics(self) -> tuple[LasairTopicSettings, ...]:
+        """Return the topics that our own broker carries: simulated ones, or a mirror."""
+        return tuple(topic for topic in self.topics if not self.servers(topic))
+
     def group(self, topic: LasairTopicSettings) -> str:
         """Return the consumer group of a topic."""
         return topic.group_id or f"{self.group_prefix}{topic.name}"

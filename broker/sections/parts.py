@@ -74,6 +74,10 @@ class KafkaSettings(Section):
         Literal["SASL_PLAINTEXT", "SASL_SSL"],
         Field(description="of the public listeners; SASL_SSL needs a broker with a certificate"),
     ] = "SASL_PLAINTEXT"
+    lasair_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="where lasair_ topics are read without a login; 0: no"),
+    ] = 0
     email_group_prefix: Annotated[
         str, Field(description="consumer groups that an e-mail principal may use")
     ] = "babamul-"
@@ -102,6 +106,9 @@ class NativeSettings(Section):
     kafka_controller_port: Annotated[Port, Field(description="its controller's listener")] = 29093
     slack_port: Annotated[Port, Field(description="of the demo's Slack stand-in")] = 18090
     webdav_port: Annotated[Port, Field(description="of the demo's WebDAV server")] = 18091
+    lasair_port: Annotated[
+        Port, Field(description="of Kafka's listener without a login, with up --lasair")
+    ] = 19092
     postgres_bin: Annotated[
         str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
     ] = ""

@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--free-ports", action="store_true", help="draw ports, remember until down")
     up.add_argument("--throwaway", action="store_true", help="empty data, no fsync: for tests")
     up.add_argument("--demo", action="store_true", help="with stand-ins for Slack and OwnCloud")
+    up.add_argument(
+        "--lasair", action="store_true", help="lasair_ topics may be read here without a login"
+    )
     down = verbs.add_parser("down", help="stop our processes, then the servers")
     down.add_argument("parts", nargs="*", metavar="PART", help="everything when none is named")
     status = verbs.add_parser("status", help="what runs where")
@@ -65,6 +68,7 @@ def _up(home: Home, options: argparse.Namespace) -> int:
         is_free=options.free_ports,
         is_throwaway=options.throwaway,
         is_demo=options.demo,
+        is_lasair=options.lasair,
     )
     return 0
 

@@ -38,6 +38,8 @@ def variables(
     if profile.is_free:
         found["NIGHTJAR_WEB__PORT"] = str(ports.web)
         found["NIGHTJAR_WEB__PUBLIC_URL"] = f"http://localhost:{ports.web}"
+    if profile.is_lasair:
+        found["NIGHTJAR_KAFKA__LASAIR_PORT"] = str(ports.lasair)
     if profile.is_demo:
         found |= standins.variables(settings, ports, passwords)
     return found

@@ -29,6 +29,9 @@ HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 PROTOCOL = "SASL_PLAINTEXT"
 """Of its listeners, all on loopback; it has no certificate."""
+PLAIN = "LASAIR"
+"""The listener without a login, where it was asked for: Lasair's clients know none."""
+LOOPBACK = "127.0.0.1"
 REAUTH_MS = 60_000
 REAUTH_THROWAWAY_MS = 10_000
 RETENTION_CHECK_MS = 60_000
@@ -54,6 +57,8 @@ class Kafka:
         Largest batch of messages it takes.
     passwords : mapping
         As ``passwords.passwords`` returns them.
+    plain_port : int, optional
+        Where nobody logs in; the rights of nobody say what is read there.
     throwaway : bool
         Delete expired messages and end revoked sessions promptly (tests).
     """
@@ -66,6 +71,7 @@ class Kafka:
     message_max_bytes: int
     passwords: Mapping[str, str]
     throwaway: bool = False
+    plain_port: int | None = None
     name = "kafka"
     stop_signal = signal.SIGTERM
 
@@ -95,6 +101,7 @@ class Kafka:
             "kafka": (self.internal_port,),
             "kafka_controller": (self.controller_port,),
             "scram": self.scram_ports,
+            **({"lasair": (self.plain_port,)} if self.plain_port else {}),
         }
 
     def wipe(self) -> None:
@@ -152,15 +159,22 @@ class Kafka:
 
     def _filled(self) -> str:
         names = ["EXTERNAL", *(f"EXTERNAL{i}" for i in range(2, len(self.scram_ports) + 1))]
-        pairs = list(zip(names, self.scram_ports, strict=True))
+        outside = [
+            (name, port, PROTOCOL, self.public_host)
+            for name, port in zip(names, self.scram_ports, strict=True)
+        ]
+        if self.plain_port:
+            outside.append((PLAIN, self.plain_port, "PLAINTEXT", LOOPBACK))
         return Template(TEMPLATE.read_text()).substitute(
             internal_port=self.internal_port,
             controller_port=self.controller_port,
-            external_listeners=",".join(f"{name}://127.0.0.1:{port}" for name, port in pairs),
-            external_advertised=",".join(
-                f"{name}://{self.public_host}:{port}" for name, port in pairs
+            external_listeners=",".join(
+                f"{name}://{LOOPBACK}:{port}" for name, port, *_ in outside
             ),
-            external_protocols=",".join(f"{name}:{PROTOCOL}" for name in names),
+            external_advertised=",".join(
+                f"{name}://{host}:{port}" for name, port, _, host in outside
+            ),
+            external_protocols=",".join(f"{name}:{protocol}" for name, _, protocol, _ in outside),
             external_logins="\n".join(self._scram_lines(name) for name in names),
             kraft_password=self.passwords["KAFKA_KRAFT_PASSWORD"],
             admin_password=self.passwords["KAFKA_ADMIN_PASSWORD"],

@@ -70,6 +70,7 @@ class Parts:
                 *(home, at.kafka, at.kafka_controller, at.scram),
                 *(kafka.public_host, kafka.message_max_bytes, known),
                 throwaway=chosen.is_throwaway,
+                plain_port=at.lasair if chosen.is_lasair else None,
             ),
         )
         web = settings.web.model_copy(update={"port": at.web})
@@ -90,12 +91,18 @@ def up(
     is_free: bool,
     is_throwaway: bool,
     is_demo: bool = False,
+    is_lasair: bool = False,
 ) -> None:
     """Start what is wanted and does not run; write what the project reads about it."""
     with home.locked():
         settings = read_config(with_native_env=False)
         chosen = _profile(
-            home, settings, is_free=is_free, is_throwaway=is_throwaway, is_demo=is_demo
+            home,
+            settings,
+            is_free=is_free,
+            is_throwaway=is_throwaway,
+            is_demo=is_demo,
+            is_lasair=is_lasair,
         )
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
@@ -139,14 +146,14 @@ def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:
 
 
 def _profile(
-    home: Home, settings: Config, *, is_free: bool, is_throwaway: bool, is_demo: bool
+    home: Home, settings: Config, *, is_free: bool, is_throwaway: bool, **wanted: bool
 ) -> profile.Profile:
     """Return the remembered decision while it binds, else a new one."""
     found = profile.remembered(home)
     runs = any(running(home, name) for name in _recorded(home))
     if found and (runs or (found.is_free and not is_throwaway)):
         return found
-    chosen = profile.choose(settings, is_free=is_free, is_throwaway=is_throwaway, is_demo=is_demo)
+    chosen = profile.choose(settings, is_free=is_free, is_throwaway=is_throwaway, **wanted)
     profile.save(home, chosen)
     if is_throwaway:
         for server in Parts.of(home, chosen, settings).servers:

@@ -23,6 +23,7 @@ SETTINGS = {
     "web": "web.port",
     "slack": "native.slack_port",
     "webdav": "native.webdav_port",
+    "lasair": "native.lasair_port",
 }
 
 
@@ -32,8 +33,9 @@ class Ports:
 
     Attributes
     ----------
-    postgres, redis, kafka, kafka_controller, web, slack, webdav : int
-        ``kafka`` is the inside listener; ``slack`` and ``webdav`` are the demo's stand-ins.
+    postgres, redis, kafka, kafka_controller, web, slack, webdav, lasair : int
+        ``kafka`` is the inside listener; ``slack`` and ``webdav`` are the demo's stand-ins;
+        ``lasair`` is Kafka's listener without a login, where it was asked for.
     scram : tuple of int
         Public listeners of Kafka.
     """
@@ -46,6 +48,7 @@ class Ports:
     web: int
     slack: int = 0  # as remembered by a version without it
     webdav: int = 0
+    lasair: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -60,18 +63,19 @@ def settled(settings: Config) -> Ports:
         settings.web.port,
         native.slack_port,
         native.webdav_port,
+        native.lasair_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 7:
+    while len(found) < scram_count + 8:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)
-    postgres, redis, kafka, controller, web, slack, webdav, *scram = found
-    return Ports(postgres, redis, kafka, controller, tuple(scram), web, slack, webdav)
+    postgres, redis, kafka, controller, web, slack, webdav, lasair, *scram = found
+    return Ports(postgres, redis, kafka, controller, tuple(scram), web, slack, webdav, lasair)
 
 
 def is_free(port: int) -> bool:

@@ -22,20 +22,28 @@ class Profile:
         The data may be lost: for tests.
     is_demo : bool
         The demo's stand-ins run too.
+    is_lasair : bool
+        Kafka also listens without a login, for clients of Lasair.
     """
 
     ports: Ports
     is_free: bool
     is_throwaway: bool
     is_demo: bool = False
+    is_lasair: bool = False
 
 
 def choose(
-    settings: Config, *, is_free: bool, is_throwaway: bool, is_demo: bool = False
+    settings: Config,
+    *,
+    is_free: bool,
+    is_throwaway: bool,
+    is_demo: bool = False,
+    is_lasair: bool = False,
 ) -> Profile:
     """Decide for parts of which none runs."""
     ports = drawn(len(settings.kafka.scram_ports)) if is_free else settled(settings)
-    return Profile(ports, is_free, is_throwaway, is_demo)
+    return Profile(ports, is_free, is_throwaway, is_demo, is_lasair)
 
 
 def save(home: Home, profile: Profile) -> None:
@@ -48,11 +56,9 @@ def remembered(home: Home) -> Profile | None:
     path = home.run / "profile.json"
     if not path.exists():
         return None
-    values = json.loads(path.read_text())
+    values = json.loads(path.read_text())  # of a version before, it has not every field
     ports = {**values["ports"], "scram": tuple(values["ports"]["scram"])}
-    return Profile(
-        Ports(**ports), values["is_free"], values["is_throwaway"], values.get("is_demo", False)
-    )
+    return Profile(**values | {"ports": Ports(**ports)})
 
 
 def forget(home: Home) -> None:

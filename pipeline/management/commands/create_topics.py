@@ -33,6 +33,7 @@ class Command(BaseCommand):
             *bootstrap.output_topics(settings),
             *bootstrap.fixed_input_topics(settings),
             *bootstrap.notice_topics(settings),
+            *bootstrap.lasair_topics(settings),
             *(bootstrap.input_topic(settings, name) for name in options["input"]),
         ]
         rights = bootstrap.service_acls(settings)

@@ -37,6 +37,17 @@ def test_every_listener_is_on_loopback_and_authenticates(settings):
     }
 
 
+def test_nobody_is_let_in_without_a_login_but_where_that_was_asked_for(part):
+    settings = read(replace(part, plain_port=19092))
+
+    assert settings["listeners"].endswith(",LASAIR://127.0.0.1:19092,CONTROLLER://127.0.0.1:29093")
+    assert settings["advertised.listeners"].endswith(",LASAIR://127.0.0.1:19092")
+    protocols = settings["listener.security.protocol.map"].split(",")
+    assert [pair for pair in protocols if pair.endswith(":PLAINTEXT")] == ["LASAIR:PLAINTEXT"]
+    assert settings["allow.everyone.if.no.acl.found"] == "false"
+    assert replace(part, plain_port=19092).ports()["lasair"] == (19092,)
+
+
 def test_people_are_told_the_public_host(settings):
     assert settings["advertised.listeners"] == (
         "INTERNAL://127.0.0.1:29092,EXTERNAL://broker.example.org:9093,"

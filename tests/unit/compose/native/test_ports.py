@@ -30,10 +30,11 @@ def test_the_settings_name_every_port():
             "NIGHTJAR_WEB__PORT": "1007",
             "NIGHTJAR_NATIVE__SLACK_PORT": "1008",
             "NIGHTJAR_NATIVE__WEBDAV_PORT": "1009",
+            "NIGHTJAR_NATIVE__LASAIR_PORT": "1010",
         }
     )
 
-    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), 1007, 1008, 1009)
+    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), 1007, 1008, 1009, 1010)
     assert ports.settled(settings) == expected
 
 
@@ -41,7 +42,7 @@ def test_drawn_ports_differ_and_are_free():
     drawn = ports.drawn(scram_count=2)
     numbers = [drawn.postgres, drawn.redis, drawn.kafka, drawn.kafka_controller, *drawn.scram]
 
-    assert len({*numbers, drawn.web, drawn.slack, drawn.webdav}) == 9
+    assert len({*numbers, drawn.web, drawn.slack, drawn.webdav, drawn.lasair}) == 10
     assert all(ports.is_free(number) for number in numbers)
 
 
@@ -76,13 +77,13 @@ def test_a_decision_is_remembered_until_it_is_forgotten(tmp_path):
     assert profile.remembered(home) is None
 
 
-def test_a_decision_of_a_version_without_stand_ins_still_binds(tmp_path):
+def test_a_decision_of_a_version_before_still_binds(tmp_path):
     home = Home(tmp_path)
     home.make()
     profile.save(home, profile.choose(build(), is_free=True, is_throwaway=False, is_demo=True))
     path = home.run / "profile.json"
     kept = json.loads(path.read_text())
-    del kept["is_demo"], kept["ports"]["slack"], kept["ports"]["webdav"]
+    del kept["is_demo"], kept["is_lasair"], kept["ports"]["slack"], kept["ports"]["lasair"]
     path.write_text(json.dumps(kept))
 
     assert not profile.remembered(home).is_demo
