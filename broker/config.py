@@ -23,6 +23,7 @@ from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
 from broker.sections.lasair import AlerceSettings, LasairSettings
 from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
+from broker.sections.output import CollectSettings, OutputSettings, RetentionSettings
 from broker.sections.parts import (
     ArchiveSettings,
     KafkaSettings,
@@ -79,6 +80,9 @@ class Config(Section):
     lasair: LasairSettings = LasairSettings()
     alerce: AlerceSettings = AlerceSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    collect: CollectSettings = CollectSettings()
+    output: OutputSettings = OutputSettings()
+    retention: RetentionSettings = RetentionSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
     limits: LimitsSettings = LimitsSettings()
@@ -201,6 +205,7 @@ _LISTS = {
     "token_reminder_days",
     "upload_hosts",
     "jd_fields",
+    "extra_columns",
 }
 """Settings that the environment names with commas in between."""
 _TABLES = {"plan_groups", "topics"}

@@ -33,9 +33,16 @@ FAILPOINTS = (
     "slack_posted",
     "file_put",
     "file_moved",
+    "selected_stored",
+    "selected_committed",
+    "cutouts_written",
+    "csv_appended",
+    "csv_marked",
+    "csv_closed",
+    "parquet_written",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
-then those of whoever reads notices, and of whoever does their steps."""
+then those of whoever reads notices, of whoever does their steps, and of whoever writes tables."""
 
 _passes: Counter[str] = Counter()
 

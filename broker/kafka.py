@@ -23,6 +23,7 @@ from broker.kafka_connection import (
     Connection,
     gcn_connection,
     own_connection,
+    source_connection,
     stream_connection,
 )
 from broker.kafka_owner import Fenced, Listeners, PartitionOwner
@@ -39,6 +40,7 @@ __all__ = [
     "Watermarks",
     "gcn_connection",
     "own_connection",
+    "source_connection",
     "stream_connection",
     "topic_ids",
     "watermarks",

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from broker.config import config
 from broker.errors import TransientError
 from broker.sections.parts import KafkaSettings
+from broker.sections.streams import StreamSettings
 
 REQUEST_S = 10
 """Longest that a request of the admin interface may take."""
@@ -40,7 +41,11 @@ def own_connection(principal: Principal = "pipeline") -> dict[str, Any]:
 
 def stream_connection(stream: str) -> dict[str, Any]:
     """Return how an input stream is reached: a foreign broker, or our own."""
-    source = config().streams.named(stream)
+    return source_connection(config().streams.named(stream))
+
+
+def source_connection(source: StreamSettings) -> dict[str, Any]:
+    """Return how what these settings name is reached: a foreign broker, or our own."""
     if not source.bootstrap_servers:
         return own_connection()
     return {

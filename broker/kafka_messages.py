@@ -1,5 +1,6 @@
 """Read a topic message by message: what a listener does that stores each one by itself."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -103,6 +104,31 @@ class MessageReader(PartitionOwner):
             timestamp_ms,
             found.value() or b"",
         )
+
+    def batch(self, most: int, most_bytes: int, timeout_s: float) -> list[Received]:
+        """Return what has come within ``timeout_s``, or as soon as there is enough.
+
+        Raises
+        ------
+        Fenced, TransientError
+            As ``next``, if nothing came before.
+        """
+        found: list[Received] = []
+        size_bytes = 0
+        deadline = time.monotonic() + timeout_s
+        while len(found) < most and size_bytes < most_bytes:
+            try:
+                message = self.next(max(0.0, deadline - time.monotonic()))
+            except TransientError:
+                if found:
+                    break  # it is met again when there is nothing to lose
+                raise
+            if message is not None:
+                found.append(message)
+                size_bytes += len(message.value)
+            elif time.monotonic() >= deadline:
+                break
+        return found
 
     def rewind(self, message: Received) -> None:
         """Hand a message out again, and what follows it."""

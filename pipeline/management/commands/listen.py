@@ -23,6 +23,7 @@ from broker.stop import Stop
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
 from pipeline.catalogs.record import CatalogMissing
+from pipeline.selected import sources
 from pipeline.surveys import survey as survey_named
 
 DRAIN_S = 2.0
@@ -37,7 +38,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         every = (*topics.STREAMS, *topics.NOTICE_STREAMS)
-        parser.add_argument("stream", choices=[stream.name for stream in every])
+        names = [*(stream.name for stream in every), *sources.SOURCES]
+        parser.add_argument("stream", choices=names)
         parser.add_argument(
             "--slot", type=int, default=0, help="which of this stream's listeners this is"
         )
@@ -60,13 +62,25 @@ class Command(BaseCommand):
 
 
 def _maker(stream: str) -> Callable[[str, str], Any]:
-    """Return what makes the listener of a stream: by ranges, or notice by notice."""
+    """Return what makes the listener of a stream: by ranges, by notices, or of selected alerts."""
     if stream in {each.name for each in topics.NOTICE_STREAMS}:
         from pipeline.gw.listener import make_notice_listener  # noqa: PLC0415 alerts go on without GW
 
         return make_notice_listener
+    if stream in sources.SOURCES:
+        return _make_selected
     _require_catalogs(topics.stream(stream).survey)
     return make_listener
+
+
+def _make_selected(stream: str, name: str) -> Any:
+    """Return the listener of one slot of a source of selected alerts."""
+    from pipeline.selected.listener import make_selected_listener  # noqa: PLC0415 as above
+
+    try:
+        return make_selected_listener(stream, name)[0]
+    except (KeyError, sources.SelectionTakenError) as error:
+        raise CommandError(str(error.args[0])) from None
 
 
 def _require_catalogs(survey: str) -> None:

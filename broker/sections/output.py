@@ -1,0 +1,70 @@
+"""Settings of nightly tables and images: what is read for them, where they lie, how long."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from broker.sections import Section
+from broker.sections.streams import StreamSettings
+
+
+class CollectSettings(Section):
+    """Topics whose alerts become tables and images, by the name of their source."""
+
+    selected: Annotated[
+        StreamSettings, Field(description="alerts that our own filter selected; no topic: that of selected.extendedness")
+    ] = StreamSettings(topic="")
+    babamul: Annotated[
+        StreamSettings, Field(description="public LSST streams; packets come from the archive")
+    ] = StreamSettings(topic=r"^babamul\.lsst\..*match\..*$")
+    external: Annotated[
+        StreamSettings, Field(description="packets on another broker; no topic: not read")
+    ] = StreamSettings(topic="")
+    batch_messages: Annotated[
+        int, Field(gt=0, le=2000, description="stored in one transaction, then written")
+    ] = 250
+    workers: Annotated[
+        int, Field(gt=0, le=32, description="cutouts that one process writes at once")
+    ] = 4
+
+    def named(self, source: str) -> StreamSettings:
+        """Return the settings of a source.
+
+        Raises
+        ------
+        KeyError
+            Naming the sources that there are.
+        """
+        known = {
+            name: value
+            for name in type(self).model_fields
+            if isinstance(value := getattr(self, name), StreamSettings)
+        }
+        if source not in known:
+            raise KeyError(f"no source {source!r}; known: {', '.join(known)}")
+        return known[source]
+
+
+class OutputSettings(Section):
+    """Where nightly tables and images are written."""
+
+    root: Annotated[
+        str, Field(description="folder of lsst_alerts, data and images; relative to the project")
+    ] = "."
+    host: Annotated[str, Field(description="name that files belong to; empty: this machine's")] = ""
+    extra_columns: Annotated[
+        tuple[str, ...],
+        Field(description="further columns of the tables, from the next file on; see docs"),
+    ] = ()
+
+
+class RetentionSettings(Section):
+    """How long files are kept after their night; 0 is for ever."""
+
+    csv_days: Annotated[int, Field(ge=0, description="nightly tables [d]")] = 30
+    parquet_days: Annotated[int, Field(ge=0, description="the same as Parquet [d]")] = 30
+    cutout_days: Annotated[int, Field(ge=0, description="FITS of selected alerts [d]")] = 30
+    jsonl_days: Annotated[int, Field(ge=0, description="alerts of Lasair [d]")] = 30
+    image_days: Annotated[int, Field(ge=0, description="stamps of Lasair's alerts [d]")] = 30
+    log_days: Annotated[int, Field(ge=0, description="logs of streams [d]")] = 30
+    archive_days: Annotated[int, Field(ge=0, description="raw packets [d]")] = 90

@@ -1,0 +1,111 @@
+"""End a night: its table is compared with its rows, summed, and written as Parquet too.
+
+A table is closed in two steps. The first says that no row can come any more; the second, which may
+be cut off and done again, makes the file what the rows say and notes its checksum.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import structlog
+from sqlalchemy import Select, select, update
+
+from broker.db import lock, transaction
+from broker.failpoints import failpoint
+from pipeline.selected import disk, files, rendering
+from pipeline.selected.sources import Target
+from pipeline.selected.tables import OutputFile, SelectedAlert
+from pipeline.selected.writer import rendered, written_rows
+
+log = structlog.get_logger(__name__)
+
+
+def close_due(target: Target, now: datetime) -> list[str]:
+    """Close every table whose UTC date is over and whose rows are all written.
+
+    Parameters
+    ----------
+    target : Target
+        Whose tables.
+    now : datetime
+        UTC.
+
+    Returns
+    -------
+    list of str
+        Paths of the tables that are closed now; none while another process writes there.
+    """
+    with lock(target.lock) as is_ours:
+        if not is_ours:
+            return []
+        _end(target, now)
+        due = _unfinished(target)
+        for file in due:
+            finish(target, file, now)
+        return [file.path for file in due]
+
+
+def finish(target: Target, file: OutputFile, now: datetime) -> None:
+    """Make the files of an ended night what its rows say; the caller holds the lock."""
+    content = rendered(file)
+    if disk.read(target.path, file.path) != content:
+        log.warning("selected.table_made_again", path=file.path, length=len(content))
+        disk.write_whole(target.path, file.path, content)
+    failpoint("csv_closed")
+    with transaction() as session:
+        rows = written_rows(session, file.id)
+    table = rendering.parquet(rows, file.columns or ())
+    written = disk.write_whole(target.path, files.parquet_path(file.path), table)
+    disk.sync_folders([disk.place(target.path, file.path).parent])
+    failpoint("parquet_written")
+    with transaction() as session:
+        files.note_written(session, target, "parquet", file.night, [written], now)
+        session.execute(
+            update(OutputFile)
+            .where(OutputFile.id == file.id)
+            .values(
+                length=len(content),
+                rows=len(rows),
+                sha256=hashlib.sha256(content).hexdigest(),
+                closed_at=now,
+                deleted_at=None,
+            )
+        )
+    log.info("selected.closed", path=file.path, rows=len(rows))
+
+
+def _end(target: Target, now: datetime) -> None:
+    """Say of every table whose date is over that no row can come any more."""
+    with transaction() as session:
+        for file_id in session.scalars(_open_before(target, now.date())).all():
+            # Whoever stores rows of this table holds its row until they are there.
+            held = select(OutputFile.id).where(OutputFile.id == file_id).with_for_update()
+            session.execute(held)
+            waits = select(SelectedAlert.id).where(
+                SelectedAlert.file_id == file_id, SelectedAlert.csv_seq.is_(None)
+            )
+            if session.scalar(waits.limit(1)) is None:
+                session.execute(
+                    update(OutputFile).where(OutputFile.id == file_id).values(closed_at=now)
+                )
+
+
+def _open_before(target: Target, today: date) -> Select[int]:
+    return select(OutputFile.id).where(
+        OutputFile.selection_id == target.id,
+        OutputFile.kind == "csv",
+        OutputFile.night < today,
+        OutputFile.closed_at.is_(None),
+    )
+
+
+def _unfinished(target: Target) -> Sequence[OutputFile]:
+    wanted = select(OutputFile).where(
+        OutputFile.selection_id == target.id,
+        OutputFile.kind == "csv",
+        OutputFile.closed_at.is_not(None),
+        OutputFile.sha256.is_(None),
+    )
+    with transaction() as session:
+        return session.scalars(wanted.order_by(OutputFile.night)).all()

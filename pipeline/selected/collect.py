@@ -1,0 +1,198 @@
+"""Read a source once: from where its group stands to the ends that it has now."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from broker.db import lock
+from broker.kafka import Cluster, Watermarks, source_connection
+from broker.kafka_connection import Partition
+from broker.kafka_messages import Received
+from pipeline.selected import sources
+from pipeline.selected.listener import SelectedListener, make_selected_listener
+from pipeline.selected.runs import Counts
+
+JOIN_S = 45.0
+"""A group gives no partition before a member that died is forgotten."""
+SILENT_S = 20.0
+"""Nothing came for so long, though there is more: somebody else has it, or Kafka is away."""
+
+
+class CollectError(Exception):
+    """A run that cannot be made now; the message says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run stops short of the end.
+
+    Attributes
+    ----------
+    duration_s : float or None
+        After so long [s].
+    max_messages : int or None
+        After so many, a batch more or less.
+    """
+
+    duration_s: float | None = None
+    max_messages: int | None = None
+
+    def are_reached(self, began_s: float, read: int) -> bool:
+        """Tell whether a run that began then and has read so much is to stop."""
+        is_late = self.duration_s is not None and time.monotonic() - began_s >= self.duration_s
+        return is_late or (self.max_messages is not None and read >= self.max_messages)
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a run did.
+
+    Attributes
+    ----------
+    counts : Counts
+        Messages.
+    behind : int
+        Offsets that it did not read.
+    why : str or None
+        Why it stopped short.
+    took_s : float
+        Duration [s].
+    """
+
+    counts: Counts
+    behind: int
+    why: str | None
+    took_s: float
+
+
+class _Way:
+    """How far a run is in each partition that it was given."""
+
+    def __init__(self, cluster: Cluster, listener: SelectedListener, start: str) -> None:
+        self._cluster = cluster
+        self._reader = listener.reader
+        self._start = start
+        self._ends: dict[Partition, int] = {}
+        self._next: dict[Partition, int] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether partitions were given."""
+        return bool(self._ends)
+
+    @property
+    def behind(self) -> int:
+        """Return how many offsets are left."""
+        return sum(max(0, end - self._next[place]) for place, end in self._ends.items())
+
+    def meet(self) -> None:
+        """Note the end of every partition that was just given."""
+        new = self._reader.owned - self._ends.keys()
+        if not new:
+            return
+        marks, committed = self._cluster.watermarks(new), self._reader.committed(new)
+        for place, mark in marks.items():
+            self._ends[place] = mark.high
+            self._next[place] = max(mark.low, self._first(committed.get(place), mark))
+
+    def go(self, batch: Sequence[Received]) -> None:
+        """Note what was read."""
+        for message in batch:
+            self._next[message.topic, message.partition] = message.offset + 1
+
+    def others(self) -> list[Partition]:
+        """Return the partitions of the same topics that another process was given."""
+        topics = {topic for topic, _ in self._ends}
+        return sorted(set(self._cluster.partitions(topics)) - self._ends.keys())
+
+    def _first(self, committed: int | None, mark: Watermarks) -> int:
+        if committed is not None:
+            return committed
+        return mark.low if self._start == "earliest" else mark.high
+
+
+def collect(
+    source: str,
+    *,
+    limits: Limits = Limits(),
+    workers: int | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Collected:
+    """Read a source to the ends that it has now, and write what is new.
+
+    Parameters
+    ----------
+    source : str
+        Of ``sources.SOURCES``.
+    limits : Limits
+        When to stop short.
+    workers : int, optional
+        Cutouts written at once; that of the settings when not given.
+    is_stopping : callable
+        Asked between batches.
+
+    Raises
+    ------
+    CollectError
+        If another run of this source is at work.
+    KeyError, SelectionTakenError
+        As ``make_selected_listener``.
+    """
+    began_s = time.monotonic()
+    with lock(f"nightjar.collect.{sources.this_host()}.{source}") as is_ours:
+        if not is_ours:
+            raise CollectError(f"another run of {source} is at work on this machine")
+        slot = f"collect-{source}"
+        listener, book = make_selected_listener(source, slot, kind="collect", workers=workers)
+        try:
+            book.begin(datetime.now(UTC).date())
+            way, why = _read(source, listener, began_s, limits, is_stopping)
+            listener.settle()
+        except BaseException as error:
+            book.end("failed", error=repr(error)[:500])
+            raise
+        finally:
+            listener.close()
+        book.end("short" if why else "done", behind=way.behind, error=why)
+        return Collected(book.total, way.behind, why, time.monotonic() - began_s)
+
+
+def _read(
+    source: str,
+    listener: SelectedListener,
+    began_s: float,
+    limits: Limits,
+    is_stopping: Callable[[], bool],
+) -> tuple[_Way, str | None]:
+    """Read until the end; return why not, where it is not reached."""
+    where = sources.settings_of(source)
+    way = _Way(Cluster(source_connection(where)), listener, where.start)
+    heard_s, read = time.monotonic(), 0
+    while True:
+        way.meet()
+        if way.has_begun and not way.behind:
+            return way, _shared(way)
+        if is_stopping() or limits.are_reached(began_s, read):
+            return way, f"stopped {way.behind} offsets before the end"
+        batch = listener.tick()
+        way.meet()
+        way.go(batch)
+        read += len(batch)
+        now_s = time.monotonic()
+        heard_s = now_s if batch else heard_s
+        if now_s - heard_s > (SILENT_S if way.has_begun else JOIN_S):
+            return way, _silence(way, where.topic)
+
+
+def _shared(way: _Way) -> str | None:
+    others = way.others()
+    if not others:
+        return None
+    return f"{len(others)} partitions are read by another process of the same group"
+
+
+def _silence(way: _Way, topic: str) -> str:
+    if way.has_begun:
+        return f"nothing came for {SILENT_S:.0f} s, {way.behind} offsets before the end"
+    return f"no partition of {topic} was given: it does not exist, or others of the group have all"

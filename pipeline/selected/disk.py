@@ -1,0 +1,114 @@
+"""Files that are whole or absent, whenever the process or the machine ends."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+PART = ".part"
+"""Ends the name of a file that is not whole yet."""
+
+
+class Written(NamedTuple):
+    """What was put on disk."""
+
+    path: str
+    """Relative to the root."""
+    length: int
+    sha256: str
+
+
+def write_whole(root: Path, path: str, content: bytes) -> Written:
+    """Write a file under another name, let it reach the disk, then give it its own.
+
+    The folder must reach the disk too before anybody is told: ``sync_folders``.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the output.
+    path : str
+        Relative to it.
+    content : bytes
+        Of the whole file; one of that name is replaced.
+    """
+    file = place(root, path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}{PART}")
+    with draft.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)
+    return Written(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def append(root: Path, path: str, length: int, content: bytes) -> None:
+    """Make a file ``length`` bytes long, then add ``content`` durably.
+
+    What lies behind ``length`` was written by somebody who died before it was noted.
+
+    Raises
+    ------
+    ShorterError
+        If the file has fewer bytes.
+    """
+    file = place(root, path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not file.exists()
+    with file.open("ab") as out:
+        found = os.fstat(out.fileno()).st_size
+        if found < length:
+            raise ShorterError(f"{file} has {found} bytes, not the {length} that were written")
+        out.truncate(length)
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    if is_new:
+        sync_folders([file.parent])
+
+
+class ShorterError(OSError):
+    """A file lost bytes that were on disk once."""
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Let the names in these folders reach the disk."""
+    for folder in sorted(set(folders)):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read(root: Path, path: str) -> bytes | None:
+    """Return a file's content, None where it is not there."""
+    with suppress(FileNotFoundError):
+        return place(root, path).read_bytes()
+    return None
+
+
+def remove(root: Path, path: str) -> bool:
+    """Remove a file; return whether it was there."""
+    try:
+        place(root, path).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def place(root: Path, path: str) -> Path:
+    """Return where a file lies.
+
+    Raises
+    ------
+    ValueError
+        If that is not below the root.
+    """
+    file = root / path
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"{path} is not below {root}")
+    return file

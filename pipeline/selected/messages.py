@@ -1,0 +1,77 @@
+"""What a message of selected alerts says: Rubin's packet, or a Babamul message of one."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from broker.avro import CONTAINER_MAGIC, MAX_VALUE_BYTES, Containers, UnreadableError
+from pipeline.surveys import lsst
+from pipeline.surveys.allowed import AllowList
+
+
+class Read(NamedTuple):
+    """A record in the form of a packet, with today's names.
+
+    Attributes
+    ----------
+    record : dict
+        As Rubin's, or only its ``diaSource`` and id.
+    is_packet : bool
+        Else history and images are only in the packet itself.
+    """
+
+    record: dict[str, Any]
+    is_packet: bool = True
+
+
+def read(value: bytes, *, is_ours: bool) -> Read:
+    """Return what a message says.
+
+    Parameters
+    ----------
+    value : bytes
+        As it was on Kafka.
+    is_ours : bool
+        Whether our own pipeline wrote it: then with a schema that was allowed when it came.
+
+    Raises
+    ------
+    UnreadableError, SchemaUnreachableError
+        Saying why not.
+    """
+    if not value:
+        raise UnreadableError("empty", "the message has no value")
+    if len(value) > MAX_VALUE_BYTES:
+        raise UnreadableError("too_large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES}")
+    if not value.startswith(CONTAINER_MAGIC):
+        return Read(lsst.read(value))
+    record = (_ours() if is_ours else _theirs()).read(value)
+    if "candidate" in record:
+        return Read(_of_babamul(record), is_packet=False)
+    if not isinstance(record.get("diaSource"), dict):
+        raise UnreadableError("bad_value", "a record without diaSource is no packet of Rubin's")
+    return Read(lsst.todays_names(record))
+
+
+def _of_babamul(record: dict[str, Any]) -> dict[str, Any]:
+    candidate = record["candidate"]
+    if not isinstance(candidate, dict) or "midpointMjdTai" not in candidate:
+        raise UnreadableError(
+            "bad_value", "a ZTF alert: tables of selected alerts hold LSST's only"
+        )
+    return {"diaSourceId": record.get("candid"), "diaSource": candidate}
+
+
+@cache
+def _ours() -> Containers:
+    return Containers(lambda _fingerprint: True)
+
+
+@cache
+def _theirs() -> Containers:
+    return Containers(_known_schema())
+
+
+def _known_schema() -> Callable[[str], bool]:
+    accepted = AllowList()
+    return lambda name: name in accepted or name in lsst.package_fingerprints()

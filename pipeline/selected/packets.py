@@ -1,0 +1,64 @@
+"""Where the packets of selected alerts lie, and their bytes when a file must be made again."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from broker.archive import Slice
+from broker.archive_index import ArchiveError, read_slice, segments_named
+from broker.avro import UnreadableError
+from broker.config import config, project_path
+from broker.db import cursor, transaction
+from pipeline.selected import cutouts, messages
+from pipeline.selected.cutouts import Cutout
+from pipeline.selected.sources import SURVEY
+
+log = structlog.get_logger(__name__)
+
+
+def known_slices(session: Session, candids: Iterable[int]) -> dict[int, Slice]:
+    """Return where the packets of our own alerts lie, by their id."""
+    with cursor(session) as cur:
+        cur.execute(
+            "SELECT candid, archive_segment_id, archive_start, archive_length, archive_crc32"
+            " FROM alerts WHERE survey = %s AND candid = ANY(%s)",
+            (SURVEY, list(candids)),
+            binary=True,
+        )
+        return {row[0]: Slice(*row[1:]) for row in cur}
+
+
+def records(slices: Mapping[int, Slice]) -> dict[int, dict[str, Any]]:
+    """Return the records of packets in the archive by the key given; none of what is gone."""
+    wanted = {piece.segment_id for piece in slices.values()}
+    with transaction() as session:
+        segments = {segment.id: segment for segment in segments_named(session, wanted)}
+    root = project_path(config().archive.path)
+    found = {}
+    for key, piece in slices.items():
+        try:
+            raw = read_slice(root, segments[piece.segment_id], piece)
+            found[key] = messages.read(raw, is_ours=True).record
+        except (KeyError, ArchiveError, UnreadableError) as error:
+            log.warning("selected.packet_gone", key=key, error=str(error))
+    return found
+
+
+def cutouts_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Cutout]]:
+    """Return the images of rows of ``selected_alerts`` by their id, from the archive."""
+    slices = {row["id"]: piece for row in rows if (piece := slice_of(row)) is not None}
+    return {key: cutouts.cutouts_of(record) for key, record in records(slices).items()}
+
+
+def slice_of(row: Mapping[str, Any]) -> Slice | None:
+    """Return where a row's packet lies."""
+    if row["archive_segment_id"] is None:
+        return None
+    return Slice(
+        row["archive_segment_id"],
+        row["archive_start"],
+        row["archive_length"],
+        row["archive_crc32"],
+    )

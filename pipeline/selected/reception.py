@@ -1,0 +1,283 @@
+"""A batch of messages to rows, in one transaction; safe to repeat at any point."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from broker import dead_letters
+from broker.archive import ArchiveWriter, Slice
+from broker.avro import UnreadableError
+from broker.avro_schema import SchemaUnreachableError
+from broker.config import config, project_path
+from broker.db import transaction
+from broker.dead_letters import Letter
+from broker.failpoints import failpoint
+from broker.kafka_messages import Received
+from broker.kafka_types import Packet
+from broker.outages import OUTAGES
+from broker.ranges.sources import known_source
+from pipeline.selected import cutouts, files, messages, packets
+from pipeline.selected.cutouts import Cutout
+from pipeline.selected.rows import row_values
+from pipeline.selected.runs import Counts, RunBook
+from pipeline.selected.sources import SURVEY, Target
+from pipeline.selected.tables import SelectedAlert
+
+Images = dict[str, Cutout]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Alert:
+    """One message that became an alert."""
+
+    message: Received
+    record: dict[str, Any]
+    values: dict[str, Any]
+    is_packet: bool
+    images: Images
+    slice: Slice | None = None
+
+
+class Reception:
+    """Stores the messages of one source.
+
+    Parameters
+    ----------
+    target : Target
+        Whose rows they become; its name is also the stream of their dead letters.
+    book : RunBook
+        Counts them.
+    topic_id : callable
+        Returns Kafka's id of a topic.
+    is_ours : bool
+        Whether our own broker is read.
+    clock : callable
+        Returns the time, UTC.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        book: RunBook,
+        topic_id: Callable[[str], str],
+        *,
+        is_ours: bool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._target = target
+        self._book = book
+        self._topic_id = topic_id
+        self._is_ours = is_ours
+        self._clock = clock
+        archive = config().archive
+        self._archive = ArchiveWriter(project_path(archive.path), archive.segment_bytes)
+        self._sources: dict[str, int] = {}
+
+    def take(self, batch: Sequence[Received]) -> dict[int, Images]:
+        """Store a batch: new alerts as rows, bad messages as dead letters, all counted.
+
+        Returns
+        -------
+        dict of int to images
+            Of the new rows, by ``selected_alerts.id``, whose files are to be written.
+
+        Raises
+        ------
+        OUTAGES
+            If a server or the disk is away: take the batch again.
+        """
+        self._know_sources(batch)
+        try:
+            return self._take(batch, *self._judge_all(batch))
+        except OUTAGES:
+            raise
+        except Exception as error:
+            log.exception("selected.not_stored", messages=len(batch))
+            return self._take_singly(batch, error)
+
+    def close(self) -> None:
+        """Close the archive's segment, with its checksum."""
+        self._archive.close()
+
+    def forget_sources(self) -> None:
+        """Ask for the topics' ids again: one may have been made anew."""
+        self._sources.clear()
+
+    def _take_singly(self, batch: Sequence[Received], error: Exception) -> dict[int, Images]:
+        """Find the message that cannot be stored, and bury it alone."""
+        if len(batch) > 1:
+            taken = [self.take([message]) for message in batch]
+            return {row_id: images for each in taken for row_id, images in each.items()}
+        [message] = batch
+        trace = "".join(traceback.format_exception(error))
+        letter = _letter(message, "unexpected", repr(error), trace)
+        return self._take(batch, [], [(message.topic, letter)])
+
+    def _take(
+        self,
+        batch: Sequence[Received],
+        alerts: Sequence[_Alert],
+        letters: Sequence[tuple[str, Letter]],
+    ) -> dict[int, Images]:
+        self._find_packets(alerts)
+        self._book.begin(self._clock().date())
+        with transaction() as session:
+            new = self._store(session, alerts)
+            for topic, letter in letters:
+                source_id = self._sources[topic]
+                dead_letters.bury(session, self._target.name, topic, source_id, [letter])
+            stored = [alert for alert in alerts if alert.values["alert_id"] in new]
+            counts = _count(len(batch), len(letters), stored)
+            self._book.add(session, counts)
+        self._book.total.add(counts)
+        failpoint("selected_stored")
+        log.info("selected.stored", **counts.columns())
+        return {new[alert.values["alert_id"]]: alert.images for alert in stored}
+
+    def _know_sources(self, batch: Sequence[Received]) -> None:
+        for topic in {message.topic for message in batch} - self._sources.keys():
+            topic_id = self._topic_id(topic)
+            with transaction() as session:
+                found = known_source(session, self._target.name, topic, topic_id)
+            self._sources[topic] = found
+
+    def _judge_all(
+        self, batch: Sequence[Received]
+    ) -> tuple[list[_Alert], list[tuple[str, Letter]]]:
+        """Read every message; of an alert that comes twice in a batch the first counts."""
+        alerts: dict[int, _Alert] = {}
+        letters: list[tuple[str, Letter]] = []
+        for message in batch:
+            try:
+                alert = self._judge(message)
+            except UnreadableError as error:
+                letters.append((message.topic, _letter(message, error.reason, str(error))))
+            except SchemaUnreachableError:
+                raise
+            except Exception as error:
+                log.exception("selected.not_judged", offset=message.offset)
+                why = _letter(message, "unexpected", repr(error), traceback.format_exc())
+                letters.append((message.topic, why))
+            else:
+                alerts.setdefault(alert.values["alert_id"], alert)
+        return list(alerts.values()), letters
+
+    def _judge(self, message: Received) -> _Alert:
+        read = messages.read(message.value, is_ours=self._is_ours)
+        images = cutouts.cutouts_of(read.record) if read.is_packet else cutouts.NONE
+        return _Alert(message, read.record, row_values(read.record), read.is_packet, images)
+
+    def _find_packets(self, alerts: Sequence[_Alert]) -> None:
+        """Learn where the packets lie; what nobody has kept is kept now, what is short is read."""
+        with transaction() as session:
+            candids = [alert.values["dia_source_id"] for alert in alerts]
+            known = packets.known_slices(session, candids)
+        for alert in alerts:
+            alert.slice = known.get(alert.values["dia_source_id"])
+            if alert.slice is None and alert.is_packet:
+                alert.slice = self._keep(alert.message)
+        short = {at: one.slice for at, one in enumerate(alerts) if one.slice and not one.is_packet}
+        for at, record in packets.records(short).items():
+            alert = alerts[at]
+            alert.values = row_values(record)
+            alert.images, alert.is_packet = cutouts.cutouts_of(record), True
+
+    def _keep(self, message: Received) -> Slice:
+        """Put a packet that no stream of ours has carried into the archive."""
+        night = _written_at(message).date()
+        packet = Packet(message.offset, message.timestamp_ms, message.value)
+        source_id = self._sources[message.topic]
+        [piece] = self._archive.append(
+            self._target.name, night, source_id, message.partition, [packet]
+        )
+        return piece
+
+    def _store(self, session: Session, alerts: Sequence[_Alert]) -> dict[int, int]:
+        """Insert the rows that are new; return their ids by the alert's."""
+        alerts = self._unknown(session, alerts)
+        if not alerts:
+            return {}  # a night without a row has no table
+        file, at = files.begin_csv(
+            session, self._target, self._clock(), config().output.extra_columns
+        )
+        rows = [self._columns(alert, file.id, at) for alert in alerts]
+        new = (
+            insert(SelectedAlert)
+            .on_conflict_do_nothing()
+            .returning(SelectedAlert.alert_id, SelectedAlert.id)
+        )
+        return {row.alert_id: row.id for row in session.execute(new, rows)}
+
+    def _unknown(self, session: Session, alerts: Sequence[_Alert]) -> list[_Alert]:
+        numbers = [alert.values["alert_id"] for alert in alerts]
+        known = select(SelectedAlert.alert_id).where(
+            SelectedAlert.selection_id == self._target.id,
+            SelectedAlert.survey == SURVEY,
+            SelectedAlert.alert_id.in_(numbers),
+        )
+        old = set(session.scalars(known))
+        return [alert for alert in alerts if alert.values["alert_id"] not in old]
+
+    def _columns(self, alert: _Alert, file_id: int, at: datetime) -> dict[str, Any]:
+        piece = alert.slice
+        number = alert.values["dia_source_id"]
+        values = alert.values | {
+            "selection_id": self._target.id,
+            "survey": SURVEY,
+            "source_id": self._sources[alert.message.topic],
+            "source_partition": alert.message.partition,
+            "source_offset": alert.message.offset,
+            "processed_at": at,
+            "file_id": file_id,
+            "archive_segment_id": piece and piece.segment_id,
+            "archive_start": piece and piece.start,
+            "archive_length": piece and piece.length,
+            "archive_crc32": piece and piece.crc32,
+        }
+        for kind, image in alert.images.items():
+            values[f"{kind}_state"] = image.state
+            values[f"{kind}_path"] = (
+                files.cutout_path(self._target, number, kind, at)
+                if image.state == "present"
+                else None
+            )
+        return values
+
+
+def _count(read: int, failed: int, stored: Sequence[_Alert]) -> Counts:
+    states = [image.state for alert in stored for image in alert.images.values()]
+    return Counts(
+        read=read,
+        written=len(stored),
+        failed=failed,
+        duplicate=read - failed - len(stored),
+        no_packet=sum(not alert.is_packet for alert in stored),
+        missing_cutout=states.count("absent"),
+        broken_cutout=states.count("broken"),
+    )
+
+
+def _letter(message: Received, reason: str, why: str, trace: str | None = None) -> Letter:
+    return Letter(
+        partition=message.partition,
+        offset=message.offset,
+        reason=reason,
+        message=why,
+        traceback=trace,
+        kafka_timestamp=_written_at(message),
+        night=_written_at(message).date(),
+        packet=message.value,
+    )
+
+
+def _written_at(message: Received) -> datetime:
+    return datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)

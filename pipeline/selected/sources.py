@@ -1,0 +1,110 @@
+"""What a consumer of selected alerts reads, and which files are its own."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from broker.config import config, project_path
+from broker.sections.streams import StreamSettings
+from pipeline.selected.tables import Selection
+
+DEFAULT = "selected"
+"""The source whose files lie in ``lsst_alerts`` itself."""
+FOLDER = "lsst_alerts"
+SOURCES = (DEFAULT, "babamul", "external")
+SURVEY = "lsst"
+
+
+class SelectionTakenError(Exception):
+    """Another host writes this selection below a root of the same name."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One selection as this host writes it.
+
+    Attributes
+    ----------
+    id : int
+        ``selections.id``.
+    name : str
+        Of its source.
+    host, root : str
+        Whose disk, and the folder on it.
+    """
+
+    id: int
+    name: str
+    host: str
+    root: str
+
+    @property
+    def folder(self) -> str:
+        """Return the folder of its files, relative to the root."""
+        return folder(self.name)
+
+    @property
+    def path(self) -> Path:
+        """Return the root as a path."""
+        return Path(self.root)
+
+    @property
+    def lock(self) -> str:
+        """Return the name of the lock that its writers share with all that write there."""
+        return f"nightjar.output.{self.host}.{self.root}"
+
+
+def folder(source: str) -> str:
+    """Return the folder of a source's files, relative to the root."""
+    return FOLDER if source == DEFAULT else f"{FOLDER}/{source}"
+
+
+def this_host() -> str:
+    """Return the name that files of this machine belong to."""
+    return config().output.host or socket.gethostname()
+
+
+def output_root() -> Path:
+    """Return the folder that all output lies in."""
+    return project_path(config().output.root).resolve()
+
+
+def settings_of(source: str) -> StreamSettings:
+    """Return where a source is read.
+
+    Raises
+    ------
+    KeyError
+        If there is no such source, or nobody has said where it is.
+    """
+    settings = config()
+    found = settings.collect.named(source)
+    if source == DEFAULT and not found.topic:
+        found = found.model_copy(update={"topic": settings.selected.extendedness.topic})
+    if not found.topic:
+        raise KeyError(f"the source {source} names no topic: set collect.{source}.topic")
+    return found
+
+
+def claim(session: Session, source: str) -> Target:
+    """Return this host's own selection of a source, noted when it is new.
+
+    Raises
+    ------
+    SelectionTakenError
+        If another host writes it below a root of the same name.
+    """
+    host, root = this_host(), str(output_root())
+    wanted = {"name": source, "root": root}
+    session.execute(insert(Selection).values(**wanted, host=host).on_conflict_do_nothing())
+    row = session.scalars(select(Selection).filter_by(**wanted)).one()
+    if row.host != host:
+        raise SelectionTakenError(
+            f"{source} below {root} is written by {row.host}, this is {host}: "
+            "set output.root to another folder here, or output.host to the name that it had"
+        )
+    return Target(row.id, source, host, root)

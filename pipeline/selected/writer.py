@@ -1,0 +1,218 @@
+"""Rows to files: first an alert's cutouts, then its line; only then the row says so.
+
+Everything here may be cut off and done again: a cutout's name and bytes follow from its row, and a
+table has exactly the length that its own row tells.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import CursorResult, select, text, update
+from sqlalchemy.orm import Session
+
+from broker.db import lock, transaction
+from broker.errors import TransientError
+from broker.failpoints import failpoint
+from pipeline.selected import disk, files, packets, rendering
+from pipeline.selected.cutouts import BROKEN, Cutout
+from pipeline.selected.disk import Written
+from pipeline.selected.sources import Target
+from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedAlert
+
+MOST_ROWS = 1000
+"""Written at once: what must be written again after a kill."""
+
+Row = dict[str, Any]
+Images = Mapping[int, Mapping[str, Cutout]]
+_ROW = SelectedAlert.__table__.columns
+_MARK = text("""
+    UPDATE selected_alerts AS a SET csv_seq = n.seq
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:seqs AS bigint[])) AS n (id, seq)
+    WHERE a.id = n.id AND a.csv_seq IS NULL
+""")
+
+log = structlog.get_logger(__name__)
+
+
+class Writer:
+    """Writes the files of one selection on this host.
+
+    Parameters
+    ----------
+    target : Target
+        Which.
+    workers : int
+        Cutouts written at once.
+    clock : callable
+        Returns the time, UTC.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        workers: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._target = target
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(workers, "cutouts")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def write(self, images: Images) -> int | None:
+        """Write every row of this selection that no file has yet.
+
+        Parameters
+        ----------
+        images : mapping
+            Cutouts by row, of rows that this process has just stored; those of others are read
+            from the archive.
+
+        Returns
+        -------
+        int or None
+            How many rows; None while another process writes here.
+
+        Raises
+        ------
+        OSError, TransientError
+            If the disk is full or a server is away: call again.
+        """
+        with lock(self._target.lock) as is_ours:
+            if not is_ours:
+                return None
+            written = 0
+            while rows := self._unwritten():
+                self._write_some(rows, images)
+                written += len(rows)
+            return written
+
+    def _unwritten(self) -> list[Row]:
+        """Return rows of one table, in the order in which they shall stand there."""
+        first = (
+            select(SelectedAlert.file_id)
+            .join(OutputFile, OutputFile.id == SelectedAlert.file_id)
+            .where(SelectedAlert.csv_seq.is_(None), SelectedAlert.selection_id == self._target.id)
+            .order_by(OutputFile.night, SelectedAlert.id)
+            .limit(1)
+        )
+        wanted = (
+            select(*_ROW)
+            .where(SelectedAlert.csv_seq.is_(None))
+            .where(SelectedAlert.file_id == first.scalar_subquery())
+            .order_by(SelectedAlert.id)
+            .limit(MOST_ROWS)
+        )
+        with transaction() as session:
+            return [dict(row) for row in session.execute(wanted).mappings()]
+
+    def _write_some(self, rows: list[Row], images: Images) -> None:
+        cutouts = self.write_cutouts(rows, images)
+        failpoint("cutouts_written")
+        file = self._file(rows[0]["file_id"])
+        content = rendering.lines(rows, file.columns or ())
+        if file.length == 0:
+            content = rendering.head(file.columns or ()) + content
+        try:
+            disk.append(self._target.path, file.path, file.length, content)
+        except disk.ShorterError as error:
+            log.warning("selected.table_damaged", error=str(error))
+            self._write_again(file)
+            disk.append(self._target.path, file.path, file.length, content)
+        failpoint("csv_appended")
+        self._mark(file, rows, len(content), cutouts)
+        failpoint("csv_marked")
+
+    def write_cutouts(self, rows: list[Row], images: Images) -> list[Written]:
+        """Write the cutouts of rows.
+
+        One whose packet has expired is kept if it is on disk already, and else turns into a broken
+        one: the rows are changed accordingly, here and in the table.
+        """
+        strangers = packets.cutouts_of([row for row in rows if row["id"] not in images])
+        wanted: dict[str, bytes] = {}
+        gone: defaultdict[str, list[int]] = defaultdict(list)
+        for row in rows:
+            found = images.get(row["id"]) or strangers.get(row["id"]) or {}
+            for kind in CUTOUT_KINDS:
+                path, image = row[f"{kind}_path"], found.get(kind, BROKEN)
+                if path is None:
+                    continue
+                content = image.fits or disk.read(self._target.path, path)
+                if content:
+                    wanted[path] = content
+                else:
+                    gone[kind].append(row["id"])
+                    row[f"{kind}_path"] = None
+        _tell_gone(gone)
+        written = list(self._pool.map(self._write_one, wanted.items()))
+        disk.sync_folders({disk.place(self._target.path, path).parent for path in wanted})
+        return written
+
+    def _write_one(self, wanted: tuple[str, bytes]) -> Written:
+        return disk.write_whole(self._target.path, *wanted)
+
+    def _file(self, file_id: int) -> OutputFile:
+        with transaction() as session:
+            return session.scalars(select(OutputFile).where(OutputFile.id == file_id)).one()
+
+    def _write_again(self, file: OutputFile) -> None:
+        """Make a table that lost bytes anew, from the rows that it had."""
+        content = rendered(file)
+        disk.write_whole(self._target.path, file.path, content)
+
+    def _mark(
+        self, file: OutputFile, rows: Sequence[Row], added: int, cutouts: Sequence[Written]
+    ) -> None:
+        with transaction() as session:
+            done: CursorResult[Any] = session.execute(  # type: ignore[assignment] # of an UPDATE
+                update(OutputFile)
+                .where(
+                    OutputFile.id == file.id,
+                    OutputFile.length == file.length,
+                    OutputFile.sha256.is_(None),
+                )
+                .values(length=file.length + added, rows=file.rows + len(rows))
+            )
+            if done.rowcount != 1:
+                raise TransientError(f"{file.path}: somebody else wrote to it meanwhile")
+            ids = [row["id"] for row in rows]
+            seqs = list(range(file.rows + 1, file.rows + 1 + len(rows)))
+            session.execute(_MARK, {"ids": ids, "seqs": seqs})
+            files.note_written(session, self._target, "cutout", file.night, cutouts, self._clock())
+
+
+def written_rows(session: Session, file_id: int) -> list[Row]:
+    """Return the rows of a table in the order of its lines."""
+    wanted = (
+        select(*_ROW)
+        .where(SelectedAlert.file_id == file_id, SelectedAlert.csv_seq.is_not(None))
+        .order_by(SelectedAlert.csv_seq)
+    )
+    return [dict(row) for row in session.execute(wanted).mappings()]
+
+
+def rendered(file: OutputFile) -> bytes:
+    """Return the whole table that rows and head make."""
+    columns = file.columns or ()
+    with transaction() as session:
+        rows = written_rows(session, file.id)
+    return rendering.head(columns) + rendering.lines(rows, columns)
+
+
+def _tell_gone(gone: Mapping[str, Sequence[int]]) -> None:
+    """Note cutouts that can be had no more: neither on disk nor in the archive."""
+    with transaction() as session:
+        for kind, ids in gone.items():
+            log.warning("selected.cutouts_gone", kind=kind, ids=ids)
+            session.execute(
+                update(SelectedAlert)
+                .where(SelectedAlert.id.in_(ids))
+                .values({f"{kind}_state": "broken", f"{kind}_path": None})
+            )

@@ -1,0 +1,149 @@
+"""A topic on real Kafka: read once to its end, and by a listener that is killed with -9."""
+
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker import kafka as wire
+from broker.config import ROOT, config
+from broker.db import lock, transaction
+from broker.kafka_messages import MessageReader
+from broker.kafka_types import Message
+from pipeline.selected import collect as collecting
+from pipeline.selected import listener as listening
+from pipeline.selected import sources
+from pipeline.selected.collect import CollectError, Limits, collect
+from tests.database import environment, run_sql
+from tests.integration.selected.world import expected, packet, tree
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
+
+KILLED_AT = ("selected_committed", "csv_appended")
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def topic(make_topic, database: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the topic of a source whose group is this test's own."""
+    name = make_topic(2)
+    with monkeypatch.context() as patch:
+        patch.setenv("NIGHTJAR_COLLECT__SELECTED__TOPIC", name)
+        patch.setenv("NIGHTJAR_COLLECT__SELECTED__GROUP_PREFIX", f"nightjar-{uuid.uuid4().hex}-")
+        config.cache_clear()
+        yield name
+    config.cache_clear()
+
+
+def send(topic: str, *values: bytes) -> None:
+    producer = wire.Producer(wire.own_connection())
+    messages = [Message(topic, str(at).encode(), value, []) for at, value in enumerate(values)]
+    assert producer.send(messages) == [None] * len(values)
+    producer.close()
+
+
+def target() -> sources.Target:
+    with transaction() as session:
+        return sources.claim(session, sources.DEFAULT)
+
+
+def files_are_what_rows_say(root: Path) -> bool:
+    with transaction() as session:
+        return tree(root) == expected(session, target())
+
+
+def runs(url: str) -> list[tuple[object, ...]]:
+    return run_sql(
+        url,
+        "SELECT kind, state, read_count, written_count, failed_count, duplicate_count,"
+        " behind_count FROM selected_runs ORDER BY id",
+    )
+
+
+def test_a_run_reads_to_the_end_and_the_next_one_goes_on_there(database, topic, root):
+    send(topic, *(packet(n) for n in range(1, 6)), b"", packet(1))
+
+    first = collect("selected")
+    send(topic, packet(6))
+    second = collect("selected")
+
+    assert (first.why, second.why) == (None, None)
+    assert runs(database) == [
+        ("collect", "done", 7, 5, 1, 1, 0),
+        ("collect", "done", 1, 1, 0, 0, 0),
+    ]
+    assert files_are_what_rows_say(root)
+    found = run_sql(database, "SELECT stream, topic, reason FROM dead_letters")
+    assert found == [("selected", topic, "empty")]
+
+
+def test_a_run_that_stops_short_says_how_far_behind_it_is(database, topic, monkeypatch):
+    monkeypatch.setenv("NIGHTJAR_COLLECT__BATCH_MESSAGES", "2")
+    config.cache_clear()
+    send(topic, *(packet(n) for n in range(1, 6)))
+
+    found = collect("selected", limits=Limits(max_messages=2))
+
+    assert found.counts.written == 2
+    assert found.why == "stopped 3 offsets before the end"
+    assert runs(database) == [("collect", "short", 2, 2, 0, 0, 3)]
+
+
+def test_a_second_run_at_once_is_refused(database, topic):
+    with (
+        lock(f"nightjar.collect.{sources.this_host()}.selected"),
+        pytest.raises(CollectError, match="another run of selected is at work"),
+    ):
+        collect("selected")
+
+
+def test_the_command_ends_with_1_for_a_topic_that_is_not_there(database, topic, monkeypatch):
+    monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__TOPIC", f"{topic}-gone")
+    config.cache_clear()
+    monkeypatch.setattr(collecting, "JOIN_S", 3.0)
+
+    found = collect("selected")
+
+    assert (
+        found.why
+        == f"no partition of {topic}-gone was given: it does not exist, or others of the group have all"
+    )
+
+
+def committed(topic: str) -> int:
+    reader = MessageReader(
+        wire.own_connection(), f"{config().collect.selected.group_prefix}selected", "x", [topic]
+    )
+    try:
+        return sum(at or 0 for at in reader.committed([(topic, 0), (topic, 1)]).values())
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("place", KILLED_AT)
+def test_a_killed_listener_is_followed_by_one_that_leaves_the_same_files(
+    database, topic, root, place
+):
+    send(topic, *(packet(n) for n in range(1, 6)))
+    mortal = environment(database) | {"NIGHTJAR_TESTING__FAILPOINT": place}
+    died = subprocess.run(
+        [sys.executable, "manage.py", "listen", "selected"],
+        cwd=ROOT, env=mortal, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL
+    taker, _ = listening.make_selected_listener("selected", "selected-0")
+
+    give_up_at = time.monotonic() + PATIENCE_S
+    while run_sql(database, "SELECT count(csv_seq) FROM selected_alerts") != [(5,)]:
+        assert time.monotonic() < give_up_at, "the listener did not get there"
+        taker.tick()
+    taker.close()
+
+    assert committed(topic) == 5
+    assert files_are_what_rows_say(root)
+    assert len(tree(root)) == 5 * 3 + 1

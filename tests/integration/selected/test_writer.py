@@ -1,0 +1,190 @@
+"""Rows to files: what a process that died left half done, the next one does to the byte."""
+
+import os
+
+import pytest
+from sqlalchemy import select
+
+from broker.config import config
+from broker.db import lock
+from pipeline.selected import closing
+from pipeline.selected.rendering import head
+from pipeline.selected.tables import OutputFile, SelectedAlert
+from tests.integration.selected.conftest import Died
+from tests.integration.selected.world import (
+    EVENING,
+    MORNING,
+    Consumer,
+    counts,
+    csv_path,
+    expected,
+    packet,
+    received,
+    tree,
+)
+
+pytestmark = pytest.mark.integration
+
+KILLED_AT = (
+    "selected_stored",
+    "cutouts_written",
+    "csv_appended",
+    "csv_marked",
+    "csv_closed",
+    "parquet_written",
+)
+
+
+def without_parquet(files):
+    return {path: content for path, content in files.items() if not path.endswith(".parquet")}
+
+
+def end_night(taker, batch):
+    taker.work(batch)
+    taker.now = MORNING
+    taker.work([])
+
+
+@pytest.mark.parametrize("place", KILLED_AT)
+def test_a_night_is_the_same_to_the_byte_wherever_a_process_died(session, root, die_at, place):
+    first, second = received(packet(1), packet(2)), received(packet(3), b"", packet(4), first=2)
+    doomed = Consumer()
+    doomed.work(first)
+    die_at(place)
+    with pytest.raises(Died):
+        end_night(doomed, second)
+    die_at("")
+
+    heir = Consumer()
+    end_night(heir, second)  # Kafka gives again what was not committed
+
+    found = tree(root)
+    assert without_parquet(found) == expected(session, heir.target)
+    assert len(found) == 4 * 3 + 2
+    lines = found[csv_path(heir.target)].decode().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [str(2**60 + n) for n in (1, 2, 3, 4)]
+    assert {run[0] for run in counts(session)} <= {2, 3, 5}
+    assert all(run[0] == sum(run[1:]) for run in counts(session))
+    tables = session.scalars(select(OutputFile).where(OutputFile.kind == "csv")).all()
+    assert [(each.rows, each.closed_at is not None) for each in tables] == [(4, True)]
+
+
+def test_an_undisturbed_night_is_what_its_rows_say(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2, cutoutTemplate=None)))
+    taker.work(received(packet(3), first=2))
+
+    found = tree(root)
+    assert found == expected(session, taker.target)
+    table = found[csv_path(taker.target)]
+    assert table.startswith(head(()))
+    assert table.count(b"\n") == 4
+    assert b",,lsst_alerts/cutouts/" in table  # the template of the second
+    seqs = select(SelectedAlert.csv_seq).order_by(SelectedAlert.id)
+    assert session.scalars(seqs).all() == [1, 2, 3]
+    noted = session.scalars(select(OutputFile).where(OutputFile.kind == "cutout")).all()
+    assert {one.path: one.length for one in noted} == {
+        path: len(content) for path, content in found.items() if path.endswith(".fits")
+    }
+
+
+def test_a_table_that_lost_bytes_is_made_again(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2)))
+    os.truncate(root / csv_path(taker.target), 10)
+
+    taker.work(received(packet(3), first=2))
+
+    assert tree(root) == expected(session, taker.target)
+
+
+def test_a_table_that_was_changed_by_hand_is_made_again_when_it_is_closed(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    with (root / csv_path(taker.target)).open("r+b") as table:
+        table.write(b"X")
+
+    taker.now = MORNING
+    taker.work([])
+
+    assert without_parquet(tree(root)) == expected(session, taker.target)
+
+
+def test_what_comes_after_midnight_goes_into_the_next_table(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    taker.now = MORNING
+    taker.work(received(packet(2), first=1))
+
+    tables = session.scalars(
+        select(OutputFile).where(OutputFile.kind == "csv").order_by(OutputFile.night)
+    ).all()
+    assert [(each.path[-12:], each.rows) for each in tables] == [
+        ("20261122.csv", 1),
+        ("20261123.csv", 1),
+    ]
+    assert [each.sha256 is not None for each in tables] == [True, False]
+
+
+def test_a_clock_that_goes_back_adds_nothing_to_a_closed_table(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    taker.now = MORNING
+    taker.work([])
+    taker.now = EVENING
+    taker.work(received(packet(2), first=1))
+
+    late = session.scalars(select(SelectedAlert).order_by(SelectedAlert.id.desc()).limit(1)).one()
+    assert late.processed_at.isoformat() == "2026-11-23T00:00:00+00:00"
+    assert without_parquet(tree(root)) == expected(session, taker.target)
+
+
+def test_cutouts_of_a_process_that_died_are_read_from_the_archive(session, root):
+    Consumer().reception.take(received(packet(1)))
+
+    heir = Consumer()
+    heir.writer.write({})
+
+    assert tree(root) == expected(session, heir.target)
+
+
+def test_a_cutout_whose_packet_has_expired_is_an_empty_cell(session, root):
+    Consumer().reception.take(received(packet(1)))
+    for segment in (root.parent / "archive").rglob("*.seg"):
+        segment.unlink()
+
+    heir = Consumer()
+    heir.writer.write({})
+
+    assert list(tree(root)) == [csv_path(heir.target)]
+    row = session.scalars(select(SelectedAlert)).one()
+    session.refresh(row)
+    assert (row.science_path, row.science_state) == (None, "broken")
+    assert tree(root) == expected(session, heir.target)
+
+
+def test_who_does_not_get_the_lock_writes_nothing(session, root):
+    taker = Consumer()
+    images = taker.reception.take(received(packet(1)))
+    with lock(taker.target.lock):
+        assert taker.writer.write(images) is None
+        assert closing.close_due(taker.target, MORNING) == []
+
+    assert taker.writer.write(images) == 1
+
+
+def test_further_columns_hold_from_the_next_table_on(session, root, monkeypatch):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    monkeypatch.setenv("NIGHTJAR_OUTPUT__EXTRA_COLUMNS", "snr,prv_candidates")
+    config.cache_clear()
+    taker.work(received(packet(2), first=1))
+    taker.now = MORNING
+    taker.work(received(packet(3), first=2))
+
+    heads = [
+        (root / csv_path(taker.target, at)).read_bytes().splitlines()[0]
+        for at in (EVENING, MORNING)
+    ]
+    assert heads[0] + b"\n" == head(())
+    assert heads[1].endswith(b",timestamp,snr,prv_candidates")
