@@ -14,6 +14,7 @@ from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
 from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it is imported
 from pipeline.selected import models as _selected  # noqa: F401 for the same reason
+from pipeline.selected.sources import SOURCES
 from pipeline.topics import NOTICE_STREAMS, STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")
@@ -21,6 +22,7 @@ SERIES_NAMES = ("detection", "limit", "forced")
 _SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
 _STREAMS = words_of(stream.name for stream in STREAMS)
 _NOTICES = words_of(stream.name for stream in NOTICE_STREAMS)
+_SOURCES = words_of(SOURCES)
 _CLASSES = words_of(("stellar", "hosted", "hostless", "unknown"))
 _BANDS = words_of("ugrizy")
 
@@ -34,7 +36,7 @@ ArchiveSegment: type[Mirror] = mirror(
     __name__,
     verbose_name="archive segment",
     title="path",
-    choices={"survey": (*_SURVEYS, *_NOTICES)},
+    choices={"survey": (*_SURVEYS, *_NOTICES, *_SOURCES)},
 )
 
 SkyObject: type[Mirror] = mirror(
@@ -94,7 +96,7 @@ DeadLetter: type[Mirror] = mirror(
     verbose_name="dead letter",
     links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
     choices={
-        "stream": (*_STREAMS, *_NOTICES),
+        "stream": (*_STREAMS, *_NOTICES, *_SOURCES),
         "reason": words_of(dead_letters.REASONS),
         "state": words_of(dead_letters.STATES),
     },

@@ -12,7 +12,8 @@ class CollectSettings(Section):
     """Topics whose alerts become tables and images, by the name of their source."""
 
     selected: Annotated[
-        StreamSettings, Field(description="alerts that our own filter selected; no topic: that of selected.extendedness")
+        StreamSettings,
+        Field(description="what our own filter selected; no topic: that of its settings"),
     ] = StreamSettings(topic="")
     babamul: Annotated[
         StreamSettings, Field(description="public LSST streams; packets come from the archive")

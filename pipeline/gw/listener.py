@@ -1,7 +1,6 @@
 """The loop of a listener that stores notices one by one and commits each after it is stored."""
 
 import time
-from collections.abc import Callable
 from importlib import import_module
 
 import structlog
@@ -12,6 +11,7 @@ from broker.db import transaction
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, gcn_connection
 from broker.kafka_messages import MessageReader
+from broker.message_loop import REST_S, MessageLoop
 from broker.outages import OUTAGES
 from pipeline.gw.reception import Reception
 from pipeline.gw.step_registry import KINDS, named
@@ -25,13 +25,11 @@ QUEUES = ("gw", "notify")
 """Whose steps count: a notice is planned and told through them."""
 LOOK_EVERY_S = 2.0
 POLL_S = 0.5
-REST_S = 1.0
-COMPLAIN_EVERY_S = 10.0
 
 log = structlog.get_logger(__name__)
 
 
-class NoticeListener:
+class NoticeListener(MessageLoop):
     """Takes the messages of a stream's topics, in order, each exactly once into the tables.
 
     Parameters
@@ -47,26 +45,15 @@ class NoticeListener:
     def __init__(
         self, reader: MessageReader, reception: Reception, *, rest_s: float = REST_S
     ) -> None:
+        super().__init__(rest_s=rest_s)
         self._reader = reader
         self._reception = reception
-        self._rest_s = rest_s
         self._look_at = 0.0
-        self._complain_at = 0.0
 
-    def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Take messages until ``is_stopping``; the one at hand is finished first.
-
-        Raises
-        ------
-        Fenced
-            If another process took this slot; this one must end.
-        """
-        try:
-            while not is_stopping():
-                self.tick()
-        finally:
-            self._reader.close()
-            self._reception.close()
+    def close(self) -> None:
+        """Leave the group, and close the archive's segment."""
+        self._reader.close()
+        self._reception.close()
 
     def tick(self) -> None:
         """Take the next message, if one comes; what cannot be stored now is taken again."""
@@ -80,11 +67,10 @@ class NoticeListener:
             self._reader.commit(message.topic, message.partition, message.offset + 1)
             failpoint("notice_committed")
         except OUTAGES as error:
-            self._complain(error)
             self._reception.forget_sources()
             if message is not None:
                 self._reader.rewind(message)
-            time.sleep(self._rest_s)  # a retry: whoever is away needs a moment
+            self.rest(error)
 
     def _brake(self) -> None:
         """Stop reading while more steps wait than workers can be expected to do soon."""
@@ -98,11 +84,6 @@ class NoticeListener:
         elif waiting < RESUME_BELOW and self._reader.is_paused:
             log.info("listener.resumed", waiting_steps=waiting)
             self._reader.resume()
-
-    def _complain(self, error: BaseException) -> None:
-        if time.monotonic() >= self._complain_at:
-            self._complain_at = time.monotonic() + COMPLAIN_EVERY_S
-            log.warning("listener.tick_failed", error=str(error)[:500])
 
 
 def make_notice_listener(stream: str, name: str) -> NoticeListener:

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-import structlog
-
 from broker.config import config
 from broker.db import transaction
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, source_connection
 from broker.kafka_messages import MessageReader, Received
+from broker.message_loop import REST_S, MessageLoop
 from broker.outages import OUTAGES
 from pipeline.selected import closing, sources
 from pipeline.selected.reception import Images, Reception
@@ -23,13 +22,9 @@ BATCH_BYTES = 64 * 2**20
 POLL_S = 0.5
 LOOK_EVERY_S = 10.0
 """For a night that is over, and for rows that a dead process left."""
-REST_S = 1.0
-COMPLAIN_EVERY_S = 10.0
-
-log = structlog.get_logger(__name__)
 
 
-class SelectedListener:
+class SelectedListener(MessageLoop):
     """Takes the messages of one source, each exactly once into rows and files.
 
     Parameters
@@ -61,29 +56,14 @@ class SelectedListener:
         rest_s: float = REST_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        super().__init__(rest_s=rest_s)
         self.reader = reader
         self._reception = reception
         self._writer = writer
         self._target = target
         self._most = most
-        self._rest_s = rest_s
         self._clock = clock
         self._look_at = 0.0
-        self._complain_at = 0.0
-
-    def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Take messages until ``is_stopping``; the batch at hand is finished first.
-
-        Raises
-        ------
-        Fenced
-            If another process took this slot; this one must end.
-        """
-        try:
-            while not is_stopping():
-                self.tick()
-        finally:
-            self.close()
 
     def close(self) -> None:
         """Give everything back."""
@@ -107,10 +87,9 @@ class SelectedListener:
                 return ()
             images = self._reception.take(batch)
         except OUTAGES as error:
-            self._complain(error)
             self._reception.forget_sources()
             self._take_again(batch)
-            time.sleep(self._rest_s)  # a retry: whoever is away needs a moment
+            self.rest(error)
             return ()
         self._finish(batch, images)
         return batch
@@ -134,9 +113,8 @@ class SelectedListener:
             failpoint("selected_committed")
             self._writer.write(images)
         except OUTAGES as error:
-            self._complain(error)
             self._look_at = 0.0
-            time.sleep(self._rest_s)  # a retry, as above
+            self.rest(error)
 
     def _look(self) -> None:
         """Write what others left, and end the nights that are over.
@@ -154,11 +132,6 @@ class SelectedListener:
             first.setdefault((message.topic, message.partition), message)
         for message in first.values():
             self.reader.rewind(message)
-
-    def _complain(self, error: BaseException) -> None:
-        if time.monotonic() >= self._complain_at:
-            self._complain_at = time.monotonic() + COMPLAIN_EVERY_S
-            log.warning("listener.tick_failed", error=str(error)[:500])
 
 
 def make_selected_listener(
