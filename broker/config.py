@@ -22,8 +22,8 @@ from broker.sections import Section
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
 from broker.sections.lasair import AlerceSettings, LasairSettings
-from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.output import CollectSettings, OutputSettings, RetentionSettings
+from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.parts import (
     ArchiveSettings,
     KafkaSettings,

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "d41b7f92e6a0"
-down_revision = "9a6e1c5f7d34"
+down_revision = "b7c2e4f90d15"
 branch_labels = None
 depends_on = None
 
