@@ -31,6 +31,7 @@ from broker.sections.parts import (
     NativeSettings,
     PostgresSettings,
     RedisSettings,
+    RegistrySettings,
     TestingSettings,
 )
 from broker.sections.people import (
@@ -66,6 +67,7 @@ class Config(Section):
     postgres: PostgresSettings = PostgresSettings()
     redis: RedisSettings = RedisSettings()
     kafka: KafkaSettings = KafkaSettings()
+    registry: RegistrySettings = RegistrySettings()
     streams: StreamsSettings = StreamsSettings()
     gcn: GcnSettings = GcnSettings()
     ranges: RangesSettings = RangesSettings()

@@ -88,6 +88,17 @@ class KafkaSettings(Section):
         return f"{self.public_host}:{self.scram_ports[0]}"
 
 
+class RegistrySettings(Section):
+    """The schema registry that gives ids to the schemas of what we write in Confluent framing."""
+
+    url: Annotated[str, Field(description="of its Confluent interface", pattern="^https?://")] = (
+        "http://localhost:8081/apis/ccompat/v7"
+    )
+    timeout_s: Annotated[
+        float, Field(gt=0, le=10, description="to connect, and between two pieces of a reply [s]")
+    ] = 2
+
+
 class ArchiveSettings(Section):
     """Where raw packets are kept."""
 

@@ -28,8 +28,11 @@ class SelectedSettings(Section):
     """Selected alerts: filters on the raw stream and the topics that their alerts go to."""
 
     wire: Annotated[
-        Literal["container"],
-        Field(description="form of the messages: an Avro container of one record each"),
+        Literal["container", "confluent"],
+        Field(
+            description="an Avro container of one record each, or Confluent framing with ids of "
+            "registry.url"
+        ),
     ] = "container"
     partitions: Annotated[int, Field(gt=0, le=1000, description="of each topic")] = 4
     retention_days: Annotated[int, Field(gt=0, description="how long topics keep messages [d]")] = 7

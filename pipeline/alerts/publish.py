@@ -176,12 +176,20 @@ def build_selected(pending: Pending) -> list[Outgoing]:
 
     What cannot be made now goes on waiting, see ``is_whole``.
     """
-    return [
-        Outgoing(row["id"], row["source_offset"], row["kafka_timestamp"], bit, message)
-        for row in pending.rows
-        if row["pending"] & selected_messages.BITS
-        for bit, message in _selected(pending, row)
-    ]
+    outgoing: list[Outgoing] = []
+    waits: list[Exception] = []
+    for row in pending.rows:
+        if row["pending"] & selected_messages.BITS:
+            try:
+                outgoing.extend(
+                    Outgoing(row["id"], row["source_offset"], row["kafka_timestamp"], bit, message)
+                    for bit, message in _selected(pending, row)
+                )
+            except selected_messages.NOT_NOW as error:
+                waits.append(error)
+    if waits:
+        log.warning("selected.waits", alerts=len(waits), why=str(waits[0]))
+    return outgoing
 
 
 def is_whole(pending: Pending, outgoing: Sequence[Outgoing]) -> bool:
@@ -191,12 +199,9 @@ def is_whole(pending: Pending, outgoing: Sequence[Outgoing]) -> bool:
 
 def _selected(pending: Pending, row: dict[str, Any]) -> Iterator[tuple[int, Message]]:
     chosen = pending.chosen.get(row["source_offset"])
-    try:
-        if chosen is None:
-            chosen = selected_messages.archived(pending.survey, pending.archived[row["id"]])
-        yield from selected_messages.messages(pending.survey, row, chosen)
-    except selected_messages.NOT_NOW as error:
-        log.warning("selected.waits", candid=row["candid"], why=str(error))
+    if chosen is None:
+        chosen = selected_messages.archived(pending.survey, pending.archived[row["id"]])
+    return selected_messages.messages(pending.survey, row, chosen)
 
 
 def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None]) -> Delivered:

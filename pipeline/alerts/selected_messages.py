@@ -6,7 +6,7 @@ the archive.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from psycopg import Cursor
@@ -14,13 +14,17 @@ from psycopg import Cursor
 from broker.archive import Slice
 from broker.archive_index import ArchiveError, Segment, read_slice
 from broker.avro import CONTAINER_MAGIC, UnreadableError
-from broker.avro_schema import SchemaUnreachableError, WriterSchema
-from broker.config import Config, config, project_path
+from broker.avro_confluent import CONFLUENT_PREFIX
+from broker.avro_schema import WriterSchema
+from broker.config import config, project_path
+from broker.errors import TransientError
 from broker.kafka_types import Message, Packet
 from pipeline.alerts import selecting
 from pipeline.alerts.delivery import delivery_id
+from pipeline.alerts.schema_ids import SchemaIds
 from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.wire import container_header, varint
+from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.filters import FILTERS
 from pipeline.filters.record import Filter
 from pipeline.surveys import survey as survey_named
@@ -30,7 +34,7 @@ SYNC_MARKER = b"nightjar.filters"
 """Ends each container's header and block; any 16 bytes do."""
 BITS = sum(one.bit for one in FILTERS)
 """Of ``alerts.outputs``: topics of selected alerts."""
-NOT_NOW = (ArchiveError, UnreadableError, SchemaUnreachableError)
+NOT_NOW = (ArchiveError, UnreadableError, TransientError)
 """Why a message may have to wait."""
 KNOWN_HEADERS = 64
 """Of writer schemas; one has 70 kB."""
@@ -91,14 +95,18 @@ def messages(survey: str, row: Mapping[str, Any], chosen: Chosen) -> Iterator[tu
     chosen : Chosen
         Its packet, and what the filters said of it.
     """
-    settings = config()
-    value = wire_value(survey, chosen.packet)
+    settings = config().selected
     for one in FILTERS:
         if row["pending"] & one.bit:
-            yield one.bit, _message(survey, row, one, chosen, value, settings)
+            topic = one.topic(settings)
+            if settings.wire == "confluent":
+                value = as_confluent(survey, chosen.packet, f"{topic}-value", _ids())
+            else:
+                value = as_container(survey, chosen.packet)
+            yield one.bit, _message(survey, row, one, topic, chosen, value)
 
 
-def wire_value(survey: str, packet: bytes) -> bytes:
+def as_container(survey: str, packet: bytes) -> bytes:
     """Return a packet as a container of one record; the record's bytes stay as they came.
 
     Raises
@@ -112,6 +120,26 @@ def wire_value(survey: str, packet: bytes) -> bytes:
     return b"".join((_header(schema), _ONE_RECORD, varint(len(body)), body, SYNC_MARKER))
 
 
+def as_confluent(survey: str, packet: bytes, subject: str, ids: SchemaIds) -> bytes:
+    """Return a packet in Confluent framing with our registry's id before the bytes that came.
+
+    Raises
+    ------
+    UnreadableError, SchemaUnreachableError
+        If nobody knows its schema any more.
+    TransientError
+        If our registry gives no id now.
+    """
+    schema, body = survey_named(survey).split(packet)
+    return CONFLUENT_PREFIX.pack(0, ids.get(subject, schema)) + body
+
+
+@cache
+def _ids() -> SchemaIds:
+    settings = config().registry
+    return SchemaIds(SchemaRegistry(settings.url, settings.timeout_s))
+
+
 @lru_cache(maxsize=KNOWN_HEADERS)
 def _header(schema: WriterSchema) -> bytes:
     return container_header(schema.text, SYNC_MARKER)
@@ -121,11 +149,10 @@ def _message(
     survey: str,
     row: Mapping[str, Any],
     one: Filter,
+    topic: str,
     chosen: Chosen,
     value: bytes,
-    settings: Config,
 ) -> Message:
-    topic = one.topic(settings.selected)
     headers = [
         ("delivery_id", delivery_id(survey, row["candid"], topic).encode()),
         ("filter", one.name.encode()),

@@ -111,6 +111,11 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
             f" {micro['highest']:.2f}); {micro['ours_us']:.0f} µs against {micro['theirs_us']:.0f}"
         )
     yield f"{'Celery share of all CPU':<{WIDTH}} {100 * f['celery_share']:.1f} %"
+    share = f["cpu_ms"].get("worker: select", 0.0) / f["cpu_ms_total"]
+    yield (
+        f"{'filters, of all CPU':<{WIDTH}} {100 * share:.2f} %: judging every alert, and the messages"
+        " of selected ones"
+    )
     yield (
         f"{'Redis bytes per alert':<{WIDTH}} {f['redis_bytes_per_alert']:.1f} of all that came in,"
         f" which the goal counts; polling and beat alone would bring"

@@ -1,4 +1,4 @@
-"""A schema registry over real HTTP, which fails on request."""
+"""A schema registry over real HTTP, which fails on request; the real one takes 300 MB."""
 
 import json
 import threading
@@ -94,4 +94,32 @@ def serving(answers: type[Answers], known: dict[Any, Any]) -> Iterator[Threading
 def schema_registry(schemas: dict[int, Any]) -> Iterator[ThreadingHTTPServer]:
     """Run a registry of these schemas."""
     with serving(_Schemas, schemas) as server:
+        yield server
+
+
+class _Registering(Answers):
+    """Gives ids to schemas, one for each text under ``server.known``; ``fault`` names a fault."""
+
+    def do_PUT(self) -> None:
+        self.server.asked.append(self.path)
+        self._sent()
+        self.reply(200, {"compatibility": "NONE"})
+
+    def do_POST(self) -> None:
+        self.server.asked.append(self.path)
+        text = self._sent()["schema"]
+        if fault := self.server.known.get("fault"):
+            fault(self)
+        else:
+            ids = self.server.known.setdefault("ids", {})
+            self.reply(200, {"id": ids.setdefault(text, 7 + len(ids))})
+
+    def _sent(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+
+@contextmanager
+def registering() -> Iterator[ThreadingHTTPServer]:
+    """Run a registry that takes schemas; ``known`` may name a fault."""
+    with serving(_Registering, {}) as server:
         yield server

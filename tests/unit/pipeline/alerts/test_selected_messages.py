@@ -11,12 +11,14 @@ import pytest
 
 from broker.archive import Slice
 from broker.archive_index import ArchiveError, Segment
-from broker.avro import UnreadableError
+from broker.avro import Containers, UnreadableError
 from broker.avro_schema import plain_definition, writer_schema
 from broker.config import config
+from broker.errors import TransientError
 from pipeline.alerts import selected_messages
 from pipeline.alerts.delivery import delivery_id
-from pipeline.alerts.selected_messages import Place, archived, messages, wire_value
+from pipeline.alerts.schema_ids import SchemaIds
+from pipeline.alerts.selected_messages import Place, archived, as_confluent, as_container, messages
 from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.tables import OUTPUT_SELECTED
 from pipeline.surveys import lsst
@@ -41,7 +43,7 @@ def chosen(value):
 
 
 def test_a_packet_leaves_as_a_container_around_the_bytes_that_came(value):
-    sent = wire_value("lsst", value)
+    sent = as_container("lsst", value)
 
     reader = fastavro.reader(io.BytesIO(sent))
     (record,) = reader
@@ -55,7 +57,7 @@ def test_a_packet_leaves_as_a_container_around_the_bytes_that_came(value):
 
 def test_our_own_reader_takes_what_was_sent(value):
     schema, body = lsst.split(value)
-    container = wire_value("lsst", value)
+    container = as_container("lsst", value)
     again = selected_messages.survey_named("lsst")
 
     assert (schema.name, body) == ("lsst.v11_1.alert", value[5:])
@@ -66,12 +68,12 @@ def test_our_own_reader_takes_what_was_sent(value):
 def test_a_container_leaves_as_it_came():
     came = samples.container({"type": "record", "name": "x", "fields": []}, {})
 
-    assert wire_value("lsst", came) is came
+    assert as_container("lsst", came) is came
 
 
 def test_a_packet_whose_schema_nobody_knows_is_not_sent():
     with pytest.raises(UnreadableError, match="no schema has the id 7"):
-        wire_value("lsst", struct.pack(">bI", 0, 7) + b"x")
+        as_container("lsst", struct.pack(">bI", 0, 7) + b"x")
 
 
 def test_marks_of_the_library_are_not_in_a_schemas_definition():
@@ -135,5 +137,66 @@ def test_a_packet_that_is_gone_or_damaged_is_not_sent(archive, tmp_path):
 @pytest.mark.samples
 def test_every_real_packet_survives_its_container():
     for one in samples.rubin():
-        (record,) = fastavro.reader(io.BytesIO(wire_value("lsst", one.value)))
+        (record,) = fastavro.reader(io.BytesIO(as_container("lsst", one.value)))
         assert record == one.record
+
+
+class Registry:
+    """Gives every schema the id 7, or fails."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.subjects = []
+
+    def register(self, subject, _definition):
+        self.subjects.append(subject)
+        if self.error:
+            raise self.error
+        return 7
+
+
+@pytest.fixture
+def confluent(monkeypatch):
+    settings = config().model_copy(
+        update={"selected": config().selected.model_copy(update={"wire": "confluent"})}
+    )
+    monkeypatch.setattr(selected_messages, "config", lambda: settings)
+
+    def answered_by(registry):
+        ids = SchemaIds(registry)
+        monkeypatch.setattr(selected_messages, "_ids", lambda: ids)
+        return registry
+
+    return answered_by
+
+
+def test_without_an_id_a_message_waits(confluent, value):
+    confluent(Registry(TransientError("away")))
+
+    with pytest.raises(selected_messages.NOT_NOW, match="away"):
+        list(messages("lsst", row(), chosen(value)))
+
+
+def test_in_confluent_framing_the_topics_subject_gives_the_id(confluent, value):
+    registry = confluent(Registry())
+
+    ((_, message),) = messages("lsst", row(), chosen(value))
+
+    assert message.value == struct.pack(">bI", 0, 7) + value[5:]
+    assert registry.subjects == ["lsst-extendedness-filtered-value"]
+
+
+def test_a_container_loses_its_header_for_the_framing():
+    came = samples.container(lsst.package_schema(SCHEMA_ID), alert({"extendedness": 0.5}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lsst, "_containers", lambda: Containers(lambda _: True))
+
+        sent = as_confluent("lsst", came, "s", SchemaIds(Registry()))
+
+    assert sent[5:] in came
+    assert (
+        fastavro.schemaless_reader(io.BytesIO(sent[5:]), lsst.package_schema(SCHEMA_ID), None)[
+            "diaSource"
+        ]["extendedness"]
+        == 0.5
+    )
