@@ -1,34 +1,24 @@
 """A stand-in for Slack for each test, named in the settings; notices that are stored and told."""
 
-from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import Group, User
 from sqlalchemy import func, select, update
 
 from accounts.models import StaffRecord
-from broker.archive import Slice
 from broker.config import config
 from pipeline.clients.slack import connect
 from pipeline.clients.slack import slack as process_slack
-from pipeline.gw import act, intake, life, steps
+from pipeline.gw import steps
 from pipeline.gw.action_tables import GwSlackAction
-from pipeline.gw.arrival import Arrival
-from pipeline.gw.step_registry import KINDS
-from pipeline.gw.store import store
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.simulate.slack import triggers
 from pipeline.web import slack_actions
-from tests.gw_notices import as_bytes, make_notice
+from tests import gw_work
 from tests.gw_rows import make_group, make_plan, make_tile
+from tests.gw_work import QUICK, TELLING, store_notice
 from tests.slack import GW, SHIFTER, client, serving, settings
-
-EDITING = ("picture", "card_again", "headline", "mark_retracted", "no_doubles")
-TELLING = (*(kind.name for kind in KINDS if kind.queue == "notify"), *EDITING)
-QUICK = tuple(name for name in TELLING if name != "picture")
-"""Drawing takes a second: most tests leave it."""
-NOW = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
-"""Five minutes after the notices of these tests were made."""
 
 
 @pytest.fixture
@@ -71,16 +61,7 @@ def bells(monkeypatch):
 def take(session, set_up, bells):
     """Return a function that stores a notice made of changed fields."""
 
-    def one(alert_type="PRELIMINARY", minute=5, event=None, **given):
-        made = make_notice(event, alert_type=alert_type, **given)
-        made["time_created"] = f"2026-01-02T03:{minute:02d}:00Z"
-        if alert_type == "RETRACTION":
-            made["event"] = None
-        raw = as_bytes(made)
-        arrival = Arrival("igwn.gwalert", 1, 0, 0, NOW, NOW, Slice(1, 0, len(raw), 0))
-        return store(session, intake.judge(raw), arrival, life.Rules())
-
-    return one
+    return partial(store_notice, session)
 
 
 @pytest.fixture
@@ -88,12 +69,7 @@ def work(session):
     """Return a function that does every step that tells and every click, until none is due."""
 
     def until_rest(*, with_pictures=False, also=()):
-        while due := _due(session, (*(TELLING if with_pictures else QUICK), *also)):
-            for step_id in due:
-                steps.run(step_id, "worker")
-            for action_id in _clicks(session):
-                act.run(action_id, "worker")
-            session.expire_all()
+        gw_work.work(session, (*(TELLING if with_pictures else QUICK), *also))
 
     return until_rest
 
@@ -173,18 +149,3 @@ def plan(told, session):
         make_tile(session, made, rank_id=rank, tile_id=9785 + rank)
     session.commit()
     return made
-
-
-def _due(session, names):
-    waiting = (GwStep.state == "wanted") & (GwStep.not_before <= func.now())
-    left_behind = (GwStep.state == "running") & (GwStep.lease_until < func.now())
-    mine = GwStep.step.in_(names) & (waiting | left_behind)
-    found = select(GwStep.id).where(mine).order_by(GwStep.id)
-    return [*session.scalars(found), *([0] if _clicks(session) else [])]
-
-
-def _clicks(session):
-    found = select(GwSlackAction.id).where(
-        GwSlackAction.state == "wanted", GwSlackAction.not_before <= func.now()
-    )
-    return list(session.scalars(found.order_by(GwSlackAction.id)))
