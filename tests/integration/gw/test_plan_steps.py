@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from pipeline.gw import plan_process, plan_rows, planner, steps
-from pipeline.gw.plan_job import RESULT_FILE, PlannedTile, PlanResult, read_job
+from pipeline.gw.plan_job import RESULT_FILE, PlannedTile, PlanResult, RemovedTile, read_job
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile, GwTelescopeOutage
 from pipeline.gw.tables import GwStep
 from tests.gw_rows import make_map, make_notice, make_plan, make_step, make_tile
@@ -159,6 +159,18 @@ def test_a_plan_without_tiles_is_done_and_says_why(session, planned, program):
 
     plan = plan_of(session, "TCA")
     assert (plan.state, plan.tile_count, plan.reason) == ("done", 0, "no dark time in the window")
+
+
+def test_what_the_independent_check_removed_is_stored_and_logged(session, planned, program, caplog):
+    cancel_all_but(session, "TCA")
+    removed = (RemovedTile(tile_id=7, start=START, why="Sun at -3.0°"),)
+    program(WRITES, RESULT_FILE, RESULT.model_copy(update={"removed": removed}).model_dump_json())
+
+    do(session, "plan")
+
+    assert [row["tile_id"] for row in plan_of(session, "TCA").removed_rows] == [7]
+    [line] = [text for text in caplog.messages if "plan.row_removed" in text]
+    assert "Sun at -3.0°" in line
 
 
 def test_a_plan_that_is_refused_fails_at_once_and_its_neighbours_go_on(session, planned, program):

@@ -55,3 +55,17 @@ def test_a_process_that_ended_is_named(tmp_path, monkeypatch):
     assert not need.is_met
     assert "worker-gw" in str(need)
     assert "3 times" in str(need)
+
+
+def test_before_the_first_start_the_ports_of_the_stand_ins_are_looked_at_too(tmp_path):
+    names = {need.name for need in doctor._listening(Home(tmp_path))}
+
+    assert {":postgres", ":web", ":slack", ":webdav"} <= names
+
+
+def test_a_port_of_a_stand_in_that_is_taken_is_named_with_the_setting(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.ports, "is_free", lambda port: port != 18090)
+
+    [slack] = [each for each in doctor._listening(Home(tmp_path)) if each.name == ":slack"]
+    assert not slack.is_met
+    assert "native.slack_port" in slack.text
