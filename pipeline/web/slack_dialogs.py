@@ -85,6 +85,8 @@ def _planned_by(strategy: str) -> set[str]:
 
 
 def _begin_hint(after_h: float) -> str:
+    if not after_h:
+        return ""
     return f"{after_h:g} h from now gives teams time to get ready; it may be earlier, even now."
 
 
