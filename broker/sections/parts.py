@@ -120,6 +120,8 @@ class NativeSettings(Section):
     lasair_port: Annotated[
         Port, Field(description="of Kafka's listener without a login, with up --lasair")
     ] = 19092
+    registry_port: Annotated[Port, Field(description="of the native schema registry")] = 8081
+    registry_management_port: Annotated[Port, Field(description="its own, for nobody")] = 8079
     postgres_bin: Annotated[
         str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
     ] = ""

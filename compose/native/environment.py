@@ -6,9 +6,11 @@ from broker.config import Config
 from broker.sections.parts import KafkaSettings
 from compose.native import standins
 from compose.native.home import ROOT, Home, write_private
+from compose.native.ports import LOOPBACK
 from compose.native.postgres import Postgres
 from compose.native.profile import Profile
 from compose.native.redis import Redis
+from compose.native.registry import CONFLUENT_PATH
 
 BABAMUL_PARTITIONS = 3
 """Of each public topic: enough to see partitions at work, few enough for one small broker."""
@@ -30,6 +32,7 @@ def variables(
         "NIGHTJAR_KAFKA__FEED_PASSWORD": passwords["KAFKA_FEED_PASSWORD"],
         "NIGHTJAR_KAFKA__SCRAM_PORTS": ",".join(str(port) for port in ports.scram),
         "NIGHTJAR_WEB__SECRET_KEY": passwords["WEB_SECRET_KEY"],
+        "NIGHTJAR_REGISTRY__URL": f"http://{LOOPBACK}:{ports.registry}{CONFLUENT_PATH}",
     }
     if settings.kafka.babamul_partitions == KafkaSettings().babamul_partitions:
         found["NIGHTJAR_KAFKA__BABAMUL_PARTITIONS"] = str(BABAMUL_PARTITIONS)

@@ -38,7 +38,7 @@ def resolve(target: Path) -> None:
     print(f"resolving Kafka's jars with Maven into {target} (once)")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    _maven("dependency:copy-dependencies", f"-DoutputDirectory={target}")
+    maven("dependency:copy-dependencies", f"-DoutputDirectory={target}")
 
 
 def verify(target: Path, locked: dict[str, str]) -> None:
@@ -67,7 +67,7 @@ def write_lock() -> int:
     """Resolve anew, write ``jars.lock`` and return how many jars it holds."""
     resolve(LIBS)
     with tempfile.NamedTemporaryFile("r", suffix=".txt") as listing:
-        _maven("dependency:list", f"-DoutputFile={listing.name}")
+        maven("dependency:list", f"-DoutputFile={listing.name}")
         words = re.findall(r"^\s+([\w.-]+):([\w.-]+):jar:([\w.-]+):", listing.read(), re.MULTILINE)
     coordinates = sorted(":".join(word) for word in words)
     lines = [f"{word} {sha256(LIBS / jar_name(word))}\n" for word in coordinates]
@@ -98,12 +98,13 @@ def find_maven() -> str | None:
     return shutil.which("mvn")
 
 
-def _maven(*words: str) -> None:
+def maven(*words: str) -> None:
+    """Run Maven's goals on our POM; NativeError with its last words when it fails."""
     if not find_maven():
         try:
             install("maven")
         except NativeError:
-            raise NativeError(f"Kafka's jars need Maven; run: {ADVICE}") from None
+            raise NativeError(f"Kafka's jars and the registry need Maven; run: {ADVICE}") from None
     done = subprocess.run(
         [find_maven() or "mvn", "-B", "-q", "-f", str(POM), *words],
         env={**os.environ, "JAVA_HOME": str(java().resolve().parents[1])},
@@ -113,6 +114,4 @@ def _maven(*words: str) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr).strip()[-2000:]
-        raise NativeError(
-            f"Maven could not resolve Kafka's jars (a network is needed once):\n{said}"
-        )
+        raise NativeError(f"Maven could not do {words[0]} (a network is needed once):\n{said}")

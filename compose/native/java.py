@@ -29,9 +29,9 @@ def java() -> Path:
 
 
 @cache
-def find_java() -> Path | None:
+def find_java(lowest: int = LOWEST) -> Path | None:
     """Return the first Java that is new enough: on PATH, in JAVA_HOME, in the wheel."""
-    return next((path for path in candidates() if version(path) >= LOWEST), None)
+    return next((path for path in candidates() if version(path) >= lowest), None)
 
 
 def candidates() -> list[Path]:

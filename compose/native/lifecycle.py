@@ -29,6 +29,7 @@ from compose.native.processes import (
     stop,
 )
 from compose.native.redis import Redis
+from compose.native.registry import Registry
 from compose.native.supervise import GRACE_S
 
 READY_S = 150.0
@@ -38,6 +39,8 @@ SHOWN_LINES = 40
 SUPERVISOR_MARGIN_S = 5.0
 SERVERS = ("postgres", "redis", "kafka")
 GROUPS = ("servers", "processes")
+APART = frozenset({"registry"})
+"""Servers that start only when they are named, after those that they need."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,12 @@ class Parts:
         """Return the parts on the chosen ports."""
         known, at = passwords(home), chosen.ports
         kafka = settings.kafka
+        postgres = Postgres(
+            *(home, at.postgres, known["POSTGRES_PASSWORD"], settings.native.postgres_bin),
+            throwaway=chosen.is_throwaway,
+        )
         servers: tuple[Server, ...] = (
-            Postgres(
-                *(home, at.postgres, known["POSTGRES_PASSWORD"], settings.native.postgres_bin),
-                throwaway=chosen.is_throwaway,
-            ),
+            postgres,
             Redis(home, at.redis, known["REDIS_PASSWORD"]),
             Kafka(
                 *(home, at.kafka, at.kafka_controller, at.scram),
@@ -72,6 +76,7 @@ class Parts:
                 throwaway=chosen.is_throwaway,
                 plain_port=at.lasair if chosen.is_lasair else None,
             ),
+            Registry(home, at.registry, at.registry_management, postgres),
         )
         web = settings.web.model_copy(update={"port": at.web})
         aside = standins.processes(settings, at) if chosen.is_demo else ()
@@ -106,12 +111,16 @@ def up(
         )
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
+        names |= {"postgres"} if names & APART else set()
         values = environment.variables(home, chosen, passwords(home), settings)
         environment.write(home, values)
-        servers = [server for server in parts.servers if server.name in names]
+        servers = [s for s in parts.servers if s.name in names and s.name not in APART]
         # One JVM among them; each thread waits for its own server.
         with ThreadPoolExecutor(len(SERVERS)) as pool:
             tell({pool.submit(start_server, home, server): server.name for server in servers})
+        for server in parts.servers:
+            if server.name in names & APART:
+                print(start_server(home, server), flush=True)
         for process in parts.processes:
             if process.name in names:
                 print(start_process(home, process), flush=True)
@@ -133,7 +142,7 @@ def tell(starting: "Mapping[Future[str], str]") -> None:
 def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:
     """Return the parts meant by names and group names; the servers when none is given."""
     groups = {
-        "servers": {server.name for server in parts.servers},
+        "servers": {server.name for server in parts.servers} - APART,
         "processes": {process.name for process in parts.processes},
     }
     found: set[str] = set()
@@ -277,7 +286,7 @@ def down(home: Home, wanted: Sequence[str], *, grace_s: float = KILL_AFTER_S) ->
             settings, is_free=False, is_throwaway=False
         )
         parts = Parts.of(home, chosen, settings)
-        names = expand(parts, wanted or GROUPS)
+        names = expand(parts, wanted) if wanted else set(parts.names)
         with ThreadPoolExecutor(len(parts.names)) as pool:
             mine = [p.name for p in parts.processes if p.name in names]
             stopped = list(pool.map(lambda name: _stop_process(home, name), mine))

@@ -24,6 +24,8 @@ SETTINGS = {
     "slack": "native.slack_port",
     "webdav": "native.webdav_port",
     "lasair": "native.lasair_port",
+    "registry": "native.registry_port",
+    "registry_management": "native.registry_management_port",
 }
 
 
@@ -33,9 +35,14 @@ class Ports:
 
     Attributes
     ----------
-    postgres, redis, kafka, kafka_controller, web, slack, webdav, lasair : int
-        ``kafka`` is the inside listener; ``slack`` and ``webdav`` are the demo's stand-ins;
-        ``lasair`` is Kafka's listener without a login, where it was asked for.
+    postgres, redis, kafka, kafka_controller, web : int
+        ``kafka`` is the inside listener.
+    slack, webdav : int
+        The demo's stand-ins.
+    lasair : int
+        Kafka's listener without a login, where it was asked for.
+    registry, registry_management : int
+        The schema registry, where it was asked for.
     scram : tuple of int
         Public listeners of Kafka.
     """
@@ -49,6 +56,8 @@ class Ports:
     slack: int = 0  # as remembered by a version without it
     webdav: int = 0
     lasair: int = 0
+    registry: int = 0
+    registry_management: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -64,18 +73,20 @@ def settled(settings: Config) -> Ports:
         native.slack_port,
         native.webdav_port,
         native.lasair_port,
+        native.registry_port,
+        native.registry_management_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 8:
+    while len(found) < scram_count + 10:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)
-    postgres, redis, kafka, controller, web, slack, webdav, lasair, *scram = found
-    return Ports(postgres, redis, kafka, controller, tuple(scram), web, slack, webdav, lasair)
+    scram, others = tuple(found[:scram_count]), found[scram_count:]
+    return Ports(*others[:4], scram, *others[4:])
 
 
 def is_free(port: int) -> bool:
