@@ -58,6 +58,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
         Process("listen-igwn", (*MANAGE, "listen", "igwn", "--slot", "0")),
         Process("listen-voevent", (*MANAGE, "listen", "voevent", "--slot", "0")),
         Process("listen-gcn_json", (*MANAGE, "listen", "gcn_json", "--slot", "0")),
+        Process("listen-selected", (*MANAGE, "listen", "selected", "--slot", "0")),
         Process("steady", (*MANAGE, "steady")),
     )
 

@@ -59,6 +59,8 @@ def finish(target: Target, file: OutputFile, now: datetime) -> None:
     written = disk.write_whole(target.path, files.parquet_path(file.path), table)
     disk.sync_folders([disk.place(target.path, file.path).parent])
     failpoint("parquet_written")
+    sha256 = hashlib.sha256(content).hexdigest()
+    changed = {} if sha256 == file.sha256 else {"s3_state": None, "confirmed_at": None}
     with transaction() as session:
         files.note_written(session, target, "parquet", file.night, [written], now)
         session.execute(
@@ -67,9 +69,10 @@ def finish(target: Target, file: OutputFile, now: datetime) -> None:
             .values(
                 length=len(content),
                 rows=len(rows),
-                sha256=hashlib.sha256(content).hexdigest(),
+                sha256=sha256,
                 closed_at=now,
                 deleted_at=None,
+                **changed,
             )
         )
     log.info("selected.closed", path=file.path, rows=len(rows))

@@ -1,12 +1,18 @@
 """What a message of selected alerts says: Rubin's packet, or a Babamul message of one."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 from broker.avro import CONTAINER_MAGIC, MAX_VALUE_BYTES, Containers, UnreadableError
+from broker.avro_schema import SchemaError, writer_schema
 from pipeline.surveys import lsst
 from pipeline.surveys.allowed import AllowList
+
+VERSIONS = 30
+"""Major and minor versions that are looked for; 11.1 is the newest of 2026."""
 
 
 class Read(NamedTuple):
@@ -74,4 +80,16 @@ def _theirs() -> Containers:
 
 def _known_schema() -> Callable[[str], bool]:
     accepted = AllowList()
-    return lambda name: name in accepted or name in lsst.package_fingerprints()
+    return lambda name: name in accepted or name in _rubins()
+
+
+@cache
+def _rubins() -> frozenset[str]:
+    """Return the fingerprints of the schemas that the package lsst-alert-packet has (0.5 s)."""
+    found = set()
+    for major, minor in product(range(1, VERSIONS), range(VERSIONS)):
+        with suppress(SchemaError):
+            definition = lsst.package_schema(lsst.IDS_PER_MAJOR_VERSION * major + minor)
+            if definition is not None:
+                found.add(writer_schema(definition).fingerprint)
+    return frozenset(found)

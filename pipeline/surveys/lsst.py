@@ -5,10 +5,8 @@ schema are read too. Names that Rubin changed on the way to 5.0 are read as toda
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache, lru_cache
 from importlib.util import find_spec
-from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,11 +18,9 @@ from broker.avro import CONTAINER_MAGIC, Containers
 from broker.avro_confluent import CONFLUENT_PREFIX, confluent_schema, read_confluent
 from broker.avro_schema import (
     SchemaCache,
-    SchemaError,
     SchemaUnreachableError,
     WriterSchema,
     load_definition,
-    writer_schema,
 )
 from broker.config import config, project_path
 from broker.kafka_types import Packet
@@ -67,8 +63,6 @@ SOLAR_SYSTEM_PREFIX = "sso"
 SOLAR_SYSTEM_RECORDS = ("ssSource", "ssObject")
 
 _OLD_NAME = "midPointTai"
-_VERSIONS = 30
-"""Major and minor versions that are looked for; 11.1 is the newest of 2026."""
 _IDS = ("diaObjectId", "ssObjectId", "parentDiaSourceId")
 _DERIVED = (
     *("jd", "magpsf", "sigmapsf", "snr_psf", "chipsf", "diffmaglim"),
@@ -108,18 +102,6 @@ def split(value: bytes) -> tuple[WriterSchema, bytes]:
     if value.startswith(CONTAINER_MAGIC):
         return _containers().split(value)
     return confluent_schema(_schemas(), value), value[CONFLUENT_PREFIX.size :]
-
-
-@cache
-def package_fingerprints() -> frozenset[str]:
-    """Return the fingerprints of the schemas that the package lsst-alert-packet has (0.5 s)."""
-    found = set()
-    for major, minor in product(range(1, _VERSIONS), range(_VERSIONS)):
-        with suppress(SchemaError):
-            definition = package_schema(IDS_PER_MAJOR_VERSION * major + minor)
-            if definition is not None:
-                found.add(writer_schema(definition).fingerprint)
-    return frozenset(found)
 
 
 @cache

@@ -1,0 +1,118 @@
+"""Make the files of a night again, from rows and archive; Kafka is neither read nor written."""
+
+from datetime import UTC, date, datetime
+
+import structlog
+from sqlalchemy import func, insert, select, update
+
+from broker.db import lock, transaction
+from broker.errors import TransientError
+from pipeline.selected import closing, disk, files
+from pipeline.selected.sources import Target, output_root, this_host
+from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedRun, Selection
+from pipeline.selected.writer import Row, Writer, rendered, written_rows
+
+CHUNK = 100
+"""Alerts whose packets are held in memory at once."""
+
+log = structlog.get_logger(__name__)
+
+
+class RerunError(Exception):
+    """A night that cannot be made again here; the message says why."""
+
+
+def rerun(selection_id: int, night: date, by: str) -> None:
+    """Write every cutout and the table of a night again; the same rows give the same bytes.
+
+    Parameters
+    ----------
+    selection_id : int
+        ``selections.id``.
+    night : date
+        UTC date of the table.
+    by : str
+        Who asked.
+
+    Raises
+    ------
+    RerunError
+        If the files are another host's, or there is no such night.
+    TransientError
+        While another process writes there.
+    """
+    target, file = _found(selection_id, night)
+    with lock(target.lock) as is_ours:
+        if not is_ours:
+            raise TransientError(f"another process writes below {target.root}")
+        now = datetime.now(UTC)
+        with transaction() as session:
+            rows = written_rows(session, file.id)
+        writer = Writer(target, 2)
+        try:
+            for first in range(0, len(rows), CHUNK):
+                _write_cutouts(writer, target, file, rows[first : first + CHUNK], now)
+        finally:
+            writer.close()
+        _write_table(target, file, now)
+    _note(target, night, by, rows)
+    log.info("selected.made_again", night=str(night), rows=len(rows), by=by)
+
+
+def _found(selection_id: int, night: date) -> tuple[Target, OutputFile]:
+    with transaction() as session:
+        selection = session.get(Selection, selection_id)
+        wanted = select(OutputFile).filter_by(selection_id=selection_id, night=night, kind="csv")
+        file = session.scalars(wanted).one_or_none()
+    if selection is None or file is None:
+        raise RerunError(f"there is no table of {night} of selection {selection_id}")
+    mine = (this_host(), str(output_root()))
+    if (selection.host, selection.root) != mine:
+        raise RerunError(
+            f"files of {selection.name} lie on {selection.host} below {selection.root}, not here"
+        )
+    return Target(selection.id, selection.name, *mine), file
+
+
+def _write_cutouts(
+    writer: Writer, target: Target, file: OutputFile, rows: list[Row], now: datetime
+) -> None:
+    written = writer.write_cutouts(rows, {})
+    with transaction() as session:
+        files.note_written(session, target, "cutout", file.night, written, now)
+
+
+def _write_table(target: Target, file: OutputFile, now: datetime) -> None:
+    if file.closed_at is not None:
+        closing.finish(target, file, now)
+        return
+    content = rendered(file)
+    if disk.read(target.path, file.path) == content:
+        return
+    disk.write_whole(target.path, file.path, content)
+    with transaction() as session:
+        session.execute(
+            update(OutputFile).where(OutputFile.id == file.id).values(length=len(content))
+        )
+
+
+def _note(target: Target, night: date, by: str, rows: list[Row]) -> None:
+    """Leave a row that says what was found."""
+    states = [row[f"{kind}_state"] for row in rows for kind in CUTOUT_KINDS]
+    with transaction() as session:
+        session.execute(
+            insert(SelectedRun).values(
+                selection_id=target.id,
+                kind="rerun",
+                night=night,
+                slot="rerun",
+                state="done",
+                requested_by=by,
+                read_count=len(rows),
+                written_count=len(rows),
+                no_packet_count=sum(row["archive_segment_id"] is None for row in rows),
+                missing_cutout_count=states.count("absent"),
+                broken_cutout_count=states.count("broken"),
+                ended_at=func.now(),
+            )
+        )

@@ -1,0 +1,95 @@
+"""The page of nightly runs: for data managers, with sums that add up and files to take along."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from broker import limits
+from pipeline.web import run_pages
+from tests.integration.selected.conftest import root
+from tests.integration.selected.world import MORNING, Consumer, csv_path, packet, received, tree
+
+pytestmark = pytest.mark.integration
+
+__all__ = ["root"]
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(session, monkeypatch):
+    monkeypatch.setattr(limits, "take", lambda *_, **__: None)
+
+
+@pytest.fixture
+def manager(db):
+    """A browser that a data manager is signed in with."""
+    user = get_user_model().objects.create_user("dora", "dora@example.org", is_staff=True)
+    user.groups.add(Group.objects.get_or_create(name="data_manager")[0])
+    client = Client(headers={"host": "localhost"})
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def taker(session, root):
+    """A closed night with one alert, one bad message and one that came twice."""
+    made = Consumer()
+    made.work(received(packet(1), b"", packet(1)))
+    made.now = MORNING
+    made.work([])
+    return made
+
+
+def test_nobody_else_may_look(db):
+    assert Client(headers={"host": "localhost"}).get("/runs").status_code == 302
+
+
+def test_without_a_run_the_page_says_how_to_begin(manager):
+    assert b"manage.py collect selected" in manager.get("/runs").content
+
+
+def test_the_page_shows_sums_sizes_checksums_and_cutouts(manager, taker, root):
+    page = manager.get("/runs").content.decode()
+
+    assert "3 read = 1 written + 0 filtered" in page
+    assert "adds up" in page
+    assert "3 on disk" in page
+    assert page.count("<code>") == 2
+    assert "2026-12-22" in page  # 30 days later
+
+
+def test_a_table_can_be_taken_along(manager, taker, root):
+    page = manager.get("/runs").content.decode()
+    link = page.partition('<a href="/runs/files/')[2].partition('"')[0]
+
+    answer = manager.get(f"/runs/files/{link}")
+
+    content = b"".join(answer.streaming_content)
+    assert content == tree(root)[csv_path(taker.target)]
+
+
+@pytest.mark.parametrize("path", ["/runs/files/0", "/runs/files/999999"])
+def test_a_file_that_is_no_table_is_not_found(manager, path):
+    assert manager.get(path).status_code == 404
+
+
+def test_the_button_rings_for_the_night_once_more(manager, taker, monkeypatch):
+    rung = []
+    monkeypatch.setattr(run_pages, "enqueue", lambda *ring: rung.append(ring) or True)
+
+    answer = manager.post(f"/runs/{taker.target.id}/2026-11-22/again", follow=True)
+
+    assert rung == [("selected.rerun", "sinks", taker.target.id, "2026-11-22", "dora")]
+    assert b"are being made again" in answer.content
+
+
+def test_a_button_that_cannot_ring_says_so(manager, taker, monkeypatch):
+    monkeypatch.setattr(run_pages, "enqueue", lambda *_: False)
+
+    answer = manager.post(f"/runs/{taker.target.id}/2026-11-22/again", follow=True)
+
+    assert b"try again in a minute" in answer.content
+
+
+def test_a_night_that_is_no_date_is_not_found(manager):
+    assert manager.post("/runs/1/yesterday/again").status_code == 404

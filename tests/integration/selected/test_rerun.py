@@ -1,0 +1,106 @@
+"""A night made again has the same bytes; what cannot be made again is said."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from broker.config import config
+from broker.db import lock
+from broker.errors import TransientError
+from pipeline.selected.rerun import RerunError, rerun
+from pipeline.selected.tables import SelectedAlert, SelectedRun
+from tests.integration.selected.world import (
+    EVENING,
+    MORNING,
+    Consumer,
+    csv_path,
+    expected,
+    packet,
+    received,
+    tree,
+)
+
+pytestmark = pytest.mark.integration
+
+NIGHT = EVENING.date()
+
+
+def again(taker):
+    rerun(taker.target.id, NIGHT, "dora")
+
+
+def test_a_night_that_is_not_there_is_named(session, root):
+    taker = Consumer()
+
+    with pytest.raises(RerunError, match="no table of 2026-01-01"):
+        rerun(taker.target.id, date(2026, 1, 1), "dora")
+
+
+def test_files_of_another_host_are_left_to_it(session, root, monkeypatch):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    monkeypatch.setenv("NIGHTJAR_OUTPUT__HOST", "there")
+    config.cache_clear()
+
+    with pytest.raises(RerunError, match="lie on here below"):
+        again(taker)
+
+
+def test_while_somebody_writes_there_it_waits(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+
+    with lock(taker.target.lock), pytest.raises(TransientError, match="another process writes"):
+        again(taker)
+
+
+@pytest.mark.parametrize("is_closed", [False, True], ids=("open", "closed"))
+def test_files_that_were_lost_are_there_again_to_the_byte(session, root, is_closed):
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2, cutoutTemplate=None)))
+    if is_closed:
+        taker.now = MORNING
+        taker.work([])
+    before = tree(root)
+    for path in root.rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    again(taker)
+
+    assert tree(root) == before
+    run = session.scalars(select(SelectedRun).where(SelectedRun.kind == "rerun")).one()
+    assert (run.state, run.requested_by, run.read_count, run.written_count) == (
+        "done", "dora", 2, 2,
+    )  # fmt: skip
+    assert run.missing_cutout_count == 1
+
+
+def test_after_it_the_night_goes_on(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    again(taker)
+    taker.work(received(packet(2), first=1))
+
+    assert tree(root) == expected(session, taker.target)
+
+
+def test_cutouts_that_are_on_disk_stay_when_their_packets_have_expired(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2)))
+    before = tree(root)
+    for segment in (root.parent / "archive").rglob("*.seg"):
+        segment.unlink()
+
+    again(taker)
+    assert tree(root) == before
+
+    lost = session.scalars(select(SelectedAlert).order_by(SelectedAlert.id)).first()
+    (root / lost.science_path).unlink()
+    again(taker)
+
+    session.refresh(lost)
+    assert (lost.science_state, lost.science_path) == ("broken", None)
+    assert tree(root) == expected(session, taker.target)
+    assert tree(root)[csv_path(taker.target)] != before[csv_path(taker.target)]
