@@ -7,7 +7,10 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from broker.avro import CONTAINER_MAGIC, MAX_VALUE_BYTES, Containers, UnreadableError
-from broker.avro_schema import SchemaError, writer_schema
+from broker.avro_confluent import read_confluent
+from broker.avro_schema import SchemaCache, SchemaError, writer_schema
+from broker.config import config
+from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.surveys import lsst
 from pipeline.surveys.allowed import AllowList
 
@@ -50,13 +53,26 @@ def read(value: bytes, *, is_ours: bool) -> Read:
     if len(value) > MAX_VALUE_BYTES:
         raise UnreadableError("too_large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES}")
     if not value.startswith(CONTAINER_MAGIC):
-        return Read(lsst.read(value))
+        return Read(_framed(value, is_ours=is_ours))
     record = (_ours() if is_ours else _theirs()).read(value)
     if "candidate" in record:
         return Read(_of_babamul(record), is_packet=False)
     if not isinstance(record.get("diaSource"), dict):
         raise UnreadableError("bad_value", "a record without diaSource is no packet of Rubin's")
     return Read(lsst.todays_names(record))
+
+
+def _framed(value: bytes, *, is_ours: bool) -> dict[str, Any]:
+    """Return a record in Confluent framing: ids are Rubin's, and on our own topics our registry's.
+
+    Rubin's begin at 300 (schema 3.0), a registry counts from 1.
+    """
+    try:
+        return lsst.read(value)
+    except UnreadableError as error:
+        if not is_ours or error.reason != "unknown_schema":
+            raise
+    return lsst.todays_names(read_confluent(_our_schemas(), value))
 
 
 def _of_babamul(record: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +82,12 @@ def _of_babamul(record: dict[str, Any]) -> dict[str, Any]:
             "bad_value", "a ZTF alert: tables of selected alerts hold LSST's only"
         )
     return {"diaSourceId": record.get("candid"), "diaSource": candidate}
+
+
+@cache
+def _our_schemas() -> SchemaCache:
+    registry = config().registry
+    return SchemaCache([SchemaRegistry(registry.url, timeout_s=registry.timeout_s).schema])
 
 
 @cache

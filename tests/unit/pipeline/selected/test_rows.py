@@ -5,6 +5,7 @@ import math
 import pytest
 
 from broker.avro import UnreadableError
+from broker.avro_schema import SchemaCache
 from pipeline.selected import messages
 from pipeline.selected.rows import extendedness, row_values
 from pipeline.surveys import lsst
@@ -159,6 +160,17 @@ def test_a_ztf_message_is_refused_with_a_sentence():
 
     with pytest.raises(UnreadableError, match="a ZTF alert"):
         messages.read(samples.container(schema, {"candidate": {"jd": 1.0}}), is_ours=True)
+
+
+def test_ids_of_our_own_registry_are_known_on_our_own_topics_only(monkeypatch):
+    ours = SchemaCache([lambda number: lsst.package_schema(1101) if number == 3 else None])
+    monkeypatch.setattr(messages, "_our_schemas", lambda: ours)
+    record = alert()
+    value = samples.framed(lsst.package_schema(1101), 3, record)
+
+    assert messages.read(value, is_ours=True).record["diaSourceId"] == record["diaSourceId"]
+    with pytest.raises(UnreadableError, match="no schema has the id 3"):
+        messages.read(value, is_ours=False)
 
 
 def test_a_strangers_container_needs_a_schema_that_is_known():
