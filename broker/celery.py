@@ -16,16 +16,18 @@ import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
 from kombu import Exchange, Queue
+from redis import Redis, RedisError
 
 from broker import logs, task_modules
 from broker.config import config
 from broker.doorbell import Doorbell, Ring, check_arguments
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.host import host_queue, this_host
 from broker.memory import limit_memory
 from broker.migrate import PendingMigrationsError, require_streams_migrated
 from broker.ranges.claim import free_lost
-from broker.redis_transport import TRANSPORT, TRANSPORT_OPTIONS
+from broker.redis_transport import TRANSPORT, TRANSPORT_OPTIONS, waiting
 from broker.soft_stop import SoftStoppingWorker
 
 LIMITS_S = {
@@ -38,8 +40,11 @@ LIMITS_S = {
     "upkeep": (80, 90),
 }
 """Queues with the soft and hard time limit of their tasks [s]."""
+DEAF_AT = 100
+"""Messages that wait for a host, after which nobody rings there: its workers are gone."""
 RANGE_QUEUES = frozenset({"alerts"})
 """Their tasks work on ranges: the table is the only retry."""
+ASK_TIMEOUT_S = 2.0
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
@@ -64,6 +69,10 @@ class ArgumentCheckingTask(celery.Task):
 def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
     """Return the queue of a task, as Celery's router wants it."""
     return {"queue": QUEUE_OF[name]} if name in QUEUE_OF else None
+
+
+def _declared(name: str) -> Queue:
+    return Queue(name, Exchange(name), routing_key=name)
 
 
 def limits_s(queue: str) -> tuple[int, int]:
@@ -97,7 +106,7 @@ app.conf.update(
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # Redis may be away all night
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in LIMITS_S],
+    task_queues=[_declared(name) for name in (*LIMITS_S, host_queue(this_host()))],
     task_create_missing_queues=False,
     task_default_queue="notify",
     task_routes=(route,),
@@ -171,11 +180,24 @@ def enqueue(task_name: str, queue: str, *arguments: Any, priority: int = PRIORIT
     return doorbell.ring(Ring(task_name, queue, arguments, priority))
 
 
+def is_heard(queue: str) -> bool:
+    """Return whether somebody takes the messages of a queue; yes where Redis cannot be asked."""
+    try:
+        with Redis.from_url(
+            config().redis.url.get_secret_value(),
+            socket_timeout=ASK_TIMEOUT_S,
+            socket_connect_timeout=ASK_TIMEOUT_S,
+        ) as client:
+            return waiting(client, [queue])[queue] < DEAF_AT
+    except RedisError:
+        return True
+
+
 def _send(ring: Ring) -> None:
     app.send_task(
         ring.task,
         args=ring.arguments,
-        queue=ring.queue,
+        queue=_declared(ring.queue),  # other hosts' queues are not among ours
         priority=ring.priority,
         retry=False,
         ignore_result=True,

@@ -33,6 +33,10 @@ FAILPOINTS = (
     "slack_posted",
     "file_put",
     "file_moved",
+    "s3_claimed",
+    "s3_part_sent",
+    "s3_sent",
+    "s3_proved",
     "selected_stored",
     "selected_committed",
     "cutouts_written",
@@ -42,7 +46,7 @@ FAILPOINTS = (
     "parquet_written",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
-then those of whoever reads notices, of whoever does their steps, and of whoever writes tables."""
+then those of whoever reads notices, does their steps, copies files to S3, and writes tables."""
 
 _passes: Counter[str] = Counter()
 

@@ -25,6 +25,7 @@ TASK_MODULES = (
     "pipeline.gw.action_tasks",
     "pipeline.gw.upkeep_tasks",
     "pipeline.selected.tasks",
+    "pipeline.s3.tasks",
 )
 """A flow adds its line here."""
 

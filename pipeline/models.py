@@ -13,6 +13,7 @@ from broker.ranges import switch_tables as switches
 from broker.ranges import tables as ranges
 from pipeline.alerts import tables as alerts
 from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it is imported
+from pipeline.s3 import models as _s3  # noqa: F401 for the same reason
 from pipeline.selected import models as _selected  # noqa: F401 for the same reason
 from pipeline.selected.sources import SOURCES
 from pipeline.topics import NOTICE_STREAMS, STREAMS

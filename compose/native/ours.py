@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from broker.config import Config
+from broker.host import host_queue, this_host
 from compose.native.home import ROOT
 
 PYTHON = sys.executable
@@ -50,7 +51,8 @@ def processes(settings: Config) -> tuple[Process, ...]:
         _worker("accounts", 2),  # a second one, while a probe waits for its limit
         _worker("notify", 1),
         _worker("gw", 2),  # a picture, and what people press
-        _worker("sinks", 1),
+        # A second one, while large files travel to S3.
+        _worker("sinks", 2, host_queue(this_host(settings))),
         _worker("plans", settings.gw.plans.processes),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
@@ -63,13 +65,13 @@ def processes(settings: Config) -> tuple[Process, ...]:
     )
 
 
-def _worker(queue: str, concurrency: int) -> Process:
+def _worker(queue: str, concurrency: int, *more_queues: str) -> Process:
     options = (
         "worker",
         "--loglevel",
         "WARNING",
         "-Q",
-        queue,
+        ",".join((queue, *more_queues)),
         "--concurrency",
         str(concurrency),
         "--pool",

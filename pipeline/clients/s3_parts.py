@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from broker.failpoints import failpoint
 from pipeline.clients.s3_content import Content, base64
 from pipeline.clients.s3_errors import NO_SUCH_UPLOAD, S3RefusedError, sorted_errors
 
@@ -58,6 +59,7 @@ class Transfer:
             if time.monotonic() > until_s:
                 return False
             arrived[number] = self._send_part(upload_id, number, digest)
+            failpoint("s3_part_sent")
         self._complete(upload_id, arrived)
         return True
 

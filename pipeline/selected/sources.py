@@ -1,6 +1,5 @@
 """What a consumer of selected alerts reads, and which files are its own."""
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from broker.config import config, project_path
+from broker.host import this_host
 from broker.sections.streams import StreamSettings
 from pipeline.selected.tables import Selection
 
@@ -61,11 +61,6 @@ class Target:
 def folder(source: str) -> str:
     """Return the folder of a source's files, relative to the root."""
     return FOLDER if source == DEFAULT else f"{FOLDER}/{source}"
-
-
-def this_host() -> str:
-    """Return the name that files of this machine belong to."""
-    return config().output.host or socket.gethostname()
 
 
 def output_root() -> Path:

@@ -104,6 +104,12 @@ class OutputFile(Table):
         CheckConstraint(f"s3_state IN {S3_STATES}", name="s3_state"),
         Index(None, "kind", "night"),
         Index(None, "selection_id", "night", "kind"),
+        Index(
+            "ix_output_files_unproved",
+            "host",
+            "id",
+            postgresql_where=text("confirmed_at IS NULL AND deleted_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

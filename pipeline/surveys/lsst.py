@@ -297,6 +297,7 @@ SURVEY = Survey(
     position_error_arcsec=0.1,
     night_utc_offset_h=-3,
     has_limits=False,
+    is_wholly_public=True,
     read=read,
     split=split,
 )

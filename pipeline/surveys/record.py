@@ -33,6 +33,8 @@ class Survey:
         Local standard time at the observatory; a night runs from local noon to noon.
     has_limits : bool
         Whether its messages carry non-detections.
+    is_wholly_public : bool
+        Whether everybody may read every packet, with all that is in it.
     read : callable
         One packet to its whole record, cutouts included; raises UnreadableError.
     split : callable
@@ -46,6 +48,7 @@ class Survey:
     position_error_arcsec: float
     night_utc_offset_h: int
     has_limits: bool
+    is_wholly_public: bool
     read: Callable[[bytes], dict[str, Any]]
     split: Callable[[bytes], tuple[WriterSchema, bytes]]
 

@@ -229,6 +229,7 @@ SURVEY = Survey(
     position_error_arcsec=2.0,
     night_utc_offset_h=-7,
     has_limits=True,
+    is_wholly_public=False,
     read=read,
     split=split,
 )

@@ -12,6 +12,7 @@ from tests.drill.faults import f01
 from tests.integration.credentials import test_killed as credentials
 from tests.integration.gw import test_killed as files
 from tests.integration.gw import test_listener, test_reception, test_steps
+from tests.integration.s3 import test_killed as copies
 from tests.integration.selected import test_collect, test_writer
 from tests.integration.slack import test_once
 
@@ -25,6 +26,7 @@ KILLED_AT = {
     *test_steps.KILLED_AT,
     *test_once.KILLED_AT,
     *files.KILLED_AT,
+    *copies.KILLED_AT,
     *test_collect.KILLED_AT,
     *test_writer.KILLED_AT,
 }

@@ -5,6 +5,7 @@ import pytest
 from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, app, limits_s, task
 from broker.config import Config, config
 from broker.errors import TransientError
+from broker.host import host_queue, this_host
 from broker.redis_transport import VISIBILITY_TIMEOUT_S
 
 
@@ -84,3 +85,10 @@ def test_a_task_refuses_packets(registered):
         made.delay(b"packet")
     with pytest.raises(ValueError, match="pass ids or offsets"):
         made.apply_async(kwargs={"packet": "x" * 1000})
+
+
+def test_a_host_has_a_queue_of_its_own():
+    ours = host_queue(this_host())
+
+    assert ours == f"sinks.{this_host()}"
+    assert ours in app.amqp.queues

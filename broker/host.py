@@ -1,0 +1,24 @@
+"""The name of this machine, which files on its disk belong to, and the queue of its workers."""
+
+import socket
+
+from broker.config import Config, config
+
+QUEUE = "sinks"
+"""Whose limits those of a host's own queue are."""
+
+
+def this_host(settings: Config | None = None) -> str:
+    """Return the name that output files of this machine belong to.
+
+    Parameters
+    ----------
+    settings : Config, optional
+        This process's when not given.
+    """
+    return (settings or config()).output.host or socket.gethostname()
+
+
+def host_queue(host: str) -> str:
+    """Return the queue of tasks that need the files of one host."""
+    return f"{QUEUE}.{host}"

@@ -1,0 +1,81 @@
+"""What is known of the copies on S3, for pages, for doctor and for who rings."""
+
+from datetime import datetime
+from socket import gethostname
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from broker.archive import ArchiveSegment
+from broker.config import config
+from broker.db import transaction
+from broker.host import this_host
+from pipeline.s3.places import SYNCED_KINDS, synced_segments
+from pipeline.s3.tables import S3Sync, S3Upload
+from pipeline.selected.tables import OutputFile
+
+
+class Late(NamedTuple):
+    """Closed files that S3 should have by now."""
+
+    files: int
+    oldest_at: datetime | None
+    error: str | None
+    """Of the newest look of any host; why nothing is sent."""
+
+
+def is_due() -> ColumnElement[bool]:
+    """Return the condition of objects that nobody works on and whose time has come."""
+    return or_(
+        and_(S3Upload.state == "wanted", S3Upload.not_before <= func.now()),
+        and_(S3Upload.state == "running", S3Upload.lease_until < func.now()),
+    )
+
+
+def hosts_to_ring(reason: str) -> list[str]:
+    """Return the hosts that have an object to bring, or whose time it is to look."""
+    s3 = config().s3
+    every_s = func.make_interval(0, 0, 0, 0, 0, 0, s3.every_h * 3600)
+    due = select(S3Upload.host).where(S3Upload.bucket == s3.bucket, is_due()).distinct()
+    fresh = select(S3Sync.host).where(
+        S3Sync.bucket == s3.bucket, S3Sync.started_at > func.now() - every_s
+    )
+    files = select(OutputFile.host).where(*_unproved_files()).distinct()
+    packets = select(ArchiveSegment.host).where(*_unproved_segments()).distinct()
+    with transaction() as session:
+        with_due, with_files = set(session.scalars(due)), set(session.scalars(files))
+        # The archive knows this machine by its own name.
+        with_packets = {
+            this_host() if host == gethostname() else host for host in session.scalars(packets)
+        }
+        looked = set() if reason != "schedule" else set(session.scalars(fresh))
+    return sorted(with_due | ((with_files | with_packets) - looked))
+
+
+def late() -> Late:
+    """Return what is not on S3 ``s3.late_h`` after it was closed."""
+    before = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, config().s3.late_h * 3600)
+    files = select(OutputFile.closed_at.label("at")).where(*_unproved_files())
+    segments = select(ArchiveSegment.closed_at.label("at")).where(*_unproved_segments())
+    both = files.union_all(segments).subquery()
+    statement = select(func.count(), func.min(both.c.at)).where(both.c.at < before)
+    newest = select(S3Sync.error).order_by(S3Sync.id.desc()).limit(1)
+    with transaction() as session:
+        count, oldest_at = session.execute(statement).one()
+        return Late(count, oldest_at, session.scalar(newest))
+
+
+def _unproved_files() -> tuple[ColumnElement[bool], ...]:
+    return (
+        OutputFile.kind.in_(SYNCED_KINDS),
+        OutputFile.deleted_at.is_(None),
+        OutputFile.confirmed_at.is_(None),
+    )
+
+
+def _unproved_segments() -> tuple[ColumnElement[bool], ...]:
+    return (
+        ArchiveSegment.deleted_at.is_(None),
+        ArchiveSegment.confirmed_at.is_(None),
+        *synced_segments(),
+    )

@@ -1,0 +1,214 @@
+"""All that S3 does not have yet, one object after the other, for as long as a task may take."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import delete, func, select, update
+
+from broker.config import config
+from broker.db import transaction
+from broker.errors import TransientError
+from broker.sections.outside import S3Settings
+from pipeline import ledger
+from pipeline.clients.s3 import Bucket
+from pipeline.clients.s3_errors import S3RefusedError
+from pipeline.clients.s3_privacy import privacy
+from pipeline.s3 import query, wanted
+from pipeline.s3.journal import Note, journal
+from pipeline.s3.places import Here
+from pipeline.s3.send import End, Told, send
+from pipeline.s3.tables import S3Sync, S3Upload
+
+BUDGET_S = 60.0
+"""After so long no further object is begun: other work waits for the same worker."""
+REFUSED_S, AWAY_S = 600.0, 60.0
+"""How long nothing is sent after S3 refused, or was away."""
+FAILURES = 3
+"""In a row, before S3 is taken to be away."""
+AT_ONCE = 50
+LOOKS_KEPT_D = 30
+NOT_PRIVATE = (
+    "S3: {bucket} is declared private (s3.private) but its policy or its rights let strangers in: "
+    "nothing is sent"
+)
+NOT_KNOWN = (
+    "S3: {bucket} is declared private (s3.private), and the store does not say whether it is: "
+    "grant s3:GetBucketPolicyStatus and s3:GetBucketAcl, or set s3.private_unverified"
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Work:
+    """What one run did.
+
+    Attributes
+    ----------
+    told : list of Told
+        Each object that was brought or failed.
+    error : str
+        Why it stopped before the end; empty: it did not.
+    has_more : bool
+        Time was up, and more is due.
+    """
+
+    told: list[Told] = field(default_factory=list)
+    error: str = ""
+    has_more: bool = False
+
+
+def run(
+    reason: str,
+    owner: str,
+    *,
+    prefix: str = "",
+    budget_s: float = BUDGET_S,
+    tell: Callable[[Told], None] | None = None,
+) -> Work:
+    """Look for files if it is time to, and bring to S3 what is due; safe beside a second copy.
+
+    Parameters
+    ----------
+    reason : str
+        One of ``tables.REASONS``; all but the schedule look at once, also while S3 rests.
+    owner : str
+        Celery task id, or whoever calls.
+    prefix : str
+        Of the keys that are brought.
+    budget_s : float
+        No further object is begun after this time [s].
+    tell : callable, optional
+        Told of each object at once.
+    """
+    settings, here = config().s3, Here.ours()
+    if not settings.bucket:
+        return Work(error="s3.bucket is not set: nothing is copied")
+    if not _look(here, reason, settings) or not due(here, prefix, 1):
+        return Work()
+    work = Work()
+    until_s = time.monotonic() + budget_s
+    with journal() as note:
+        try:
+            with Bucket.from_settings(settings) as bucket:
+                admit(bucket, settings)
+                _bring_all(bucket, here, prefix, until_s, owner, work, note, tell)
+        except (S3RefusedError, TransientError) as error:
+            work.error = str(error)
+            note("stopped", error=work.error)
+            log.warning("s3.stopped", error=work.error)
+            _rest(here, error)
+    return work
+
+
+def admit(bucket: Bucket, settings: S3Settings) -> None:
+    """Ask whether the bucket is there, and whether it is as private as it is said to be.
+
+    Raises
+    ------
+    S3RefusedError
+        If it is not, or the store does not say and ``s3.private_unverified`` is not set.
+    TransientError
+        If S3 is away or busy.
+    """
+    bucket.check()
+    if not settings.private:
+        return
+    found = privacy(bucket)
+    if found == "public":
+        raise S3RefusedError(NOT_PRIVATE.format(bucket=bucket.name), stops_all=True)
+    if found == "unknown" and not settings.private_unverified:
+        raise S3RefusedError(NOT_KNOWN.format(bucket=bucket.name), stops_all=True)
+
+
+def due(here: Here, prefix: str, limit: int) -> list[int]:
+    """Return ids of objects that may be claimed now, the longest due first."""
+    statement = (
+        select(S3Upload.id)
+        .where(
+            S3Upload.host == here.host,
+            S3Upload.bucket == config().s3.bucket,
+            S3Upload.key.startswith(prefix, autoescape=True),
+            query.is_due(),
+        )
+        .order_by(S3Upload.not_before, S3Upload.id)
+        .limit(limit)
+    )
+    with transaction() as session:
+        return list(session.scalars(statement))
+
+
+def _look(here: Here, reason: str, settings: S3Settings) -> bool:
+    """Ask for what is missing where it is time to; return whether anything may be sent now."""
+    with transaction() as session:
+        if not ledger.may_sweep(session, f"s3.{here.host}"):
+            return True  # another copy of us looks
+        age_h = func.extract("epoch", func.now() - S3Sync.started_at) / 3600
+        last = session.execute(
+            select(
+                (age_h < settings.every_h).label("is_fresh"),
+                (func.coalesce(S3Sync.rests_until, func.now()) > func.now()).label("rests"),
+            )
+            .where(S3Sync.host == here.host, S3Sync.bucket == settings.bucket)
+            .order_by(S3Sync.started_at.desc(), S3Sync.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if reason == "schedule" and last is not None and (last.is_fresh or last.rests):
+            return not last.rests
+        missing = list(wanted.unsynced(session, here))
+        for key, host, path in wanted.taken(session, missing):
+            log.error("s3.key_taken", key=key, by_host=host, by_file=path)
+        count = wanted.want(session, missing)
+        session.execute(delete(S3Sync).where(S3Sync.host == here.host, age_h > 24 * LOOKS_KEPT_D))
+        session.add(
+            S3Sync(host=here.host, bucket=settings.bucket, reason=reason, wanted_count=count)
+        )
+    log.info("s3.looked", reason=reason, wanted=count)
+    return True
+
+
+def _bring_all(
+    bucket: Bucket,
+    here: Here,
+    prefix: str,
+    until_s: float,
+    owner: str,
+    work: Work,
+    note: Note,
+    tell: Callable[[Told], None] | None,
+) -> None:
+    failures = 0
+    while ids := due(here, prefix, AT_ONCE):
+        for row_id in ids:
+            if time.monotonic() > until_s:
+                work.has_more = True
+                return
+            told = send(bucket, row_id, owner, until_s)
+            if told.end is End.NOBODYS:
+                continue
+            note(str(told.end), key=told.key, length=told.length, error=told.error)
+            work.told.append(told)
+            if tell is not None:
+                tell(told)
+            failures = failures + 1 if told.end is End.AWAY else 0
+            if failures == FAILURES:
+                raise TransientError(told.error)
+
+
+def _rest(here: Here, error: Exception) -> None:
+    """Send nothing for a while: what is refused or away now will be so in ten seconds."""
+    rest_s = REFUSED_S if isinstance(error, S3RefusedError) else AWAY_S
+    newest = (
+        select(S3Sync.id).where(S3Sync.host == here.host).order_by(S3Sync.id.desc()).limit(1)
+    ).scalar_subquery()
+    with transaction() as session:
+        session.execute(
+            update(S3Sync)
+            .where(S3Sync.id == newest)
+            .values(
+                rests_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, rest_s),
+                error=ledger.shortened(str(error)),
+            )
+        )
