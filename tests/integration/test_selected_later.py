@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import select, text
 
 from broker.config import config, project_path
+from broker.errors import TransientError
 from broker.ranges import switches
 from broker.ranges.switch_tables import HeldRange
-from pipeline.alerts import holdback, ledger
+from pipeline.alerts import holdback, ledger, selected_messages
 from pipeline.alerts.delivery import delivery_id
+from pipeline.alerts.schema_ids import SchemaIds
 from pipeline.alerts.tables import OUTPUT_SELECTED, Alert
 from tests import factories
 from tests.unit.pipeline.surveys.lsst_packets import alert, packet
@@ -134,3 +136,35 @@ def test_public_messages_beside_it_do_not_wait(session, source, gated, file):
 
     waiting = session.scalars(select(Alert.candid).where(Alert.pending != 0)).all()
     assert waiting == [CANDID]
+
+
+class Registry:
+    """Away until ``is_back``."""
+
+    is_back = False
+
+    def register(self, _subject, _definition):
+        if not self.is_back:
+            raise TransientError("away")
+        return 7
+
+
+def test_with_the_registry_away_a_message_waits_and_goes_out_when_it_is_back(
+    session, gated, file, monkeypatch
+):
+    selected = config().selected.model_copy(update={"wire": "confluent"})
+    settings = config().model_copy(update={"selected": selected})
+    registry, now_s, producer = Registry(), [0.0], Producer()
+    ids = SchemaIds(registry, lambda: now_s[0])
+    monkeypatch.setattr(selected_messages, "config", lambda: settings)
+    monkeypatch.setattr(selected_messages, "_ids", lambda: ids)
+
+    assert holdback.publish_held(producer) == 0
+    assert ledger.read(session).waiting == 1
+
+    registry.is_back, now_s[0] = True, 60.0
+    session.execute(text("UPDATE held_ranges SET tried_at = now() - interval '61 s'"))
+    assert holdback.publish_held(producer) == 1
+    assert [message.value[:5] for message in producer.sent] == [b"\0\0\0\0\7"]
+    assert producer.sent[0].value[5:] == file.read_bytes()[5:]
+    assert ledger.read(session).waiting == 0
