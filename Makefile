@@ -19,9 +19,13 @@ UNPACKED = while sleep 10; do now=$$(ls -d $(VENV)/lib/python*/site-packages/*.d
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) plans-meanwhile ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances)
+DEMO = $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEMO_PACKETS),--packets $(DEMO_PACKETS)) $(if $(SEED),--seed $(SEED)) \
+	$(if $(ZTF),--ztf $(ZTF)) $(if $(LSST),--lsst $(LSST))
+
+demo: $(READY) plans-meanwhile ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances; ZTF=60 LSST=40: so many packets)
+	@[ -z "$(DEMO_PACKETS)" ] || [ -d "$(DEMO_PACKETS)" ] || { echo "DEMO_PACKETS=$(DEMO_PACKETS): no such folder of packets; ZTF=60 LSST=40 limit the simulated ones" >&2; exit 2; }
 	@$(NATIVE) up servers --demo
-	@$(BIN)/python manage.py demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEMO_PACKETS),--packets $(DEMO_PACKETS)) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python manage.py demo $(DEMO)
 
 up: $(READY) ## start servers, bring tables and topics up to date, start our processes
 	@$(NATIVE) up servers

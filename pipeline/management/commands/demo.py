@@ -110,7 +110,10 @@ def _prepare(
         program = demo.simulated(seed, options["ztf"], options["lsst"], lsst_topic)
     else:
         console.print(f"[bold]Packets[/bold] of {options['packets']}")
-        program = demo.real(options["packets"], seed, lsst_topic)
+        try:
+            program = demo.real(options["packets"], seed, lsst_topic)
+        except FileNotFoundError as error:
+            raise CommandError(str(error)) from None
     console.print(f"  {len(program.first)} packets in {time.monotonic() - began:.1f} s")
     return program
 
