@@ -26,6 +26,8 @@ FAILPOINTS = (
     "notice_archived",
     "notice_stored",
     "notice_committed",
+    "batch_stored",
+    "batch_committed",
     "step_claimed",
     "step_worked",
     "step_before_done",
@@ -44,9 +46,13 @@ FAILPOINTS = (
     "csv_marked",
     "csv_closed",
     "parquet_written",
+    "lines_appended",
+    "lines_committed",
+    "image_written",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
-then those of whoever reads notices, does their steps, copies files to S3, and writes tables."""
+then those of whoever reads notices or batches, does their steps, copies files to S3, and writes
+tables, lines and images."""
 
 _passes: Counter[str] = Counter()
 

@@ -24,6 +24,7 @@ TASK_MODULES = (
     "pipeline.gw.tasks",
     "pipeline.gw.action_tasks",
     "pipeline.gw.upkeep_tasks",
+    "pipeline.lasair.tasks",
     "pipeline.selected.tasks",
     "pipeline.s3.tasks",
 )

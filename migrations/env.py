@@ -25,6 +25,7 @@ import pipeline.gw.action_tables
 import pipeline.gw.grb_tables
 import pipeline.gw.plan_tables
 import pipeline.gw.tables
+import pipeline.lasair.tables
 import pipeline.s3.tables
 import pipeline.selected.tables  # noqa: F401
 from broker.db import Table

@@ -116,6 +116,10 @@ NOTICE_STREAMS = (
     ),
 )
 
+LASAIR = "lasair"
+"""The stream of Lasair's filters, as in ``manage.py listen lasair``; ``lasair.topics`` names its
+topics."""
+
 NONE_TOPIC = "babamul.none"
 
 _CLASS_TEXT = {

@@ -12,10 +12,14 @@ from broker.mirror import all_of
 from pipeline import models
 from pipeline.admin.filters import nights_up_to
 from pipeline.selected.sources import SOURCES
-from pipeline.topics import NOTICE_STREAMS, STREAMS
+from pipeline.topics import LASAIR, NOTICE_STREAMS, STREAMS
 
 SHOWN_TOPICS = 20
-_STREAM_NAMES = [*(stream.name for stream in (*STREAMS, *NOTICE_STREAMS)), *SOURCES]
+_STREAM_NAMES = [
+    *(stream.name for stream in (*STREAMS, *NOTICE_STREAMS)),
+    *SOURCES,
+    LASAIR,
+]
 
 
 class NightFilter(admin.SimpleListFilter):

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from pipeline.gw import notice_values, steps
+from pipeline import json_values
+from pipeline.gw import steps
 from pipeline.gw.arrival import Arrival, Intake, Stored
 from pipeline.gw.gcn_json import CIRCULARS_TOPIC, HEARTBEAT_TOPIC, GcnMessage, parse_gcn
 from pipeline.gw.grb_tables import GcnNotice
@@ -39,14 +40,14 @@ def judge(raw: bytes, topic: str) -> Judged:
     if len(raw) > MAX_NOTICE_BYTES:
         raise BadNotice("too_large", f"{len(raw)} bytes; at most {MAX_NOTICE_BYTES}")
     try:
-        document = notice_values.parse(raw)
+        document = json_values.parse(raw)
     except (ValueError, RecursionError) as error:
         raise BadNotice("not_json", f"it is no JSON: {error}"[:LONGEST_CAUSE]) from None
     if not isinstance(document, dict):
         raise BadNotice("not_json", f"it is {type(document).__name__}, not an object")
     if topic == HEARTBEAT_TOPIC:
         return Judged(parse_gcn(document), HEARTBEAT_KEY)
-    digest = hashlib.sha256(notice_values.canonical(document)).hexdigest()
+    digest = hashlib.sha256(json_values.canonical(document)).hexdigest()
     return Judged(parse_gcn(document), digest)
 
 

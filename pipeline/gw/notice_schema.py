@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from pipeline.gw import notice_values
+from pipeline import json_values
 
 PACKAGE, FILE = "igwn_gwalert_schema", "igwn.alerts.Alert.schema.json"
 MOST_PROBLEMS = 5
@@ -32,7 +32,7 @@ def problems(raw: bytes) -> str | None:
     str or None
         Each place with what is wrong there, parted by semicolons; None where it fits.
     """
-    errors = _validator().iter_errors(notice_values.parse(raw))
+    errors = _validator().iter_errors(json_values.parse(raw))
     found = sorted({_text(leaf) for error in errors for leaf in _leaves(error)})
     if not found:
         return None

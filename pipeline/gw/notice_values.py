@@ -2,61 +2,17 @@
 
 import base64
 import binascii
-import json
-import math
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
+
+from pipeline import json_values
 
 MAX_TEXT = 200
 """Characters kept of a text of one line, such as a pipeline's name."""
 MAX_NAMES = 50
 """Classes, properties or instruments kept of one notice; real ones have four."""
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""Neither Postgres nor UTF-8 can hold them."""
 _NO_MAP = "the notice has no map"
-
-
-def parse(raw: bytes) -> Any:
-    """Return the value of a JSON text; NaN and Infinity are null, also where written as 1e999.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    RecursionError
-        If it is nested too deeply.
-    """
-    return _storable(json.loads(raw, parse_constant=lambda _: None, parse_float=_finite))
-
-
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """Return a document as JSON in one form, whatever the order of its keys was."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def time(value: Any) -> datetime | None:
-    """Return an ISO time in UTC, which is also meant where no zone is written."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def number(value: Any) -> float | None:
-    """Return a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
 
 
 def text(value: Any) -> str | None:
@@ -77,7 +33,9 @@ def probabilities(value: Any) -> Mapping[str, float]:
     found = {
         name: share
         for key, each in sorted(value.items())
-        if (name := text(key)) and (share := number(each)) is not None and 0 <= share <= 1
+        if (name := text(key))
+        and (share := json_values.number(each)) is not None
+        and 0 <= share <= 1
     }
     return dict(list(found.items())[:MAX_NAMES])
 
@@ -92,19 +50,3 @@ def fits_file(value: Any) -> tuple[bytes | None, str | None]:
         return base64.b64decode(value, validate=True), None
     except (binascii.Error, ValueError) as error:
         return None, f"the map is not base64: {error}"
-
-
-def _finite(digits: str) -> float | None:
-    """Return a number; none for one beyond the largest, as 1e999 is Infinity by another name."""
-    return number(float(digits))
-
-
-def _storable(value: Any) -> Any:
-    """Return a JSON value with the characters replaced that no database takes."""
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_storable(each) for each in value]
-    if isinstance(value, dict):
-        return {_storable(name): _storable(each) for name, each in value.items()}
-    return value

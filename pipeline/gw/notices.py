@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline import json_values
 from pipeline.gw import notice_values as values
 
 EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION = ALERT_TYPES = (
@@ -162,10 +163,10 @@ def read_notice(raw: bytes) -> Notice:
         though it is no retraction.
     """
     document = _document(raw)
-    digest = hashlib.sha256(values.canonical(document)).hexdigest()
+    digest = hashlib.sha256(json_values.canonical(document)).hexdigest()
     trigger_id = _trigger_id(document)
     alert_type = _alert_type(document)
-    time_created = values.time(document.get("time_created"))
+    time_created = json_values.time(document.get("time_created"))
     if time_created is None:
         raise BadNotice("bad_time", f"time_created is {_shown(document.get('time_created'))}")
     event = document.get("event")
@@ -183,16 +184,16 @@ def read_notice(raw: bytes) -> Notice:
         time_created=time_created,
         kind=kind_of(trigger_id),
         significant=event.get("significant") is True,
-        event_time=values.time(event.get("time")),
-        far_hz=values.number(event.get("far")),
+        event_time=json_values.time(event.get("time")),
+        far_hz=json_values.number(event.get("far")),
         instruments=values.texts(event.get("instruments")),
         group=values.text(event.get("group")),
         pipeline=values.text(event.get("pipeline")),
         search=values.text(event.get("search")),
         classification=values.probabilities(event.get("classification")),
         properties=values.probabilities(event.get("properties")),
-        duration_s=values.number(event.get("duration")),
-        central_frequency_hz=values.number(event.get("central_frequency")),
+        duration_s=json_values.number(event.get("duration")),
+        central_frequency_hz=json_values.number(event.get("central_frequency")),
         mchirp_source=event.get("mchirp_source"),
         gracedb_url=_gracedb_url(document.get("urls"), trigger_id),
         external_coinc=coincidence,
@@ -215,7 +216,7 @@ def _document(raw: bytes) -> dict[str, Any]:
     if len(raw) > MAX_NOTICE_BYTES:
         raise BadNotice("too_large", f"{len(raw)} bytes; at most {MAX_NOTICE_BYTES}")
     try:
-        document = values.parse(raw)
+        document = json_values.parse(raw)
     except (ValueError, RecursionError) as error:
         raise BadNotice("not_json", f"it is no JSON: {error}"[: values.MAX_TEXT]) from None
     if not isinstance(document, dict):
@@ -252,9 +253,9 @@ def _coincidence(value: Any) -> tuple[Coincidence | None, bytes | None]:
         search=values.text(value.get("search")),
         ivorn=values.text(value.get("ivorn")),
         gcn_notice_id=values.text(str(notice_id) if isinstance(notice_id, int) else notice_id),
-        time_difference_s=values.number(value.get("time_difference")),
-        far_hz=values.number(value.get("time_coincidence_far")),
-        sky_far_hz=values.number(value.get("time_sky_position_coincidence_far")),
+        time_difference_s=json_values.number(value.get("time_difference")),
+        far_hz=json_values.number(value.get("time_coincidence_far")),
+        sky_far_hz=json_values.number(value.get("time_sky_position_coincidence_far")),
     )
     return found, combined
 

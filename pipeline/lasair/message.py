@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.gw import notice_values
+from pipeline import json_values
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC, MJD_EPOCH_JD, mjd_tai_to_jd_utc
 
 MAX_MESSAGE_BYTES = 8 * 2**20
@@ -139,7 +139,7 @@ def _document(raw: bytes) -> Mapping[str, Any]:
     if len(raw) > MAX_MESSAGE_BYTES:
         raise BadMessage("too_large", f"{len(raw)} bytes; at most {MAX_MESSAGE_BYTES}")
     try:
-        document = notice_values.parse(raw)
+        document = json_values.parse(raw)
     except (ValueError, RecursionError) as error:
         raise BadMessage("not_json", f"it is no JSON: {error}"[:LONGEST_CAUSE]) from None
     if not isinstance(document, dict):
@@ -166,12 +166,12 @@ def _number(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    return notice_values.number(value)
+    return json_values.number(value)
 
 
 def _time(value: Any) -> datetime | None:
     """Return a time as Lasair writes it, between the years that dates may have."""
-    moment = notice_values.time(value)
+    moment = json_values.time(value)
     if moment is None:
         return None
     is_near = to_utc(FIRST_JD_UTC) <= moment < to_utc(LAST_JD_UTC)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -13,6 +13,22 @@ from pipeline.selected.sources import Target
 from pipeline.selected.tables import OutputFile
 
 _DAY = timedelta(days=1)
+
+
+class Place(Protocol):
+    """Whose disk, which folder on it, and the selection that files there belong to, if any."""
+
+    @property
+    def id(self) -> int | None:
+        """``selections.id``."""
+
+    @property
+    def host(self) -> str:
+        """Name of the machine."""
+
+    @property
+    def root(self) -> str:
+        """Folder."""
 
 
 def begin_csv(
@@ -63,7 +79,7 @@ def cutout_path(target: Target, dia_source_id: int, kind: str, at: datetime) -> 
 
 def note_written(
     session: Session,
-    target: Target,
+    place: Place,
     kind: str,
     night: date,
     written: Sequence[Written],
@@ -74,12 +90,12 @@ def note_written(
         return
     rows = [
         {
-            "host": target.host,
-            "root": target.root,
+            "host": place.host,
+            "root": place.root,
             "path": each.path,
             "kind": kind,
             "night": night,
-            "selection_id": target.id,
+            "selection_id": place.id,
             "length": each.length,
             "sha256": each.sha256,
             "closed_at": at,

@@ -12,6 +12,8 @@ from tests.drill.faults import f01
 from tests.integration.credentials import test_killed as credentials
 from tests.integration.gw import test_killed as files
 from tests.integration.gw import test_listener, test_reception, test_steps
+from tests.integration.lasair import test_day_files, test_stamps
+from tests.integration.lasair import test_listener as lasair
 from tests.integration.s3 import test_killed as copies
 from tests.integration.selected import test_collect, test_writer
 from tests.integration.slack import test_once
@@ -29,6 +31,9 @@ KILLED_AT = {
     *copies.KILLED_AT,
     *test_collect.KILLED_AT,
     *test_writer.KILLED_AT,
+    *lasair.KILLED_AT,
+    *test_day_files.KILLED_AT,
+    *test_stamps.KILLED_AT,
 }
 
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         every = (*topics.STREAMS, *topics.NOTICE_STREAMS)
-        names = [*(stream.name for stream in every), *sources.SOURCES]
+        names = [*(stream.name for stream in every), *sources.SOURCES, topics.LASAIR]
         parser.add_argument("stream", choices=names)
         parser.add_argument(
             "--slot", type=int, default=0, help="which of this stream's listeners this is"
@@ -69,6 +69,8 @@ def _maker(stream: str) -> Callable[[str, str], Any]:
         return make_notice_listener
     if stream in sources.SOURCES:
         return _make_selected
+    if stream == topics.LASAIR:
+        return _make_lasair
     _require_catalogs(topics.stream(stream).survey)
     return make_listener
 
@@ -81,6 +83,16 @@ def _make_selected(stream: str, name: str) -> Any:
         return make_selected_listener(stream, name)[0]
     except (KeyError, sources.SelectionTakenError) as error:
         raise CommandError(str(error.args[0])) from None
+
+
+def _make_lasair(_stream: str, name: str) -> Any:
+    """Return the listener of one slot of all filters of Lasair."""
+    from pipeline.lasair import listener  # noqa: PLC0415 as above
+
+    try:
+        return listener.make_lasair_listener(name)
+    except listener.NoTopicsError as error:
+        raise CommandError(str(error)) from None
 
 
 def _require_catalogs(survey: str) -> None:

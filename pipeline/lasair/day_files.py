@@ -1,0 +1,196 @@
+"""Alerts as lines of JSON, a file for each day: appended in batches, never torn, never double.
+
+A file is what its rows say in the order of ``line_seq``. Who writes makes it as long as it was when
+it was last noted, appends, lets that reach the disk, and notes rows and length in one transaction:
+whoever dies in between is followed by somebody who does the same again.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from broker.db import lock, transaction
+from broker.failpoints import failpoint
+from pipeline.lasair.tables import LasairAlert
+from pipeline.selected import disk
+from pipeline.selected.sources import output_root, this_host
+from pipeline.selected.tables import OutputFile
+
+KIND = "jsonl"
+LINES = 2000
+"""Written and noted at once."""
+SETTLES_AFTER = timedelta(days=2)
+"""A day is closed so long after its end; a later alert opens it again."""
+TOPIC = "_topic"
+"""Field that says which filter sent the line."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose disk, and the folder on it that all output lies in."""
+
+    host: str
+    root: str
+    id: None = None
+    """Of a selection: Lasair's files belong to none."""
+
+    @classmethod
+    def ours(cls) -> "Place":
+        """Return that of this process."""
+        return cls(this_host(), str(output_root()))
+
+    @property
+    def path(self) -> Path:
+        """Return the folder as a path."""
+        return Path(self.root)
+
+
+def path_of(day: date) -> str:
+    """Return where a day's alerts lie below the root."""
+    return f"data/alerts_partitioned/date={day:%Y-%m-%d}/alerts.jsonl"
+
+
+def line(row: LasairAlert) -> bytes:
+    """Return an alert's line; its names are sorted, so that the same alert is the same bytes."""
+    values = {**row.payload, TOPIC: row.topic}
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def begin(session: Session, place: Place, days: Sequence[date]) -> dict[date, int]:
+    """Return the ids of the files of these days, open for the rows of this transaction.
+
+    They are locked until it ends, in one order whoever comes: closing waits, and nobody for each
+    other in a circle.
+    """
+    return {day: _begin_one(session, place, day) for day in sorted(set(days))}
+
+
+def write_waiting(place: Place) -> int:
+    """Append every row that waits for its line; return how many there were.
+
+    Safe beside a second copy of itself: one of them has the lock.
+    """
+    with lock(f"nightjar.lasair.{place.host}.{place.root}") as is_mine:
+        if not is_mine:
+            return 0
+        return sum(_write_file(place, file_id) for file_id in _waiting(place))
+
+
+def close_settled(place: Place, now: datetime | None = None) -> int:
+    """Close the files of days that are long over, with their checksums; return how many."""
+    before = ((now or datetime.now(UTC)) - SETTLES_AFTER).date()
+    waits = exists().where(LasairAlert.file_id == OutputFile.id, LasairAlert.line_seq.is_(None))
+    settled = select(OutputFile).where(
+        *_ours(place), OutputFile.night < before, OutputFile.closed_at.is_(None), ~waits
+    )
+    closed = 0
+    with transaction() as session:
+        for file in session.scalars(settled.with_for_update(of=OutputFile)):
+            with disk.place(place.path, file.path).open("rb") as content:
+                file.sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+            file.closed_at = func.now()
+            closed += 1
+    return closed
+
+
+def _begin_one(session: Session, place: Place, day: date) -> int:
+    where = {"host": place.host, "root": place.root, "path": path_of(day)}
+    session.execute(
+        insert(OutputFile).values(**where, kind=KIND, night=day).on_conflict_do_nothing()
+    )
+    file = session.scalars(select(OutputFile).filter_by(**where).with_for_update()).one()
+    if file.deleted_at is not None:
+        _write_anew(session, file)
+    if file.closed_at is not None:
+        file.closed_at = file.sha256 = file.s3_state = file.confirmed_at = None
+        session.flush()
+    return file.id
+
+
+def _write_anew(session: Session, file: OutputFile) -> None:
+    """Let all lines of a file that retention took be written again: they are still rows."""
+    file.deleted_at, file.length, file.rows = None, 0, 0
+    mine = update(LasairAlert).where(LasairAlert.file_id == file.id)
+    session.execute(mine.values(line_seq=None))
+
+
+def _waiting(place: Place) -> list[int]:
+    waits = exists().where(LasairAlert.file_id == OutputFile.id, LasairAlert.line_seq.is_(None))
+    with transaction() as session:
+        found = select(OutputFile.id).where(*_ours(place), waits).order_by(OutputFile.id)
+        return list(session.scalars(found))
+
+
+def _write_file(place: Place, file_id: int) -> int:
+    written = 0
+    while count := _append(place, file_id):
+        written += count
+    return written
+
+
+def _append(place: Place, file_id: int) -> int:
+    """Append some rows of one file and note them; return how many."""
+    with transaction() as session:
+        file = session.get_one(OutputFile, file_id)
+        rows = session.scalars(
+            select(LasairAlert)
+            .where(LasairAlert.file_id == file_id, LasairAlert.line_seq.is_(None))
+            .order_by(LasairAlert.id)
+            .limit(LINES)
+        ).all()
+    if not rows:
+        return 0
+    content = b"".join(map(line, rows))
+    length = _append_to(place, file, content)
+    failpoint("lines_appended")
+    with transaction() as session:
+        numbered = [{"id": row.id, "line_seq": file.rows + n} for n, row in enumerate(rows, 1)]
+        session.execute(update(LasairAlert), numbered)
+        session.execute(
+            update(OutputFile)
+            .where(OutputFile.id == file_id)
+            .values(length=length, rows=file.rows + len(rows))
+        )
+    failpoint("lines_committed")
+    log.info("lasair.written", path=file.path, lines=len(rows))
+    return len(rows)
+
+
+def _append_to(place: Place, file: OutputFile, content: bytes) -> int:
+    """Append to a file; return its length then. One that lost bytes is made anew from its rows."""
+    length = file.length
+    try:
+        disk.append(place.path, file.path, length, content)
+    except disk.ShorterError as error:
+        log.error("lasair.file_damaged", error=str(error))  # noqa: TRY400 no trace: it says all
+        whole = rendered(file.id)
+        length = len(whole)
+        disk.write_whole(place.path, file.path, whole)
+        disk.append(place.path, file.path, length, content)
+    return length + len(content)
+
+
+def rendered(file_id: int) -> bytes:
+    """Return the file that its rows make."""
+    with transaction() as session:
+        rows = session.scalars(
+            select(LasairAlert)
+            .where(LasairAlert.file_id == file_id, LasairAlert.line_seq.is_not(None))
+            .order_by(LasairAlert.line_seq)
+        )
+        return b"".join(map(line, rows))
+
+
+def _ours(place: Place) -> tuple[ColumnElement[bool], ...]:
+    return (OutputFile.kind == KIND, OutputFile.host == place.host, OutputFile.root == place.root)

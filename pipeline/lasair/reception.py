@@ -1,0 +1,194 @@
+"""Take a batch of one topic: read, keep what is bad, store or bury; safe to repeat at any point."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from broker import dead_letters
+from broker.archive import ArchiveWriter
+from broker.config import config, project_path
+from broker.db import transaction
+from broker.kafka_messages import Received
+from broker.kafka_types import Packet
+from broker.ranges.sources import known_source
+from broker.sections.lasair import LasairTopicSettings
+from pipeline.lasair import day_files, stamps
+from pipeline.lasair.day_files import Place
+from pipeline.lasair.journal import Journal
+from pipeline.lasair.message import BadMessage, LasairMessage, read, utc_text
+from pipeline.lasair.tables import LasairAlert
+from pipeline.topics import LASAIR as STREAM
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Good:
+    """A message that can be used."""
+
+    received: Received
+    said: LasairMessage
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A message that cannot."""
+
+    received: Received
+    error: BadMessage
+
+
+class TopicReception:
+    """Takes the messages of one topic.
+
+    Parameters
+    ----------
+    topic : LasairTopicSettings
+        Which.
+    topic_id : callable
+        Returns Kafka's id of the topic: one that was made anew has another.
+    place : Place
+        Where its alerts are written.
+    """
+
+    def __init__(
+        self, topic: LasairTopicSettings, topic_id: Callable[[], str], place: Place
+    ) -> None:
+        self._topic = topic
+        self._topic_id = topic_id
+        self._place = place
+        self._journal = Journal(place.path, topic.name)
+        archive = config().archive
+        self._archive = ArchiveWriter(project_path(archive.path), archive.segment_bytes)
+        self._source_id: int | None = None
+        self._next: dict[int, int] = {}
+
+    def take(self, messages: Sequence[Received]) -> None:
+        """Store the messages that are not stored yet, bury the bad ones, ask for images.
+
+        Raises
+        ------
+        OUTAGES
+            If a server or the disk is away: nothing was decided, take them again.
+        """
+        read_ones = [self._read(message) for message in messages]
+        good = [each for each in read_ones if isinstance(each, Good)]
+        bad = [each for each in read_ones if isinstance(each, Bad)]
+        source_id = self._source(messages)
+        letters = [self._letter(source_id, each) for each in bad]
+        with transaction() as session:
+            new = self._store(session, source_id, good)
+            bells = stamps.want(session, self._topic.survey, [each.said for each in new])
+            dead_letters.bury(session, STREAM, self._topic.name, source_id, letters)
+        stamps.ring(bells)
+        self._tell(new, bad)
+        log.info(
+            "lasair.taken",
+            topic=self._topic.name,
+            read=len(messages),
+            stored=len(new),
+            duplicate=len(good) - len(new),
+            failed=len(bad),
+        )
+
+    def forget_sources(self) -> None:
+        """Ask for the topic's id again."""
+        self._source_id = None
+
+    def close(self) -> None:
+        """Close the archive's segment and both logs."""
+        self._archive.close()
+        self._journal.close()
+
+    def _read(self, message: Received) -> Good | Bad:
+        settings = config().lasair
+        try:
+            said = read(message.value, self._topic.survey, settings.jd_fields, written_at(message))
+        except BadMessage as error:
+            return Bad(message, error)
+        return Good(message, said)
+
+    def _source(self, messages: Sequence[Received]) -> int:
+        """Return the row of the topic as it is now; offsets that go back ask for it anew."""
+        if any(m.offset < self._next.get(m.partition, 0) for m in messages):
+            self._source_id = None
+        if self._source_id is None:
+            topic_id = self._topic_id()
+            with transaction() as session:
+                self._source_id = known_source(session, STREAM, self._topic.name, topic_id)
+        self._next |= {m.partition: m.offset + 1 for m in messages}
+        return self._source_id
+
+    def _letter(self, source_id: int, bad: Bad) -> dead_letters.Letter:
+        """Return the letter of a bad message, whose bytes are in the archive then."""
+        message = bad.received
+        packet = Packet(message.offset, message.timestamp_ms, message.value)
+        night = written_at(message).date()
+        [piece] = self._archive.append(STREAM, night, source_id, message.partition, [packet])
+        return dead_letters.Letter(
+            partition=message.partition,
+            offset=message.offset,
+            reason=bad.error.reason,
+            message=str(bad.error),
+            kafka_timestamp=written_at(message),
+            night=night,
+            packet=message.value,
+            archive=(piece.segment_id, piece.start, piece.length),
+        )
+
+    def _store(self, session: Session, source_id: int, good: Sequence[Good]) -> list[Good]:
+        """Insert rows; return those that were not there yet."""
+        if not good:
+            return []
+        days = [each.said.detected_at.date() for each in good]
+        files = day_files.begin(session, self._place, days)
+        rows = [
+            {
+                "survey": self._topic.survey,
+                "topic": self._topic.name,
+                "source_id": source_id,
+                "source_partition": each.received.partition,
+                "source_offset": each.received.offset,
+                "kafka_timestamp": written_at(each.received),
+                "object_id": each.said.object_id,
+                "jd_utc": each.said.jd_utc,
+                "detected_at": each.said.detected_at,
+                "payload": each.said.payload,
+                "file_id": files[day],
+            }
+            for each, day in zip(good, days, strict=True)
+        ]
+        place = (LasairAlert.source_partition, LasairAlert.source_offset)
+        statement = insert(LasairAlert).on_conflict_do_nothing().returning(*place)
+        new = {tuple(row) for row in session.execute(statement, rows)}
+        return [each for each in good if (each.received.partition, each.received.offset) in new]
+
+    def _tell(self, new: Sequence[Good], bad: Sequence[Bad]) -> None:
+        for each in new:
+            said, where = each.said, _where(each.received)
+            utc = utc_text(said.detected_at)
+            self._journal.event(**where, object_id=said.object_id, utc=utc)
+            for problem in said.problems:
+                self._journal.error(
+                    **where, object_id=said.object_id, reason="bad_value", cause=problem
+                )
+        for one in bad:
+            where = _where(one.received)
+            self._journal.error(**where, reason=one.error.reason, cause=str(one.error))
+
+
+def written_at(message: Received) -> datetime:
+    """Return when Kafka got a message."""
+    return datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
+
+
+def _where(message: Received) -> dict[str, object]:
+    return {
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+    }

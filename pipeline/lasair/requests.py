@@ -1,0 +1,87 @@
+"""Which requests for images there are: those of a night, those that are due, those given up."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import InstrumentedAttribute
+
+from broker.db import transaction
+from pipeline import ledger
+from pipeline.lasair.tables import LasairAlert, StampRequest
+
+MOST = 10_000
+"""Looked at by one call."""
+_ONE_DAY = timedelta(days=1)
+
+
+def add_for_alerts(night: date | None) -> int:
+    """Ask for images of alerts that nobody asked for, as while they were switched off.
+
+    Parameters
+    ----------
+    night : date or None
+        Of the detections, UTC; None: all.
+
+    Returns
+    -------
+    int
+        How many requests are new.
+    """
+    same = ("survey", "object_id", "detected_at")
+    columns = [getattr(LasairAlert, name) for name in same]
+    alerts = (
+        select(*columns, func.max(LasairAlert.jd_utc))
+        .where(*_of_night(LasairAlert.detected_at, night))
+        .group_by(*columns)
+    )
+    new = insert(StampRequest).from_select([*same, "jd_utc"], alerts).on_conflict_do_nothing()
+    with transaction() as session:
+        return len(session.scalars(new.returning(StampRequest.id)).all())
+
+
+def want_missing(night: date | None) -> int:
+    """Let requests that were given up be tried again from the beginning; return how many."""
+    with transaction() as session:
+        found = ledger.want_again(
+            session, StampRequest, *_of_night(StampRequest.detected_at, night)
+        )
+        return len(found)
+
+
+def due(night: date | None) -> list[int]:
+    """Return the requests that may be worked now, the oldest first."""
+    with transaction() as session:
+        return list(
+            session.scalars(
+                select(StampRequest.id)
+                .where(
+                    StampRequest.state == "wanted",
+                    StampRequest.not_before <= func.now(),
+                    *_of_night(StampRequest.detected_at, night),
+                )
+                .order_by(StampRequest.id)
+                .limit(MOST)
+            )
+        )
+
+
+def told(night: date | None) -> Sequence[StampRequest]:
+    """Return the newest requests, for people."""
+    with transaction() as session:
+        return session.scalars(
+            select(StampRequest)
+            .where(*_of_night(StampRequest.detected_at, night))
+            .order_by(StampRequest.id.desc())
+            .limit(MOST)
+        ).all()
+
+
+def _of_night(
+    column: InstrumentedAttribute[datetime], night: date | None
+) -> list[ColumnElement[bool]]:
+    if night is None:
+        return []
+    begins = datetime.combine(night, time(), UTC)
+    return [column >= begins, column < begins + _ONE_DAY]
