@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from broker.db import lock, transaction
 from broker.failpoints import failpoint
+from broker.host import this_host
 from pipeline.lasair.tables import LasairAlert
 from pipeline.selected import disk
-from pipeline.selected.sources import output_root, this_host
+from pipeline.selected.sources import output_root
 from pipeline.selected.tables import OutputFile
 
 KIND = "jsonl"

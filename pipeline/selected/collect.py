@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from broker.db import lock
+from broker.host import this_host
 from broker.kafka import Cluster, Watermarks, source_connection
 from broker.kafka_connection import Partition
 from broker.kafka_messages import Received
@@ -140,7 +141,7 @@ def collect(
         As ``make_selected_listener``.
     """
     began_s = time.monotonic()
-    with lock(f"nightjar.collect.{sources.this_host()}.{source}") as is_ours:
+    with lock(f"nightjar.collect.{this_host()}.{source}") as is_ours:
         if not is_ours:
             raise CollectError(f"another run of {source} is at work on this machine")
         slot = f"collect-{source}"

@@ -7,8 +7,9 @@ from sqlalchemy import func, insert, select, update
 
 from broker.db import lock, transaction
 from broker.errors import TransientError
+from broker.host import this_host
 from pipeline.selected import closing, disk, files
-from pipeline.selected.sources import Target, output_root, this_host
+from pipeline.selected.sources import Target, output_root
 from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedRun, Selection
 from pipeline.selected.writer import Row, Writer, rendered, written_rows
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from broker.archive import ArchiveSegment
 from broker.config import Config, config, project_path
 from broker.db import lock, transaction
+from broker.host import this_host
 from pipeline.selected import disk
-from pipeline.selected.sources import output_root, this_host
+from pipeline.selected.sources import output_root
 from pipeline.selected.tables import OutputFile
 
 ARCHIVE = "archive"

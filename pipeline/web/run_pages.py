@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from broker.access import access, staff
 from broker.celery import enqueue
 from broker.config import config
+from broker.host import this_host
 from pipeline.alerts.query import reading
 from pipeline.selected import query
-from pipeline.selected.sources import output_root, this_host
+from pipeline.selected.sources import output_root
 from pipeline.selected.tasks import QUEUE, RERUN
 
 READERS = ("admin", "data_manager")
