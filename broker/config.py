@@ -208,6 +208,7 @@ _LISTS = {
     "upload_hosts",
     "jd_fields",
     "extra_columns",
+    "scheduled",
 }
 """Settings that the environment names with commas in between."""
 _TABLES = {"plan_groups", "topics"}

@@ -27,6 +27,13 @@ class CollectSettings(Section):
     workers: Annotated[
         int, Field(gt=0, le=32, description="cutouts that one process writes at once")
     ] = 4
+    scheduled: Annotated[
+        tuple[str, ...],
+        Field(description="sources that beat collects; not those that a listener reads"),
+    ] = ()
+    every_h: Annotated[
+        float, Field(gt=0, le=168, description="beat collects each of them so often [h]")
+    ] = 6
 
     def named(self, source: str) -> StreamSettings:
         """Return the settings of a source.

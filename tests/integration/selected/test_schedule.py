@@ -1,0 +1,89 @@
+"""Beat's way to collect: what is due follows from the rows of earlier runs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from broker.config import config
+from broker.db import transaction
+from pipeline.selected import schedule, sources
+from pipeline.selected.collect import Collected, CollectError
+from pipeline.selected.runs import Counts
+from pipeline.selected.tables import SelectedRun
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def _scheduled(database, root, monkeypatch):
+    monkeypatch.setenv("NIGHTJAR_COLLECT__SCHEDULED", "selected,babamul")
+    monkeypatch.setenv("NIGHTJAR_COLLECT__EVERY_H", "6")
+    config.cache_clear()
+
+
+def ran(hours_ago: float, **values: object) -> None:
+    with transaction() as session:
+        for source in ("selected", "babamul"):
+            row = {"kind": "collect", "state": "done"} | values
+            session.execute(
+                insert(SelectedRun).values(
+                    selection_id=sources.claim(session, source).id,
+                    night=NOW.date(),
+                    slot=source,
+                    started_at=NOW - timedelta(hours=hours_ago),
+                    **row,
+                )
+            )
+
+
+def due() -> list[str]:
+    with transaction() as session:
+        return schedule.due(session, NOW)
+
+
+@pytest.mark.usefixtures("_scheduled")
+def test_what_never_ran_is_due():
+    assert due() == ["selected", "babamul"]
+
+
+@pytest.mark.usefixtures("_scheduled")
+@pytest.mark.parametrize(
+    ("hours_ago", "values", "is_due"),
+    [
+        (5.9, {}, False),
+        (6.1, {}, True),
+        (1, {"state": "failed"}, False),
+        (1, {"state": "short", "behind_count": 9, "read_count": 5, "written_count": 5}, True),
+        (1, {"state": "short", "behind_count": 9}, False),
+        (1, {"state": "running"}, False),
+        (1, {"kind": "listen"}, True),
+    ],
+)
+def test_the_last_run_says_whether_the_next_is_due(hours_ago, values, is_due):
+    ran(hours_ago, **values)
+
+    assert due() == (["selected", "babamul"] if is_due else [])
+
+
+def test_without_a_schedule_nothing_is_due(database, root):
+    assert due() == []
+
+
+@pytest.mark.usefixtures("_scheduled")
+def test_a_source_that_cannot_be_collected_stops_no_other(monkeypatch):
+    asked = []
+
+    def collect(name, limits):
+        asked.append(name)
+        if name == "selected":
+            raise CollectError("another run of selected is at work on this machine")
+        return Collected(Counts(), 0, None, 0.1)
+
+    monkeypatch.setattr(schedule, "collect", collect)
+
+    schedule.collect_due()
+
+    assert asked == ["selected", "babamul"]
