@@ -11,17 +11,11 @@ from broker.host import this_host
 from pipeline.selected.sources import output_root
 from pipeline.selected.tables import FILE_KINDS
 from pipeline.surveys import SURVEYS
-from pipeline.topics import NOTICE_STREAMS
 
 SYNCED_KINDS = tuple(kind for kind in FILE_KINDS if kind != "log")
 """Of ``output_files``; logs stay where they are."""
-PUBLIC = frozenset(
-    {
-        *(survey.name for survey in SURVEYS if survey.is_wholly_public),
-        *(stream.name for stream in NOTICE_STREAMS),
-    }
-)
-"""Whose packets everybody may read; any other's go to a private bucket only."""
+NOT_PUBLIC = frozenset(survey.name for survey in SURVEYS if not survey.is_wholly_public)
+"""Whose packets go to a private bucket only."""
 DATA, ARCHIVE = "data/", "archive/"
 INDEX = ".idx"
 """Of the file beside a segment."""
@@ -70,27 +64,12 @@ def index_of(path: str) -> str:
     return path.removesuffix(".seg") + INDEX
 
 
-def is_kind_synced(kind: str, settings: Config | None = None) -> bool:
-    """Return whether files of a kind are copied: retention then waits for S3.
-
-    Parameters
-    ----------
-    kind : str
-        Of ``output_files``.
-    settings : Config, optional
-        This process's when not given.
-    """
-    return bool((settings or config()).s3.bucket) and kind in SYNCED_KINDS
+def excluded(settings: Config) -> frozenset[str]:
+    """Return the surveys whose packets are not copied, as the bucket is not said to be private."""
+    return frozenset() if settings.s3.private else NOT_PUBLIC
 
 
-def is_archive_synced(survey: str, settings: Config | None = None) -> bool:
-    """Return whether the packets of a survey, or of a stream of notices, are copied."""
-    s3 = (settings or config()).s3
-    return bool(s3.bucket) and (s3.private or survey in PUBLIC)
-
-
-def synced_segments(settings: Config | None = None) -> tuple[ColumnElement[bool], ...]:
+def synced_segments() -> tuple[ColumnElement[bool], ...]:
     """Return the conditions of segments that are copied, or were to be."""
-    s3 = (settings or config()).s3
     closed = (ArchiveSegment.closed_at.is_not(None), ArchiveSegment.bytes > 0)
-    return closed if s3.private else (*closed, ArchiveSegment.survey.in_(sorted(PUBLIC)))
+    return (*closed, ArchiveSegment.survey.not_in(sorted(excluded(config()))))

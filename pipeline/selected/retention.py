@@ -1,8 +1,9 @@
 """Delete files whose time is over: by policy, and never what S3 should have but did not confirm."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -12,17 +13,17 @@ from sqlalchemy.orm import Session
 from broker.archive import ArchiveSegment
 from broker.config import Config, config, project_path
 from broker.db import lock, transaction
+from broker.errors import TransientError
 from broker.host import this_host
+from pipeline.clients.s3_errors import S3RefusedError
+from pipeline.s3.places import SYNCED_KINDS, excluded
+from pipeline.s3.verify import proving
 from pipeline.selected import disk
 from pipeline.selected.sources import output_root
 from pipeline.selected.tables import OutputFile
 
 ARCHIVE = "archive"
 LOCK = "nightjar.retention"
-SYNCED = frozenset({"csv", "parquet", "cutout", "jsonl", "image", ARCHIVE})
-"""Kinds that are copied to S3 where there is a bucket."""
-NOT_PUBLIC = "archive/ztf"
-"""Packets that go to a private bucket only."""
 AT_ONCE = 1000
 """Rows of one transaction."""
 
@@ -47,6 +48,8 @@ class Expired:
         [bytes].
     why_kept : str or None
         Why it must stay all the same.
+    is_synced : bool
+        S3 is asked once more before it goes.
     """
 
     id: int
@@ -55,6 +58,7 @@ class Expired:
     night: date
     length: int
     why_kept: str | None
+    is_synced: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,19 @@ class Policy:
             name.removesuffix("_days"): value
             for name, value in settings.retention.model_dump().items()
         }
-        s3 = settings.s3
         return cls(
             days,
-            synced=SYNCED if s3.bucket else frozenset(),
-            unsynced=frozenset() if s3.private else frozenset({NOT_PUBLIC}),
+            synced=frozenset((*SYNCED_KINDS, ARCHIVE)) if settings.s3.bucket else frozenset(),
+            unsynced=frozenset(f"{ARCHIVE}/{survey}" for survey in excluded(settings)),
         )
+
+    def is_synced(self, kind: str, place: str) -> bool:
+        """Return whether files must be on S3 before they go."""
+        return kind in self.synced and place not in self.unsynced
 
     def why_unconfirmed(self, kind: str, place: str, *, is_confirmed: bool) -> str | None:
         """Return why a file must wait for S3; None where it need not."""
-        if kind not in self.synced or place in self.unsynced or is_confirmed:
+        if is_confirmed or not self.is_synced(kind, place):
             return None
         return "S3 has not confirmed it"
 
@@ -128,14 +135,29 @@ def delete(policy: Policy, today: date) -> list[Expired]:
             return gone
         with transaction() as session:
             due = [each for each in expired(session, policy, today) if each.why_kept is None]
-        for first in range(0, len(due), AT_ONCE):
-            some = due[first : first + AT_ONCE]
-            for each in some:
-                _remove(each)
-            _mark(some)
-            gone += some
+        _remove_all((each for each in due if not each.is_synced), gone)
+        if synced := [each for each in due if each.is_synced]:
+            try:
+                with proving() as is_there:
+                    there = (each for each in synced if is_there(_table(each), each.id))
+                    _remove_all(there, gone)
+            except (S3RefusedError, TransientError) as error:
+                log.warning("retention.s3_away", kept=len(synced), error=str(error))
     log.info("retention.deleted", files=len(gone), length=sum(each.length for each in gone))
     return gone
+
+
+def _remove_all(these: Iterable[Expired], gone: list[Expired]) -> None:
+    waiting = iter(these)
+    while some := list(islice(waiting, AT_ONCE)):
+        for each in some:
+            _remove(each)
+        _mark(some)
+        gone += some
+
+
+def _table(each: Expired) -> type[OutputFile | ArchiveSegment]:
+    return ArchiveSegment if each.kind == ARCHIVE else OutputFile
 
 
 def _files(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
@@ -149,7 +171,8 @@ def _files(session: Session, policy: Policy, kind: str, before: date) -> Iterato
     for row in session.scalars(wanted.order_by(OutputFile.night, OutputFile.id)):
         why = None if row.closed_at and row.sha256 else "it is not closed"
         why = why or policy.why_unconfirmed(kind, kind, is_confirmed=row.confirmed_at is not None)
-        yield Expired(row.id, kind, row.path, row.night, row.length, why)
+        is_synced = policy.is_synced(kind, kind)
+        yield Expired(row.id, kind, row.path, row.night, row.length, why, is_synced)
 
 
 def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
@@ -162,7 +185,8 @@ def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iter
         why = None if row.closed_at else "it is not closed"
         place = f"{kind}/{row.survey}"
         why = why or policy.why_unconfirmed(kind, place, is_confirmed=row.confirmed_at is not None)
-        yield Expired(row.id, kind, row.path, row.night, row.bytes or 0, why)
+        is_synced = policy.is_synced(kind, place)
+        yield Expired(row.id, kind, row.path, row.night, row.bytes or 0, why, is_synced)
 
 
 def _remove(each: Expired) -> None:
@@ -180,8 +204,6 @@ def archive_root() -> Path:
 
 def _mark(some: list[Expired]) -> None:
     with transaction() as session:
-        for table, ids in (
-            (OutputFile, [each.id for each in some if each.kind != ARCHIVE]),
-            (ArchiveSegment, [each.id for each in some if each.kind == ARCHIVE]),
-        ):
+        for table in (OutputFile, ArchiveSegment):
+            ids = [each.id for each in some if _table(each) is table]
             session.execute(update(table).where(table.id.in_(ids)).values(deleted_at=func.now()))

@@ -1,5 +1,6 @@
 """Only what is old enough, closed, and confirmed where S3 has it, is deleted, and it is said."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -56,6 +57,14 @@ def test_what_policy_keeps_stays(session, root, taker, days):
     assert tree(root) == before
 
 
+@pytest.fixture
+def _all_there(monkeypatch):
+    """Let S3 still have what it confirmed."""
+    there = nullcontext(lambda _table, _id: True)
+    monkeypatch.setattr("pipeline.selected.retention.proving", lambda: there)
+
+
+@pytest.mark.usefixtures("_all_there")
 def test_what_s3_has_not_confirmed_stays(session, root, taker):
     policy = Policy(THIRTY, frozenset({"cutout", "csv"}))
     session.execute(
