@@ -1,9 +1,10 @@
 """A batch of messages to rows, in one transaction; safe to repeat at any point."""
 
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import structlog
@@ -183,23 +184,26 @@ class Reception:
             known = packets.known_slices(session, candids)
         for alert in alerts:
             alert.slice = known.get(alert.values["dia_source_id"])
-            if alert.slice is None and alert.is_packet:
-                alert.slice = self._keep(alert.message)
+        self._keep([alert for alert in alerts if alert.slice is None and alert.is_packet])
         short = {at: one.slice for at, one in enumerate(alerts) if one.slice and not one.is_packet}
         for at, record in packets.records(short).items():
             alert = alerts[at]
             alert.values = row_values(record)
             alert.images, alert.is_packet = cutouts.cutouts_of(record), True
 
-    def _keep(self, message: Received) -> Slice:
-        """Put a packet that no stream of ours has carried into the archive."""
-        night = _written_at(message).date()
-        packet = Packet(message.offset, message.timestamp_ms, message.value)
-        source_id = self._sources[message.topic]
-        [piece] = self._archive.append(
-            self._target.name, night, source_id, message.partition, [packet]
-        )
-        return piece
+    def _keep(self, alerts: Sequence[_Alert]) -> None:
+        """Put packets that no stream of ours has carried into the archive."""
+        places: defaultdict[tuple[date, str, int], list[_Alert]] = defaultdict(list)
+        for alert in alerts:
+            message = alert.message
+            places[_written_at(message).date(), message.topic, message.partition].append(alert)
+        for (night, topic, partition), some in places.items():
+            raw = [Packet(m.offset, m.timestamp_ms, m.value) for m in (a.message for a in some)]
+            slices = self._archive.append(
+                self._target.name, night, self._sources[topic], partition, raw
+            )
+            for alert, piece in zip(some, slices, strict=True):
+                alert.slice = piece
 
     def _store(self, session: Session, alerts: Sequence[_Alert]) -> dict[int, int]:
         """Insert the rows that are new; return their ids by the alert's."""

@@ -7,6 +7,8 @@ from rich.console import Console
 from broker.config import Config, project_path
 from pipeline import standins
 from pipeline.gw import planner
+from pipeline.selected.sources import DEFAULT, output_root
+from pipeline.selected.sources import folder as folder_of
 from pipeline.simulate.demo_gw import Story
 
 SNIPPET = """\
@@ -48,6 +50,13 @@ def show(console: Console, settings: Config, logins: dict[str, Any], story: Stor
     )
     _print(console, "In a browser", *pages)
     show_gw(console, settings, story)
+    folder = f"{output_root()}/{folder_of(DEFAULT)}"
+    _print(
+        console,
+        "Selected alerts, as files that need no account",
+        f"{folder}/data has a table for today, {folder}/cutouts its images",
+        f"{url}/runs, for the administrator, what was read and written",
+    )
     for title, snippet in _snippets(settings, logins).items():
         console.rule(title, align="left")
         console.print(snippet, markup=False, highlight=False, soft_wrap=True)

@@ -22,7 +22,7 @@ from rich.live import Live
 from broker import logs
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
-from pipeline.simulate import demo, demo_words, watch
+from pipeline.simulate import demo, demo_selected, demo_words, watch
 from pipeline.simulate.demo_gw import Story
 from pipeline.simulate.slack.__main__ import SHIFTER
 
@@ -173,7 +173,8 @@ def _play(
             time.sleep(1)
             figures = [*figures[-4:], demo.look()]
             waves_before, waves = waves, story.look()
-            shown = demo.render(figures[0], figures[-1], feed.sent, f"{waves}\n{footer}")
+            below = f"{waves}\n{demo_selected.look()}\n{footer}"
+            shown = demo.render(figures[0], figures[-1], feed.sent, below)
             live.update(shown, refresh=True)
             received = figures[-1].books.received - start.books.received
             _tell(console, feed, received, time.monotonic() - began)
@@ -204,9 +205,18 @@ def _play(
     story.stop()
     _conclude(console, figures[-1], feed.sent, time.monotonic() - began)
     console.print(str(waves))
+    _show_files(console, settings)
     for line in waves.failed:
         console.print(f"[red]Failed: {line}[/red]")
     return not waves.failed
+
+
+def _show_files(console: Console, settings: Config) -> None:
+    """Name a table, a cutout and a Parquet file that anybody here can open."""
+    found = demo_selected.look()
+    snapshot = demo_selected.snapshot(project_path(settings.home) / "demo")
+    for path in filter(None, (found.table, found.cutout, snapshot)):
+        console.print(str(path), soft_wrap=True, highlight=False)
 
 
 def _tell(console: Console, feed: demo.Feed, received: int, elapsed_s: float) -> None:

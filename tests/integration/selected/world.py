@@ -86,6 +86,13 @@ def expected(session: Session, target: Target) -> dict[str, bytes]:
     return dict.fromkeys(sorted(paths), WHOLE) | {each.path: rendered(each) for each in tables}
 
 
+def table_of_rows(root: Path) -> bool:
+    """Tell whether every table below a folder is what its rows say."""
+    with transaction() as session:
+        tables = session.scalars(select(OutputFile).where(OutputFile.kind == "csv")).all()
+    return all((root / each.path).read_bytes() == rendered(each) for each in tables)
+
+
 def counts(session: Session) -> list[tuple[int, ...]]:
     """Return read, written, filtered, failed and duplicate of every run."""
     session.expire_all()
