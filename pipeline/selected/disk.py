@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 PART = ".part"
@@ -108,7 +108,7 @@ def place(root: Path, path: str) -> Path:
     ValueError
         If that is not below the root.
     """
-    file = root / path
-    if not file.resolve().is_relative_to(root.resolve()):
+    below = PurePosixPath(path)
+    if below.is_absolute() or ".." in below.parts:
         raise ValueError(f"{path} is not below {root}")
-    return file
+    return root / below
