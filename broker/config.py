@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 
 from broker.sections import Section
+from broker.sections.antares import AntaresSettings
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
 from broker.sections.lasair import AlerceSettings, LasairSettings
@@ -81,6 +82,7 @@ class Config(Section):
     gw: GwSettings = GwSettings()
     lasair: LasairSettings = LasairSettings()
     alerce: AlerceSettings = AlerceSettings()
+    antares: AntaresSettings = AntaresSettings()
     archive: ArchiveSettings = ArchiveSettings()
     collect: CollectSettings = CollectSettings()
     output: OutputSettings = OutputSettings()
@@ -206,6 +208,7 @@ _LISTS = {
     "fernet_keys",
     "token_reminder_days",
     "upload_hosts",
+    "image_hosts",
     "jd_fields",
     "extra_columns",
     "scheduled",

@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from broker.config import config
+from broker.config import config, project_path
 from broker.errors import TransientError
 from broker.sections.parts import KafkaSettings
 from broker.sections.streams import StreamSettings
@@ -56,7 +56,17 @@ def source_connection(source: StreamSettings) -> dict[str, Any]:
             source.username,
             source.password.get_secret_value(),
         ),
+        **_tls(source),
     }
+
+
+def _tls(source: StreamSettings) -> dict[str, Any]:
+    """Return whose certificates of a foreign broker are believed."""
+    if not source.security_protocol.endswith("SSL"):
+        return {}
+    authority = {"ssl.ca.location": str(project_path(source.ca_file))} if source.ca_file else {}
+    checks = {} if source.check_host else {"ssl.endpoint.identification.algorithm": "none"}
+    return authority | checks
 
 
 def gcn_connection() -> dict[str, Any]:

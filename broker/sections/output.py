@@ -21,6 +21,16 @@ class CollectSettings(Section):
     external: Annotated[
         StreamSettings, Field(description="packets on another broker; no topic: not read")
     ] = StreamSettings(topic="")
+    antares: Annotated[
+        StreamSettings,
+        Field(description="loci of ANTARES; its topic of a tag is client. and the tag's name"),
+    ] = StreamSettings(
+        topic="",
+        bootstrap_servers="kafka.antares.noirlab.edu:9092",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="PLAIN",
+        check_host=False,
+    )
     batch_messages: Annotated[
         int, Field(gt=0, le=2000, description="stored in one transaction, then written")
     ] = 250

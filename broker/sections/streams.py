@@ -18,6 +18,12 @@ class StreamSettings(Section):
     sasl_mechanism: Annotated[str, Field(description="of a foreign broker")] = "SCRAM-SHA-512"
     username: Annotated[str, Field(description="at a foreign broker")] = ""
     password: Annotated[SecretStr, Field(description="at a foreign broker")] = SecretStr("")
+    ca_file: Annotated[
+        str, Field(description="who vouches for a foreign broker (PEM); empty: the system's")
+    ] = ""
+    check_host: Annotated[
+        bool, Field(description="a foreign broker's certificate must name its host; ANTARES's not")
+    ] = True
     group_prefix: Annotated[
         str, Field(description="begins the group id; Rubin wants the user name in front")
     ] = "nightjar-"

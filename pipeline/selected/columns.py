@@ -95,6 +95,8 @@ EXTRA = (
     Extra("designation", "", _designation, "text"),
     Extra("hasSSSource", "", _has_ss_source, "boolean"),
     Extra("timeWithdrawnMjdTai", "d", "diaSource.timeWithdrawnMjdTai", "double"),
+    Extra("antaresLocusId", "", "antares.locus_id", "text"),
+    Extra("antaresAlertId", "", "antares.alert_id", "text"),
 )
 
 

@@ -31,7 +31,7 @@ class Cutout(NamedTuple):
     Attributes
     ----------
     state : str
-        ``present``, ``absent`` or ``broken``.
+        ``present``, ``absent``, ``broken`` or ``wanted``.
     fits : bytes
         Plain FITS; empty unless present.
     """
@@ -43,6 +43,8 @@ class Cutout(NamedTuple):
 ABSENT, BROKEN = Cutout("absent"), Cutout("broken")
 NONE = dict.fromkeys(CUTOUT_KINDS, ABSENT)
 """Of an alert whose packet nobody has."""
+WANTED = dict.fromkeys(CUTOUT_KINDS, Cutout("wanted"))
+"""Of one whose images somebody else shows."""
 
 
 def cutouts_of(record: dict[str, Any]) -> dict[str, Cutout]:

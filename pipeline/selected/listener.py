@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from broker.config import config
 from broker.db import transaction
@@ -12,10 +13,14 @@ from broker.kafka import Cluster, source_connection
 from broker.kafka_messages import MessageReader, Received
 from broker.message_loop import REST_S, MessageLoop
 from broker.outages import OUTAGES
-from pipeline.selected import closing, sources
+from pipeline.clients.antares import Antares
+from pipeline.selected import closing, messages, sources
+from pipeline.selected.antares import BATCH_MESSAGES, AntaresReader
+from pipeline.selected.messages import Reader
 from pipeline.selected.reception import Images, Reception
 from pipeline.selected.runs import RunBook
 from pipeline.selected.sources import Target
+from pipeline.selected.thumbnails import Thumbnails
 from pipeline.selected.writer import Writer
 
 BATCH_BYTES = 64 * 2**20
@@ -39,6 +44,8 @@ class SelectedListener(MessageLoop):
         Whose nights are closed.
     most : int
         Messages of a batch.
+    fetch : callable
+        Called before rows are written, to fetch images that some of them wait for.
     rest_s : float
         Pause after a server was away [s].
     clock : callable
@@ -53,6 +60,7 @@ class SelectedListener(MessageLoop):
         target: Target,
         *,
         most: int,
+        fetch: Callable[[], None] = lambda: None,
         rest_s: float = REST_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -62,6 +70,7 @@ class SelectedListener(MessageLoop):
         self._writer = writer
         self._target = target
         self._most = most
+        self._fetch = fetch
         self._clock = clock
         self._look_at = 0.0
 
@@ -102,6 +111,7 @@ class SelectedListener(MessageLoop):
         OUTAGES
             If the disk or a server is away.
         """
+        self._fetch()
         self._writer.write({})
         closing.close_due(self._target, self._clock())
 
@@ -159,15 +169,32 @@ def make_selected_listener(
         session_timeout_ms=settings.ranges.session_timeout_ms,
     )
     book = RunBook(target.id, kind, slot)
-    reception = Reception(
-        target,
-        book,
-        partial(_topic_id, Cluster(connection)),
-        is_ours=not where.bootstrap_servers,
-    )
+    intake = _intake(source, target)
+    reception = Reception(target, book, partial(_topic_id, Cluster(connection)), read=intake.read)
     writer = Writer(target, workers or settings.collect.workers)
-    most = settings.collect.batch_messages
-    return SelectedListener(reader, reception, writer, target, most=most), book
+    most = min(intake.most, settings.collect.batch_messages)
+    listener = SelectedListener(reader, reception, writer, target, most=most, fetch=intake.fetch)
+    return listener, book
+
+
+class _Intake(NamedTuple):
+    """How the messages of a source are read, how many at once, and who fetches their images."""
+
+    read: Reader
+    most: int
+    fetch: Callable[[], None]
+
+
+def _intake(source: str, target: Target) -> _Intake:
+    settings = config()
+    if source != sources.ANTARES:
+        is_ours = not sources.settings_of(source).bootstrap_servers
+        read = partial(messages.read, is_ours=is_ours)
+        return _Intake(read, settings.collect.batch_messages, lambda: None)
+    wanted = settings.antares
+    client = Antares.from_settings(wanted) if wanted.url else None
+    thumbnails = Thumbnails(target, client, wanted.images_wait_s)
+    return _Intake(AntaresReader(client).read, BATCH_MESSAGES, thumbnails.fetch)
 
 
 def _topic_id(cluster: Cluster, topic: str) -> str:

@@ -27,10 +27,17 @@ class Read(NamedTuple):
         As Rubin's, or only its ``diaSource`` and id.
     is_packet : bool
         Else history and images are only in the packet itself.
+    has_thumbnails : bool
+        Whether images are to be asked for elsewhere when nobody has the packet.
     """
 
     record: dict[str, Any]
     is_packet: bool = True
+    has_thumbnails: bool = False
+
+
+Reader = Callable[[bytes], Read]
+"""Says what a message says; raises as ``read``."""
 
 
 def read(value: bytes, *, is_ours: bool) -> Read:

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from broker import dead_letters
 from broker.archive import ArchiveWriter, Slice
 from broker.avro import UnreadableError
-from broker.avro_schema import SchemaUnreachableError
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import Letter
@@ -24,8 +23,9 @@ from broker.kafka_messages import Received
 from broker.kafka_types import Packet
 from broker.outages import OUTAGES
 from broker.ranges.sources import known_source
-from pipeline.selected import cutouts, files, messages, packets
+from pipeline.selected import cutouts, files, packets
 from pipeline.selected.cutouts import Cutout
+from pipeline.selected.messages import Read, Reader
 from pipeline.selected.rows import row_values
 from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import SURVEY, Target
@@ -59,8 +59,8 @@ class Reception:
         Counts them.
     topic_id : callable
         Returns Kafka's id of a topic.
-    is_ours : bool
-        Whether our own broker is read.
+    read : callable
+        Says what a message says.
     clock : callable
         Returns the time, UTC.
     """
@@ -71,13 +71,13 @@ class Reception:
         book: RunBook,
         topic_id: Callable[[str], str],
         *,
-        is_ours: bool,
+        read: Reader,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._target = target
         self._book = book
         self._topic_id = topic_id
-        self._is_ours = is_ours
+        self._read = read
         self._clock = clock
         archive = config().archive
         self._archive = ArchiveWriter(project_path(archive.path), archive.segment_bytes)
@@ -162,7 +162,7 @@ class Reception:
                 alert = self._judge(message)
             except UnreadableError as error:
                 letters.append((message.topic, _letter(message, error.reason, str(error))))
-            except SchemaUnreachableError:
+            except OUTAGES:
                 raise
             except Exception as error:
                 log.exception("selected.not_judged", offset=message.offset)
@@ -173,9 +173,10 @@ class Reception:
         return list(alerts.values()), letters
 
     def _judge(self, message: Received) -> _Alert:
-        read = messages.read(message.value, is_ours=self._is_ours)
-        images = cutouts.cutouts_of(read.record) if read.is_packet else cutouts.NONE
-        return _Alert(message, read.record, row_values(read.record), read.is_packet, images)
+        found = self._read(message.value)
+        return _Alert(
+            message, found.record, row_values(found.record), found.is_packet, _images(found)
+        )
 
     def _find_packets(self, alerts: Sequence[_Alert]) -> None:
         """Learn where the packets lie; what nobody has kept is kept now, what is short is read."""
@@ -255,6 +256,12 @@ class Reception:
                 else None
             )
         return values
+
+
+def _images(found: Read) -> Images:
+    if found.is_packet:
+        return cutouts.cutouts_of(found.record)
+    return cutouts.WANTED if found.has_thumbnails else cutouts.NONE
 
 
 def _count(read: int, failed: int, stored: Sequence[_Alert]) -> Counts:

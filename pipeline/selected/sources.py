@@ -15,7 +15,8 @@ from pipeline.selected.tables import Selection
 DEFAULT = "selected"
 """The source whose files lie in ``lsst_alerts`` itself."""
 FOLDER = "lsst_alerts"
-SOURCES = (DEFAULT, "babamul", "external")
+ANTARES = "antares"
+SOURCES = (DEFAULT, "babamul", "external", ANTARES)
 SURVEY = "lsst"
 
 

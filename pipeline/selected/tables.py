@@ -6,12 +6,14 @@ from typing import Any
 from sqlalchemy import (
     REAL,
     CheckConstraint,
+    ColumnElement,
     Double,
     Identity,
     Index,
     Integer,
     UniqueConstraint,
     func,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -92,6 +94,11 @@ class SelectedAlert(Table):
     archive_start: Mapped[int | None] = mapped_column(comment="[bytes]")
     archive_length: Mapped[int | None] = mapped_column(Integer, comment="[bytes]")
     archive_crc32: Mapped[int | None]
+
+
+def wants_images() -> ColumnElement[bool]:
+    """Return the condition of rows whose line waits for images that are fetched elsewhere."""
+    return or_(*(getattr(SelectedAlert, f"{kind}_state") == "wanted" for kind in CUTOUT_KINDS))
 
 
 class OutputFile(Table):

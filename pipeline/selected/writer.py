@@ -21,7 +21,7 @@ from pipeline.selected import disk, files, packets, rendering
 from pipeline.selected.cutouts import BROKEN, Cutout
 from pipeline.selected.disk import Written
 from pipeline.selected.sources import Target
-from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedAlert
+from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedAlert, wants_images
 
 MOST_ROWS = 1000
 """Written at once: what must be written again after a kill."""
@@ -66,7 +66,7 @@ class Writer:
         self._pool.shutdown()
 
     def write(self, images: Images) -> int | None:
-        """Write every row of this selection that no file has yet.
+        """Write every row of this selection that no file has yet and that waits for no image.
 
         Parameters
         ----------
@@ -99,12 +99,13 @@ class Writer:
             select(SelectedAlert.file_id)
             .join(OutputFile, OutputFile.id == SelectedAlert.file_id)
             .where(SelectedAlert.csv_seq.is_(None), SelectedAlert.selection_id == self._target.id)
+            .where(~wants_images())
             .order_by(OutputFile.night, SelectedAlert.id)
             .limit(1)
         )
         wanted = (
             select(*_ROW)
-            .where(SelectedAlert.csv_seq.is_(None))
+            .where(SelectedAlert.csv_seq.is_(None), ~wants_images())
             .where(SelectedAlert.file_id == first.scalar_subquery())
             .order_by(SelectedAlert.id)
             .limit(MOST_ROWS)

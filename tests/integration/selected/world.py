@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from broker.db import transaction
 from broker.kafka_messages import Received
-from pipeline.selected import closing, files, sources
+from pipeline.selected import closing, files, messages, sources
+from pipeline.selected.messages import Reader
 from pipeline.selected.reception import Reception
 from pipeline.selected.runs import RunBook
 from pipeline.selected.sources import Target
@@ -22,6 +24,7 @@ from tests.unit.pipeline.selected.test_cutouts import WHOLE
 from tests.unit.pipeline.surveys.lsst_packets import alert
 
 TOPIC = "lsst-extendedness-filtered"
+OURS = partial(messages.read, is_ours=True)
 EVENING = datetime(2026, 11, 22, 21, 30, 5, tzinfo=UTC)
 MORNING = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
@@ -45,7 +48,7 @@ class Consumer:
     """What a process has: a reception and a writer, with a clock of its own."""
 
     def __init__(
-        self, now: datetime = EVENING, source: str = sources.DEFAULT, *, is_ours: bool = True
+        self, now: datetime = EVENING, source: str = sources.DEFAULT, *, read: Reader = OURS
     ) -> None:
         self.now = now
         with transaction() as session:
@@ -53,7 +56,7 @@ class Consumer:
         clock: Callable[[], datetime] = lambda: self.now  # noqa: E731
         self.book = RunBook(self.target.id, "listen", "selected-0")
         self.reception = Reception(
-            self.target, self.book, lambda _: "topic-id", is_ours=is_ours, clock=clock
+            self.target, self.book, lambda _: "topic-id", read=read, clock=clock
         )
         self.writer = Writer(self.target, 2, clock)
 

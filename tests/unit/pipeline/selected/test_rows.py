@@ -99,6 +99,7 @@ def test_further_columns_say_what_the_packet_says():
     assert extra == {
         "snr": 7.25, "chi": 0.1, "prv_candidates": 2, "reliability": None, "ssObjectId": 5,
         "designation": "A", "hasSSSource": True, "timeWithdrawnMjdTai": None,
+        "antaresLocusId": None, "antaresAlertId": None,
     }  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def test_a_babamul_message_stands_for_its_packet():
 
     found = messages.read(value, is_ours=True)
 
-    assert found == ({"diaSourceId": 9, "diaSource": {"midpointMjdTai": 61000.0}}, False)
+    assert found == ({"diaSourceId": 9, "diaSource": {"midpointMjdTai": 61000.0}}, False, False)
 
 
 @pytest.mark.parametrize(
