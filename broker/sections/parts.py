@@ -117,6 +117,7 @@ class NativeSettings(Section):
     kafka_controller_port: Annotated[Port, Field(description="its controller's listener")] = 29093
     slack_port: Annotated[Port, Field(description="of the demo's Slack stand-in")] = 18090
     webdav_port: Annotated[Port, Field(description="of the demo's WebDAV server")] = 18091
+    alerce_port: Annotated[Port, Field(description="of the demo's stand-in for ALeRCE")] = 18092
     lasair_port: Annotated[
         Port, Field(description="of Kafka's listener without a login, with up --lasair")
     ] = 19092

@@ -103,7 +103,11 @@ def _listening(home: Home) -> list[Need]:
         },
         "web": {"web": (at.web,)},
     }
-    numbers = {standins.SLACK: at.slack, standins.WEBDAV: at.webdav}
+    numbers = {
+        standins.SLACK: at.slack,
+        standins.WEBDAV: at.webdav,
+        standins.ALERCE: at.alerce,
+    }
     if chosen.is_demo or known is None:  # the first start may be that of the demo
         wanted |= {name: {name: (numbers[name],)} for name in standins.names(settings)}
     states = {state.name: state for state in lifecycle.status(home)}

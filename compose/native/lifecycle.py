@@ -80,7 +80,8 @@ class Parts:
         )
         web = settings.web.model_copy(update={"port": at.web})
         aside = standins.processes(settings, at) if chosen.is_demo else ()
-        mine = ours.processes(settings.model_copy(update={"web": web}))
+        lasair = standins.filters(settings) if chosen.is_demo else settings.lasair
+        mine = ours.processes(settings.model_copy(update={"web": web, "lasair": lasair}))
         return cls(servers, (*aside, *mine))
 
     @property

@@ -61,8 +61,15 @@ def processes(settings: Config) -> tuple[Process, ...]:
         Process("listen-voevent", (*MANAGE, "listen", "voevent", "--slot", "0")),
         Process("listen-gcn_json", (*MANAGE, "listen", "gcn_json", "--slot", "0")),
         Process("listen-selected", (*MANAGE, "listen", "selected", "--slot", "0")),
+        *_lasair(settings),
         Process("steady", (*MANAGE, "steady")),
     )
+
+
+def _lasair(settings: Config) -> tuple[Process, ...]:
+    """Return the listener of Lasair's filters, where some are named."""
+    words = (*MANAGE, "listen", "lasair", "--slot", "0")
+    return (Process("listen-lasair", words),) if settings.lasair.topics else ()
 
 
 def _worker(queue: str, concurrency: int, *more_queues: str) -> Process:

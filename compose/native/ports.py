@@ -26,6 +26,7 @@ SETTINGS = {
     "lasair": "native.lasair_port",
     "registry": "native.registry_port",
     "registry_management": "native.registry_management_port",
+    "alerce": "native.alerce_port",
 }
 
 
@@ -37,7 +38,7 @@ class Ports:
     ----------
     postgres, redis, kafka, kafka_controller, web : int
         ``kafka`` is the inside listener.
-    slack, webdav : int
+    slack, webdav, alerce : int
         The demo's stand-ins.
     lasair : int
         Kafka's listener without a login, where it was asked for.
@@ -58,6 +59,7 @@ class Ports:
     lasair: int = 0
     registry: int = 0
     registry_management: int = 0
+    alerce: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -75,13 +77,14 @@ def settled(settings: Config) -> Ports:
         native.lasair_port,
         native.registry_port,
         native.registry_management_port,
+        native.alerce_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 10:
+    while len(found) < scram_count + 11:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)

@@ -1,4 +1,4 @@
-"""What the demo has in place of accounts elsewhere: a Slack stand-in and a WebDAV server.
+"""What the demo has in place of others: Slack, a WebDAV server, ALeRCE behind three filters.
 
 Each stands in only where the settings name no real one.
 """
@@ -8,10 +8,13 @@ from collections.abc import Mapping
 
 from broker.config import Config
 from broker.sections.gw_plans import DEFAULT_GROUPS
+from broker.sections.lasair import LasairSettings, LasairTopicSettings
 from compose.native.ours import PYTHON, Process
 from compose.native.ports import LOOPBACK, Ports
+from pipeline.simulate.alerce import settings as settings_of
+from pipeline.simulate.lasair import SURVEYS, TOPICS
 
-SLACK, WEBDAV = "slack", "webdav"
+SLACK, WEBDAV, ALERCE = "slack", "webdav", "alerce"
 WEBDAV_USER = "demo"
 OPEN_PATH = "/files/"
 """Where a browser reads the folder without a login."""
@@ -32,7 +35,11 @@ def names(settings: Config) -> tuple[str, ...]:
     has_slack = settings.slack.token.get_secret_value()
     return tuple(
         name
-        for name, is_real in ((SLACK, has_slack), (WEBDAV, settings.owncloud.url))
+        for name, is_real in (
+            (SLACK, has_slack),
+            (WEBDAV, settings.owncloud.url),
+            (ALERCE, settings.lasair.topics),
+        )
         if not is_real
     )
 
@@ -42,6 +49,7 @@ def processes(settings: Config, at: Ports) -> tuple[Process, ...]:
     known = {
         SLACK: Process(SLACK, (PYTHON, "-m", "pipeline.simulate.slack"), port=at.slack),
         WEBDAV: Process(WEBDAV, (PYTHON, "-m", "compose.native.webdav"), port=at.webdav),
+        ALERCE: Process(ALERCE, (PYTHON, "-m", "pipeline.simulate.alerce_server"), port=at.alerce),
     }
     return tuple(known[name] for name in names(settings))
 
@@ -67,4 +75,25 @@ def variables(settings: Config, at: Ports, passwords: Mapping[str, str]) -> dict
             "NIGHTJAR_OWNCLOUD__LINK_BASE": f"{address}{OPEN_PATH}",
             "NIGHTJAR_OWNCLOUD__MOCKS": "true",
         }
+    if ALERCE in standing_in:
+        found |= _of_lasair(at)
     return found
+
+
+def filters(settings: Config) -> LasairSettings:
+    """Return what the demo reads of Lasair: simulated filters, where nobody has named others."""
+    if ALERCE not in names(settings):
+        return settings.lasair
+    topics = tuple(LasairTopicSettings(name=name, survey=SURVEYS[name]) for name in TOPICS)
+    return settings.lasair.model_copy(update={"topics": topics})
+
+
+def _of_lasair(at: Ports) -> dict[str, str]:
+    """Return the settings of filters on our own broker, whose images come from the stand-in."""
+    topics = [{"name": name, "survey": SURVEYS[name]} for name in TOPICS]
+    return settings_of(f"http://{LOOPBACK}:{at.alerce}") | {
+        "NIGHTJAR_ALERCE__REQUESTS_PER_S": "50",
+        "NIGHTJAR_LASAIR__TOPICS": json.dumps(topics, separators=(",", ":")),
+        "NIGHTJAR_LASAIR__ZTF_SERVERS": "",
+        "NIGHTJAR_LASAIR__LSST_SERVERS": "",
+    }

@@ -50,12 +50,20 @@ def show(console: Console, settings: Config, logins: dict[str, Any], story: Stor
     )
     _print(console, "In a browser", *pages)
     show_gw(console, settings, story)
-    folder = f"{output_root()}/{folder_of(DEFAULT)}"
+    root = output_root()
+    folder = f"{root}/{folder_of(DEFAULT)}"
     _print(
         console,
         "Selected alerts, as files that need no account",
         f"{folder}/data has a table for today, {folder}/cutouts its images",
         f"{url}/runs, for the administrator, what was read and written",
+    )
+    _print(
+        console,
+        "Lasair's filters (simulated)",
+        f"{root}/data/alerts_partitioned has their alerts, a file for each day",
+        f"{root}/images/by_date has the images, as FITS and PNG",
+        f"{root}/logs/lasair has a log of events and one of errors for each filter",
     )
     for title, snippet in _snippets(settings, logins).items():
         console.rule(title, align="left")

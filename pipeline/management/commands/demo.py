@@ -24,6 +24,7 @@ from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
 from pipeline.simulate import demo, demo_selected, demo_words, watch
 from pipeline.simulate.demo_gw import Story
+from pipeline.simulate.demo_lasair import Filters
 from pipeline.simulate.slack.__main__ import SHIFTER
 
 STALLED_S = 120.0
@@ -160,6 +161,8 @@ def _play(
     feed.start()
     story.start()
     waves = story.look()
+    filters = Filters(settings)
+    lasair = filters.start()
     figures = [start]
     progressed_s = began
     settled_looks = 0
@@ -172,8 +175,8 @@ def _play(
         while True:
             time.sleep(1)
             figures = [*figures[-4:], demo.look()]
-            waves_before, waves = waves, story.look()
-            below = f"{waves}\n{demo_selected.look()}\n{footer}"
+            waves_before, waves, lasair = waves, story.look(), filters.look()
+            below = f"{waves}\n{lasair}\n{demo_selected.look()}\n{footer}"
             shown = demo.render(figures[0], figures[-1], feed.sent, below)
             live.update(shown, refresh=True)
             received = figures[-1].books.received - start.books.received
@@ -188,8 +191,9 @@ def _play(
                 console.print("[green]Packets come through now: the machine was only slow.")
                 is_warned = False
             # Packets of an earlier demo may still have been waiting, so there may be more.
-            is_through = feed.sent == len(program.first) <= received and figures[-1].is_settled
-            is_through = is_through and waves.is_settled
+            is_through = feed.sent == len(program.first) <= received and all(
+                each.is_settled for each in (figures[-1], waves, lasair)
+            )
             settled_looks = settled_looks + 1 if is_through else 0
             if once and settled_looks == SETTLED_LOOKS:
                 break
@@ -199,13 +203,14 @@ def _play(
             elif once and not is_through and time.monotonic() - progressed_s > patience_s:
                 console.print(
                     f"[red]{received} of {feed.sent} packets accounted for, and nothing moved for"
-                    f" {patience_s:.0f} s. {waves}. {LOGS}"
+                    f" {patience_s:.0f} s. {waves}. {lasair}. {LOGS}"
                 )
                 return False
     story.stop()
     _conclude(console, figures[-1], feed.sent, time.monotonic() - began)
     console.print(str(waves))
     _show_files(console, settings)
+    console.print(str(lasair))
     for line in waves.failed:
         console.print(f"[red]Failed: {line}[/red]")
     return not waves.failed

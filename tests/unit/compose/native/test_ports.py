@@ -33,10 +33,11 @@ def test_the_settings_name_every_port():
             "NIGHTJAR_NATIVE__LASAIR_PORT": "1010",
             "NIGHTJAR_NATIVE__REGISTRY_PORT": "1011",
             "NIGHTJAR_NATIVE__REGISTRY_MANAGEMENT_PORT": "1012",
+            "NIGHTJAR_NATIVE__ALERCE_PORT": "1013",
         }
     )
 
-    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), *range(1007, 1013))
+    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), *range(1007, 1014))
     assert ports.settled(settings) == expected
 
 
@@ -44,8 +45,8 @@ def test_drawn_ports_differ_and_are_free():
     drawn = ports.drawn(scram_count=2)
     numbers = [drawn.postgres, drawn.redis, drawn.kafka, drawn.kafka_controller, *drawn.scram]
 
-    beside = {drawn.web, drawn.slack, drawn.webdav, drawn.lasair, drawn.registry}
-    assert len({*numbers, *beside, drawn.registry_management}) == 12
+    beside = {drawn.web, drawn.slack, drawn.webdav, drawn.alerce, drawn.lasair, drawn.registry}
+    assert len({*numbers, *beside, drawn.registry_management}) == 13
     assert all(ports.is_free(number) for number in numbers)
 
 

@@ -12,11 +12,13 @@ from compose.native.ports import settled
 from compose.native.profile import Profile
 from pipeline import standins as shown
 from pipeline.gw.telescopes import telescope
+from pipeline.simulate.lasair import TOPICS
 
 PASSWORDS = defaultdict(lambda: "horse-battery-7")
 REAL = {
     "slack": {"NIGHTJAR_SLACK__TOKEN": "xoxb-theirs"},
     "webdav": {"NIGHTJAR_OWNCLOUD__URL": "https://cloud.example.org/dav"},
+    "alerce": {"NIGHTJAR_LASAIR__TOPICS": '[{"name": "lasair_2mine", "survey": "ztf"}]'},
 }
 
 
@@ -26,17 +28,23 @@ def demo(**chosen):
     return build(chosen | standins.variables(settings, settled(settings), PASSWORDS))
 
 
-@pytest.mark.parametrize(("real", "other"), [("slack", "webdav"), ("webdav", "slack")])
-def test_nothing_stands_in_for_what_is_real(real, other):
+TITLES = {"slack": "Slack", "webdav": "OwnCloud"}
+
+
+@pytest.mark.parametrize("real", REAL)
+def test_nothing_stands_in_for_what_is_real(real):
     chosen = REAL[real]
     settings = demo(**chosen)
 
-    assert standins.names(build(chosen)) == (other,)
-    assert [each.title.lower() for each in shown.found(settings)] == [
-        {"webdav": "owncloud", "slack": "slack"}[other]
-    ]
+    others = [name for name in ("slack", "webdav", "alerce") if name != real]
+    assert list(standins.names(build(chosen))) == others
+    titles = [each.title for each in shown.found(settings)]
+    assert titles == [TITLES[name] for name in others if name in TITLES]
     assert settings.slack.token.get_secret_value() == "xoxb-theirs" or real != "slack"
-    assert settings.owncloud.mocks == (other == "webdav")
+    assert settings.owncloud.mocks == (real != "webdav")
+    assert [topic.name for topic in settings.lasair.topics] == (
+        ["lasair_2mine"] if real == "alerce" else list(TOPICS)
+    )
 
 
 def test_only_the_demo_starts_them(tmp_path):
@@ -48,7 +56,7 @@ def test_only_the_demo_starts_them(tmp_path):
 
     without, with_them = ({each.name for each in each.processes} for each in parts)
     assert without == {each.name for each in ours.processes(settings)}
-    assert with_them - without == {"slack", "webdav"}
+    assert with_them - without == {"slack", "webdav", "alerce", "listen-lasair"}
 
 
 def test_the_demo_leads_to_their_ports_and_lets_mocks_plan():
@@ -64,6 +72,15 @@ def test_the_demo_leads_to_their_ports_and_lets_mocks_plan():
         for group in settings.gw.plan_groups
         for name in group.telescopes
     ] == [True, True]
+
+
+def test_the_demos_filters_are_on_our_own_broker_and_their_images_at_the_stand_in():
+    settings = demo(NIGHTJAR_NATIVE__ALERCE_PORT="1011")
+
+    assert settings.lasair.own_topics == settings.lasair.topics
+    alerce = settings.alerce
+    places = {alerce.ztf_url, alerce.ztf_stamps_url, alerce.lsst_url}
+    assert places == {"http://127.0.0.1:1011/ztf/v1", "http://127.0.0.1:1011"}
 
 
 def test_groups_that_somebody_chose_stay():
