@@ -31,6 +31,9 @@ class CollectSettings(Section):
         sasl_mechanism="PLAIN",
         check_host=False,
     )
+    recheck: Annotated[
+        bool, Field(description="apply our filter's thresholds to what other brokers send, too")
+    ] = True
     batch_messages: Annotated[
         int, Field(gt=0, le=2000, description="stored in one transaction, then written")
     ] = 250

@@ -61,11 +61,8 @@ def judge(batch: Batch, settings: SelectedSettings) -> Judged:
         system is required, forbidden or neither.
     """
     found = statistics(batch.extendedness, len(batch))
-    reason = np.full(len(batch), None, object)
-    for name, stops in reversed(_checks(found, batch.has_sssource, settings.extendedness)):
-        reason[stops] = name
     return Judged(
-        reason,
+        refusals(found, batch.has_sssource, settings.extendedness),
         {
             "extendedness_median": found.median,
             "extendedness_min": found.minimum,
@@ -74,6 +71,26 @@ def judge(batch: Batch, settings: SelectedSettings) -> Judged:
             "has_sssource": batch.has_sssource,
         },
     )
+
+
+def refusals(
+    found: Statistics, has_sssource: NDArray[np.bool_], rule: ExtendednessSettings
+) -> NDArray[np.object_]:
+    """Return why each alert is refused, None where it is selected.
+
+    Parameters
+    ----------
+    found : Statistics
+        Of n alerts.
+    has_sssource : bool[n]
+        Whether each is associated with the solar system.
+    rule : ExtendednessSettings
+        Thresholds.
+    """
+    reason = np.full(len(has_sssource), None, object)
+    for name, stops in reversed(_checks(found, has_sssource, rule)):
+        reason[stops] = name
+    return reason
 
 
 def _checks(

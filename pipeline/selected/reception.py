@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import compress
 from typing import Any
 
 import structlog
@@ -23,7 +24,7 @@ from broker.kafka_messages import Received
 from broker.kafka_types import Packet
 from broker.outages import OUTAGES
 from broker.ranges.sources import known_source
-from pipeline.selected import cutouts, files, packets
+from pipeline.selected import cutouts, files, packets, recheck
 from pipeline.selected.cutouts import Cutout
 from pipeline.selected.messages import Read, Reader
 from pipeline.selected.rows import row_values
@@ -129,6 +130,9 @@ class Reception:
         alerts: Sequence[_Alert],
         letters: Sequence[tuple[str, Letter]],
     ) -> dict[int, Images]:
+        read = len(alerts)
+        is_selected = recheck.selected(self._target.name, [one.values for one in alerts])
+        alerts = list(compress(alerts, is_selected))
         self._find_packets(alerts)
         self._book.begin(self._clock().date())
         with transaction() as session:
@@ -137,7 +141,7 @@ class Reception:
                 source_id = self._sources[topic]
                 dead_letters.bury(session, self._target.name, topic, source_id, [letter])
             stored = [alert for alert in alerts if alert.values["alert_id"] in new]
-            counts = _count(len(batch), len(letters), stored)
+            counts = _count(len(batch), len(letters), read - len(alerts), stored)
             self._book.add(session, counts)
         self._book.total.add(counts)
         failpoint("selected_stored")
@@ -264,13 +268,14 @@ def _images(found: Read) -> Images:
     return cutouts.WANTED if found.has_thumbnails else cutouts.NONE
 
 
-def _count(read: int, failed: int, stored: Sequence[_Alert]) -> Counts:
+def _count(read: int, failed: int, filtered: int, stored: Sequence[_Alert]) -> Counts:
     states = [image.state for alert in stored for image in alert.images.values()]
     return Counts(
         read=read,
         written=len(stored),
+        filtered=filtered,
         failed=failed,
-        duplicate=read - failed - len(stored),
+        duplicate=read - failed - filtered - len(stored),
         no_packet=sum(not alert.is_packet for alert in stored),
         missing_cutout=states.count("absent"),
         broken_cutout=states.count("broken"),

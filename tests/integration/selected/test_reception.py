@@ -157,6 +157,23 @@ def test_a_babamul_message_takes_images_from_the_archive_where_it_can(session, r
     assert session.scalars(select(SelectedRun.no_packet_count)).one() == 1
 
 
+def test_what_another_broker_sends_is_held_against_our_own_thresholds(session, root, monkeypatch):
+    taker = Consumer(source="external")
+
+    taker.reception.take(received(packet(1), packet(2)))
+    monkeypatch.setenv("NIGHTJAR_SELECTED__EXTENDEDNESS__REQUIRE_SSSOURCE", "any")
+    config.cache_clear()
+    taker.reception.take(received(packet(3), first=2))
+    monkeypatch.setenv("NIGHTJAR_SELECTED__EXTENDEDNESS__MEDIAN_MIN", "0.4")
+    config.cache_clear()
+    taker.reception.take(received(packet(4), first=3))
+    monkeypatch.setenv("NIGHTJAR_COLLECT__RECHECK", "false")
+    config.cache_clear()
+    taker.reception.take(received(packet(5), packet(3), first=4))
+
+    assert counts(session) == [(6, 2, 3, 0, 1)]
+
+
 def test_ztf_messages_are_refused_with_a_sentence(session, root):
     Consumer(source="babamul").reception.take(
         received(container(ZTF, {"candidate": {"jd": 2461000.5}}))
