@@ -75,17 +75,46 @@ def post(
     """
     settings = config().mail
     told = {**context, "holds_s": good_for_s}
-    body = {
-        kind: render_to_string(f"accounts/mail/{letter}.{kind}", told) for kind in ("txt", "html")
-    } | {"stop": stop}
     row = OutboxMail.objects.create(
         to=to,
         subject=SUBJECTS[letter],
-        body_encrypted=seal(json.dumps(body).encode()),
+        body_encrypted=_sealed(f"accounts/mail/{letter}", told, stop),
         expires_at=Now() + timedelta(seconds=min(good_for_s or LONG_S, settings.expires_s)),
     )
     transaction.on_commit(lambda: ring(row.pk))
     return row
+
+
+def post_once(once: str, to: str, subject: str, template: str, context: Mapping[str, Any]) -> None:
+    """Write a mail to somebody who runs this, if none was written about the same before.
+
+    Parameters
+    ----------
+    once : str
+        What it is about.
+    to, subject : str
+        Address and headline.
+    template : str
+        Name of its two templates, without ``.txt`` and ``.html``.
+    context : mapping
+        For them.
+    """
+    row, is_new = OutboxMail.objects.get_or_create(
+        once=once,
+        defaults={
+            "to": to,
+            "subject": subject,
+            "body_encrypted": _sealed(template, context, ""),
+            "expires_at": Now() + timedelta(seconds=config().mail.expires_s),
+        },
+    )
+    if is_new:
+        transaction.on_commit(lambda: ring(row.pk))
+
+
+def was_posted(once: str) -> bool:
+    """Tell whether a mail was written about this."""
+    return OutboxMail.objects.filter(once=once).exists()
 
 
 def ring(mail_id: int) -> None:
@@ -129,6 +158,11 @@ def spool_folder() -> Path:
     """Return where mails are written when there is no mail server."""
     settings = config()
     return project_path(settings.mail.spool_dir or f"{settings.home}/mail")
+
+
+def _sealed(template: str, context: Mapping[str, Any], stop: str) -> bytes:
+    body = {kind: render_to_string(f"{template}.{kind}", context) for kind in ("txt", "html")}
+    return seal(json.dumps(body | {"stop": stop}).encode())
 
 
 def _due() -> Any:

@@ -226,6 +226,9 @@ class OutboxMail(models.Model):
     attempts = models.JSONField(
         default=list, db_default=[], help_text="of each try its time, and what came of it"
     )
+    once = models.TextField(
+        default="", db_default="", help_text="what no second mail is written about; mostly nothing"
+    )
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -235,7 +238,12 @@ class OutboxMail(models.Model):
 
         db_table = "mail_outbox"
         verbose_name = "mail"
-        constraints: ClassVar = [_one_of("state", MAIL_STATES)]
+        constraints: ClassVar = [
+            _one_of("state", MAIL_STATES),
+            models.UniqueConstraint(
+                fields=["once"], condition=~Q(once=""), name="mail_outbox_once"
+            ),
+        ]
         indexes: ClassVar = [
             models.Index(
                 fields=["next_try_at"], condition=Q(state="waiting"), name="mail_outbox_waiting"

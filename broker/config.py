@@ -54,6 +54,7 @@ from broker.sections.streams import (
     StreamsSettings,
     TestStreamSettings,
 )
+from broker.sections.watch import WatchSettings
 
 PREFIX = "NIGHTJAR_"
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +88,7 @@ class Config(Section):
     collect: CollectSettings = CollectSettings()
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
+    watch: WatchSettings = WatchSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
     limits: LimitsSettings = LimitsSettings()
@@ -212,6 +214,7 @@ _LISTS = {
     "jd_fields",
     "extra_columns",
     "scheduled",
+    "mail_to",
 }
 """Settings that the environment names with commas in between."""
 _TABLES = {"plan_groups", "topics"}

@@ -26,6 +26,7 @@ TASK_MODULES = (
     "pipeline.gw.upkeep_tasks",
     "pipeline.lasair.tasks",
     "pipeline.selected.tasks",
+    "pipeline.watch.tasks",
     "pipeline.s3.tasks",
 )
 """A flow adds its line here."""

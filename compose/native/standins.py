@@ -18,6 +18,8 @@ SLACK, WEBDAV, ALERCE = "slack", "webdav", "alerce"
 WEBDAV_USER = "demo"
 OPEN_PATH = "/files/"
 """Where a browser reads the folder without a login."""
+MORNING_READER = "data-manager@demo.invalid"
+"""Reads the morning summary, as a file in the folder of mails."""
 CHANNELS = {
     "NIGHTJAR_SLACK__GW_CHANNEL": "C0GW",
     "NIGHTJAR_GW__MOCK_CHANNEL": "C0MOCKS",
@@ -57,6 +59,8 @@ def processes(settings: Config, at: Ports) -> tuple[Process, ...]:
 def variables(settings: Config, at: Ports, passwords: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that lead to the stand-ins, and those that the demo's events need."""
     found = {"NIGHTJAR_GW__PLAN_MOCKS": "true"}
+    if not (settings.mail.host or settings.watch.mail_to):
+        found["NIGHTJAR_WATCH__MAIL_TO"] = MORNING_READER
     if settings.gw.plan_groups == DEFAULT_GROUPS:
         found["NIGHTJAR_GW__PLAN_GROUPS"] = json.dumps(PLAN_GROUPS, separators=(",", ":"))
     standing_in = names(settings)

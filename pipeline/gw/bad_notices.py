@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broker.config import config
@@ -20,7 +20,6 @@ from pipeline.clients.slack import slack
 from pipeline.gw import blocks, deliver
 from pipeline.gw.blocks import Message, escape
 from pipeline.gw.steps import StepFailed
-from pipeline.gw.tables import Delivery
 from pipeline.topics import NOTICE_STREAMS
 
 DELIVERY = "bad_notice"
@@ -68,16 +67,19 @@ def warn() -> None:
     if not channel or slack() is None:
         return
     with transaction() as session:
-        due = untold(session, channel, datetime.now(UTC) - LOOK_BACK)
+        due = buried_since(session, datetime.now(UTC) - LOOK_BACK)
     for buried in due:
+        address = deliver.Address(channel, DELIVERY, buried.key)
+        if deliver.is_settled(address):
+            continue
         try:
-            deliver.post(deliver.Address(channel, DELIVERY, buried.key), warning(buried))
+            deliver.post(address, warning(buried))
         except (StepFailed, TransientError) as error:
             log.warning("bad_notice.not_told", key=buried.key, error=str(error))
 
 
-def untold(session: Session, channel: str, since: datetime) -> list[Buried]:
-    """Return what was buried since a time and has neither been told nor refused for good."""
+def buried_since(session: Session, since: datetime) -> list[Buried]:
+    """Return what was buried since a time, the oldest first."""
     hour = func.date_trunc("hour", DeadLetter.first_seen_at, "UTC")
     first = func.min(DeadLetter.id)
     groups = (
@@ -91,11 +93,10 @@ def untold(session: Session, channel: str, since: datetime) -> list[Buried]:
         .join(DeadLetter, DeadLetter.id == groups.c.first)
         .order_by(DeadLetter.id)
     )
-    found = [
+    return [
         Buried(row.stream, row.reason, hour.astimezone(UTC), count, row.topic, row.message)
         for hour, count, row in rows
     ]
-    return [each for each in found if not _is_settled(session, channel, each.key)]
 
 
 def warning(buried: Buried) -> Message:
@@ -112,13 +113,3 @@ def warning(buried: Buried) -> Message:
         f"More of this kind are not told before {until}: {blocks.link(url, 'dead letters')}.",
     )
     return blocks.message(f"{title}: {buried.cause}", blocks.header(title), blocks.section(lines))
-
-
-def _is_settled(session: Session, channel: str, key: str) -> bool:
-    found = exists().where(
-        Delivery.channel == channel,
-        Delivery.kind == DELIVERY,
-        Delivery.key == key,
-        Delivery.state.in_(("sent", "dead")),
-    )
-    return bool(session.scalar(select(found)))

@@ -122,6 +122,12 @@ def is_sent(address: Address) -> bool:
         return session.scalar(select(Delivery.state).where(*_of(address))) == "sent"
 
 
+def is_settled(address: Address) -> bool:
+    """Tell whether nothing is left to do: it has arrived, or Slack refused it for good."""
+    with transaction() as session:
+        return session.scalar(select(Delivery.state).where(*_of(address))) in {"sent", "dead"}
+
+
 def was_tried(address: Address) -> bool:
     """Tell whether a message was on its way before: it may lie there, and say what was so then."""
     with transaction() as session:

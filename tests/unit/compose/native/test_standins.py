@@ -47,6 +47,18 @@ def test_nothing_stands_in_for_what_is_real(real):
     )
 
 
+@pytest.mark.parametrize(
+    ("chosen", "readers"),
+    [
+        ({}, (standins.MORNING_READER,)),
+        ({"NIGHTJAR_MAIL__HOST": "mail.example.org"}, ()),
+        ({"NIGHTJAR_WATCH__MAIL_TO": "dora@example.org"}, ("dora@example.org",)),
+    ],
+)
+def test_the_morning_is_told_into_the_folder_and_to_no_stranger(chosen, readers):
+    assert demo(**chosen).watch.mail_to == readers
+
+
 def test_only_the_demo_starts_them(tmp_path):
     settings = build()
     parts = [

@@ -1,0 +1,221 @@
+"""What people read of a morning and of an alarm: plain values, for Slack and for mail alike."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline.gw import blocks
+from pipeline.gw.blocks import Message, escape
+from pipeline.s3.query import Late
+from pipeline.selected.query import Night
+from pipeline.watch.alarms import NOT_RUN, NOTHING_WRITTEN, UNREAD, Alarm
+from pipeline.watch.summary import Summary
+
+RUNS_PATH = "/runs"
+LETTERS_PATH = "/admin/pipeline/deadletter/"
+LONGEST_LINE = 600
+
+
+@dataclass(frozen=True)
+class Part:
+    """Lines under a headline."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message.
+
+    Attributes
+    ----------
+    title : str
+        Headline and subject.
+    to_do : tuple of str
+        What its reader should do, the most pressing first.
+    parts : tuple of Part
+        What is known.
+    url : str
+        Page with the rest.
+    """
+
+    title: str
+    to_do: tuple[str, ...]
+    parts: tuple[Part, ...]
+    url: str
+
+
+def of_summary(summary: Summary, public_url: str) -> Letter:
+    """Return the letter of a morning."""
+    rows = sum(night.sums["written"] for night in summary.nights)
+    rows += sum(topic.stored for topic in summary.lasair)
+    to_do = tuple(_to_do(summary, public_url))
+    count = len(to_do)
+    ending = "nothing to do" if not count else f"{count} thing{'s' * (count > 1)} to do"
+    return Letter(
+        f"Nightjar, morning of {summary.until:%Y-%m-%d}: {rows:,} alerts written, {ending}",
+        to_do,
+        (*_nights(summary), *_lasair(summary), _s3(summary.late)),
+        f"{public_url}{RUNS_PATH}",
+    )
+
+
+def of_alarm(alarm: Alarm, public_url: str) -> Letter:
+    """Return the letter of something that is amiss."""
+    known = Part("What is known", (alarm.text, "Nobody is told of it again today."))
+    url = f"{public_url}{RUNS_PATH}"
+    return Letter(f"⚠️ Nightjar: {_headline(alarm)}", (alarm.remedy,), (known,), url)
+
+
+def of_end(source: str, public_url: str) -> Letter:
+    """Return the letter of a source that works again."""
+    known = Part("Mended", (f"What was told of {source} today is over: nothing is left to do.",))
+    url = f"{public_url}{RUNS_PATH}"
+    return Letter(f"✅ Nightjar: {source} works again", (), (known,), url)
+
+
+def as_message(letter: Letter) -> Message:
+    """Return a letter as Slack shows it."""
+    to_do = [f"• {escape(line, LONGEST_LINE)}" for line in letter.to_do]
+    parts = [
+        blocks.section([f"*{escape(part.title)}*", *(escape(x, LONGEST_LINE) for x in part.lines)])
+        for part in letter.parts
+    ]
+    return blocks.message(
+        letter.title,
+        blocks.header(letter.title),
+        blocks.section(["*To do*", *to_do]) if to_do else None,
+        *parts,
+        blocks.context(blocks.link(letter.url, "Nightly runs: files, checksums, every run")),
+    )
+
+
+def _headline(alarm: Alarm) -> str:
+    return {
+        NOT_RUN: f"{alarm.source} was not collected",
+        NOTHING_WRITTEN: f"{alarm.source} wrote nothing though alerts came",
+        UNREAD: f"alerts of {alarm.source} wait and nothing is written",
+    }[alarm.reason]
+
+
+def _to_do(summary: Summary, public_url: str) -> Iterator[str]:
+    for alarm in summary.alarms:
+        yield f"{alarm.text} {alarm.remedy}"
+    for night in summary.nights:
+        yield from _to_do_of(night, summary.waiting, public_url)
+    for topic in summary.lasair:
+        if topic.failed:
+            yield (
+                f"{topic.name}: {topic.failed:,} messages could not be read; the reasons stand in"
+                f" {_letters('lasair', public_url)}"
+            )
+    if summary.images.missing:
+        yield (
+            f"{summary.images.missing:,} images of Lasair's alerts were not there: ask once more"
+            " with ./manage.py fetch_cutouts --missing"
+        )
+    if summary.late and summary.late.files:
+        yield (
+            f"{summary.late.files:,} files are not on S3 yet: run ./manage.py s3_sync and read what"
+            " it says; make doctor looks at the bucket"
+        )
+
+
+def _to_do_of(night: Night, waiting: Mapping[int, int], public_url: str) -> Iterator[str]:
+    name, sums = f"{night.selection.name}, {night.night}", night.sums
+    page = f"{public_url}{RUNS_PATH}"
+    if not _adds_up(night, waiting):
+        yield (
+            f"{name}: what was read does not add up with the rows of the table; press *Make these"
+            f" files again* at {page}, and report it if it stays so"
+        )
+    if sums["failed"]:
+        yield (
+            f"{name}: {sums['failed']:,} messages could not be read; the reasons stand in"
+            f" {_letters(night.selection.name, public_url)}"
+        )
+    if sums["broken_cutout"]:
+        yield (
+            f"{name}: {sums['broken_cutout']:,} cutouts are broken in their packets; press *Make"
+            f" these files again* at {page} if the disk was at fault"
+        )
+    for run in _ended_badly(night):
+        yield (
+            f"{name}: {run} Run ./run_lsst_consumer.sh {night.selection.name}; it goes on where"
+            " that run stopped"
+        )
+
+
+def _nights(summary: Summary) -> Iterator[Part]:
+    for night in summary.nights:
+        lines = tuple(_night_lines(night, summary.waiting))
+        yield Part(f"{night.selection.name}, {night.night}", lines)
+    if not summary.nights:
+        yield Part("Selected alerts", ("No source was read.",))
+
+
+def _night_lines(night: Night, waiting: Mapping[int, int]) -> Iterator[str]:
+    sums, table = night.sums, night.csv
+    verdict = "adds up" if _adds_up(night, waiting) else "DOES NOT ADD UP"
+    yield (
+        f"{sums['read']:,} read = {sums['written']:,} written + {sums['filtered']:,} filtered +"
+        f" {sums['failed']:,} failed + {sums['duplicate']:,} duplicate: {verdict}"
+    )
+    if table is None:
+        yield "No table: nothing was selected"
+    else:
+        state = "closed" if table.closed_at else "open until its UTC date is over"
+        yield f"{table.path}: {table.rows:,} rows, {state}"
+        if table.id in waiting:
+            yield f"{waiting[table.id]:,} further rows wait for their images or the disk"
+    yield (
+        f"Cutouts: {night.cutouts:,} on disk, {sums['missing_cutout']:,} missing,"
+        f" {sums['broken_cutout']:,} broken"
+    )
+    if sums["no_packet"]:
+        yield f"{sums['no_packet']:,} rows without packet and images"
+
+
+def _lasair(summary: Summary) -> Iterator[Part]:
+    if not summary.lasair:
+        return
+    images = summary.images
+    lines = [
+        f"{each.name}: {each.stored:,} alerts, {each.failed:,} failed" for each in summary.lasair
+    ]
+    lines.append(
+        f"Images: {images.present:,} on disk, {images.missing:,} missing,"
+        f" {images.waiting:,} still asked for"
+    )
+    yield Part(f"Lasair, since {summary.since:%Y-%m-%d %H:%M} UTC", tuple(lines))
+
+
+def _s3(late: Late | None) -> Part:
+    if late is None:
+        return Part("S3", ("No bucket is set: files are on this disk alone",))
+    if not late.files:
+        return Part("S3", ("Nothing is late",))
+    since = f", the oldest closed {late.oldest_at:%Y-%m-%d %H:%M} UTC" if late.oldest_at else ""
+    error = (f"Last error: {late.error}",) if late.error else ()
+    return Part("S3", (f"{late.files:,} files are not there yet{since}", *error))
+
+
+def _adds_up(night: Night, waiting: Mapping[int, int]) -> bool:
+    """Tell whether every message became something, and every row a line, or waits for it."""
+    lines = night.csv.rows + waiting.get(night.csv.id, 0) if night.csv else 0
+    return night.adds_up and lines == night.sums["written"]
+
+
+def _ended_badly(night: Night) -> Iterator[str]:
+    """Say of the newest run of each slot how it ended, where that is not well."""
+    seen: set[str] = set()
+    for run in night.runs:
+        if run.kind == "rerun" or run.slot in seen:
+            continue
+        seen.add(run.slot)
+        if run.state in {"failed", "short"}:
+            yield f"{run.slot} ended {run.state}: {run.error}."
+
+
+def _letters(stream: str, public_url: str) -> str:
+    return f"{public_url}{LETTERS_PATH}?stream__exact={stream}"

@@ -1,0 +1,147 @@
+"""What the last day brought: nights of selected alerts, Lasair's topics, copies on S3."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from broker.config import config
+from broker.db import transaction
+from broker.dead_letters import DeadLetter
+from pipeline import topics
+from pipeline.lasair.tables import IMAGE_KINDS, LasairAlert, StampRequest
+from pipeline.s3 import query as s3
+from pipeline.selected import query as selected
+from pipeline.selected.tables import SelectedAlert
+from pipeline.watch.alarms import Alarm
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class LasairTopic:
+    """What one of Lasair's filters sent.
+
+    Attributes
+    ----------
+    name : str
+        Of the topic.
+    stored, failed : int
+        Messages that became rows, and dead letters.
+    """
+
+    name: str
+    stored: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """What became of the images that were asked for.
+
+    Attributes
+    ----------
+    present, waiting, missing : int
+        On disk, still to come, and absent or broken.
+    """
+
+    present: int
+    waiting: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is told of a day.
+
+    Attributes
+    ----------
+    since, until : datetime
+        Lasair's messages are counted in between, UTC.
+    nights : sequence of Night
+        The UTC date before, which is closed, and this one so far.
+    waiting : mapping of int to int
+        Rows that have no line yet, by ``output_files.id`` of their table.
+    lasair : sequence of LasairTopic
+        Every topic that is read, or was.
+    images : Images
+        Of Lasair's alerts.
+    late : Late or None
+        What S3 should have; None where there is no bucket.
+    alarms : sequence of Alarm
+        What is amiss.
+    """
+
+    since: datetime
+    until: datetime
+    nights: Sequence[selected.Night]
+    waiting: Mapping[int, int]
+    lasair: Sequence[LasairTopic]
+    images: Images
+    late: s3.Late | None
+    alarms: Sequence[Alarm]
+
+
+def summarise(until: datetime, alarms: Sequence[Alarm]) -> Summary:
+    """Return what the 24 h before a time brought.
+
+    Parameters
+    ----------
+    until : datetime
+        UTC.
+    alarms : sequence of Alarm
+        What is amiss.
+    """
+    since = until - DAY
+    with transaction() as session:
+        nights = [each for each in selected.nights(session) if each.night >= since.date()]
+        waiting = _waiting(session)
+        lasair = _lasair(session, since)
+        images = _images(session, since)
+    late = s3.late() if config().s3.bucket else None
+    return Summary(since, until, nights, waiting, lasair, images, late, alarms)
+
+
+def _waiting(session: Session) -> dict[int, int]:
+    rows = session.execute(
+        select(SelectedAlert.file_id, func.count())
+        .where(SelectedAlert.csv_seq.is_(None))
+        .group_by(SelectedAlert.file_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _lasair(session: Session, since: datetime) -> list[LasairTopic]:
+    stored = _by_topic(
+        session,
+        select(LasairAlert.topic, func.count())
+        .where(LasairAlert.received_at >= since)
+        .group_by(LasairAlert.topic),
+    )
+    failed = _by_topic(
+        session,
+        select(DeadLetter.topic, func.count())
+        .where(DeadLetter.stream == topics.LASAIR, DeadLetter.first_seen_at >= since)
+        .group_by(DeadLetter.topic),
+    )
+    read = {topic.name for topic in config().lasair.topics}
+    return [
+        LasairTopic(name, stored.get(name, 0), failed.get(name, 0))
+        for name in sorted(read | stored.keys() | failed.keys())
+    ]
+
+
+def _by_topic(session: Session, statement: Select[str, int]) -> dict[str, int]:
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def _images(session: Session, since: datetime) -> Images:
+    counts = dict.fromkeys(("wanted", "present", "absent", "broken"), 0)
+    for kind in IMAGE_KINDS:
+        state = getattr(StampRequest, f"{kind}_state")
+        wanted = select(state, func.count()).where(StampRequest.created_at >= since).group_by(state)
+        for name, count in session.execute(wanted):
+            counts[name] += count
+    return Images(counts["present"], counts["wanted"], counts["absent"] + counts["broken"])
