@@ -8,7 +8,8 @@ from typing import Any
 
 from broker.config import build
 from pipeline.clients.slack import Slack, connect
-from pipeline.simulate.slack.server import StandIn, running
+from pipeline.simulate.serving import running
+from pipeline.simulate.slack.server import StandIn
 from pipeline.simulate.slack.workspace import Channel, Workspace
 
 TOKEN, SECRET = "xoxb-test", "nightjar-test-secret"

@@ -4,10 +4,8 @@ It answers the routes that ``pipeline.clients.alerce`` and the public client ``a
 """
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -80,19 +78,6 @@ def settings(url: str) -> dict[str, str]:
         "NIGHTJAR_ALERCE__ZTF_STAMPS_URL": url,
         "NIGHTJAR_ALERCE__LSST_URL": url,
     }
-
-
-@contextmanager
-def running(standin: StandIn) -> Iterator[StandIn]:
-    """Serve in a thread until the end of the block."""
-    thread = threading.Thread(target=standin.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield standin
-    finally:
-        standin.shutdown()
-        thread.join()
-        standin.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -2,10 +2,8 @@
 
 import json
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,19 +62,6 @@ class StandIn(ThreadingHTTPServer):
     def base_url(self) -> str:
         """Return the address of its Web API, for ``slack.base_url``."""
         return f"{self.url}/api/"
-
-
-@contextmanager
-def running(standin: StandIn) -> Iterator[StandIn]:
-    """Serve in a thread until the end of the block."""
-    thread = threading.Thread(target=standin.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield standin
-    finally:
-        standin.shutdown()
-        thread.join()
-        standin.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -32,20 +31,6 @@ NAMES = (
 NOW = datetime(2026, 11, 21, 21, tzinfo=UTC)
 
 Take = Callable[..., Stored]
-
-
-@pytest.fixture
-def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Return a function that sets settings, as section__name=value."""
-
-    def give(**settings: Any) -> None:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"NIGHTJAR_{name.upper()}", str(value))
-        config.cache_clear()
-
-    yield give
-    monkeypatch.undo()
-    config.cache_clear()
 
 
 @pytest.fixture

@@ -1,26 +1,9 @@
 """What tests of Lasair's streams share: a folder for output, settings, rows made quickly."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from broker.config import config
-
-
-@pytest.fixture
-def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Return a function that sets settings, as section__name=value."""
-
-    def give(**settings: Any) -> None:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"NIGHTJAR_{name.upper()}", str(value))
-        config.cache_clear()
-
-    yield give
-    monkeypatch.undo()
-    config.cache_clear()
 
 
 @pytest.fixture

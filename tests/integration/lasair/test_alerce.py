@@ -5,7 +5,8 @@ import pytest
 from broker.errors import TransientError
 from broker.sections.lasair import AlerceSettings
 from pipeline.clients.alerce import MAX_STAMP_BYTES, Alerce, AlerceError, Detection, is_set
-from pipeline.simulate.alerce import Shown, StandIn, running
+from pipeline.simulate.alerce import Shown, StandIn
+from pipeline.simulate.serving import running
 from tests.samples import ztf_originals
 from tests.standins.schema_registry import Answers, busy, cut, garbage, hanging, moved, serving
 

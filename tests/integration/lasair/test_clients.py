@@ -20,7 +20,8 @@ from broker.kafka_admin import TopicSpec, ensure_topics
 from broker.kafka_types import Message
 from pipeline.bootstrap import LASAIR_PREFIX
 from pipeline.simulate import lasair
-from pipeline.simulate.alerce import StandIn, running
+from pipeline.simulate.alerce import StandIn
+from pipeline.simulate.serving import running
 from tests.client_environment import PROGRAMS, ClientEnvironment
 from tests.environment import of_a_stranger
 

@@ -6,7 +6,8 @@ from sqlalchemy import select, update
 
 from pipeline.lasair import stamps
 from pipeline.lasair.tables import StampRequest
-from pipeline.simulate.alerce import StandIn, running
+from pipeline.simulate.alerce import StandIn
+from pipeline.simulate.serving import running
 from tests.integration.lasair.test_stamps import IMAGES, JD, PAST, files, point_at, shown
 from tests.lasair import alert, batch, reception
 

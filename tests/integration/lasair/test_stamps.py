@@ -15,8 +15,9 @@ from pipeline.lasair.message import LasairMessage
 from pipeline.lasair.tables import StampRequest
 from pipeline.selected.tables import OutputFile
 from pipeline.simulate import fits as simple_fits
-from pipeline.simulate.alerce import Shown, StandIn, running
+from pipeline.simulate.alerce import Shown, StandIn
 from pipeline.simulate.lasair import ABSENT, LATE, LasairObject, find
+from pipeline.simulate.serving import running
 from tests.standins.schema_registry import Answers, busy, serving
 
 pytestmark = pytest.mark.integration
