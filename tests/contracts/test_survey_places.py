@@ -27,6 +27,7 @@ PLACES = {
     "pipeline/filters/extendedness.py": "whose alerts it selects",
     "pipeline/filters/locus.py": "which survey's packet becomes a locus of ANTARES",
     "pipeline/lasair/message.py": "names of its ids at Lasair, and its clock",
+    "pipeline/selected/antares_messages.py": "whose loci are taken from ANTARES",
     "pipeline/selected/sources.py": "whose alerts are collected",
     "pipeline/surveys/cutouts.py": "whose packets carry points of others",
     "pipeline/topics.py": "stream, topics, classes, the other survey",
