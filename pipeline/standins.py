@@ -23,11 +23,14 @@ def found(settings: Config) -> list[StandIn]:
     page = urljoin(slack.base_url, f"/channels/{mocks}" if mocks else "/")
     cloud = settings.owncloud
     folder = f"{cloud.link_base}{cloud.root}/"
+    s3 = settings.s3
+    bucket = StandIn("S3", f"{s3.endpoint_url}/{s3.bucket}", "copies of files, as S3 lists them")
     known = [
         (
             bool(slack.token.get_secret_value()),
             StandIn("Slack", page, "cards and plans of the mock events; its buttons work"),
         ),
         (bool(cloud.url), StandIn("OwnCloud", folder, "notices, sky maps and plans as files")),
+        (bool(s3.bucket), bucket),
     ]
     return [each for is_used, each in known if is_used and urlsplit(each.url).hostname in LOOPBACK]

@@ -118,6 +118,7 @@ class NativeSettings(Section):
     slack_port: Annotated[Port, Field(description="of the demo's Slack stand-in")] = 18090
     webdav_port: Annotated[Port, Field(description="of the demo's WebDAV server")] = 18091
     alerce_port: Annotated[Port, Field(description="of the demo's stand-in for ALeRCE")] = 18092
+    s3_port: Annotated[Port, Field(description="of the demo's S3")] = 18093
     lasair_port: Annotated[
         Port, Field(description="of Kafka's listener without a login, with up --lasair")
     ] = 19092

@@ -107,6 +107,7 @@ def _listening(home: Home) -> list[Need]:
         standins.SLACK: at.slack,
         standins.WEBDAV: at.webdav,
         standins.ALERCE: at.alerce,
+        standins.S3: at.s3,
     }
     if chosen.is_demo or known is None:  # the first start may be that of the demo
         wanted |= {name: {name: (numbers[name],)} for name in standins.names(settings)}

@@ -82,6 +82,8 @@ class Parts:
         aside = standins.processes(settings, at) if chosen.is_demo else ()
         lasair = standins.filters(settings) if chosen.is_demo else settings.lasair
         mine = ours.processes(settings.model_copy(update={"web": web, "lasair": lasair}))
+        if chosen.is_demo:
+            mine = tuple(standins.with_login(each, settings) for each in mine)
         return cls(servers, (*aside, *mine))
 
     @property

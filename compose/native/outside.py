@@ -12,11 +12,15 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.kafka_login import LoginOutcome, try_gcn
 from compose.native.beforehand import Need
+from pipeline.clients.s3 import Bucket
+from pipeline.clients.s3_errors import S3RefusedError
+from pipeline.clients.s3_privacy import privacy
 from pipeline.clients.slack import connect
 from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.clients.slack_manifest import SCOPES
 from pipeline.clients.webdav import WebDav, WebDavRefusedError
 from pipeline.gw import hosts
+from pipeline.s3.sync import admit
 
 PATIENCE_S = 5
 """Of each call."""
@@ -24,7 +28,7 @@ PATIENCE_S = 5
 
 def needs(settings: Config) -> list[Need]:
     """Return what is to be said; the settings are without the demo's stand-ins."""
-    return [slack(settings), owncloud(settings), gcn(settings), galaxies()]
+    return [slack(settings), owncloud(settings), s3(settings), gcn(settings), galaxies()]
 
 
 def slack(settings: Config) -> Need:
@@ -56,6 +60,33 @@ def owncloud(settings: Config) -> Need:
         text = f"{error}; mend owncloud.url, .user or .password: docs/owncloud.md"
         return Need("owncloud", is_met=False, text=text)
     return Need("owncloud", is_met=True, text=f"{place.user} may log in at {place.url}")
+
+
+def s3(settings: Config) -> Need:
+    """Say whether the bucket is there, and whether strangers may read it."""
+    place = settings.s3
+    if not place.bucket:
+        without = "tables, images and packets lie on this machine alone"
+        return _absent("s3", "s3.bucket", without, "docs/s3.md")
+    brief = place.model_copy(
+        update={
+            "connect_timeout_s": PATIENCE_S,
+            "read_timeout_s": PATIENCE_S,
+            "attempts": 1,
+        }
+    )
+    try:
+        with Bucket.from_settings(brief) as bucket:
+            admit(bucket, brief)
+            found = privacy(bucket)
+    except (S3RefusedError, TransientError) as error:
+        return Need("s3", is_met=False, text=f"{error}; see docs/s3.md")
+    said = {
+        "private": "no stranger may read it",
+        "public": "strangers may read it",
+        "unknown": "the store does not say who may read it",
+    }
+    return Need("s3", is_met=True, text=f"the bucket {place.bucket} is there; {said[found]}")
 
 
 def gcn(settings: Config, ask: Callable[[float], LoginOutcome] = try_gcn) -> Need:

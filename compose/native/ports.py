@@ -24,6 +24,7 @@ SETTINGS = {
     "slack": "native.slack_port",
     "webdav": "native.webdav_port",
     "lasair": "native.lasair_port",
+    "s3": "native.s3_port",
     "registry": "native.registry_port",
     "registry_management": "native.registry_management_port",
     "alerce": "native.alerce_port",
@@ -38,7 +39,7 @@ class Ports:
     ----------
     postgres, redis, kafka, kafka_controller, web : int
         ``kafka`` is the inside listener.
-    slack, webdav, alerce : int
+    slack, webdav, alerce, s3 : int
         The demo's stand-ins.
     lasair : int
         Kafka's listener without a login, where it was asked for.
@@ -60,6 +61,7 @@ class Ports:
     registry: int = 0
     registry_management: int = 0
     alerce: int = 0
+    s3: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -78,13 +80,14 @@ def settled(settings: Config) -> Ports:
         native.registry_port,
         native.registry_management_port,
         native.alerce_port,
+        native.s3_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 11:
+    while len(found) < scram_count + 12:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)

@@ -1,10 +1,11 @@
-"""What the demo has in place of others: Slack, a WebDAV server, ALeRCE behind three filters.
+"""What the demo has in place of others: Slack, a WebDAV server, ALeRCE behind three filters, S3.
 
 Each stands in only where the settings name no real one.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from broker.config import Config
 from broker.sections.gw_plans import DEFAULT_GROUPS
@@ -14,12 +15,17 @@ from compose.native.ports import LOOPBACK, Ports
 from pipeline.simulate.alerce import settings as settings_of
 from pipeline.simulate.lasair import SURVEYS, TOPICS
 
-SLACK, WEBDAV, ALERCE = "slack", "webdav", "alerce"
+SLACK, WEBDAV, ALERCE, S3 = "slack", "webdav", "alerce", "s3"
 WEBDAV_USER = "demo"
 OPEN_PATH = "/files/"
 """Where a browser reads the folder without a login."""
 MORNING_READER = "data-manager@demo.invalid"
 """Reads the morning summary, as a file in the folder of mails."""
+BUCKET = "nightjar-demo"
+S3_LOGIN = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
+"""Of nobody: the stand-in lets everybody in, and boto3 asks for one."""
+COPIES_EVERY_H = 0.02
+"""Somebody who watches a demo does not wait for two hours."""
 CHANNELS = {
     "NIGHTJAR_SLACK__GW_CHANNEL": "C0GW",
     "NIGHTJAR_GW__MOCK_CHANNEL": "C0MOCKS",
@@ -41,6 +47,7 @@ def names(settings: Config) -> tuple[str, ...]:
             (SLACK, has_slack),
             (WEBDAV, settings.owncloud.url),
             (ALERCE, settings.lasair.topics),
+            (S3, settings.s3.bucket),
         )
         if not is_real
     )
@@ -52,8 +59,16 @@ def processes(settings: Config, at: Ports) -> tuple[Process, ...]:
         SLACK: Process(SLACK, (PYTHON, "-m", "pipeline.simulate.slack"), port=at.slack),
         WEBDAV: Process(WEBDAV, (PYTHON, "-m", "compose.native.webdav"), port=at.webdav),
         ALERCE: Process(ALERCE, (PYTHON, "-m", "pipeline.simulate.alerce_server"), port=at.alerce),
+        S3: Process(S3, (PYTHON, "-m", "compose.native.s3"), port=at.s3),
     }
     return tuple(known[name] for name in names(settings))
+
+
+def with_login(process: Process, settings: Config) -> Process:
+    """Return a process of ours with what it needs to use the S3 stand-in."""
+    if S3 not in names(settings):
+        return process
+    return replace(process, environment={**process.environment, **S3_LOGIN})
 
 
 def variables(settings: Config, at: Ports, passwords: Mapping[str, str]) -> dict[str, str]:
@@ -81,6 +96,13 @@ def variables(settings: Config, at: Ports, passwords: Mapping[str, str]) -> dict
         }
     if ALERCE in standing_in:
         found |= _of_lasair(at)
+    if S3 in standing_in:
+        found |= {
+            "NIGHTJAR_S3__BUCKET": BUCKET,
+            "NIGHTJAR_S3__REGION": "us-east-1",
+            "NIGHTJAR_S3__ENDPOINT_URL": f"http://{LOOPBACK}:{at.s3}",
+            "NIGHTJAR_S3__EVERY_H": str(COPIES_EVERY_H),
+        }
     return found
 
 

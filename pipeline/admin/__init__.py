@@ -1,7 +1,7 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
-alerts, objects, dead_letters, replays, bookkeeping, streams, switches, gw: a page each · filters,
-cells: what they share.
+alerts, objects, dead_letters, replays, bookkeeping, streams, switches, gw, s3: a page each ·
+filters, cells: what they share.
 """
 
 from pipeline.admin import (
@@ -11,6 +11,7 @@ from pipeline.admin import (
     gw,
     objects,
     replays,
+    s3,
     streams,
     switches,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "gw",
     "objects",
     "replays",
+    "s3",
     "streams",
     "switches",
 ]

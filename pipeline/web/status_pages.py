@@ -12,7 +12,9 @@ from django.views.decorators.http import require_safe
 from broker import health
 from broker.access import PUBLIC, access
 from broker.config import config
+from broker.health_parts import Finding
 from pipeline import standins
+from pipeline.s3 import query
 from pipeline.web import figures
 from pipeline.web.topic_pages import ALL
 
@@ -31,6 +33,7 @@ TITLES = {
     "kafka": "Streams (Kafka)",
     "listener_ztf": "ZTF input",
     "listener_lsst": "LSST input",
+    "copies": "Copies on S3",
 }
 
 
@@ -69,6 +72,21 @@ def status_json(_request: HttpRequest) -> JsonResponse:
     return answer
 
 
+def copies(report: health.Report) -> list[Finding]:
+    """Return whether files wait too long for S3; nothing where none is copied or nobody knows."""
+    is_asked = config().s3.bucket and not any(
+        finding.name in {"postgres", "migrations"} and finding.state != "ok"
+        for finding in report.findings
+    )
+    if not is_asked:
+        return []
+    late = query.late()
+    if not late.files:
+        return [Finding("copies", "ok", "every file is there in time")]
+    text = f"{late.files} files wait, the oldest since {late.oldest_at:%Y-%m-%d %H:%M} UTC"
+    return [Finding("copies", "warning", text)]
+
+
 def _seen() -> dict[str, Any]:
     report = health.report()
     known = figures.figures()
@@ -83,7 +101,7 @@ def _seen() -> dict[str, Any]:
                 # The text may name a command for operators; that is for /health.
                 "text": finding.text.partition("; run:")[0].partition("; see")[0],
             }
-            for finding in report.findings
+            for finding in (*report.findings, *copies(report))
         ],
         "topics": [
             {"name": name, "figures": known.value[name]}

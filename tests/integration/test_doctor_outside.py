@@ -8,6 +8,7 @@ from compose.native import outside
 from pipeline.gw import hosts
 from tests.slack import serving
 from tests.slack import settings as slack_settings
+from tests.standins.s3_server import KEY, SECRET, s3_server
 from tests.standins.webdav_server import PASSWORD, USER, webdav_server
 
 pytestmark = pytest.mark.integration
@@ -37,6 +38,7 @@ def owncloud(dav, **changed):
     [
         (outside.slack, "slack.token is not set: nobody is told of GW events; see docs/slack.md"),
         (outside.owncloud, "owncloud.url is not set: no files are shared; see docs/owncloud.md"),
+        (outside.s3, "s3.bucket is not set: tables, images and packets lie on this machine alone"),
         (outside.gcn, "gcn.client_id is not set: notices are read on our own broker only"),
     ],
 )
@@ -93,6 +95,47 @@ def test_owncloud_that_is_away_is_said(dav):
 def test_a_login_to_owncloud_needs_no_folder(dav):
     assert outside.owncloud(owncloud(dav)).is_met
     assert dav.folders() == set()
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    with s3_server() as running:
+        yield running
+
+
+def s3(server, **changed):
+    given = {"bucket": server.bucket, "endpoint_url": server.settings().endpoint_url} | changed
+    return build({f"NIGHTJAR_S3__{name.upper()}": value for name, value in given.items()})
+
+
+def test_a_bucket_that_is_there_is_well(bucket):
+    need = outside.s3(s3(bucket, region="us-east-1"))
+
+    assert need.is_met
+    assert need.text == f"the bucket {bucket.bucket} is there; no stranger may read it"
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket):
+    need = outside.s3(s3(bucket, bucket="nightjar-nowhere"))
+
+    assert not need.is_met
+    assert "there is no bucket nightjar-nowhere" in need.text
+
+
+def test_a_bucket_that_should_be_private_and_is_not_is_said(bucket):
+    bucket.client.put_bucket_acl(Bucket=bucket.bucket, ACL="public-read")
+
+    assert outside.s3(s3(bucket)).text.endswith("strangers may read it")
+    assert not outside.s3(s3(bucket, private="true")).is_met
+
+
+def test_an_s3_that_is_away_is_said(bucket):
+    need = outside.s3(s3(bucket, endpoint_url=f"http://{NOBODY}"))
+
+    assert not need.is_met
+    assert "Could not connect" in need.text
 
 
 @pytest.mark.parametrize(

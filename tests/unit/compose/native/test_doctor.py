@@ -60,7 +60,7 @@ def test_a_process_that_ended_is_named(tmp_path, monkeypatch):
 def test_before_the_first_start_the_ports_of_the_stand_ins_are_looked_at_too(tmp_path):
     names = {need.name for need in doctor._listening(Home(tmp_path))}
 
-    assert {":postgres", ":web", ":slack", ":webdav"} <= names
+    assert {":postgres", ":web", ":slack", ":webdav", ":s3"} <= names
 
 
 def test_a_port_of_a_stand_in_that_is_taken_is_named_with_the_setting(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ REAL = {
     "slack": {"NIGHTJAR_SLACK__TOKEN": "xoxb-theirs"},
     "webdav": {"NIGHTJAR_OWNCLOUD__URL": "https://cloud.example.org/dav"},
     "alerce": {"NIGHTJAR_LASAIR__TOPICS": '[{"name": "lasair_2mine", "survey": "ztf"}]'},
+    "s3": {"NIGHTJAR_S3__BUCKET": "theirs"},
 }
 
 
@@ -28,7 +29,7 @@ def demo(**chosen):
     return build(chosen | standins.variables(settings, settled(settings), PASSWORDS))
 
 
-TITLES = {"slack": "Slack", "webdav": "OwnCloud"}
+TITLES = {"slack": "Slack", "webdav": "OwnCloud", "s3": "S3"}
 
 
 @pytest.mark.parametrize("real", REAL)
@@ -36,7 +37,7 @@ def test_nothing_stands_in_for_what_is_real(real):
     chosen = REAL[real]
     settings = demo(**chosen)
 
-    others = [name for name in ("slack", "webdav", "alerce") if name != real]
+    others = [name for name in ("slack", "webdav", "alerce", "s3") if name != real]
     assert list(standins.names(build(chosen))) == others
     titles = [each.title for each in shown.found(settings)]
     assert titles == [TITLES[name] for name in others if name in TITLES]
@@ -59,6 +60,13 @@ def test_the_morning_is_told_into_the_folder_and_to_no_stranger(chosen, readers)
     assert demo(**chosen).watch.mail_to == readers
 
 
+def test_workers_of_the_demo_have_a_login_for_its_s3_and_no_other():
+    (worker,) = [each for each in ours.processes(build()) if each.name == "worker-sinks"]
+
+    assert standins.with_login(worker, build()).environment.items() >= standins.S3_LOGIN.items()
+    assert standins.with_login(worker, build(REAL["s3"])) == worker
+
+
 def test_only_the_demo_starts_them(tmp_path):
     settings = build()
     parts = [
@@ -68,7 +76,7 @@ def test_only_the_demo_starts_them(tmp_path):
 
     without, with_them = ({each.name for each in each.processes} for each in parts)
     assert without == {each.name for each in ours.processes(settings)}
-    assert with_them - without == {"slack", "webdav", "alerce", "listen-lasair"}
+    assert with_them - without == {"slack", "webdav", "alerce", "s3", "listen-lasair"}
 
 
 def test_the_demo_leads_to_their_ports_and_lets_mocks_plan():
