@@ -87,12 +87,12 @@ def make_plan(session: Session, group: GwPlanGroup, **given: Any) -> GwPlan:
 
 
 def make_tile(session: Session, plan: GwPlan, **given: Any) -> GwPlanTile:
-    """Make the first pointing of a plan."""
+    """Make the first pointing of a plan; others stand a degree of right ascension apart."""
     values = {
         "plan_id": plan.id,
         "rank_id": 1,
         "tile_id": 10080,
-        "ra_deg": 345.1035,
+        "ra_deg": 344.1035 + given.get("rank_id", 1),
         "dec_deg": 41.7526,
         "probability": 0.249,
         "cumulative_probability": 0.249,

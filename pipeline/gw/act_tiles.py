@@ -1,6 +1,7 @@
 """Clicks of telescope teams: they take tiles, have observed them, or cannot observe."""
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -13,8 +14,9 @@ from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.act_forms import TilesForm
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.blocks import MAX_FIELD, escape
+from pipeline.gw.life import REPORT
 from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile
-from pipeline.gw.steps import Want
+from pipeline.gw.steps import Bell, Want
 from pipeline.gw.tables import GwAlert
 from pipeline.gw.telescopes import TelescopeError
 from pipeline.gw.tell_acts import CLAIMED
@@ -47,12 +49,10 @@ def done(session: Session, action: GwSlackAction) -> Answer:
     if plan is None:
         return Answer(NO_PLAN, is_refusal=True)
     tiles = tile_claims.of_plan(session, plan.id)
-    if not tiles.taken():
-        return Answer(NOBODY, is_refusal=True)
-    if action.form is None:
-        return Answer(NOT_ASKED_WHICH, is_refusal=True)
+    if why := _why_not_done(plan, tiles, action):
+        return Answer(why, is_refusal=True)
     try:
-        wanted = act_forms.read(TilesForm, action.form).tiles
+        wanted = act_forms.read(TilesForm, action.form or {}).tiles
     except act_forms.FormError as error:
         return Answer(f"Nothing was noted: {error}", is_refusal=True)
     observed = [rank for rank in tiles.taken() if rank in wanted]
@@ -62,12 +62,14 @@ def done(session: Session, action: GwSlackAction) -> Answer:
         .where(GwClaim.state == "claimed")
         .values(state="done", ended_at=func.now())
     )
-    others = [rank for rank in wanted if rank not in observed]
-    left = f" Not noted, as nobody has it to observe: {ranks.named(others)}." if others else ""
+    before = [rank for rank in wanted if rank in tiles.claims and rank not in observed]
+    others = [rank for rank in wanted if rank not in tiles.claims]
+    left = f" Noted before: {ranks.named(before)}." if before else ""
+    left += f" Not noted, as nobody has it to observe: {ranks.named(others)}." if others else ""
     if not observed:
         return Answer(left.strip(), is_refusal=True)
     said = f"{ranks.named(observed)} of {plan.telescope} noted as observed"
-    return Answer(f"Thank you: {said}.{left}")
+    return Answer(f"Thank you: {said}.{left}", _show_holders(session, action, plan))
 
 
 def cannot(session: Session, action: GwSlackAction) -> Answer:
@@ -83,15 +85,18 @@ def cannot(session: Session, action: GwSlackAction) -> Answer:
         outages.mark(session, plan.telescope, form.reason, form.until, _who(action))
     except (act_forms.FormError, outages.OutageError, TelescopeError) as error:
         return Answer(f"Nothing was noted: {error}", is_refusal=True)
-    given_back = tile_claims.of_plan(session, plan.id).taken()
+    tiles = tile_claims.of_plan(session, plan.id)
+    given_back = tiles.taken()
     session.execute(
         update(GwClaim)
-        .where(GwClaim.plan_id == plan.id, GwClaim.state == "claimed")
+        .where(GwClaim.id.in_([tiles.claims[rank].id for rank in given_back]))
+        .where(GwClaim.state == "claimed")
         .values(state="released", ended_at=func.now())
     )
     free = f" Given back: {ranks.named(given_back)}." if given_back else ""
     until = f"{form.until:%Y-%m-%d %H:%M} UTC"
-    return Answer(f"{plan.telescope} is out until {until}; thank you.{free}")
+    bells = _show_holders(session, action, plan) if given_back else []
+    return Answer(f"{plan.telescope} is out until {until}; thank you.{free}", bells)
 
 
 def unknown(value: str | None, form: TilesForm) -> Mapping[str, str]:
@@ -118,7 +123,7 @@ def _take(session: Session, action: GwSlackAction, wanted: Collection[int] | Non
     if tiles.free and wanted is not None and not wanted:
         return Answer(NOT_ASKED_WHICH, is_refusal=True)
     asked = wanted or tiles.every
-    _insert(session, action, plan, asked)
+    _insert(session, action, plan, [rank for rank in asked if rank not in tiles.claims])
     tiles = tile_claims.of_plan(session, plan.id)
     mine = [rank for rank, each in tiles.claims.items() if each.slack_action_id == action.id]
     others = escape(tiles.holders([rank for rank in asked if rank not in mine]), MAX_FIELD)
@@ -127,8 +132,30 @@ def _take(session: Session, action: GwSlackAction, wanted: Collection[int] | Non
     left = f" Taken already: {others}." if others else ""
     return Answer(
         f"You have taken {ranks.named(mine)} of {plan.telescope}.{left}",
-        steps.want(session, [Want(CLAIMED, plan.id_gw, key=str(action.id))]),
+        [
+            *steps.want(session, [Want(CLAIMED, plan.id_gw, key=str(action.id))]),
+            *_show_holders(session, action, plan),
+        ],
     )
+
+
+def _why_not_done(plan: GwPlan, tiles: tile_claims.Tiles, action: GwSlackAction) -> str:
+    if not tiles.taken():
+        return NOBODY
+    if action.form is None:
+        return NOT_ASKED_WHICH
+    if plan.dark_from and datetime.now(UTC) < plan.dark_from:
+        return f"Nothing was noted: it gets dark there at {plan.dark_from:%d %b %H:%M} UTC."
+    return ""
+
+
+def _show_holders(session: Session, action: GwSlackAction, plan: GwPlan) -> list[Bell]:
+    """Have the message with a plan's tiles say who has which of them."""
+    wanted = [
+        Want(REPORT, each.id_gw, key=f"{each.group_id}:{each.id}:action-{action.id}")
+        for each in tile_claims.plans_alike(session, plan)
+    ]
+    return list(steps.want(session, wanted))
 
 
 def _insert(session: Session, action: GwSlackAction, plan: GwPlan, wanted: Collection[int]) -> None:

@@ -9,7 +9,9 @@ from pipeline.gw.blocks import Message, escape
 from pipeline.gw.cards import LINK
 
 _TILE_HEADINGS = "rank   tile       RA      DEC     prob  start UTC"
-_ABOUT = "Tiles in the order of observing. prob: that the source lies in that tile."
+_IN_ORDER = "Tiles in the order of observing. "
+_OF_AREA = f"{_IN_ORDER}prob: that the source lies in that tile."
+_OF_GALAXIES = f"{_IN_ORDER}prob: its galaxies' share of the weight of all that were looked at."
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class TelescopeTiles:
         The same in the site's own time, such as ``22:12 local``; may be empty.
     owncloud : str or None
         Address of its files.
+    has_galaxies : bool
+        Whether tiles were chosen by their galaxies.
+    holders : str
+        Who has which tiles, in words; may be empty.
     """
 
     trigger_id: str
@@ -51,6 +57,8 @@ class TelescopeTiles:
     dark_until: datetime | None = None
     local_time: str = ""
     owncloud: str | None = None
+    has_galaxies: bool = False
+    holders: str = ""
 
 
 def telescope_tiles(plan: TelescopeTiles) -> Message:
@@ -63,6 +71,9 @@ def telescope_tiles(plan: TelescopeTiles) -> Message:
         blocks.header(title),
         blocks.section([_dark(plan)]),
         blocks.table([_TILE_HEADINGS, *(_tile(each) for each in plan.tiles)]) if count else None,
+        blocks.section([f"*Taken:* {escape(plan.holders, blocks.MAX_FIELD)}"])
+        if plan.holders
+        else None,
         blocks.actions(
             [
                 buttons.CLAIM_TILES.block(reference) if count else None,
@@ -78,11 +89,12 @@ def telescope_tiles(plan: TelescopeTiles) -> Message:
 def _dark(plan: TelescopeTiles) -> str:
     if not plan.tiles:
         return "No tiles to observe."
+    about = _OF_GALAXIES if plan.has_galaxies else _OF_AREA
     if plan.dark_until is None:
-        return _ABOUT
+        return about
     until = f"Dark until *{words.short_moment(plan.dark_until)} UTC*"
     local = f" ({escape(plan.local_time)})" if plan.local_time else ""
-    return f"{until}{local}. {_ABOUT}"
+    return f"{until}{local}. {about}"
 
 
 def _tile(tile: Tile) -> str:

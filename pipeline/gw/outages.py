@@ -12,6 +12,8 @@ from pipeline.gw.telescopes import telescope
 MAX_REASON = 200
 LONGEST = timedelta(days=366)
 _DAY = timedelta(days=1)
+_MORNING = timedelta(hours=6)
+"""Before noon: the night is over."""
 _NOON_H = 12.0
 _DEG_PER_HOUR = 15.0
 
@@ -114,8 +116,13 @@ def current(session: Session, now: datetime) -> Mapping[str, GwTelescopeOutage]:
     return {row.telescope: row for row in rows}
 
 
-def next_noon(longitude_deg: float, now: datetime) -> datetime:
-    """Return the next mean solar noon at a longitude (east positive): a night ends before it."""
+def noon_after_night(longitude_deg: float, now: datetime) -> datetime:
+    """Return the mean solar noon at a longitude (east positive) that follows the night at hand.
+
+    From six in the morning on that is the night to come, which nobody could be out for otherwise.
+    """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     noon = midnight + timedelta(hours=(_NOON_H - longitude_deg / _DEG_PER_HOUR) % 24)
-    return noon if noon > now else noon + _DAY
+    while noon <= now + _MORNING:
+        noon += _DAY
+    return noon

@@ -95,7 +95,7 @@ def low_rows(job: PlanJob, rows: Sequence[Row]) -> str:
     if not low:
         return ""
     text = f"{low} of {len(rows)} tiles begin within {NEAR_LIMIT_DEG:.0f}° of the airmass limit"
-    then = f"{rising} of these still rising: they stand higher later" if rising else "all setting"
+    then = f"{rising} of these still rising" if rising else "all setting"
     return f"{text} (altitude {lowest_deg:.0f}°), {then}"
 
 

@@ -6,6 +6,7 @@ repeated at any time: the group's message (M3, later M4), and for a plan that ha
 (M5), or its tiles with the buttons (M9) and the map with the tiles.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,7 +18,7 @@ from broker.config import config, project_path
 from broker.db import transaction
 from pipeline.clients.slack import Picture
 from pipeline.gw import cards_words as words
-from pipeline.gw import deliver, share_paths
+from pipeline.gw import deliver, share_paths, tile_claims
 from pipeline.gw.blocks import Message
 from pipeline.gw.cards_plan import (
     PlanSummary,
@@ -30,6 +31,7 @@ from pipeline.gw.cards_tiles import TelescopeTiles, Tile, telescope_tiles
 from pipeline.gw.plan_files import picture_file
 from pipeline.gw.plan_tables import OPEN_PLAN_STATES, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.steps import Outcome, Skip, Step
+from pipeline.gw.strategies import GALAXIES
 from pipeline.gw.tables import GwAlert
 from pipeline.gw.telescopes import TelescopeError, telescope
 from pipeline.gw.tell import await_thread, edit, marked
@@ -49,7 +51,6 @@ def report(step: Step) -> Outcome:
     with transaction() as session:
         group = session.get(GwPlanGroup, int(group_id))
         plan = session.get(GwPlan, int(plan_id)) if plan_id else None
-        tiles = _tiles(session, plan) if plan else ()
     if group is None:
         return Skip("the group is gone")
     if not (event.row.thread_ts and event.row.channel):
@@ -58,7 +59,7 @@ def report(step: Step) -> Outcome:
         return Skip(OVERTAKEN)
     told = _tell_group(step, group)
     if plan is not None:
-        _tell_plan(step, plan, tiles)
+        _tell_plan(step, plan)
     return told
 
 
@@ -91,33 +92,44 @@ def _group_message(event: Event, group_id: int) -> Message:
     return (plan_finished if is_over else plan_started)(summary)
 
 
-def _tell_plan(step: Step, plan: GwPlan, tiles: tuple[Tile, ...]) -> None:
+def _tell_plan(step: Step, plan: GwPlan) -> None:
     alert = event_of(step).row
     if plan.state == "failed":
         said = plan_failed(alert.trigger_id, plan.telescope, plan.reason or "", str(plan.id))
-        _say(step, _address(alert, "M5", str(plan.id)), said)
-    if plan.state == "done" and tiles:
-        own = TelescopeTiles(
-            alert.trigger_id,
-            plan.telescope,
-            str(plan.id),
-            tiles,
-            dark_until=plan.dark_until,
-            local_time=_local(plan.telescope, plan.dark_until),
-            owncloud=_link(alert),
-        )
-        _say(step, _address(alert, "M9", str(plan.id)), telescope_tiles(own))
+        _say(step, _address(alert, "M5", str(plan.id)), lambda: said)
+    if plan.state == "done" and plan.tile_count:
+        _say(step, _address(alert, "M9", str(plan.id)), lambda: _own_tiles(alert, plan))
         if event_of(step).end is None:
             _show(alert, plan)
 
 
-def _say(step: Step, address: deliver.Address, said: Message) -> None:
-    """Post a message; once its notice is retracted, mark it where it was posted, however late."""
+def _own_tiles(alert: GwAlert, plan: GwPlan) -> Message:
+    """Return what a telescope's team is told, with who has which tiles by now."""
+    with transaction() as session:
+        tiles = _tiles(session, plan)
+        claims = tile_claims.of_plan(session, plan.id)
+    own = TelescopeTiles(
+        alert.trigger_id,
+        plan.telescope,
+        str(plan.id),
+        tiles,
+        dark_until=plan.dark_until,
+        local_time=_local(plan.telescope, plan.dark_until),
+        owncloud=_link(alert),
+        has_galaxies=plan.strategy == GALAXIES,
+        holders=claims.holders(claims.every),
+    )
+    return telescope_tiles(own)
+
+
+def _say(step: Step, address: deliver.Address, as_it_stands: Callable[[], Message]) -> None:
+    """Post a message, or write it anew where it was posted; marked once its notice is retracted."""
     if _comes_too_late(event_of(step), address):
         return
-    ts = deliver.post(address, said)
-    if event_of(step).end is not None:
-        edit(address.channel, ts, lambda: marked(said, event_of(step).end))
+    was_sent = deliver.is_sent(address)
+    ts = deliver.post(address, as_it_stands())
+    if was_sent or event_of(step).end is not None:
+        edit(address.channel, ts, lambda: marked(as_it_stands(), event_of(step).end))
 
 
 def _comes_too_late(event: Event, address: deliver.Address) -> bool:

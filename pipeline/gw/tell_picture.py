@@ -16,8 +16,8 @@ def picture(step: Step) -> Outcome:
     card = card_state(step)  # before the event: a card posted meanwhile is seen in its row
     event = event_of(step)
     row = event.row
-    if event.end is not None:
-        return Skip("the notice was retracted before its map was shown")
+    if event.end is not None or row.state == "superseded":
+        return Skip(f"the notice was {row.state} before its map was shown")
     if not (row.channel and row.thread_ts and row.message_ts):
         if card in OPEN_STEP_STATES:
             return Wait(PATIENCE_S, "the notice's card is not posted yet")

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
 
 from pipeline.gw import ranks
-from pipeline.gw.plan_tables import GwClaim, GwPlanTile
+from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanTile
+from pipeline.gw.tables import GwAlert
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,43 @@ class Turn(NamedTuple):
 
 
 def of_plan(session: Session, plan_id: int) -> Tiles:
-    """Return who has which tiles of a plan; without tiles where there is no such plan."""
-    rows = session.execute(
-        select(GwPlanTile.rank_id, GwClaim)
-        .outerjoin(GwClaim, (GwClaim.tile_id == GwPlanTile.id) & (GwClaim.state != "released"))
-        .where(GwPlanTile.plan_id == plan_id)
-        .order_by(GwPlanTile.rank_id)
+    """Return who has which tiles of a plan; without tiles where there is no such plan.
+
+    A place has one taker: what was taken with the same telescope from another plan of the event
+    is taken here too.
+    """
+    tiles = session.scalars(
+        select(GwPlanTile).where(GwPlanTile.plan_id == plan_id).order_by(GwPlanTile.rank_id)
     ).all()
-    claims = {rank: claim for rank, claim in rows if claim is not None}
-    return Tiles(tuple(rank for rank, _ in rows), claims)
+    living = _of_telescope(plan_id).where(GwClaim.state != "released")
+    rows = session.execute(living.order_by(GwClaim.plan_id == plan_id)).all()  # its own prevail
+    taken = {(row.ra_deg, row.dec_deg): row.GwClaim for row in rows}
+    places = {tile.rank_id: (tile.ra_deg, tile.dec_deg) for tile in tiles}
+    claims = {rank: taken[place] for rank, place in places.items() if place in taken}
+    return Tiles(tuple(places), claims)
+
+
+def _of_telescope(plan_id: int) -> Select[GwClaim, float, float]:
+    """Return the statement for all claims, with their places, of a plan's event and telescope."""
+    this, plan = aliased(GwPlan), aliased(GwPlan)
+    noticed, alert = aliased(GwAlert), aliased(GwAlert)
+    return (
+        select(GwClaim, GwPlanTile.ra_deg, GwPlanTile.dec_deg)
+        .join(GwPlanTile, GwPlanTile.id == GwClaim.tile_id)
+        .join(plan, plan.id == GwClaim.plan_id)
+        .join(alert, alert.id_gw == plan.id_gw)
+        .join(noticed, noticed.trigger_id == alert.trigger_id)
+        .join(this, (this.id_gw == noticed.id_gw) & (this.telescope == plan.telescope))
+        .where(this.id == plan_id)
+    )
+
+
+def plans_alike(session: Session, plan: GwPlan) -> list[GwPlan]:
+    """Return the plans of a notice and telescope that were told: their tiles may be the same."""
+    found = select(GwPlan).where(
+        GwPlan.id_gw == plan.id_gw, GwPlan.telescope == plan.telescope, GwPlan.state == "done"
+    )
+    return list(session.scalars(found.order_by(GwPlan.id)))
 
 
 def turns(session: Session, plan_ids: Sequence[int]) -> list[Turn]:

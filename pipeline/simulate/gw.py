@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import astropy.units as u
 import hpgeom
 import numpy as np
-from astropy.coordinates import SkyCoord, get_sun
+from astropy.coordinates import SkyCoord, get_body, get_sun
 from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ AREA_90_SIGMA2 = 2 * np.pi * np.log(10.0)
 DECLINATION_DEG = 30.0
 """Seen from most of GRANDMA's sites."""
 ANTISUN_DEG = 180.0
+OFFSETS_DEG = np.array([0, 20, -20, 40, -40, 60, -60, 80, -80])
+"""From midnight's meridian; the first that is far from the Moon is taken."""
+MOON_MIN_DEG = 60.0
+"""Wider than what telescopes demand and the region's own radius."""
 FIRST_AFTER = timedelta(minutes=1)
 """The first notice is made so long after T0."""
 _FAR_HZ = 1e-10
@@ -69,10 +73,15 @@ class MockEvent:
 
     @classmethod
     def opposite_the_sun(cls, event_time: datetime, name: str | None = None) -> "MockEvent":
-        """Return an event that is highest at midnight, wherever one observes."""
-        sun = get_sun(Time(event_time))
-        ra_deg = (float(sun.ra.deg) + ANTISUN_DEG) % 360
-        return cls(name or mock_id(event_time), event_time, ra_deg, DECLINATION_DEG)
+        """Return an event that is high around midnight, wherever one observes, without the Moon."""
+        at = Time(event_time)
+        ra_deg = (get_sun(at).ra.deg + ANTISUN_DEG + OFFSETS_DEG) % 360
+        moon = get_body("moon", at)
+        direction = SkyCoord(moon.ra, moon.dec)  # as seen; its distance would move it
+        apart_deg = direction.separation(SkyCoord(ra_deg, DECLINATION_DEG, unit="deg")).deg
+        nearest = int(np.argmax(apart_deg >= MOON_MIN_DEG))
+        name = name or mock_id(event_time)
+        return cls(name, event_time, float(ra_deg[nearest]), DECLINATION_DEG)
 
 
 def merger(event: MockEvent, gap: timedelta) -> list[Notice]:

@@ -110,15 +110,17 @@ def _tile_view(
 
 
 def _until(plan_id: int) -> datetime:
-    """Return the next noon at a plan's telescope; tomorrow where it is not known."""
+    """Return the noon after a plan's night at its telescope; in UTC where that is not known."""
     now = datetime.now(UTC)
     with transaction() as session:
         plan = session.get(GwPlan, plan_id)
+    if plan and plan.last_end_at:
+        now = max(now, plan.last_end_at)
     try:
         found = telescope(plan.telescope) if plan else None
     except TelescopeError:
         found = None
-    return outages.next_noon(found.longitude_deg if found else 0.0, now)
+    return outages.noon_after_night(found.longitude_deg if found else 0.0, now)
 
 
 def _view(press: Press, title: str, submit: str, *shown: View | None) -> View:

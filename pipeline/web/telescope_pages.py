@@ -28,17 +28,17 @@ class OutageForm(forms.Form):
     until = forms.DateTimeField(
         label="Until (UTC)",
         required=False,
-        help_text="Empty: until the next noon there.",
+        help_text="Empty: until the noon after the next night there.",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
 
     def until_at(self) -> datetime:
-        """Return the end of the outage; the next noon at the telescope where none was given."""
+        """Return the end of the outage; at noon after the next night where none was given."""
         given: datetime | None = self.cleaned_data["until"]
         if given is not None:
             return given
         longitude_deg = telescope(self.cleaned_data["telescope"]).longitude_deg
-        return outages.next_noon(longitude_deg, datetime.now(UTC))
+        return outages.noon_after_night(longitude_deg, datetime.now(UTC))
 
 
 @access(PUBLIC)

@@ -3,7 +3,7 @@
 import logging
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,12 +23,14 @@ from pipeline.clients.gracedb import GraceDb, GraceDbError
 from pipeline.gw.notices import BadNotice, read_notice
 from pipeline.gw.reception import Reception
 from pipeline.gw.step_registry import named
+from pipeline.gw.voevents import parse_voevent
 from pipeline.topics import NOTICE_STREAMS, notice_stream
 
 STREAM = "igwn"
 VOEVENTS = "voevent"
 FILE_TOPIC = "file"
 DRAIN_S = 2.0
+NEVER = datetime.max.replace(tzinfo=UTC)
 _TOPICS = {topic: stream.name for stream in NOTICE_STREAMS for topic in stream.topics}
 
 
@@ -180,10 +182,11 @@ def _refuse_old(given: list[Given], now: datetime) -> None:
     """Refuse what would be stored without a word: once stored, no later time tells of it."""
     limit_h = config().gw.max_notice_age_h
     for each in given:
-        made_at = _made_at(each.raw) if each.stream == STREAM and not each.is_letter else now
+        is_dated = each.stream in _MADE_AT and not each.is_letter
+        made_at = _MADE_AT[each.stream](each.raw) if is_dated else now
         if now - made_at > timedelta(hours=limit_h):
             raise CommandError(
-                f"{each.name} was made at {made_at:%Y-%m-%dT%H:%MZ}, more than {limit_h:g} h"
+                f"{each.name} is of {made_at:%Y-%m-%dT%H:%MZ}, more than {limit_h:g} h"
                 " (gw.max_notice_age_h) ago: nobody would be told. Nothing was taken. Say"
                 f" --as-of {made_at:%Y-%m-%dT%H:%M} to tell and plan it, or --silent to store it."
             )
@@ -194,7 +197,18 @@ def _made_at(raw: bytes) -> datetime:
     try:
         return read_notice(raw).time_created
     except BadNotice:
-        return datetime.max.replace(tzinfo=UTC)
+        return NEVER
+
+
+def _burst_at(raw: bytes) -> datetime:
+    """Return when a VOEvent's burst was, which says how old its packet is."""
+    try:
+        return parse_voevent(raw).trigger_time or NEVER
+    except BadNotice:
+        return NEVER
+
+
+_MADE_AT: Mapping[str, Callable[[bytes], datetime]] = {STREAM: _made_at, VOEVENTS: _burst_at}
 
 
 def _time(text: str) -> datetime:

@@ -66,7 +66,7 @@ def test_the_log_repeats_what_is_printed_only_when_asked(
 def test_an_old_notice_is_refused_with_the_time_to_say(session: Session, tmp_path: Path):
     file = written(tmp_path, "a.json", notice())
 
-    with pytest.raises(CommandError, match=r"a\.json was made at 2026-11-21T.* Say --as-of 2026-"):
+    with pytest.raises(CommandError, match=r"a\.json is of 2026-11-21T.* Say --as-of 2026-"):
         call_command("notice", file, "--as-of", "2026-11-23")
 
     assert not session.scalars(select(GwAlert)).all()

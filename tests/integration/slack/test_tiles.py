@@ -1,5 +1,7 @@
 """Who takes which tiles, has observed them, or gives them back; what they are told of it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -183,3 +185,40 @@ def test_of_many_tiles_no_line_is_cut(told, press, session, standin):
     assert [rank for ranks in told_ranks(standin) for rank in ranks] == list(range(1, 41))
     lines = "\n".join(texts(standin, OBSERVATIONS)).split("\n")
     assert len({line.partition(" date ")[2] for line in lines}) == 1
+
+
+def test_a_place_has_one_taker_in_all_plans_of_its_telescope(
+    team_press, press, claims, told, session, plan
+):
+    again = make_plan(session, make_group(session, told, run=2, state="done"), generation=2)
+    make_tile(session, again, rank_id=1, tile_id=9787, ra_deg=346.1035)
+    make_tile(session, again, rank_id=2, tile_id=1, ra_deg=1.0)
+    session.commit()
+    team_press("claim_tiles", tiles="2")
+
+    form = {"tiles": "1-2"}
+    row = press("1.0", "claim_tiles", SHIFTER, "Vera", role=None, value=str(again.id), form=form)
+
+    assert row.last_error == "You have taken tile 2 of TCA. Taken already: 1 (Subra)."
+    assert claims() == [(2, TEAM, "claimed"), (2, SHIFTER, "claimed")]
+
+
+def test_before_it_is_dark_nothing_was_observed(team_press, claims, session, plan):
+    team_press("claim_tiles", tiles="1")
+    plan.dark_from = datetime.now(UTC) + timedelta(hours=9)
+    session.commit()
+
+    assert team_press("observation_done", tiles="1").startswith(
+        f"Nothing was noted: it gets dark there at {plan.dark_from:%d %b %H:%M} UTC"
+    )
+    assert claims() == [(1, TEAM, "claimed")]
+
+
+def test_what_was_noted_before_is_said_to_be(team_press):
+    team_press("claim_tiles", tiles="1-2")
+    team_press("observation_done", tiles="1")
+
+    assert team_press("observation_done", tiles="1-3") == (
+        "Thank you: tile 2 of TCA noted as observed. Noted before: tile 1."
+        " Not noted, as nobody has it to observe: tile 3."
+    )

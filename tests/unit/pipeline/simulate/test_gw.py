@@ -1,6 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from astropy.coordinates import angular_separation, get_body
+from astropy.time import Time
 
 from pipeline.gw import notice_schema
 from pipeline.gw.notices import MOCK, read_notice
@@ -55,6 +58,18 @@ def test_the_sky_opposite_the_sun_is_high_at_midnight():
     event = MockEvent.opposite_the_sun(datetime(2026, 3, 20, 14, 46, tzinfo=UTC))
 
     assert event.ra_deg == pytest.approx(180.0, abs=0.5)
+
+
+@pytest.mark.parametrize("day", range(1, 31, 3))
+def test_the_moon_keeps_away_from_an_event(day):
+    """Of a whole month; the Moon stands up to 1° elsewhere for those who are not at the centre."""
+    at = datetime(2026, 11, day, 22, tzinfo=UTC)
+    event = MockEvent.opposite_the_sun(at)
+    moon = get_body("moon", Time(at))
+
+    place = np.radians([moon.ra.deg, moon.dec.deg, event.ra_deg, event.dec_deg])
+
+    assert np.degrees(angular_separation(*place)) > 59
 
 
 def test_each_second_has_its_own_name():
