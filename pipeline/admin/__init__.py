@@ -1,6 +1,6 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
-alerts, objects, dead_letters, replays, bookkeeping, streams, switches, gw, s3: a page each ·
+alerts, objects, dead_letters, replays, bookkeeping, selected, streams, switches, gw, s3: pages ·
 filters, cells: what they share.
 """
 
@@ -12,6 +12,7 @@ from pipeline.admin import (
     objects,
     replays,
     s3,
+    selected,
     streams,
     switches,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "objects",
     "replays",
     "s3",
+    "selected",
     "streams",
     "switches",
 ]
