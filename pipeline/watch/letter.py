@@ -51,7 +51,7 @@ def of_summary(summary: Summary, public_url: str) -> Letter:
     rows += sum(topic.stored for topic in summary.lasair)
     to_do = tuple(_to_do(summary, public_url))
     count = len(to_do)
-    ending = "nothing to do" if not count else f"{count} thing{'s' * (count > 1)} to do"
+    ending = "nothing to do" if not count else f"{_many(count, 'thing')} to do"
     return Letter(
         f"Nightjar, morning of {summary.until:%Y-%m-%d}: {rows:,} alerts written, {ending}",
         to_do,
@@ -106,18 +106,18 @@ def _to_do(summary: Summary, public_url: str) -> Iterator[str]:
     for topic in summary.lasair:
         if topic.failed:
             yield (
-                f"{topic.name}: {topic.failed:,} messages could not be read; the reasons stand in"
-                f" {_letters('lasair', public_url)}"
+                f"{topic.name}: {_many(topic.failed, 'message')} could not be read; the reasons"
+                f" stand in {_letters('lasair', public_url)}"
             )
     if summary.images.missing:
         yield (
-            f"{summary.images.missing:,} images of Lasair's alerts were not there: ask once more"
-            " with ./manage.py fetch_cutouts --missing"
+            f"Not there: {_many(summary.images.missing, 'image')} of Lasair's alerts; ask once more"
+            " with manage.py fetch_cutouts --missing"
         )
     if summary.late and summary.late.files:
         yield (
-            f"{summary.late.files:,} files are not on S3 yet: run ./manage.py s3_sync and read what"
-            " it says; make doctor looks at the bucket"
+            f"Not on S3 yet: {_many(summary.late.files, 'file')}; run manage.py s3_sync and read"
+            " what it says; make doctor looks at the bucket"
         )
 
 
@@ -131,13 +131,13 @@ def _to_do_of(night: Night, waiting: Mapping[int, int], public_url: str) -> Iter
         )
     if sums["failed"]:
         yield (
-            f"{name}: {sums['failed']:,} messages could not be read; the reasons stand in"
+            f"{name}: {_many(sums['failed'], 'message')} could not be read; the reasons stand in"
             f" {_letters(night.selection.name, public_url)}"
         )
     if sums["broken_cutout"]:
         yield (
-            f"{name}: {sums['broken_cutout']:,} cutouts are broken in their packets; press *Make"
-            f" these files again* at {page} if the disk was at fault"
+            f"{name}: {_many(sums['broken_cutout'], 'cutout')} could not be read; if the disk was"
+            f" at fault, press *Make these files again* at {page}"
         )
     for run in _ended_badly(night):
         yield (
@@ -166,8 +166,8 @@ def _night_lines(night: Night, waiting: Mapping[int, int]) -> Iterator[str]:
     else:
         state = "closed" if table.closed_at else "open until its UTC date is over"
         yield f"{table.path}: {table.rows:,} rows, {state}"
-        if table.id in waiting:
-            yield f"{waiting[table.id]:,} further rows wait for their images or the disk"
+        if late := waiting.get(table.id):
+            yield f"Without a line yet, for their images or the disk: {_many(late, 'row')}"
     yield (
         f"Cutouts: {night.cutouts:,} on disk, {sums['missing_cutout']:,} missing,"
         f" {sums['broken_cutout']:,} broken"
@@ -197,7 +197,7 @@ def _s3(late: Late | None) -> Part:
         return Part("S3", ("Nothing is late",))
     since = f", the oldest closed {late.oldest_at:%Y-%m-%d %H:%M} UTC" if late.oldest_at else ""
     error = (f"Last error: {late.error}",) if late.error else ()
-    return Part("S3", (f"{late.files:,} files are not there yet{since}", *error))
+    return Part("S3", (f"Not there yet: {_many(late.files, 'file')}{since}", *error))
 
 
 def _adds_up(night: Night, waiting: Mapping[int, int]) -> bool:
@@ -215,6 +215,10 @@ def _ended_badly(night: Night) -> Iterator[str]:
         seen.add(run.slot)
         if run.state in {"failed", "short"}:
             yield f"{run.slot} ended {run.state}: {run.error}."
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _letters(stream: str, public_url: str) -> str:

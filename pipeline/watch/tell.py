@@ -64,8 +64,9 @@ def _tell_ended(day: date, well: Iterable[str], url: str) -> None:
 
 def _bring(kind: str, key: str, said: Letter) -> None:
     """Give a letter to everybody who has not got it."""
+    shown = {"letter": said, "is_mail": True}
     for to in config().watch.mail_to:
-        outbox().post_once(_once(kind, key, to), to, said.title, TEMPLATE, {"letter": said})
+        outbox().post_once(_once(kind, key, to), to, said.title, TEMPLATE, shown)
     address = _address(kind, key)
     if address is None or deliver.is_settled(address):
         return

@@ -63,14 +63,14 @@ def test_a_good_night_is_told_with_its_sums_and_wants_nothing():
         (summary(night((5, 3, 0, 2, 0))), "2 messages could not be read"),
         (summary(night((5, 5, 0, 0, 0), rows=4)), "does not add up"),
         (summary(night((6, 5, 0, 0, 0))), "does not add up"),
-        (summary(night((5, 5, 0, 0, 0), broken=1)), "press *Make these files again*"),
+        (summary(night((5, 5, 0, 0, 0), broken=1)), "1 cutout could not be read"),
         (
             summary(night((5, 5, 0, 0, 0), state="short", error="stopped 3 offsets before")),
             "./run_lsst_consumer.sh selected",
         ),
-        (summary(late=Late(3, MORNING, "no bucket")), "./manage.py s3_sync"),
+        (summary(late=Late(3, MORNING, "no bucket")), "manage.py s3_sync"),
         (summary(lasair=(LasairTopic("lasair_1x", 4, 2),)), "lasair_1x: 2 messages could not"),
-        (summary(images=Images(1, 0, 2)), "./manage.py fetch_cutouts --missing"),
+        (summary(images=Images(1, 0, 2)), "manage.py fetch_cutouts --missing"),
     ],
 )
 def test_what_is_amiss_says_what_to_do(given, remedy):
@@ -96,7 +96,7 @@ def test_rows_that_wait_for_their_images_add_up():
     found = letter.of_summary(summary(night((5, 5, 0, 0, 0), rows=3), waiting={TABLE: 2}), URL)
 
     assert found.to_do == ()
-    assert "2 further rows wait" in text_of(found)
+    assert "their images or the disk: 2 rows" in text_of(found)
 
 
 def test_a_silent_topic_of_lasair_is_shown_with_nothing():
