@@ -21,7 +21,11 @@ def read_confluent(schemas: SchemaCache, value: bytes) -> Any:
         If the schema is not to be found out now.
     """
     schema = confluent_schema(schemas, value)
-    return read_datum(schema, value, CONFLUENT_PREFIX.size, len(value))
+    try:
+        return read_datum(schema, value, CONFLUENT_PREFIX.size, len(value))
+    except UnreadableError as error:
+        _, schema_id = CONFLUENT_PREFIX.unpack_from(value)
+        raise UnreadableError(error.reason, f"with schema id {schema_id}: {error}") from error
 
 
 def confluent_schema(schemas: SchemaCache, value: bytes) -> WriterSchema:

@@ -217,7 +217,7 @@ _LISTS = {
     "mail_to",
 }
 """Settings that the environment names with commas in between."""
-_TABLES = {"plan_groups", "topics"}
+_TABLES = {"plan_groups", "topics", "sources"}
 """Settings that it gives as JSON."""
 
 

@@ -16,7 +16,7 @@ from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it
 from pipeline.lasair import models as _lasair  # noqa: F401 for the same reason
 from pipeline.s3 import models as _s3  # noqa: F401 for the same reason
 from pipeline.selected import models as _selected  # noqa: F401 for the same reason
-from pipeline.selected.sources import SOURCES
+from pipeline.selected import sources
 from pipeline.topics import LASAIR, NOTICE_STREAMS, STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")
@@ -24,7 +24,7 @@ SERIES_NAMES = ("detection", "limit", "forced")
 _SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
 _STREAMS = words_of(stream.name for stream in STREAMS)
 _NOTICES = words_of(stream.name for stream in NOTICE_STREAMS)
-_SOURCES = words_of((*SOURCES, LASAIR))
+_SOURCES = words_of((*sources.names(), LASAIR))
 _CLASSES = words_of(("stellar", "hosted", "hostless", "unknown"))
 _BANDS = words_of("ugrizy")
 

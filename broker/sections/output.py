@@ -18,9 +18,6 @@ class CollectSettings(Section):
     babamul: Annotated[
         StreamSettings, Field(description="public LSST streams; packets come from the archive")
     ] = StreamSettings(topic=r"^babamul\.lsst\..*match\..*$")
-    external: Annotated[
-        StreamSettings, Field(description="packets on another broker; no topic: not read")
-    ] = StreamSettings(topic="")
     antares: Annotated[
         StreamSettings,
         Field(description="loci of ANTARES; its topic of a tag is client. and the tag's name"),

@@ -2,9 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from broker.sections import Section, Share
+from broker.sections.streams import StreamSettings
+
+TAKEN_NAMES = {
+    *("selected", "babamul", "antares", "lasair", "data", "cutouts", "ztf", "lsst"),
+    *("igwn", "voevent", "gcn"),
+}
+"""Of streams and folders of ours."""
 
 
 class ExtendednessSettings(Section):
@@ -24,6 +31,35 @@ class ExtendednessSettings(Section):
     ] = True
 
 
+class SourceSettings(StreamSettings):
+    """A broker of others that carries Rubin's packets; its files lie in a folder of its name."""
+
+    name: Annotated[
+        str,
+        Field(description="of the source, as in collect NAME", pattern="^[a-z][a-z0-9-]{0,39}$"),
+    ]
+    bootstrap_servers: Annotated[str, Field(min_length=1, description="of the broker")]
+    group_id: Annotated[
+        str, Field(description="the whole consumer group; empty: group_prefix and its name")
+    ] = ""
+    wire: Annotated[
+        Literal["container", "confluent"], Field(description="how the packets are framed")
+    ] = "confluent"
+    schema_dir: Annotated[
+        str, Field(description="directory of {id}.avsc, looked into first; may be empty")
+    ] = ""
+    registry_url: Annotated[
+        str, Field(description="its registry, asked for ids that no file has; may be empty")
+    ] = ""
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if name in TAKEN_NAMES:
+            raise ValueError(f"{name!r} is taken; so are {', '.join(sorted(TAKEN_NAMES))}")
+        return name
+
+
 class SelectedSettings(Section):
     """Selected alerts: filters on the raw stream and the topics that their alerts go to."""
 
@@ -36,4 +72,16 @@ class SelectedSettings(Section):
     ] = "container"
     partitions: Annotated[int, Field(gt=0, le=1000, description="of each topic")] = 4
     retention_days: Annotated[int, Field(gt=0, description="how long topics keep messages [d]")] = 7
+    sources: Annotated[
+        tuple[SourceSettings, ...],
+        Field(description="brokers of others: name, topic, bootstrap_servers, wire and others"),
+    ] = ()
     extendedness: ExtendednessSettings = ExtendednessSettings()
+
+    @field_validator("sources")
+    @classmethod
+    def _check_sources(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        names = [source.name for source in sources]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"named twice: {', '.join(sorted(twice))}")
+        return sources

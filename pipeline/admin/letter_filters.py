@@ -11,13 +11,13 @@ from django.http import HttpRequest
 from broker.mirror import all_of
 from pipeline import models
 from pipeline.admin.filters import nights_up_to
-from pipeline.selected.sources import SOURCES
+from pipeline.selected import sources
 from pipeline.topics import LASAIR, NOTICE_STREAMS, STREAMS
 
 SHOWN_TOPICS = 20
 _STREAM_NAMES = [
     *(stream.name for stream in (*STREAMS, *NOTICE_STREAMS)),
-    *SOURCES,
+    *sources.names(),
     LASAIR,
 ]
 

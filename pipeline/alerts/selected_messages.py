@@ -116,7 +116,11 @@ def as_container(survey: str, packet: bytes) -> bytes:
     """
     if packet.startswith(CONTAINER_MAGIC):
         return packet
-    schema, body = survey_named(survey).split(packet)
+    return container(*survey_named(survey).split(packet))
+
+
+def container(schema: WriterSchema, body: bytes) -> bytes:
+    """Return a container of one record, of its writer schema and its bytes."""
     return b"".join((_header(schema), _ONE_RECORD, varint(len(body)), body, SYNC_MARKER))
 
 

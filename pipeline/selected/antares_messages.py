@@ -9,7 +9,8 @@ import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 
-from broker.avro import MAX_VALUE_BYTES, UnreadableError
+from broker.avro import UnreadableError
+from pipeline.selected.messages import check_size
 from pipeline.surveys.lsst import SOLAR_SYSTEM_PREFIX
 
 MAX_LOCUS_BYTES = 4 * 2**20
@@ -71,10 +72,7 @@ def read_locus(value: bytes) -> Locus:
 
 
 def _document(value: bytes) -> Mapping[str, Any]:
-    if not value:
-        raise UnreadableError("empty", "the message has no value")
-    if len(value) > MAX_VALUE_BYTES:
-        raise UnreadableError("too_large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES}")
+    check_size(value)
     inflater = zlib.decompressobj()
     try:
         plain = inflater.decompress(value, MAX_LOCUS_BYTES + 1)

@@ -125,7 +125,7 @@ def collect(
     Parameters
     ----------
     source : str
-        Of ``sources.SOURCES``.
+        Of ``sources.names()``.
     limits : Limits
         When to stop short.
     workers : int, optional

@@ -13,10 +13,12 @@ from broker.kafka import Cluster, source_connection
 from broker.kafka_messages import MessageReader, Received
 from broker.message_loop import REST_S, MessageLoop
 from broker.outages import OUTAGES
+from broker.sections.selected import SourceSettings
 from pipeline.clients.antares import Antares
 from pipeline.selected import closing, messages, sources
 from pipeline.selected.antares import BATCH_MESSAGES, AntaresReader
 from pipeline.selected.messages import Reader
+from pipeline.selected.others import OthersReader
 from pipeline.selected.reception import Images, Reception
 from pipeline.selected.runs import RunBook
 from pipeline.selected.sources import Target
@@ -162,7 +164,7 @@ def make_selected_listener(
     connection = source_connection(where)
     reader = MessageReader(
         connection,
-        f"{where.group_prefix}{source}",
+        sources.group_of(source),
         slot,
         [where.topic],
         start=where.start,
@@ -186,9 +188,12 @@ class _Intake(NamedTuple):
 
 
 def _intake(source: str, target: Target) -> _Intake:
-    settings = config()
+    settings, where = config(), sources.settings_of(source)
+    if isinstance(where, SourceSettings):
+        read = OthersReader(where).read
+        return _Intake(read, settings.collect.batch_messages, lambda: None)
     if source != sources.ANTARES:
-        is_ours = not sources.settings_of(source).bootstrap_servers
+        is_ours = not where.bootstrap_servers
         read = partial(messages.read, is_ours=is_ours)
         return _Intake(read, settings.collect.batch_messages, lambda: None)
     wanted = settings.antares

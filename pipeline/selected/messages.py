@@ -29,11 +29,14 @@ class Read(NamedTuple):
         Else history and images are only in the packet itself.
     has_thumbnails : bool
         Whether images are to be asked for elsewhere when nobody has the packet.
+    container : bytes or None
+        The packet as it is kept, where its own framing means nothing here.
     """
 
     record: dict[str, Any]
     is_packet: bool = True
     has_thumbnails: bool = False
+    container: bytes | None = None
 
 
 Reader = Callable[[bytes], Read]
@@ -55,18 +58,28 @@ def read(value: bytes, *, is_ours: bool) -> Read:
     UnreadableError, SchemaUnreachableError
         Saying why not.
     """
-    if not value:
-        raise UnreadableError("empty", "the message has no value")
-    if len(value) > MAX_VALUE_BYTES:
-        raise UnreadableError("too_large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES}")
+    check_size(value)
     if not value.startswith(CONTAINER_MAGIC):
         return Read(_framed(value, is_ours=is_ours))
     record = (_ours() if is_ours else _theirs()).read(value)
     if "candidate" in record:
         return Read(_of_babamul(record), is_packet=False)
-    if not isinstance(record.get("diaSource"), dict):
+    return Read(packet_of(record))
+
+
+def check_size(value: bytes) -> None:
+    """Raise UnreadableError for a message without value, or with too much of it."""
+    if not value:
+        raise UnreadableError("empty", "the message has no value")
+    if len(value) > MAX_VALUE_BYTES:
+        raise UnreadableError("too_large", f"{len(value)} bytes; at most {MAX_VALUE_BYTES}")
+
+
+def packet_of(record: Any) -> dict[str, Any]:
+    """Return a record of Rubin's with today's names; UnreadableError for any other."""
+    if not isinstance(record, dict) or not isinstance(record.get("diaSource"), dict):
         raise UnreadableError("bad_value", "a record without diaSource is no packet of Rubin's")
-    return Read(lsst.todays_names(record))
+    return lsst.todays_names(record)
 
 
 def _framed(value: bytes, *, is_ours: bool) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from broker.outages import OUTAGES
 from broker.ranges.sources import known_source
 from pipeline.selected import cutouts, files, packets, recheck
 from pipeline.selected.cutouts import Cutout
+from pipeline.selected.letters import letter_of, written_at
 from pipeline.selected.messages import Read, Reader
 from pipeline.selected.rows import row_values
 from pipeline.selected.runs import Counts, RunBook
@@ -46,6 +47,7 @@ class _Alert:
     values: dict[str, Any]
     is_packet: bool
     images: Images
+    kept: bytes
     slice: Slice | None = None
 
 
@@ -121,7 +123,7 @@ class Reception:
             return {row_id: images for each in taken for row_id, images in each.items()}
         [message] = batch
         trace = "".join(traceback.format_exception(error))
-        letter = _letter(message, "unexpected", repr(error), trace)
+        letter = letter_of(message, "unexpected", repr(error), trace)
         return self._take(batch, [], [(message.topic, letter)])
 
     def _take(
@@ -165,12 +167,12 @@ class Reception:
             try:
                 alert = self._judge(message)
             except UnreadableError as error:
-                letters.append((message.topic, _letter(message, error.reason, str(error))))
+                letters.append((message.topic, letter_of(message, error.reason, str(error))))
             except OUTAGES:
                 raise
             except Exception as error:
                 log.exception("selected.not_judged", offset=message.offset)
-                why = _letter(message, "unexpected", repr(error), traceback.format_exc())
+                why = letter_of(message, "unexpected", repr(error), traceback.format_exc())
                 letters.append((message.topic, why))
             else:
                 alerts.setdefault(alert.values["alert_id"], alert)
@@ -178,9 +180,9 @@ class Reception:
 
     def _judge(self, message: Received) -> _Alert:
         found = self._read(message.value)
-        return _Alert(
-            message, found.record, row_values(found.record), found.is_packet, _images(found)
-        )
+        kept = found.container or message.value
+        values = row_values(found.record)
+        return _Alert(message, found.record, values, found.is_packet, _images(found), kept)
 
     def _find_packets(self, alerts: Sequence[_Alert]) -> None:
         """Learn where the packets lie; what nobody has kept is kept now, what is short is read."""
@@ -201,9 +203,9 @@ class Reception:
         places: defaultdict[tuple[date, str, int], list[_Alert]] = defaultdict(list)
         for alert in alerts:
             message = alert.message
-            places[_written_at(message).date(), message.topic, message.partition].append(alert)
+            places[written_at(message).date(), message.topic, message.partition].append(alert)
         for (night, topic, partition), some in places.items():
-            raw = [Packet(m.offset, m.timestamp_ms, m.value) for m in (a.message for a in some)]
+            raw = [Packet(a.message.offset, a.message.timestamp_ms, a.kept) for a in some]
             slices = self._archive.append(
                 self._target.name, night, self._sources[topic], partition, raw
             )
@@ -280,20 +282,3 @@ def _count(read: int, failed: int, filtered: int, stored: Sequence[_Alert]) -> C
         missing_cutout=states.count("absent"),
         broken_cutout=states.count("broken"),
     )
-
-
-def _letter(message: Received, reason: str, why: str, trace: str | None = None) -> Letter:
-    return Letter(
-        partition=message.partition,
-        offset=message.offset,
-        reason=reason,
-        message=why,
-        traceback=trace,
-        kafka_timestamp=_written_at(message),
-        night=_written_at(message).date(),
-        packet=message.value,
-    )
-
-
-def _written_at(message: Received) -> datetime:
-    return datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)

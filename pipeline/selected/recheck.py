@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 from broker.config import config
 from broker.sections.selected import ExtendednessSettings
 from pipeline.filters.extendedness import Statistics, refusals
-
-SOURCES = ("external",)
-"""Of packets that another's filter chose."""
+from pipeline.selected.sources import OURS
 
 
 def selected(source: str, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
     """Return which rows of a source are written: all, but for what its look refuses."""
     settings = config()
-    if source not in SOURCES or not settings.collect.recheck:
+    if source in OURS or not settings.collect.recheck:
         return [True] * len(rows)
     return [reason is None for reason in reasons(rows, settings.selected.extendedness)]
 

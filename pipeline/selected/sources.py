@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from broker.config import config, project_path
 from broker.host import this_host
+from broker.registry import by_name
+from broker.sections.selected import SourceSettings
 from broker.sections.streams import StreamSettings
 from pipeline.selected.tables import Selection
 
@@ -16,7 +18,8 @@ DEFAULT = "selected"
 """The source whose files lie in ``lsst_alerts`` itself."""
 FOLDER = "lsst_alerts"
 ANTARES = "antares"
-SOURCES = (DEFAULT, "babamul", "external", ANTARES)
+OURS = (DEFAULT, "babamul", ANTARES)
+"""Sources that we know; all others are records of ``selected.sources``."""
 SURVEY = "lsst"
 
 
@@ -59,6 +62,11 @@ class Target:
         return f"nightjar.output.{self.host}.{self.root}"
 
 
+def names() -> tuple[str, ...]:
+    """Return every source that may be read: those that we know, and the settings' own."""
+    return (*OURS, *(source.name for source in config().selected.sources))
+
+
 def folder(source: str) -> str:
     """Return the folder of a source's files, relative to the root."""
     return FOLDER if source == DEFAULT else f"{FOLDER}/{source}"
@@ -78,12 +86,21 @@ def settings_of(source: str) -> StreamSettings:
         If there is no such source, or nobody has said where it is.
     """
     settings = config()
+    if source not in OURS:
+        return by_name("source", source, settings.selected.sources)
     found = settings.collect.named(source)
     if source == DEFAULT and not found.topic:
         found = found.model_copy(update={"topic": settings.selected.extendedness.topic})
     if not found.topic:
         raise KeyError(f"the source {source} names no topic: set collect.{source}.topic")
     return found
+
+
+def group_of(source: str) -> str:
+    """Return the consumer group of a source; raises as ``settings_of``."""
+    found = settings_of(source)
+    given = found.group_id if isinstance(found, SourceSettings) else ""
+    return given or f"{found.group_prefix}{source}"
 
 
 def claim(session: Session, source: str) -> Target:

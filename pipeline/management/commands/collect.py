@@ -22,7 +22,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("source", choices=sources.SOURCES)
+        parser.add_argument("source", choices=sources.names())
         parser.add_argument("--workers", type=int, help="cutouts written at once")
         parser.add_argument("--duration", type=float, metavar="S", help="stop after so long [s]")
         parser.add_argument("--max-messages", type=int, metavar="N", help="stop after so many")

@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         every = (*topics.STREAMS, *topics.NOTICE_STREAMS)
-        names = [*(stream.name for stream in every), *sources.SOURCES, topics.LASAIR]
+        names = [*(stream.name for stream in every), *sources.names(), topics.LASAIR]
         parser.add_argument("stream", choices=names)
         parser.add_argument(
             "--slot", type=int, default=0, help="which of this stream's listeners this is"
@@ -67,7 +67,7 @@ def _maker(stream: str) -> Callable[[str, str], Any]:
         from pipeline.gw.listener import make_notice_listener  # noqa: PLC0415 alerts go on without GW
 
         return make_notice_listener
-    if stream in sources.SOURCES:
+    if stream in sources.names():
         return _make_selected
     if stream == topics.LASAIR:
         return _make_lasair
