@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
+from socket import gethostname
 
 import structlog
 from sqlalchemy import func, select, update
@@ -178,7 +179,7 @@ def _files(session: Session, policy: Policy, kind: str, before: date) -> Iterato
 def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
     wanted = select(ArchiveSegment).where(
         ArchiveSegment.night < before,
-        ArchiveSegment.host == this_host(),
+        ArchiveSegment.host == gethostname(),  # the archive knows no other name
         ArchiveSegment.deleted_at.is_(None),
     )
     for row in session.scalars(wanted.order_by(ArchiveSegment.night, ArchiveSegment.id)):

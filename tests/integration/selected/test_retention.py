@@ -8,7 +8,6 @@ import pytest
 from django.core.management import call_command
 from sqlalchemy import select, update
 
-from broker.archive import ArchiveSegment
 from broker.config import build
 from pipeline.selected.retention import Policy, delete, expired
 from pipeline.selected.tables import OutputFile
@@ -103,7 +102,6 @@ def test_a_segment_goes_with_its_index(session, root, taker):
     later = datetime.now(UTC).date() + timedelta(days=999)
     archive = root.parent / "archive"
     assert len(tree(archive)) == 2
-    session.execute(update(ArchiveSegment).values(host="here"))
 
     assert delete(Policy({"archive": 90}, frozenset({"archive"})), later) == []
     policy = Policy({"archive": 90}, frozenset({"archive"}), frozenset({"archive/selected"}))
