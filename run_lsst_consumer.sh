@@ -14,7 +14,7 @@ if [[ $# -gt 0 && $1 != -* ]]; then
     source=$1
     shift
 fi
-if [[ ! $source =~ ^[a-z0-9_]+$ ]]; then
+if [[ ! $source =~ ^[a-z][a-z0-9_-]*$ ]]; then
     echo "usage: $0 [SOURCE] [options of manage.py collect]" >&2
     exit 2
 fi

@@ -171,6 +171,6 @@ def _waiting(name: str) -> int:
         return 0  # nobody reads it any more
     if where.bootstrap_servers:
         return 0  # only its own broker knows
-    group = f"{where.group_prefix}{name}"
+    group = sources.group_of(name)
     found = kafka_groups.groups(group, kept_ms=KEPT_MS, limit=GROUPS)
     return sum(each.lag for each in found if each.name == group)

@@ -49,7 +49,7 @@ def log_of(project: Path) -> str:
     [
         ((), "got: manage.py collect selected"),
         (("--workers", "8"), "got: manage.py collect selected --workers 8"),
-        (("babamul", "--duration", "60"), "got: manage.py collect babamul --duration 60"),
+        (("usdf-mine", "--duration", "60"), "got: manage.py collect usdf-mine --duration 60"),
     ],
 )
 def test_the_source_and_options_reach_the_command(project, given, passed):
