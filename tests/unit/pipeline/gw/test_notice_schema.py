@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from pipeline.gw import notice_schema
 from pipeline.gw.notice_schema import LONGEST_PROBLEM, MOST_PROBLEMS, problems
 from tests.gw_notices import NAMES, as_bytes, make_notice, raw
 
@@ -49,6 +50,34 @@ def test_a_name_without_end_and_many_faults_are_cut():
 
     assert told.endswith("; and 2 more")
     assert len(told) < (MOST_PROBLEMS + 1) * (LONGEST_PROBLEM + 2)
+
+
+def test_a_list_without_end_is_looked_at_from_its_beginning():
+    told = problems(as_bytes(make_notice({"instruments": [1] * 500_000}))) or ""
+
+    assert told.split("; ")[:3] == [
+        "instruments: 500000 entries, of which the first 200 are looked at",
+        "event.instruments[0]: not of type 'string'",
+        "event.instruments[1]: not of type 'string'",
+    ]
+    assert told.endswith("; and 196 more")
+
+
+def test_classes_without_end_are_looked_at_from_their_beginning():
+    classes = {f"class {number}": "?" for number in range(100_000)}
+    told = problems(as_bytes(make_notice({"classification": classes}))) or ""
+
+    assert told.startswith("classification: 100000 entries, ")
+    assert told.endswith("; and 196 more")
+
+
+def test_a_check_that_breaks_does_not_cost_the_notice(monkeypatch):
+    def breaks():
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(notice_schema, "_validator", breaks)
+
+    assert problems(as_bytes(make_notice())) == "it could not be compared: RecursionError"
 
 
 @pytest.mark.parametrize("name", NAMES)
