@@ -46,9 +46,13 @@ class Card:
     decision : Decision or None
         The last one.
     is_planning : bool
-        Plans are being made, or are made.
+        Plans are being made.
     links : Links
         Behind the buttons.
+    outcome : str
+        How many telescopes can observe, in words; empty: nothing was planned.
+    is_over : bool
+        It was superseded or retracted, so that nothing is planned any more.
     """
 
     alert: ScoredAlert
@@ -59,7 +63,7 @@ class Card:
     decision: Decision | None = None
     is_planning: bool = False
     links: Links = field(default_factory=Links)
-    is_planned: bool = False
+    outcome: str = ""
     is_over: bool = False
 
 
@@ -193,8 +197,8 @@ def _planning(card: Card) -> str:
         return f"⚠️ No plan can be made: {escape(card.alert.skymap_cause or 'there is no map')}"
     if card.is_planning:
         return "🔭 Plans are being made, see below in the thread."
-    if card.is_planned:
-        return "🔭 Plans were made, see below in the thread. *Run plan* makes them anew."
+    if card.outcome:
+        return f"🔭 Planned: {card.outcome}, see below in the thread. *Run plan* plans anew."
     return "⚠️ No plan is made by itself. *Run plan* makes one for the default telescopes."
 
 

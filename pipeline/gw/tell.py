@@ -124,7 +124,7 @@ def _headline(event: Event) -> Message:
         event.row.kind,
         event.alert(latest) if latest else None,
         event.decision,
-        _planning(latest) if latest else "",
+        _planning(event, latest) if latest else "",
         is_over=event.retraction is not None,
     )
     return marked(new_event(summary), event.retraction)
@@ -199,7 +199,7 @@ def _card(event: Event, row: GwAlert) -> Message:
             event.decision,
             row.is_process_running,
             links_of(row),
-            is_planned=row.id_gw in event.planned,
+            outcome=event.outcomes.get(row.id_gw, ""),
             is_over=row.state != "current",
         )
     )
@@ -237,17 +237,11 @@ def cards_of(event: Event) -> list[GwAlert]:
     return [each for each in event.rows if each.message_ts and each.alert_type != RETRACTION]
 
 
-def _planning(latest: GwAlert) -> str:
+def _planning(event: Event, latest: GwAlert) -> str:
     """Return how far a notice's plans are, in words; empty where nothing was planned."""
     if latest.is_process_running:
         return "plans are being made"
-    with transaction() as session:
-        plans = select(GwPlan.telescope, GwPlan.state, GwPlan.tile_count)
-        rows = session.execute(plans.where(GwPlan.id_gw == latest.id_gw)).all()
-    if not rows:
-        return ""
-    able = {row.telescope for row in rows if row.state == "done" and row.tile_count}
-    return f"{len(able)} of {len({row.telescope for row in rows})} telescopes can observe"
+    return event.outcomes.get(latest.id_gw, "")
 
 
 def group_reports(rows: Sequence[GwAlert], cause: str) -> list[Want]:

@@ -40,15 +40,15 @@ class Event:
         The last one.
     numbers : dict
         Of each sky map, by ``gw_skymaps.id``.
-    planned : frozenset of int
-        Notices (``id_gw``) with a plan that has tiles.
+    outcomes : dict
+        How many telescopes can observe, in words, of each notice (``id_gw``) that was planned.
     """
 
     row: GwAlert
     rows: Sequence[GwAlert]
     decision: Decision | None
     numbers: dict[int, MapNumbers]
-    planned: frozenset[int]
+    outcomes: dict[int, str]
 
     @property
     def current(self) -> GwAlert | None:
@@ -92,15 +92,23 @@ def event_of(step: Step) -> Event:
         rows = session.scalars(found.order_by(GwAlert.reception_count)).all()
         decided = last_decision(session, row.trigger_id)
         numbers = _numbers(session, rows)
-        planned = _planned(session, rows)
-    return Event(row, rows, _decision(decided), numbers, planned)
+        outcomes = _outcomes(session, rows)
+    return Event(row, rows, _decision(decided), numbers, outcomes)
 
 
-def _planned(session: Session, rows: Sequence[GwAlert]) -> frozenset[int]:
-    has_tiles = (GwPlan.state == "done", GwPlan.tile_count > 0)
+def _outcomes(session: Session, rows: Sequence[GwAlert]) -> dict[int, str]:
     ids = [row.id_gw for row in rows]
-    found = session.scalars(select(GwPlan.id_gw).where(GwPlan.id_gw.in_(ids), *has_tiles))
-    return frozenset(found)
+    plans = select(GwPlan.id_gw, GwPlan.telescope, GwPlan.state, GwPlan.tile_count)
+    planned: dict[int, set[str]] = {}
+    able: dict[int, set[str]] = {}
+    for plan in session.execute(plans.where(GwPlan.id_gw.in_(ids))):
+        planned.setdefault(plan.id_gw, set()).add(plan.telescope)
+        if plan.state == "done" and plan.tile_count:
+            able.setdefault(plan.id_gw, set()).add(plan.telescope)
+    return {
+        id_gw: f"{len(able.get(id_gw, ()))} of {len(names)} telescopes can observe"
+        for id_gw, names in planned.items()
+    }
 
 
 def channel_of(row: GwAlert, settings: Config | None = None) -> str:

@@ -51,6 +51,8 @@ def test_its_card_has_the_buttons_to_plan_once_its_plans_have_ended(
     for ts in (row.message_ts, row.thread_ts):
         said = str(standin.workspace.messages[GW, ts]["blocks"])
         assert "lans are being made" not in said
+        assert "0 of 1 telescopes can observe" in said
+        assert "No plan is made by itself" not in said
     assert {"run_obs_plan", "plan_options"} <= buttons(
         standin.workspace.messages[GW, row.message_ts]
     )
