@@ -208,6 +208,15 @@ def free_lost_of(table: type[Ledgered]) -> Callable[[str], None]:
     return free_lost
 
 
+def free(session: Session, table: type[Ledgered], *conditions: Any) -> None:
+    """End the leases of rows whose worker is known to be gone; the sweeper rings for them."""
+    session.execute(
+        update(table)
+        .where(table.state == "running", *conditions)
+        .values(lease_until=func.now(), ring_at=func.now())
+    )
+
+
 def cancel(session: Session, table: type[Ledgered], why: str, *conditions: Any) -> list[int]:
     """End rows that nobody works on; return their ids. Who works on one sees to it himself."""
     found = session.scalars(

@@ -1,6 +1,8 @@
 """What is thrown away, and when; nothing that OwnCloud shall have is, before it lies there."""
 
+import os
 import shutil
+import socket
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +14,10 @@ from sqlalchemy.orm import Session, aliased
 from broker.celery import LIMITS_S, worker_starting
 from broker.config import config, project_path
 from broker.db import lock, transaction
+from pipeline import ledger
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert
-from pipeline.gw.life import UPLOAD
+from pipeline.gw.life import PLAN, UPLOAD
 from pipeline.gw.notice_files import remove_old
 from pipeline.gw.notices import REAL
 from pipeline.gw.plan_job import JOB_FILE, MAP_FILE, RESULT_FILE, STAGE_FILE
@@ -55,6 +58,34 @@ def remove_left_scratch() -> None:
     """Remove what plan workers that were killed left on this machine, when a worker starts."""
     if folders := remove_lost_scratch(DEAD_AFTER_S):
         log.info("gw.scratch_removed", folders=folders)
+
+
+@worker_starting
+def free_lost_plans() -> None:
+    """Let plans be made again whose processes died on this machine, when a worker starts.
+
+    A pool that was killed whole leaves nobody who would see it; the leases last for minutes.
+    """
+    with transaction() as session:
+        running = session.execute(
+            select(GwPlan.id, GwPlan.pid).where(
+                GwPlan.state == "running", GwPlan.host == socket.gethostname()
+            )
+        )
+        lost = [str(plan_id) for plan_id, pid in running if pid and not _is_alive(pid)]
+        ledger.free(session, GwStep, GwStep.step == PLAN, GwStep.key.in_(lost))
+    if lost:
+        log.info("gw.lost_plans_freed", plans=len(lost))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def clean_up() -> None:
