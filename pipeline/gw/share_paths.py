@@ -7,6 +7,7 @@
         {TILING|GALAXYTARGETING}_{TEL_TEL}/   tiles_{TEL}.txt …   plots/
 """
 
+import hashlib
 import re
 import uuid
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ NOTICES = "VOEVENTS"
 EVENT_FOLDERS = (PLANS, "IMAGES", "KNC_IMAGES", LOGBOOK, NOTICES)
 LOG_NAME = "shift_log.md"
 LONGEST_NAME = 64
+LONGEST_GROUP = 200
+"""Of a group's folder: servers take names of 255 bytes, and all telescopes together are longer."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
 
@@ -57,9 +60,13 @@ def plan_folder(notice: str, strategy: str, telescopes: Sequence[str]) -> str:
     strategy : str
         ``tiling`` or ``galaxies``.
     telescopes : sequence of str
-        Of the group, in its order.
+        Of the group, in its order; of very many the first are named, and a hash stands for all.
     """
-    return f"{notice}/{strategies.strategy(strategy).folder}_{'_'.join(map(safe_name, telescopes))}"
+    name = "_".join([strategies.strategy(strategy).folder, *map(safe_name, telescopes)])
+    if len(name) > LONGEST_GROUP:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name[:LONGEST_GROUP].rpartition('_')[0]}_{digest}"
+    return f"{notice}/{name}"
 
 
 def notice_stem(trigger_id: str, reception_count: int, alert_type: str) -> str:

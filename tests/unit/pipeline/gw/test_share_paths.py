@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.clients.webdav import LONGEST_NAME_BYTES
 from pipeline.gw import share_paths
+from pipeline.gw.telescopes import telescopes
 
 
 @given(st.text(max_size=100))
@@ -40,6 +42,16 @@ def test_a_groups_folder_names_its_telescopes(strategy, name):
         share_paths.plan_folder("x/UPDATE_1", strategy, ["TCA", "FZU-CTA-N"])
         == f"x/UPDATE_1/{name}"
     )
+
+
+def test_a_group_of_any_size_has_a_folder_that_a_server_takes_of_its_own():
+    everyone = [each.name for each in telescopes()]
+    groups = [everyone[:count] for count in range(1, len(everyone) + 1)]
+    names = [share_paths.plan_folder("N", "galaxies", group)[2:] for group in groups]
+
+    assert max(len(name.encode()) for name in names) <= LONGEST_NAME_BYTES
+    assert len(set(names)) == len(groups)
+    assert all(name.startswith("GALAXYTARGETING_") for name in names)
 
 
 @pytest.mark.parametrize(("base", "path"), [("", "a/b"), ("https://x/?dir=/", None)])
