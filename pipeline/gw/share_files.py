@@ -26,6 +26,8 @@ BUDGET_S = 100.0
 """After so long nothing more is begun: the one file or folder that is on its way then may take all
 of its time-outs, and the task still ends before its limit."""
 
+_NOTHING = content(b"")
+"""What a folder is recorded with."""
 _LOGIN_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 log = structlog.get_logger(__name__)
@@ -62,33 +64,48 @@ def share(id_gw: int, files: Mapping[str, Path | bytes], folders: Iterable[str] 
         return Skip(NOT_SET)
     if rests := _pause():
         return rests
+    wanted: dict[str, Path | bytes | None] = {**dict.fromkeys(folders), **files}
     try:
         with WebDav.from_settings(settings) as dav:
-            for folder in folders:
-                dav.make_folder(folder)
             end, has_sent = time.monotonic() + BUDGET_S, False
-            for path, source in files.items():
+            for path, source in wanted.items():
                 if has_sent and time.monotonic() > end:
-                    return Wait(0.0, "OwnCloud is slow: the other files follow")
-                has_sent |= _put(dav, id_gw, path, content(source))
+                    return Wait(0.0, "OwnCloud is slow: the others follow")
+                has_sent |= _bring(dav, id_gw, path, source)
     except WebDavRefusedError as error:
         return _refused(error)
     return Done()
 
 
-def lies_there(path: str, what: Content) -> bool:
-    """Return whether these very bytes were put there before."""
+def lies_there(path: str, what: Content, kind: str = "file") -> bool:
+    """Return whether these very bytes were put there before; of a folder, whether it was made."""
     with transaction() as session:
         found = session.scalar(
             select(Delivery.id).where(
                 Delivery.channel == CHANNEL,
-                Delivery.kind == "file",
+                Delivery.kind == kind,
                 Delivery.key == path,
                 Delivery.sha256 == what.sha256,
                 Delivery.state == "sent",
             )
         )
     return found is not None
+
+
+def _bring(dav: WebDav, id_gw: int, path: str, source: Path | bytes | None) -> bool:
+    """Make a folder, or put a file in its place; tell whether it was not there yet."""
+    if source is None:
+        return _make(dav, id_gw, path)
+    return _put(dav, id_gw, path, content(source))
+
+
+def _make(dav: WebDav, id_gw: int, path: str) -> bool:
+    """Make a folder; tell whether it was not made before."""
+    if lies_there(path, _NOTHING, "folder"):
+        return False
+    dav.make_folder(path)
+    remember(CHANNEL, id_gw, path, _NOTHING, "folder")
+    return True
 
 
 def _put(dav: WebDav, id_gw: int, path: str, what: Content) -> bool:
@@ -102,8 +119,12 @@ def _put(dav: WebDav, id_gw: int, path: str, what: Content) -> bool:
     return True
 
 
-def remember(channel: str, id_gw: int, path: str, what: Content) -> None:
-    """Record that a file lies in its place; a later one in the same place takes over the row."""
+def remember(channel: str, id_gw: int, path: str, what: Content, kind: str = "file") -> None:
+    """Record that a file lies in its place; a later one in the same place takes over the row.
+
+    A folder is recorded too: a server so slow that one task cannot make all of an event's is not
+    asked for the same ones again.
+    """
     values = {
         "id_gw": id_gw,
         "state": "sent",
@@ -114,7 +135,7 @@ def remember(channel: str, id_gw: int, path: str, what: Content) -> None:
         "sent_at": func.now(),
         "updated_at": func.now(),
     }
-    place = {"channel": channel, "kind": "file", "key": path}
+    place = {"channel": channel, "kind": kind, "key": path}
     with transaction() as session:
         session.execute(
             insert(Delivery)

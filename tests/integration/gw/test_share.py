@@ -83,6 +83,7 @@ def test_a_tree_that_is_there_is_made_again_without_harm(session, cloud):
     notice = make_notice(session)
     share.folders(held(notice, "folders"))
     before = cloud.folders()
+    session.query(Delivery).delete()
 
     assert isinstance(share.folders(held(notice, "folders")), Done)
     assert cloud.folders() == before
@@ -140,6 +141,17 @@ def test_a_slow_server_takes_a_file_in_each_round_until_all_are_there(session, c
 
     assert [type(each) for each in outcomes] == [Wait, Done]
     assert len({asked.path for asked in cloud.asked if asked.method == "PUT"}) == 2
+
+
+def test_a_slow_server_makes_a_folder_in_each_round_until_all_are_there(
+    session, cloud, monkeypatch
+):
+    notice = make_notice(session)
+    monkeypatch.setattr("pipeline.gw.share_files.BUDGET_S", -1.0)
+    outcomes = [share.folders(held(notice, "folders")) for _ in range(6)]
+
+    assert [type(each) for each in outcomes] == [Wait] * 5 + [Done]
+    assert cloud.folders() >= {OWN, f"{EVENT}/LOGBOOK"}
 
 
 def first8(session):
