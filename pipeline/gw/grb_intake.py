@@ -13,6 +13,7 @@ from pipeline.gw import steps
 from pipeline.gw.arrival import Arrival, Intake, Stored
 from pipeline.gw.grb import Known, opener
 from pipeline.gw.grb_tables import GrbAlert
+from pipeline.gw.tables import GwStep
 from pipeline.gw.voevents import Cone, VoEvent, parse_voevent
 
 THREAD = "grb_thread"
@@ -149,12 +150,18 @@ def _is_old(event: VoEvent, received_at: datetime) -> bool:
 
 
 def _want(session: Session, row: GrbAlert, known: Sequence[GrbAlert]) -> list[steps.Bell]:
-    """Want the row's own message where the thread is open, else the thread once it may open."""
+    """Want the row's own message where the thread is open, else the thread once it may open.
+
+    A thread that Slack refused is tried once more with each packet: they would wait for ever.
+    """
     if row.thread_ts is not None:
         return steps.want(session, [steps.Want(CARD, id_grb=row.id_grb)])
     packets = [Known(each.id_grb, each.packet_type) for each in (*known, row)]
     first = opener(row.mission, packets)
-    return [] if first is None else steps.want(session, [steps.Want(THREAD, id_grb=first)])
+    if first is None:
+        return []
+    again = steps.want_again(session, GwStep.id_grb == first, GwStep.step == THREAD)
+    return again + steps.want(session, [steps.Want(THREAD, id_grb=first)])
 
 
 VOEVENT = Intake(judge, store)

@@ -83,6 +83,21 @@ def test_svoms_slew_that_came_first_is_told_in_the_thread(session, workspace):
     ]
 
 
+def test_the_next_packet_opens_the_thread_that_slack_refused(session, workspace, set_up):
+    set_up(slack__gw_channel="C0FOREIGN")
+    for kind in (61, 67):
+        take(session, VOEVENT, packet(kind))
+    run_all(session)
+    assert session.scalars(select(GwStep.state)).all() == ["failed"]
+    set_up(slack__gw_channel=stand_in.GW)
+
+    take(session, VOEVENT, packet(81))
+    run_all(session)
+
+    replies = [f"> {name} position of GRB 251214" for name in ("🎯 XRT", "🔭 UVOT")]
+    assert told(workspace) == [OPENING, *replies]
+
+
 def test_a_step_that_is_done_again_posts_nothing(session, workspace):
     for kind in (61, 67):
         take(session, VOEVENT, packet(kind))
