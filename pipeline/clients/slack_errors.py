@@ -24,6 +24,9 @@ FOR_NOW = frozenset(
 RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 LONGEST_WAIT_S = 5.0
 """Whoever is asked to wait for longer comes again later: a task has a time limit."""
+SHORTEST_REST_S = 1.0
+LONGEST_REST_S = 3600.0
+"""Of who comes again later, whatever Slack or a proxy before it says."""
 _NO_JSON = "Received a response in a non-JSON format"
 """What slack_sdk puts in the place of an error's code when a proxy answered."""
 
@@ -52,12 +55,12 @@ class SlackBusyError(SlackUntouchedError):
     Attributes
     ----------
     wait_s : float
-        Before the next try [s].
+        Before the next try [s]; from ``SHORTEST_REST_S`` to ``LONGEST_REST_S``.
     """
 
     def __init__(self, method: str, wait_s: float) -> None:
         super().__init__(f"Slack: {method}: too many calls, wait {wait_s:g} s")
-        self.wait_s = wait_s
+        self.wait_s = min(max(wait_s, SHORTEST_REST_S), LONGEST_REST_S)
 
 
 class ShortWaits(RateLimitErrorRetryHandler):

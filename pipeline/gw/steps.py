@@ -12,7 +12,8 @@ A **step function** is ``run(step: Step) -> Outcome``; its line stands in ``step
   that ends the step, which holds the step's row: if the row went to another in between, nothing is
   written. Steps that follow are given as ``then`` and are inserted in that transaction as well.
 * ``Wait(seconds, why)``, or ``StepRestError`` raised: something else must come first; the attempt
-  does not count. ``Skip(why)``, or ``StepSkipped`` raised: nothing to do here, for good.
+  does not count. Nor does one that Slack was too busy for: it rests as long as Slack says.
+  ``Skip(why)``, or ``StepSkipped`` raised: nothing to do here, for good.
 * ``StepFailed``: no use to try again (``invalid_auth``); the step has failed until somebody presses
   *Retry*. Every other exception is a failed attempt: it rests 30 s · 2ⁿ, at most 30 min, and has
   failed for good after the attempts of its kind.
@@ -32,6 +33,7 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from pipeline import ledger
+from pipeline.clients.slack_errors import SlackBusyError
 from pipeline.gw.step_registry import TASK_OF, StepKind, kind, named
 from pipeline.gw.tables import GwStep
 
@@ -229,7 +231,7 @@ def _settle(step: Step, its_kind: StepKind) -> None:
         _end(step, "failed", str(error))
     except StepSkipped as why:
         _end(step, "skipped", str(why))
-    except StepRestError as error:
+    except (StepRestError, SlackBusyError) as error:
         _give_back(step, error.wait_s, str(error), is_counted=False)
     except Exception as error:
         if not isinstance(error, TransientError):

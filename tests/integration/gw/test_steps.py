@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from broker import db
 from broker.errors import TransientError
 from pipeline import ledger
+from pipeline.clients.slack_errors import SlackBusyError
 from pipeline.gw import step_registry, steps, tasks
 from pipeline.gw.tables import GwStep
 from pipeline.ledger import back_off_s
@@ -153,6 +154,17 @@ def test_what_came_while_a_step_looked_for_it_is_not_missed(card, session, bells
     due = session.scalar(select(GwStep.not_before <= func.now()).where(GwStep.id == card))
     assert due is not rests
     assert bells == ([] if rests else [("gw.step", "gw", card)])
+
+
+@pytest.mark.parametrize(("asked_s", "rest_s"), [(120, 120), (0, 1), (10**9, 3600)])
+def test_who_asked_slack_too_often_rests_as_long_as_it_says(card, session, bells, asked_s, rest_s):
+    does.append(SlackBusyError("chat.postMessage", asked_s))
+
+    steps.run(card, "me")
+
+    found = row(session, card)
+    rests = session.scalar(select(GwStep.not_before - func.now()).where(GwStep.id == card))
+    assert (found.state, found.attempts, rests.total_seconds()) == ("wanted", 0, rest_s)
 
 
 def test_who_waits_in_vain_rests(card, session, bells):
