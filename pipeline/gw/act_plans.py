@@ -8,7 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from broker.config import config
-from pipeline.gw import orders, planning, standing, steps
+from pipeline.gw import orders, plan_rows, planning, standing, steps
 from pipeline.gw.act_answers import Answer, number
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.life import CARD_AGAIN, HEADLINE, PLAN
@@ -50,19 +50,22 @@ def run_with_options(session: Session, action: GwSlackAction, row: GwAlert) -> A
 
 
 def cancel(session: Session, action: GwSlackAction) -> Answer:
-    """End what is planned in one group."""
+    """End what is planned in one group; what is done of it stays done."""
     group = session.get(GwPlanGroup, number(action.value))
-    if group is None or group.state not in OPEN_PLAN_STATES:
+    if group is None:
         return Answer(GONE, is_refusal=True)
     action.id_gw = group.id_gw
     standing.lock_event(session, session.get_one(GwAlert, group.id_gw).trigger_id)
+    session.refresh(group)
+    if group.state not in OPEN_PLAN_STATES:
+        return Answer(GONE, is_refusal=True)
     ended = session.scalars(
         update(GwPlan)
         .where(GwPlan.group_id == group.id, GwPlan.state.in_(OPEN_PLAN_STATES))
         .values(state="cancelled", reason=CANCELLED, ended_at=func.now())
         .returning(GwPlan.id)
     ).all()
-    group.state, group.ended_at = "cancelled", func.now()
+    plan_rows.settle_group(session, group.id)
     keys = [str(each) for each in ended]
     why = f"cancelled by {action.user_name or action.user_id}"
     mine = (GwStep.id_gw == group.id_gw, GwStep.step == PLAN, GwStep.key.in_(keys))

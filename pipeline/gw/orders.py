@@ -14,9 +14,10 @@ from pipeline.gw.planning import end_plans
 from pipeline.gw.standing import lock_event, obstacle
 from pipeline.gw.store import MARKED
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
-from pipeline.gw.telescopes import telescope
+from pipeline.gw.telescopes import TelescopeError, telescope
 
 NOT_FAILED = "This plan has not failed."
+NOT_IN_TABLE = "{name} is not in the table of telescopes any more."
 
 
 class OrderError(Exception):
@@ -78,7 +79,8 @@ def retry_plan(session: Session, plan: GwPlan) -> list[steps.Bell]:
     Raises
     ------
     OrderError
-        If it has not failed, is tried again already, or may not be tried any more.
+        If it has not failed, is tried again already, or may not be tried any more; also if its
+        telescope has left the table.
     """
     if plan.state != "failed":
         raise OrderError(NOT_FAILED)
@@ -93,6 +95,10 @@ def retry_plan(session: Session, plan: GwPlan) -> list[steps.Bell]:
     newest = session.scalars(select(GwPlan).where(*same).order_by(GwPlan.generation.desc())).first()
     if newest is not plan:
         raise OrderError("It is tried again already.")
+    try:
+        is_reviewed = telescope(plan.telescope).is_reviewed
+    except TelescopeError:
+        raise OrderError(NOT_IN_TABLE.format(name=plan.telescope)) from None
     again = GwPlan(
         id_gw=plan.id_gw,
         group_id=plan.group_id,
@@ -100,7 +106,7 @@ def retry_plan(session: Session, plan: GwPlan) -> list[steps.Bell]:
         strategy=plan.strategy,
         generation=plan.generation + 1,
         max_tiles=plan.max_tiles,
-        telescope_reviewed=telescope(plan.telescope).is_reviewed,
+        telescope_reviewed=is_reviewed,
     )
     session.add(again)
     group = session.get_one(GwPlanGroup, plan.group_id)

@@ -146,6 +146,32 @@ def test_a_group_is_cancelled(told, press, session):
     assert not current(session).is_process_running
 
 
+def test_what_is_done_of_a_cancelled_group_stays_done(told, press, session):
+    group = make_group(session, told, state="running")
+    done = make_plan(session, group)
+    waiting = make_plan(session, group, telescope="TRE", state="wanted", ended_at=None)
+    session.commit()
+
+    press("1.0", "cancel_plan", value=str(group.id))
+
+    session.expire_all()
+    states = [session.get_one(GwPlan, each.id).state for each in (done, waiting)]
+    assert states == ["done", "cancelled"]
+    assert session.get_one(GwPlanGroup, group.id).state == "done"
+
+
+def test_a_failed_plan_whose_telescope_left_the_table_is_answered(told, press, session, standin):
+    group = make_group(session, told, state="failed")
+    failed = make_plan(session, group, telescope="GONE", state="failed")
+    session.commit()
+
+    row = press("1.0", "retry_plan", value=str(failed.id))
+
+    assert row.state == "skipped"
+    assert "GONE" in row.last_error
+    assert whispers(standin) == [(SHIFTER, row.last_error)]
+
+
 def test_a_failed_plan_is_tried_again_once(told, press, session):
     failed = make_plan(session, make_group(session, told, state="failed"), state="failed")
     session.commit()
