@@ -6,7 +6,7 @@ from datetime import datetime
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import AltAz, SkyCoord, get_body, get_sun
+from astropy.coordinates import AltAz, SkyCoord, angular_separation, get_body, get_sun
 from astropy.time import Time
 
 from pipeline.gw.plan_job import PlanJob
@@ -97,6 +97,33 @@ def low_rows(job: PlanJob, rows: Sequence[Row]) -> str:
     text = f"{low} of {len(rows)} tiles begin within {NEAR_LIMIT_DEG:.0f}° of the airmass limit"
     then = f"{rising} of these still rising" if rising else "all setting"
     return f"{text} (altitude {lowest_deg:.0f}°), {then}"
+
+
+def near_moon(job: PlanJob, ra_deg: Floats, dec_deg: Floats, at: datetime) -> str:
+    """Say how many places stand too near the Moon, seen from the site.
+
+    Parameters
+    ----------
+    job : PlanJob
+        Telescope and limits.
+    ra_deg, dec_deg : float64[n]
+        Of the tiles that the scheduler chose among [deg, ICRS].
+    at : datetime
+        When; the Moon moves by half a degree an hour.
+
+    Returns
+    -------
+    str
+        For people; empty where there is none.
+    """
+    moon = get_body("moon", Time(at), site(job.telescope))
+    places = [moon.ra.rad, moon.dec.rad, np.radians(ra_deg), np.radians(dec_deg)]
+    apart_deg = np.degrees(angular_separation(*places))
+    near = int(np.count_nonzero(apart_deg < job.telescope.moon_min_deg))
+    if not near:
+        return ""
+    limit = f"{job.telescope.moon_min_deg:.0f}°"
+    return f"the Moon stands within {limit} of {near} of the {len(ra_deg)} best tiles: left out"
 
 
 @dataclass(frozen=True, eq=False)

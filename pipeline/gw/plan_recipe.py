@@ -1,11 +1,11 @@
 """How a plan is made: candidates, schedule, independent check, exact numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline.gw import plan_coverage, plan_galaxies, plan_grid, plan_gwemopt, plan_night
-from pipeline.gw.plan_check import Row, low_rows, refusals
+from pipeline.gw.plan_check import Row, low_rows, near_moon, refusals
 from pipeline.gw.plan_coverage import REGION_LEVEL, Coverage, Footprint
 from pipeline.gw.plan_galaxies import Members
 from pipeline.gw.plan_grid import Tiles
@@ -21,7 +21,7 @@ from pipeline.gw.plan_job import (
 )
 from pipeline.gw.sky_index import SkyIndex
 from pipeline.gw.skymap import SkyMap
-from pipeline.gw.strategies import GALAXIES
+from pipeline.gw.strategies import GALAXIES, TILING
 
 CANDIDATES_PER_TILE = 10
 FEWEST_CANDIDATES = 200
@@ -67,6 +67,8 @@ def make(
         night = _night(job, job.start)
         return empty.model_copy(update={"reason": str(reason), **night}), sky_map
     kept, removed = _checked(job, rows)
+    at = kept[0].start if kept else job.start
+    remarks = [near_moon(job, candidates.ra_deg, candidates.dec_deg, at), low_rows(job, kept)]
     footprints = [Footprint.at(row.ra_deg, row.dec_deg, job.telescope.fov_deg) for row in kept]
     found = plan_coverage.coverage(footprints, index)
     values: dict[str, Any] = {
@@ -74,9 +76,9 @@ def make(
         "removed": removed,
         "candidate_tiles": len(candidates),
         "reason": "" if kept else "no tile passed the independent check",
-        "warnings": (*empty.warnings, *filter(None, [low_rows(job, kept)])),
+        "warnings": (*empty.warnings, *filter(None, remarks)),
     }
-    values |= _night(job, kept[0].start if kept else job.start)
+    values |= _night(job, at)
     return empty.model_copy(update=values | _numbers(found, sky_map)), sky_map
 
 
@@ -86,10 +88,7 @@ def _candidates(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
     night = plan_night.Night.of(telescope, job.start, job.end)
     if night.is_empty:
         raise NothingObservableError("no dark time in the window")
-    if job.strategy == GALAXIES:
-        tiles, members = plan_galaxies.fields(job.galaxies, job.observed, telescope.fov_deg)
-    else:
-        tiles, members = _grid_tiles(job, index), {}
+    tiles, members = CHOOSERS[job.strategy](job, index)
     if not len(tiles):
         raise NothingObservableError(_why_empty(job))
     altitude_deg = plan_night.altitude_min_deg(telescope, job.airmass_max)
@@ -107,7 +106,7 @@ def _why_empty(job: PlanJob) -> str:
     return "teams have taken all of the region already" if job.observed else "no tile in the region"
 
 
-def _grid_tiles(job: PlanJob, index: SkyIndex) -> Tiles:
+def _grid_tiles(job: PlanJob, index: SkyIndex) -> tuple[Tiles, Members]:
     telescope = job.telescope
     level = _level(job, index)
     if telescope.grid:
@@ -115,7 +114,18 @@ def _grid_tiles(job: PlanJob, index: SkyIndex) -> Tiles:
     else:
         grid = plan_grid.bands(telescope.fov_deg, index, level)
     near = plan_grid.near_region(grid, telescope.fov_deg, index, level)
-    return plan_grid.without_observed(near, job.observed, telescope.fov_deg)
+    return plan_grid.without_observed(near, job.observed, telescope.fov_deg), {}
+
+
+def _galaxy_fields(job: PlanJob, _: SkyIndex) -> tuple[Tiles, Members]:
+    return plan_galaxies.fields(job.galaxies, job.observed, job.telescope.fov_deg)
+
+
+CHOOSERS: Mapping[str, Callable[[PlanJob, SkyIndex], tuple[Tiles, Members]]] = {
+    TILING: _grid_tiles,
+    GALAXIES: _galaxy_fields,
+}
+"""By strategy: what the scheduler chooses among, and the galaxies in each."""
 
 
 def _checked(job: PlanJob, rows: Sequence[Row]) -> tuple[list[Row], tuple[RemovedTile, ...]]:

@@ -1,8 +1,8 @@
 """Ways to choose where a telescope points: what each is called in rows, to people and on OwnCloud.
 
-Adding one is a line here and its name in ``broker.sections.gw_plans.Strategy``, a branch in
-``plan_recipe``, and a migration of the two constraints; ``tests/contracts/test_strategies.py``
-compares them.
+Adding one is a line here and its name in ``broker.sections.gw_plans.Strategy``, a function in
+``plan_recipe.CHOOSERS``, and a migration of the two constraints;
+``tests/contracts/test_strategies.py`` compares them.
 """
 
 from dataclasses import dataclass

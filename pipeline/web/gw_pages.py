@@ -169,7 +169,8 @@ def _plans(session: Session, found: Event) -> dict[str, Any]:
             (group, TITLES[group.strategy], found.plans[group.id], numbered[group.id_gw])
             for group in found.groups
         ],
-        "is_planning": any(group.state in {"wanted", "running"} for group in found.groups),
+        "is_planning": found.newest.is_process_running
+        or any(group.state in {"wanted", "running"} for group in found.groups),
         "now": datetime.now(UTC),
     }
 

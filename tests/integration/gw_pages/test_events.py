@@ -132,6 +132,13 @@ def test_while_plans_are_made_the_page_asks_again(visitor, notice, plan):
     part = visitor.get(f"/gw/{EVENT}?part=plans").text
     assert "<html" not in part
     assert "running" in part
+    assert 'hx-swap="outerHTML"' in part  # so that the last answer ends the asking
+
+
+def test_a_page_opened_before_the_groups_stand_asks_too(visitor, notice):
+    notice(is_process_running=True)
+
+    assert 'hx-trigger="every 5s"' in visitor.get(f"/gw/{EVENT}").text
 
 
 def test_who_decided_is_for_shifters_only(visitor, shifter, notice, session):

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
-from pipeline.gw.plan_check import Row, low_rows, refusals
+from pipeline.gw.plan_check import Row, low_rows, near_moon, refusals
 from pipeline.gw.plan_night import stay_offline
 from tests.unit.pipeline.gw import jobs
 
@@ -158,3 +159,14 @@ def test_the_limit_is_the_horizon_where_that_is_stricter():
     assert "(altitude 55°)" in low_rows(
         jobs.job(jobs.telescope(horizon_deg=55.0)), [row(dec_deg=12.0)]
     )
+
+
+def test_tiles_near_the_moon_are_counted():
+    """Full four days later (2024-03-25, 7 h UTC) opposite the Sun, it is some 52° west of there."""
+    ra_deg, dec_deg = np.array([134.3, 134.3, 314.3]), np.array([23.0, 5.0, -23.0])
+    job = jobs.job(jobs.telescope(moon_min_deg=30.0))
+
+    assert near_moon(job, ra_deg, dec_deg, MIDNIGHT) == (
+        "the Moon stands within 30° of 2 of the 3 best tiles: left out"
+    )
+    assert near_moon(job, ra_deg[2:], dec_deg[2:], MIDNIGHT) == ""
