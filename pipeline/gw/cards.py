@@ -131,12 +131,13 @@ def retraction(
 def mark_retracted(message: Message, trigger_id: str, at: datetime) -> Message:
     """Return an earlier message under the red banner, without the buttons that start something.
 
-    A message that is marked already stays as it is.
+    A message that is marked already stays as it is. One without blocks shows its lines below.
     """
     if any(block.get("block_id") == RETRACTED for block in message.blocks):
         return message
     banner = blocks.header(f"🟥 RETRACTED 🟥 {trigger_id}") | {"block_id": RETRACTED}
-    kept = (_only_links(block) for block in message.blocks)
+    shown = message.blocks or (blocks.section([text]) for text in message.text.splitlines())
+    kept = (_only_links(block) for block in shown if block is not None)
     line = blocks.section([retracted_text(trigger_id, at)])
     marked = blocks.message("", banner, line, *kept)
     return Message(f"🟥 RETRACTED: {message.text}"[: blocks.MAX_TEXT], marked.blocks)

@@ -70,6 +70,7 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("tell_manual", "pipeline.gw.tell_acts:manual", "notify"),
     StepKind("tell_busy", "pipeline.gw.tell_acts:busy", "notify"),
     StepKind("tell_claim", "pipeline.gw.tell_acts:claim", "notify"),
+    StepKind("tell_end", "pipeline.gw.tell_acts:end", "notify"),
     StepKind("tell_failed_run", "pipeline.gw.tell_acts:failed_run", "notify"),
     StepKind("no_doubles", "pipeline.gw.deliver:remove_doubles", "gw"),
     StepKind(

@@ -13,20 +13,23 @@ from pipeline.clients.slack import LONGEST_TEXT, slack
 from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.gw import deliver, plan_rows
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
-from pipeline.gw.blocks import Message
+from pipeline.gw.blocks import Message, escape
 from pipeline.gw.cards import badge
 from pipeline.gw.cards_lines import claim_line, decision_line
 from pipeline.gw.cards_plan import already_running, manual_plan, run_failed
 from pipeline.gw.notices import REAL
-from pipeline.gw.plan_tables import GwClaim, GwPlan, GwPlanGroup, GwPlanTile
+from pipeline.gw.plan_tables import CLAIM_STATES, GwClaim, GwPlan, GwPlanGroup, GwPlanTile
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed
 from pipeline.gw.tables import GwStep
-from pipeline.gw.tell import NO_TOKEN, await_thread
+from pipeline.gw.tell import NO_TOKEN, await_thread, edit, marked
 from pipeline.gw.tell_view import ADVICE, Event, event_of
 
-MANUAL, BUSY, CLAIMED = "tell_manual", "tell_busy", "tell_claim"
+MANUAL, BUSY, CLAIMED, END = "tell_manual", "tell_busy", "tell_claim", "tell_end"
+DECISION, CLAIM = "decision", "claim"
+"""Kinds of deliveries to the channel of the observations."""
 RUN = "run-"
 """Begins the key of the message that a run could not begin."""
+TOO_LATE = "the event was retracted before this was told"
 NOBODY = "no Slack channel is set for decisions and tiles of such events"
 
 
@@ -40,18 +43,28 @@ def decision(step: Step) -> Outcome:
     channel = _observations(event)
     if not channel:
         return Skip(NOBODY)
-    decision_id, _, again = step.key.partition(":")
+    is_again = ":" in step.key
+    if event.end is not None:
+        return Skip(TOO_LATE)
+    if is_again and event.row.state != "current":
+        return Skip("a newer notice came before this was told")
+    said = decision_said(event, step.key)
+    if said is None:
+        return Skip("the decision was taken back")
+    key = f"{step.key}:{step.id_gw}" if is_again else step.key
+    _say(step, deliver.Address(channel, DECISION, key, id_gw=step.id_gw), said)
+    return Done()
+
+
+def decision_said(event: Event, key: str) -> Message | None:
+    """Return a decision's line, by the key of its delivery; None where it was taken back."""
     with transaction() as session:
-        row = session.get(GwDecision, int(decision_id))
+        row = session.get(GwDecision, int(key.partition(":")[0]))
         is_planned = plan_rows.is_ready(session, event.row.id_gw)
     if row is None:
-        return Skip("the decision was taken back")
+        return None
     line = decision_line(event.alert(event.row), ADVICE[row.decision], is_planned=is_planned)
-    line = badge(event.row.kind) + line
-    key = f"{step.key}:{step.id_gw}" if again else step.key
-    address = deliver.Address(channel, "decision", key, id_gw=step.id_gw)
-    deliver.post(address, Message(line, ()))
-    return Done()
+    return Message(badge(event.row.kind) + line, ())
 
 
 def manual(step: Step) -> Outcome:
@@ -61,7 +74,7 @@ def manual(step: Step) -> Outcome:
     if not (row.channel and row.thread_ts):
         return Skip("the event has no thread")
     if event.end is not None:
-        return Skip("the event was retracted before this was told")
+        return Skip(TOO_LATE)
     said = manual_plan(row.trigger_id, action.user_id)
     deliver.post(deliver.Address(row.channel, "M6", step.key, row.thread_ts, row.id_gw), said)
     return Done()
@@ -111,18 +124,31 @@ def claim(step: Step) -> Outcome:
     channel = _observations(event)
     if not channel:
         return Skip(NOBODY)
+    if event.end is not None:
+        return Skip(TOO_LATE)
+    messages = claim_said(event, action.id, ("claimed", "done"))
+    if not messages:
+        return Skip("no tile was left to take")
+    for key, said in messages.items():
+        _say(step, deliver.Address(channel, CLAIM, key, id_gw=event.row.id_gw), said)
+    return Done()
+
+
+def claim_said(
+    event: Event, action_id: int, states: Sequence[str] = CLAIM_STATES
+) -> dict[str, Message]:
+    """Return the lines of the tiles taken with one click, by the key of their delivery."""
     with transaction() as session:
         found = session.execute(
             select(GwPlanTile, GwPlan.telescope)
             .join(GwPlan, GwPlan.id == GwPlanTile.plan_id)
             .join(GwClaim, GwClaim.tile_id == GwPlanTile.id)
-            .where(GwClaim.slack_action_id == action.id, GwClaim.state != "released")
+            .where(GwClaim.slack_action_id == action_id, GwClaim.state.in_(states))
             .order_by(GwPlanTile.rank_id)
         ).all()
-    if not found:
-        return Skip("no tile was left to take")
     lines = [
-        claim_line(
+        badge(event.row.kind)
+        + claim_line(
             telescope,
             tile.rank_id,
             tile.tile_id,
@@ -134,12 +160,30 @@ def claim(step: Step) -> Outcome:
         )
         for tile, telescope in found
     ]
-    marked = [badge(event.row.kind) + line for line in lines]
-    for number, text in enumerate(_texts(marked), start=1):
-        key = step.key if number == 1 else f"{step.key}:{number}"
-        address = deliver.Address(channel, "claim", key, id_gw=event.row.id_gw)
-        deliver.post(address, Message(text, ()))
+    return {
+        str(action_id) if number == 1 else f"{action_id}:{number}": Message(text, ())
+        for number, text in enumerate(_texts(lines), start=1)
+    }
+
+
+def end(step: Step) -> Outcome:
+    """Tell the channel of the observations that an event it was told to observe is none."""
+    event = event_of(step)
+    channel = _observations(event)
+    if not channel:
+        return Skip(NOBODY)
+    line = f"🟥 RETRACTED: {escape(event.row.trigger_id)} is no event, please stop observing it."
+    address = deliver.Address(channel, "end", str(step.id_gw), id_gw=step.id_gw)
+    deliver.post(address, Message(badge(event.row.kind) + line, ()))
     return Done()
+
+
+def _say(step: Step, address: deliver.Address, said: Message) -> None:
+    """Post a message; mark it where its notice was retracted while it was on its way."""
+    ts = deliver.post(address, said)
+    over = event_of(step).end
+    if over is not None:
+        edit(address.channel, ts, lambda: marked(said, over))
 
 
 def _texts(lines: Sequence[str]) -> Iterator[str]:
@@ -150,7 +194,8 @@ def _texts(lines: Sequence[str]) -> Iterator[str]:
             yield text
             text = ""
         text = f"{text}\n{line}" if text else line
-    yield text
+    if text:
+        yield text
 
 
 def _observations(event: Event) -> str:

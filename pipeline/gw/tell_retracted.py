@@ -24,8 +24,8 @@ from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.steps import Done, Outcome, Skip, Step, StepFailed, Wait, Want
 from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.gw.tell import NO_TOKEN, cards_of, edit, group_reports, marked
-from pipeline.gw.tell_acts import RUN
-from pipeline.gw.tell_view import event_of
+from pipeline.gw.tell_acts import CLAIM, DECISION, END, RUN, claim_said, decision_said
+from pipeline.gw.tell_view import Event, event_of
 
 ON_ITS_WAY = timedelta(minutes=10)
 """A message that is not there after this time will not come."""
@@ -42,25 +42,42 @@ def retract(step: Step) -> Outcome:
     headlines = [Want(HEADLINE, id_gw, key=cause) for id_gw in threads.values()]
     cards = [Want(CARD_AGAIN, each.id_gw, key=cause) for each in cards_of(event)]
     plans = [*group_reports(event.rows, cause), *_plan_reports(event.rows, cause)]
-    return Done(then=[*headlines, *cards, *plans, *_others(event.rows, cause)])
+    teams = [Want(END, step.id_gw)] if _was_told_to_observe(event.rows) else []
+    return Done(then=[*teams, *headlines, *cards, *plans, *_others(event.rows, cause)])
 
 
 def mark(step: Step) -> Outcome:
     """Put the red banner on one message or picture that nothing else writes anew."""
     with transaction() as session:
         row = session.get(Delivery, int(step.key.partition(":")[0]))
-    end = event_of(step).end
+    event = event_of(step)
+    end = event.end
     if row is None or end is None:
         return Skip("there is nothing to be marked")
     if row.state != "sent":
         if datetime.now(UTC) - row.updated_at < ON_ITS_WAY:
             return Wait(deliver.LOOK_EVERY_S, "it is not posted yet")
         return Skip("it was never posted")
-    said = _SAID[row.kind](row)
+    said = _SAID[row.kind](row, event)
     ts = row.ts or _find(row)
     if said is None or not ts:
         return Skip("it is not there any more")
     return edit(row.channel, ts, lambda: marked(said, end))
+
+
+def _was_told_to_observe(rows: Sequence[GwAlert]) -> bool:
+    """Tell whether the channel of the observations was told of an event."""
+    with transaction() as session:
+        found = session.scalar(
+            select(Delivery.id)
+            .where(
+                Delivery.id_gw.in_([row.id_gw for row in rows]),
+                Delivery.kind.in_((DECISION, CLAIM)),
+                Delivery.state != "dead",
+            )
+            .limit(1)
+        )
+    return found is not None
 
 
 def _others(rows: Sequence[GwAlert], cause: str) -> list[Want]:
@@ -102,35 +119,44 @@ def _find(row: Delivery) -> str | None:
     return found[0] if found else None
 
 
-def _manual(row: Delivery) -> Message | None:
+def _manual(row: Delivery, event: Event) -> Message | None:
     with transaction() as session:
         action = session.get(GwSlackAction, int(row.key))
-        alert = session.get(GwAlert, row.id_gw)
-    return manual_plan(alert.trigger_id, action.user_id) if action and alert else None
+    return manual_plan(event.row.trigger_id, action.user_id) if action else None
 
 
-def _failed_run(row: Delivery) -> Message | None:
+def _failed_run(row: Delivery, event: Event) -> Message | None:
     with transaction() as session:
         step = session.get(GwStep, int(row.key.removeprefix(RUN)))
-        alert = session.get(GwAlert, row.id_gw)
-    return run_failed(alert.trigger_id, step.last_error or "") if step and alert else None
+    return run_failed(event.row.trigger_id, step.last_error or "") if step else None
 
 
-def _circular(row: Delivery) -> Message | None:
+def _decision(row: Delivery, event: Event) -> Message | None:
+    return decision_said(event, row.key)
+
+
+def _claim(row: Delivery, event: Event) -> Message | None:
+    """Return what a click took, also what was given back since."""
+    return claim_said(event, int(row.key.partition(":")[0])).get(row.key)
+
+
+def _circular(row: Delivery, _: Event) -> Message | None:
     with transaction() as session:
         circular = session.get(GcnNotice, int(row.key))
     return circular_message(circular.name, circular.notice_id) if circular else None
 
 
-def _picture(_: Delivery) -> Message:
+def _picture(_: Delivery, _event: Event) -> Message:
     """Return the words of a message that is a picture, whose title cannot be changed."""
     return Message("what this picture shows is no event", ())
 
 
-_SAID: dict[str, Callable[[Delivery], Message | None]] = {
+_SAID: dict[str, Callable[[Delivery, Event], Message | None]] = {
     "M5": _failed_run,
     "M6": _manual,
     "circular": _circular,
+    DECISION: _decision,
+    CLAIM: _claim,
     "picture": _picture,
     "plan_picture": _picture,
 }

@@ -4,10 +4,13 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.gw import steps
+from pipeline.gw.action_tables import GwDecision, GwSlackAction
 from pipeline.gw.grb_tables import GcnNotice
+from pipeline.gw.plan_tables import GwClaim, GwPlanTile
 from pipeline.gw.steps import Want
 from pipeline.gw.tables import Delivery, GwStep
 from tests.gw_rows import make_step
+from tests.slack import GW, OBSERVATIONS, TEAM, texts
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -100,3 +103,78 @@ def test_what_never_came_is_not_waited_for_for_ever(circular, take, work, later,
     work()
     session.refresh(step)
     assert step.state == "skipped"
+
+
+NOT_MARKED = {"M8", "end"}
+"""Deliveries that tell of the end themselves."""
+ENDS = "🟥 RETRACTED: S260102ab is no event, please stop observing it."
+
+
+def test_every_message_is_marked_of_whatever_kind(told, plan, press, take, work, session, standin):
+    press(told.message_ts, "follow_up")
+    press("1.0", "claim_all_tiles", TEAM, "Subra", role=None, value=str(plan.id))
+    plan.tile_count = 2
+    steps.want(session, [Want("report", told.id_gw, key=f"{plan.group_id}:{plan.id}")])
+    session.commit()
+    work()
+    press(told.message_ts, "run_obs_plan")
+    take("RETRACTION", minute=9)
+    work()
+
+    sent = session.scalars(select(Delivery).where(Delivery.kind.not_in(NOT_MARKED))).all()
+    assert {each.kind for each in sent} == {"M1", "M2", "M3", "M6", "M9", "decision", "claim"}
+    for each in sent:
+        shown = standin.workspace.messages[each.channel, each.ts]["blocks"]
+        assert shown[0].get("block_id") == "retracted", each.kind
+    said = str([standin.workspace.messages[each.channel, each.ts]["blocks"] for each in sent])
+    assert "FOLLOW UP, waiting for the plan" in said or "FOLLOW UP, the plan is ready" in said
+    assert "I will start observing with TCA id 1 " in said
+    assert "I will start observing with TCA id 2 " in said
+
+
+def test_whoever_was_told_to_observe_is_told_to_stop(told, press, take, work, standin):
+    press(told.message_ts, "follow_up")
+    take("RETRACTION", minute=9)
+    work()
+
+    assert texts(standin, OBSERVATIONS)[-1] == ENDS
+
+
+def test_whoever_was_told_nothing_is_told_of_no_end(told, take, work, standin):
+    take("RETRACTION", minute=9)
+    work()
+
+    assert texts(standin, OBSERVATIONS) == []
+
+
+def test_no_decision_is_told_after_the_retraction(told, take, work, session, standin):
+    decided = GwDecision(
+        id_gw=told.id_gw, trigger_id=told.trigger_id, decision="follow_up", decided_by="Vera"
+    )
+    session.add(decided)
+    session.flush()
+    keys = (str(decided.id), f"{decided.id}:ready")
+    steps.want(session, [Want("tell_decision", told.id_gw, key=key) for key in keys])
+    session.commit()
+    take("RETRACTION", minute=9)
+    work()
+
+    assert texts(standin, OBSERVATIONS) == []
+
+
+def test_no_tile_is_told_to_be_taken_after_the_retraction(plan, take, work, session, standin):
+    click = GwSlackAction(
+        key="click", action_id="claim_all_tiles", user_id=TEAM, channel=GW, state="done"
+    )
+    session.add(click)
+    session.flush()
+    tile = session.scalars(select(GwPlanTile).where(GwPlanTile.plan_id == plan.id)).first()
+    claim = GwClaim(plan_id=plan.id, telescope="TCA", tile_id=tile.id, slack_action_id=click.id)
+    claim.claimed_by = "Subra"
+    session.add(claim)
+    steps.want(session, [Want("tell_claim", plan.id_gw, key=str(click.id))])
+    session.commit()
+    take("RETRACTION", minute=9)
+    work()
+
+    assert texts(standin, OBSERVATIONS) == []
