@@ -20,6 +20,7 @@ from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.clients.slack_manifest import SCOPES
 from pipeline.clients.webdav import WebDav, WebDavRefusedError
 from pipeline.gw import hosts
+from pipeline.gw.telescopes import is_known
 from pipeline.s3.sync import admit
 
 PATIENCE_S = 5
@@ -28,7 +29,24 @@ PATIENCE_S = 5
 
 def needs(settings: Config) -> list[Need]:
     """Return what is to be said; the settings are without the demo's stand-ins."""
-    return [slack(settings), owncloud(settings), s3(settings), gcn(settings), galaxies()]
+    return [
+        slack(settings),
+        owncloud(settings),
+        s3(settings),
+        gcn(settings),
+        galaxies(),
+        telescopes(settings),
+    ]
+
+
+def telescopes(settings: Config) -> Need:
+    """Say whether the table has every telescope that is planned by itself."""
+    names = {name for group in settings.gw.plan_groups for name in group.telescopes}
+    unknown = sorted(name for name in names if not is_known(name))
+    if unknown:
+        text = f"gw.plan_groups: not planned, for the table has no {', '.join(unknown)}: "
+        return Need("telescopes", is_met=False, text=f"{text}the names stand at /gw/telescopes")
+    return Need("telescopes", is_met=True, text=f"{len(names)} are planned by themselves")
 
 
 def slack(settings: Config) -> Need:

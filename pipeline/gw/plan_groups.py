@@ -19,9 +19,10 @@ from pipeline.gw.plan_tables import (
 )
 from pipeline.gw.strategies import GALAXIES
 from pipeline.gw.tables import GwAlert, GwSkymap
-from pipeline.gw.telescopes import telescope
+from pipeline.gw.telescopes import canonical, is_known, telescope
 
 NO_DISTANCE = "the map has no distance"
+UNKNOWN = "the table of telescopes does not have it"
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ def run_of_form(form: Mapping[str, Any], requested_by: str) -> Run:
 def insert(session: Session, alert: GwAlert, run: Run) -> tuple[list[GwPlanGroup], list[GwPlan]]:
     """Insert the groups and plans of a run.
 
-    A telescope that is out, or whose galaxies cannot be chosen, has a plan that is skipped and says
-    why; one that is being planned for this notice already is left to that.
+    A telescope that is out, that the table does not have, or whose galaxies cannot be chosen, has a
+    plan that is skipped and says why; one that is being planned for this notice already, by
+    whichever of its names, is left to that.
 
     Parameters
     ----------
@@ -111,8 +113,6 @@ def insert(session: Session, alert: GwAlert, run: Run) -> tuple[list[GwPlanGroup
         for group, settings in zip(groups, wanted, strict=True)
         for plan in _plans(session, alert, group, settings)
     ]
-    session.add_all(plans)
-    session.flush()
     return groups, plans
 
 
@@ -129,7 +129,7 @@ def _group(
         position=position,
         origin=run.origin,
         strategy=settings.strategy,
-        telescopes=list(settings.telescopes),
+        telescopes=[canonical(name) for name in settings.telescopes],
         max_tiles=list(settings.max_tiles),
         exposure_s=run.exposure_s,
         window_start=run.start,
@@ -143,16 +143,18 @@ def _plans(
 ) -> list[GwPlan]:
     obstacle = _no_galaxies(session, alert, settings) if group.strategy == GALAXIES else ""
     plans = []
-    for name, max_tiles in zip(settings.telescopes, settings.max_tiles, strict=True):
+    for name, max_tiles in zip(group.telescopes, group.max_tiles, strict=True):
         same = (
             GwPlan.id_gw == alert.id_gw,
             GwPlan.telescope == name,
             GwPlan.strategy == group.strategy,
         )
-        if session.scalar(select(GwPlan.id).where(*same, GwPlan.state.in_(OPEN_PLAN_STATES))):
+        is_planned = GwPlan.state.in_(OPEN_PLAN_STATES) | (GwPlan.group_id == group.id)
+        if session.scalar(select(GwPlan.id).where(*same, is_planned).limit(1)):
             continue
         generation = (session.scalar(select(func.max(GwPlan.generation)).where(*same)) or 0) + 1
-        reason = obstacle or outage(session, name)
+        known = is_known(name)
+        reason = (obstacle or outage(session, name)) if known else UNKNOWN
         plan = GwPlan(
             id_gw=alert.id_gw,
             group_id=group.id,
@@ -162,8 +164,10 @@ def _plans(
             max_tiles=max_tiles,
             state="skipped" if reason else "wanted",
             reason=reason or None,
-            telescope_reviewed=telescope(name).is_reviewed,
+            telescope_reviewed=telescope(name).is_reviewed if known else None,
         )
+        session.add(plan)
+        session.flush()  # a further group may name it too
         plans.append(plan)
     return plans
 

@@ -102,6 +102,19 @@ def telescope(name: str) -> Telescope:
     raise TelescopeError(f"no telescope {name!r}; known: {known}")
 
 
+def canonical(name: str) -> str:
+    """Return the name that the table gives a telescope; as it is where the table has none."""
+    try:
+        return telescope(name).name
+    except TelescopeError:
+        return name
+
+
+def is_known(name: str) -> bool:
+    """Tell whether the table has a telescope of that name or alias."""
+    return canonical(name) in {found.name for found in telescopes()}
+
+
 def parse(text: str) -> tuple[Telescope, ...]:
     """Return the telescopes of a table in TOML.
 

@@ -15,7 +15,7 @@ from pipeline.gw import blocks, outages, ranks, tile_claims
 from pipeline.gw.act_answers import number
 from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.strategies import TITLES
-from pipeline.gw.telescopes import TelescopeError, telescope, telescopes
+from pipeline.gw.telescopes import TelescopeError, canonical, telescope, telescopes
 from pipeline.gw.tile_claims import Tiles
 from pipeline.web.slack_payloads import Press
 
@@ -81,7 +81,7 @@ def tiles_done(press: Press) -> View | None:
 def _planned_by(strategy: str) -> set[str]:
     """Return the telescopes that are planned by themselves in this way."""
     groups = [group for group in config().gw.plan_groups if group.strategy == strategy]
-    return {name for group in groups for name in group.telescopes}
+    return {canonical(name) for group in groups for name in group.telescopes}
 
 
 def _begin_hint(after_h: float) -> str:

@@ -14,7 +14,7 @@ from broker.config import config
 from broker.db import transaction
 from pipeline.alerts.query import reading
 from pipeline.gw import outages
-from pipeline.gw.telescopes import telescope, telescopes
+from pipeline.gw.telescopes import canonical, is_known, telescope, telescopes
 
 MARKERS = ("shifter", "operator", "admin")
 PAGE = "/gw/telescopes"
@@ -96,4 +96,4 @@ def _shown(request: HttpRequest, form: OutageForm, status: int = 200) -> HttpRes
 def _by_default() -> frozenset[str]:
     """Return the telescopes that are planned for without anybody asking."""
     named = (name for group in config().gw.plan_groups for name in group.telescopes)
-    return frozenset(telescope(name).name for name in named)
+    return frozenset(canonical(name) for name in named if is_known(name))

@@ -1,5 +1,7 @@
 """What doctor says of Slack, OwnCloud, GCN and galaxies, each asked over its own protocol."""
 
+import json
+
 import pytest
 
 from broker.config import build
@@ -167,3 +169,16 @@ def test_galaxies_are_asked_of_the_database(session, monkeypatch, is_loaded):
 
     assert need.is_met
     assert ("load_catalog galaxies FILE" in need.text) != is_loaded
+
+
+def test_telescopes_of_the_settings_are_looked_up_in_the_table():
+    groups = [
+        {"telescopes": ["NOSUCH", "Colibri"], "max_tiles": [10, 10], "strategy": "tiling"},
+    ]
+    need = outside.telescopes(build({"NIGHTJAR_GW__PLAN_GROUPS": json.dumps(groups)}))
+
+    assert not need.is_met
+    assert need.text == (
+        "gw.plan_groups: not planned, for the table has no NOSUCH: the names stand at /gw/telescopes"
+    )
+    assert outside.telescopes(build({})).text == "8 are planned by themselves"

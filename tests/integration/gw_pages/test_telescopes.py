@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
+from broker.config import config
+from broker.sections.gw_plans import PlanGroupSettings
 from pipeline.gw import outages
 from pipeline.gw.telescopes import telescopes
 
@@ -28,6 +30,22 @@ def test_those_that_are_planned_for_by_themselves_are_marked_and_counted(visitor
 
     assert f"made for these {len(telescopes())}; without being asked they are made for 8" in page
     assert page.count(">by itself</span></th>") == 8
+    assert '<th scope="row">COLIBRI <span class="badge">by itself</span></th>' in page
+
+
+def test_settings_with_aliases_and_unknown_names_do_not_break_the_page(visitor, monkeypatch):
+    group = PlanGroupSettings(
+        telescopes=("NOSUCH", "Colibri"), max_tiles=(10, 10), strategy="tiling"
+    )
+    settings = config()
+    mine = settings.gw.model_copy(update={"plan_groups": (group,)})
+    monkeypatch.setattr(
+        "pipeline.web.telescope_pages.config", lambda: settings.model_copy(update={"gw": mine})
+    )
+
+    page = visitor.get("/gw/telescopes").text
+
+    assert "without being asked they are made for 1" in page
     assert '<th scope="row">COLIBRI <span class="badge">by itself</span></th>' in page
 
 
