@@ -22,6 +22,7 @@ from pipeline.alerts import ledger
 from pipeline.simulate import folder
 from pipeline.simulate.catalogs import Columns, write_catalog
 from pipeline.simulate.night import Sky, sky
+from pipeline.topics import STREAMS
 
 BATCH_PACKETS = 20
 BATCH_PAUSE_S = 0.15
@@ -163,6 +164,12 @@ class Figures:
     books: ledger.Ledger
     latency_ms: dict[str, tuple[float, float]]
     lag: dict[str, int]
+
+    @property
+    def received(self) -> int:
+        """Return how many alert packets are accounted for; not of other streams."""
+        counts = ledger.by_stream(self.books)
+        return sum(counts[each.name]["received"] for each in STREAMS if each.name in counts)
 
     @property
     def is_settled(self) -> bool:

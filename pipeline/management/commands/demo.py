@@ -179,7 +179,7 @@ def _play(
             below = f"{waves}\n{lasair}\n{demo_selected.look()}\n{footer}"
             shown = demo.render(figures[0], figures[-1], feed.sent, below)
             live.update(shown, refresh=True)
-            received = figures[-1].books.received - start.books.received
+            received = figures[-1].received - start.received
             _tell(console, feed, received, time.monotonic() - began)
             if not processes.look():
                 console.print(f"[red]No alert can flow: see above. {LOGS}")
@@ -198,7 +198,7 @@ def _play(
             if once and settled_looks == SETTLED_LOOKS:
                 break
             patience_s = STALLED_S + (settings.gw.plans.time_limit_s if waves.open_steps else 0)
-            if (figures[-1].books.received, waves) != (figures[-2].books.received, waves_before):
+            if (figures[-1].received, waves) != (figures[-2].received, waves_before):
                 progressed_s = time.monotonic()
             elif once and not is_through and time.monotonic() - progressed_s > patience_s:
                 console.print(
