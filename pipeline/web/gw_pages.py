@@ -157,11 +157,14 @@ def _map(trigger_id: str, number: int) -> GwSkymap:
 
 
 def _plans(session: Session, found: Event) -> dict[str, Any]:
-    current = sky_plans.current_plans(chain.from_iterable(found.plans.values()))
+    numbered = {notice.id_gw: notice for notice in found.notices}
+    every = chain.from_iterable(found.plans.values())
+    current = sky_plans.current_plans(
+        plan for plan in every if numbered[plan.id_gw].state == "current"
+    )
     colours = sky_plans.colours(current)
     tiles = query.tiles_of(session, list(colours))
     drawn = sky_plans.footprints(current, tiles, colours)
-    numbered = {notice.id_gw: notice for notice in found.notices}
     return {
         "maps": sky_plans.maps(found.sky_map, drawn),
         "legend": [(plan, colours[plan.id]) for plan in current if plan.id in colours],

@@ -123,6 +123,25 @@ def test_tiles_of_the_current_plan_stand_on_the_map(visitor, notice, sky_map, pl
     assert "superseded" in page
 
 
+@pytest.mark.parametrize(
+    ("newer", "state"), [("UPDATE", "superseded"), ("RETRACTION", "retracted")]
+)
+def test_plans_of_a_notice_that_counts_no_more_are_not_on_the_map(
+    visitor, notice, sky_map, plan, session, newer, state
+):
+    row = notice(skymap_id=sky_map.id)
+    plan(row)
+    row.state = state
+    newer_state = "retracted" if newer == "RETRACTION" else "current"
+    notice(alert_type=newer, state=newer_state, event_class="Terrestrial", score=0)
+
+    page = visitor.get(f"/gw/{EVENT}").text
+
+    assert page.count("<svg xmlns") == 2
+    assert "TCA 1: " not in page
+    assert "tiles of the plans that count" not in page
+
+
 def test_while_plans_are_made_the_page_asks_again(visitor, notice, plan):
     row = notice()
     assert "hx-trigger" not in visitor.get(f"/gw/{EVENT}").text
