@@ -14,13 +14,14 @@ from pipeline.gw.sky_svg import (
     whole_sky_svg,
 )
 from pipeline.gw.tables import GwSkymap
-from pipeline.gw.telescopes import TelescopeError, telescope
+from pipeline.gw.telescopes import TelescopeError, is_known, telescope
 from pipeline.svg import picture, tag
 
 LEGEND_PX = 22
 """Height of a line below the map."""
 DRAWN_STATES = ("done", "running")
 MAX_DRAWN_TILES = 200
+"""Of each plan; ``left_out`` says where it has more."""
 
 
 def maps(sky_map: GwSkymap | None, tiles: Sequence[Footprint]) -> list[str]:
@@ -45,9 +46,17 @@ def footprints(
         _footprint(plan, tile, colour)
         for plan in plans
         if (colour := by_plan.get(plan.id))
-        for tile in tiles.get(plan.id, ())
+        for tile in tiles.get(plan.id, ())[:MAX_DRAWN_TILES]
     ]
-    return [each for each in drawn if each is not None][:MAX_DRAWN_TILES]
+    return [each for each in drawn if each is not None]
+
+
+def left_out(plan: GwPlan) -> str:
+    """Return which tiles of a plan its maps do not show, in words; empty where they show all."""
+    count = plan.tile_count or 0
+    if count and not is_known(plan.telescope):
+        return f"none of {count} tiles is drawn: it left the table"
+    return f"the first {MAX_DRAWN_TILES} of {count} are drawn" if count > MAX_DRAWN_TILES else ""
 
 
 def _footprint(plan: GwPlan, tile: GwPlanTile, colour: str) -> Footprint | None:
@@ -111,4 +120,6 @@ def combined_map(
 
 def _words(plan: GwPlan) -> str:
     share = percent(plan.probability)
-    return f"{plan.telescope}, {plan.strategy}: {plan.tile_count} tiles, {share} of the probability"
+    said = f"{plan.telescope}, {plan.strategy}: {plan.tile_count} tiles, {share} of the probability"
+    missing = left_out(plan)
+    return f"{said}; {missing}" if missing else said

@@ -120,6 +120,7 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         "notice": notice,
         "tiles": [(tile, taken.get(tile.id)) for tile in tiles[plan_id]],
         "maps": sky_plans.maps(sky_map, sky_plans.footprints([shown], tiles, colours)),
+        "left_out": sky_plans.left_out(shown),
         "files": _files(shown.folder),
         "visibility": _visibility(shown),
         "owncloud": _owncloud(found, shown),
@@ -167,7 +168,11 @@ def _plans(session: Session, found: Event) -> dict[str, Any]:
     drawn = sky_plans.footprints(current, tiles, colours)
     return {
         "maps": sky_plans.maps(found.sky_map, drawn),
-        "legend": [(plan, colours[plan.id]) for plan in current if plan.id in colours],
+        "legend": [
+            (plan, colours[plan.id], sky_plans.left_out(plan))
+            for plan in current
+            if plan.id in colours
+        ],
         "groups": [
             (group, TITLES[group.strategy], found.plans[group.id], numbered[group.id_gw])
             for group in found.groups

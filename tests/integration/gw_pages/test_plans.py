@@ -39,6 +39,13 @@ def test_tiles_are_listed_in_their_order(visitor, notice, sky_map, plan):
     assert page.count("<svg xmlns") == 2
 
 
+def test_tiles_that_are_not_on_the_map_are_counted(visitor, notice, sky_map, plan):
+    shown = plan(notice(skymap_id=sky_map.id), tile_count=500)
+
+    for address in (f"/gw/{EVENT}", f"/gw/{EVENT}/plans/{shown.id}"):
+        assert "the first 200 of 500 are drawn" in visitor.get(address).text
+
+
 def test_a_plan_belongs_to_its_event(visitor, notice, plan):
     shown = plan(notice())
     notice(trigger_id="S261121x", reception_count=1)
