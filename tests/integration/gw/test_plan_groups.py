@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
 
 from broker.sections.gw_plans import PlanGroupSettings
 from pipeline.gw import outages, plan_groups
+from pipeline.gw.plan_tables import GwTelescopeOutage
 from tests.gw_rows import make_map, make_notice
 from tests.integration.gw.test_hosts import TABLE
 
 pytestmark = pytest.mark.integration
+NIGHT_END = func.now() + func.make_interval(0, 0, 0, 1)
 
 
 @pytest.fixture
@@ -119,3 +121,26 @@ def test_one_that_is_out_and_named_twice_stops_no_other(insert, session):
     _, plans = insert(("TCA", "TCA"), ("TCA", "TRE"))
 
     assert [each.state for each in plans] == ["skipped", "skipped", "wanted"]
+
+
+@pytest.mark.usefixtures("_catalog")
+@pytest.mark.parametrize(
+    ("until_at", "ended_at", "state"),
+    [
+        (NIGHT_END, None, "skipped"),
+        (NIGHT_END, func.now(), "wanted"),
+        (func.now(), None, "wanted"),
+    ],
+    ids=["out", "taken back", "over"],
+)
+def test_who_is_out_is_skipped_until_that_is_over_or_taken_back(
+    session, plan, until_at, ended_at, state
+):
+    session.add(
+        GwTelescopeOutage(
+            telescope="TCA", reason="snow", reported_by="A", until_at=until_at, ended_at=ended_at
+        )
+    )
+    session.flush()
+
+    assert plan()["TCA"].state == state

@@ -1,6 +1,6 @@
 """Every notice of an event finds its thread, whenever that opens."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from pipeline.gw.tables import GwAlert, GwStep
 from pipeline.gw.tell_view import event_of
 from tests.gw_rows import make_notice, make_step
 from tests.slack import GW, texts
+from tests.turns import await_waiter
 
 pytestmark = [pytest.mark.integration]
 PATIENCE_S = 60.0
@@ -22,15 +23,13 @@ def test_a_notice_that_is_stored_while_the_thread_opens_is_in_it(database, set_u
     with transaction() as session:
         first = make_notice(session)
         step_id = make_step(session, id_gw=first.id_gw, step="thread").id
-    worker = threading.Thread(target=steps.run, args=(step_id, "worker"))
-    with transaction() as session:
-        lock_event(session, "S241102br")
-        worker.start()
-        worker.join(0.5)
-        make_notice(session, reception_count=2, payload_sha256="2")
-        assert worker.is_alive()
-
-    worker.join(PATIENCE_S)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            lock_event(session, "S241102br")
+            worker = pool.submit(steps.run, step_id, "worker")
+            await_waiter(session, worker)
+            make_notice(session, reception_count=2, payload_sha256="2")
+        worker.result(PATIENCE_S)
 
     with transaction() as session:
         assert session.get_one(GwStep, step_id).state == "done"
