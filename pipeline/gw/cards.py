@@ -28,7 +28,6 @@ class Links:
     owncloud: str | None = None
     images: str | None = None
     logbook: str | None = None
-    event_page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,7 @@ def new_event(event: EventSummary) -> Message:
     )
 
 
-def retraction(
-    trigger_id: str, at: datetime, claimants: tuple[str, ...] = (), cancelled_plans: int = 0
-) -> Message:
+def retraction(trigger_id: str, at: datetime, claimants: tuple[str, ...] = ()) -> Message:
     """Return the message that tells an event's thread of its end.
 
     Parameters
@@ -114,12 +111,8 @@ def retraction(
         When the retraction was made, UTC.
     claimants : tuple of str
         Slack user ids of those who took tiles.
-    cancelled_plans : int
-        Plans that were stopped.
     """
     lines = [retracted_text(trigger_id, at), "Nothing more is planned; please stop observing it."]
-    if cancelled_plans:
-        lines.append(f"{cancelled_plans} plans were stopped.")
     if claimants:
         lines.append("Tiles were taken by " + " ".join(mention(user) for user in claimants))
     title = f"🟥 RETRACTED: {trigger_id}"
@@ -168,7 +161,6 @@ def link_buttons(links: Links) -> Block | None:
         ("📁 OwnCloud", "owncloud", links.owncloud),
         ("🖼️ Images", "images", links.images),
         ("📓 Logbook", "logbook", links.logbook),
-        ("Event page", "event_page", links.event_page),
     )
     return blocks.actions(blocks.link_button(text, LINK + name, url) for text, name, url in named)
 
