@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import select
 
+from pipeline.clients.slack import Picture
 from pipeline.gw import steps
 from pipeline.gw.action_tables import GwDecision, GwSlackAction
+from pipeline.gw.deliver import Address, show
 from pipeline.gw.grb_tables import GcnNotice
 from pipeline.gw.plan_tables import GwClaim, GwPlanTile
 from pipeline.gw.steps import Want
@@ -78,6 +80,16 @@ def test_the_sky_map_is_marked_and_still_shown(take, work, later, standin):
     [picture] = [each for each in standin.workspace.messages.values() if each.get("files")]
     assert picture["blocks"][0]["block_id"] == "retracted"
     assert picture["files"]
+
+
+def test_the_map_of_a_plan_is_marked(told, take, work, standin):
+    place = Address(GW, "plan_picture", "1", told.thread_ts, id_gw=told.id_gw)
+    show(place, Picture("coverage_TCA.png", b"\x89PNG\r\n\x1a\n", "TCA", "tiles of TCA"))
+    take("RETRACTION", minute=9)
+    work()
+
+    [picture] = [each for each in standin.workspace.messages.values() if each.get("files")]
+    assert picture["blocks"][0]["block_id"] == "retracted"
 
 
 def test_a_map_that_was_not_shown_yet_is_not_shown_any_more(take, work, standin):
