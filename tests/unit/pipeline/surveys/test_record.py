@@ -8,7 +8,7 @@ from pipeline.surveys.record import Survey
 
 
 def survey(offset_h):
-    return Survey("x", "", None, (-90.0, 90.0), 1.0, offset_h, False, None, None)
+    return Survey("x", "", None, (-90.0, 90.0), 1.0, offset_h, False, False, None, None)
 
 
 @pytest.mark.parametrize(
