@@ -19,7 +19,7 @@ from tests.e2e.published import OUTPUTS, Published
 from tests.e2e.system import System
 
 ANSWER_S = 10.0
-BITS = ((1, None), (2, topics.NONE_TOPIC))
+BITS = ((1, None), (2, topics.NONE_TOPIC), (4, "lsst-extendedness-filtered"))
 """Bit of ``alerts.outputs`` and its topic; None: the class topic."""
 
 _LIVING = """
