@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.environment import ALONE, inherited, point_at
+
 # Before anything reads a setting: tests never see a developer's parts or thresholds.
-os.environ["NIGHTJAR_HOME"] = ".nightjar/test"
-os.environ["NIGHTJAR_TOML"] = os.devnull
+os.environ.update({"NIGHTJAR_HOME": ".nightjar/test"} | ALONE)
 
 from broker.config import config
 from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
 from tests import native
-from tests.environment import inherited, point_at
 
 config.cache_clear()
 

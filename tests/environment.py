@@ -6,6 +6,9 @@ from collections.abc import Mapping
 FOREIGN = ("PYTHON", "NIGHTJAR_", "BABAMUL_", "VIRTUAL_ENV")
 """What would let our packages, or a person's account, into somebody's program."""
 
+ALONE = {"NIGHTJAR_TOML": os.devnull, "NIGHTJAR_SELECTED__WIRE": "container"}
+"""No setting of a developer's, and no schema registry but where a test starts one."""
+
 
 def point_at(settings: Mapping[str, str]) -> None:
     """Set settings for this process and its children; they are stronger than a developer's .env."""

@@ -69,7 +69,7 @@ class SelectedSettings(Section):
             description="an Avro container of one record each, or Confluent framing with ids of "
             "registry.url"
         ),
-    ] = "container"
+    ] = "confluent"
     partitions: Annotated[int, Field(gt=0, le=1000, description="of each topic")] = 4
     retention_days: Annotated[int, Field(gt=0, description="how long topics keep messages [d]")] = 7
     sources: Annotated[

@@ -17,6 +17,7 @@ from compose.native import (
     postgres,
     profile,
     redis,
+    selected,
     standins,
 )
 from compose.native.accounts import can_reach, server_account
@@ -111,6 +112,9 @@ def _listening(home: Home) -> list[Need]:
     }
     if chosen.is_demo or known is None:  # the first start may be that of the demo
         wanted |= {name: {name: (numbers[name],)} for name in standins.names(settings)}
+    if known and selected.needs_registry(selected.ASKING, chosen, settings):
+        management = {"registry_management": (at.registry_management,)}
+        wanted["registry"] = {"registry": (at.registry,)} | management
     states = {state.name: state for state in lifecycle.status(home)}
     return [_state_of(name, states.get(name), purposes) for name, purposes in wanted.items()]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from broker.config import Config
 from broker.sections.parts import KafkaSettings
-from compose.native import standins
+from compose.native import selected, standins
 from compose.native.home import ROOT, Home, write_private
 from compose.native.ports import LOOPBACK
 from compose.native.postgres import Postgres
@@ -32,8 +32,9 @@ def variables(
         "NIGHTJAR_KAFKA__FEED_PASSWORD": passwords["KAFKA_FEED_PASSWORD"],
         "NIGHTJAR_KAFKA__SCRAM_PORTS": ",".join(str(port) for port in ports.scram),
         "NIGHTJAR_WEB__SECRET_KEY": passwords["WEB_SECRET_KEY"],
-        "NIGHTJAR_REGISTRY__URL": f"http://{LOOPBACK}:{ports.registry}{CONFLUENT_PATH}",
     }
+    if selected.is_own_registry(settings):
+        found["NIGHTJAR_REGISTRY__URL"] = f"http://{LOOPBACK}:{ports.registry}{CONFLUENT_PATH}"
     if settings.kafka.babamul_partitions == KafkaSettings().babamul_partitions:
         found["NIGHTJAR_KAFKA__BABAMUL_PARTITIONS"] = str(BABAMUL_PARTITIONS)
     if home.path != ROOT / ".nightjar":  # two homes must not write into one archive
@@ -44,6 +45,7 @@ def variables(
     if profile.is_lasair:
         found["NIGHTJAR_KAFKA__LASAIR_PORT"] = str(ports.lasair)
     if profile.is_demo:
+        found["NIGHTJAR_SELECTED__WIRE"] = selected.wire(profile, settings)
         found |= standins.variables(settings, ports, passwords)
     return found
 

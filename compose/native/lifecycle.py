@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
-from compose.native import demo, environment, ours, ports, profile, standins
+from compose.native import demo, environment, ours, ports, profile, selected, standins
 from compose.native.home import ROOT, Home, NativeError, last_lines
 from compose.native.kafka import Kafka
 from compose.native.ours import Process
@@ -40,7 +40,7 @@ SUPERVISOR_MARGIN_S = 5.0
 SERVERS = ("postgres", "redis", "kafka")
 GROUPS = ("servers", "processes")
 APART = frozenset({"registry"})
-"""Servers that start only when they are named, after those that they need."""
+"""Servers that start only when they are named or needed, after those that they need."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,12 @@ def up(
             is_throwaway=is_throwaway,
             is_demo=is_demo,
             is_lasair=is_lasair,
+            is_registry="registry" in wanted,
         )
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
+        is_named = not names.isdisjoint(APART)
+        names |= APART if selected.needs_registry(names, chosen, settings) else frozenset()
         names |= {"postgres"} if names & APART else set()
         values = environment.variables(home, chosen, passwords(home), settings)
         environment.write(home, values)
@@ -123,7 +126,7 @@ def up(
             tell({pool.submit(start_server, home, server): server.name for server in servers})
         for server in parts.servers:
             if server.name in names & APART:
-                print(start_server(home, server), flush=True)
+                _start_apart(home, server, is_named=is_named)
         for process in parts.processes:
             if process.name in names:
                 print(start_process(home, process), flush=True)
@@ -155,6 +158,16 @@ def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:
             raise NativeError(f"no part {word!r}; known: {known}")
         found |= groups.get(word, {word})
     return found
+
+
+def _start_apart(home: Home, server: Server, *, is_named: bool) -> None:
+    """Start a server; one that was not named does not keep from starting what asks it."""
+    try:
+        print(start_server(home, server), flush=True)
+    except NativeError as error:
+        if is_named:
+            raise
+        print(f"{error}\n{server.name}: not started; selected alerts wait for it", file=sys.stderr)
 
 
 def _profile(

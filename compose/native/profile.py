@@ -24,6 +24,8 @@ class Profile:
         The demo's stand-ins run too.
     is_lasair : bool
         Kafka also listens without a login, for clients of Lasair.
+    is_registry : bool
+        The schema registry was named; the demo's selected alerts carry its ids.
     """
 
     ports: Ports
@@ -31,6 +33,7 @@ class Profile:
     is_throwaway: bool
     is_demo: bool = False
     is_lasair: bool = False
+    is_registry: bool = False
 
 
 def choose(
@@ -40,10 +43,11 @@ def choose(
     is_throwaway: bool,
     is_demo: bool = False,
     is_lasair: bool = False,
+    is_registry: bool = False,
 ) -> Profile:
     """Decide for parts of which none runs."""
     ports = drawn(len(settings.kafka.scram_ports)) if is_free else settled(settings)
-    return Profile(ports, is_free, is_throwaway, is_demo, is_lasair)
+    return Profile(ports, is_free, is_throwaway, is_demo, is_lasair, is_registry)
 
 
 def save(home: Home, profile: Profile) -> None:

@@ -7,13 +7,15 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from broker.avro import CONTAINER_MAGIC, MAX_VALUE_BYTES, Containers, UnreadableError
-from broker.avro_confluent import read_confluent
+from broker.avro_confluent import CONFLUENT_PREFIX, read_confluent
 from broker.avro_schema import SchemaCache, SchemaError, writer_schema
 from broker.config import config
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.surveys import lsst
 from pipeline.surveys.allowed import AllowList
 
+LOWEST_OF_RUBIN = 300
+"""Schema 3.0; a registry of ours counts from 1."""
 VERSIONS = 30
 """Major and minor versions that are looked for; 11.1 is the newest of 2026."""
 
@@ -85,14 +87,12 @@ def packet_of(record: Any) -> dict[str, Any]:
 def _framed(value: bytes, *, is_ours: bool) -> dict[str, Any]:
     """Return a record in Confluent framing: ids are Rubin's, and on our own topics our registry's.
 
-    Rubin's begin at 300 (schema 3.0), a registry counts from 1.
+    Nobody of Rubin's is asked for one of ours, which may be something else there.
     """
-    try:
-        return lsst.read(value)
-    except UnreadableError as error:
-        if not is_ours or error.reason != "unknown_schema":
-            raise
-    return lsst.todays_names(read_confluent(_our_schemas(), value))
+    schema_id = int.from_bytes(value[1 : CONFLUENT_PREFIX.size])
+    if is_ours and schema_id < LOWEST_OF_RUBIN:
+        return packet_of(read_confluent(_our_schemas(), value))
+    return lsst.read(value)
 
 
 def _of_babamul(record: dict[str, Any]) -> dict[str, Any]:

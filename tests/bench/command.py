@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from tests.environment import point_at
+from tests.environment import ALONE, point_at
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -43,7 +42,7 @@ def stand_alone(home: str) -> None:
     Called before anything reads a setting.
     """
     cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)  # processes are forked
-    point_at({"NIGHTJAR_HOME": home, "NIGHTJAR_TOML": os.devnull})
+    point_at({"NIGHTJAR_HOME": home} | ALONE)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 

@@ -1,7 +1,6 @@
 """``make bench-selected``: ``python -m tests.bench_selected [smoke|default]``."""
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tests.bench_selected.run import PROFILES, Figures
-from tests.environment import point_at
+from tests.environment import ALONE, point_at
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -26,7 +25,7 @@ def main() -> int:
     options = parser.parse_args()
     cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     # Before anything reads a setting: a run of the benchmark knows no settings but its own.
-    point_at({"NIGHTJAR_HOME": f"{HOME}-{options.profile}", "NIGHTJAR_TOML": os.devnull})
+    point_at({"NIGHTJAR_HOME": f"{HOME}-{options.profile}"} | ALONE)
     from tests import native
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its servers must not outlive it

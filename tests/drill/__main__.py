@@ -2,9 +2,10 @@
 
 import os
 
+from tests.environment import ALONE
+
 # Before anything reads a setting: a drill never sees a developer's parts or thresholds.
-os.environ["NIGHTJAR_HOME"] = os.environ.get("DRILL_HOME", ".nightjar/drill")
-os.environ["NIGHTJAR_TOML"] = os.devnull
+os.environ.update({"NIGHTJAR_HOME": os.environ.get("DRILL_HOME", ".nightjar/drill")} | ALONE)
 
 import argparse
 import json

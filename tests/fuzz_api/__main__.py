@@ -1,13 +1,12 @@
 """``make fuzz-api``: ``python -m tests.fuzz_api [--examples 100]``."""
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.environment import point_at
+from tests.environment import ALONE, point_at
 from tests.fuzz_api.run import ask
 from tests.fuzz_api.site import served
 
@@ -20,7 +19,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=100, help="drawn for each operation (100)")
     options = parser.parse_args()
     # Before anything reads a setting: a run knows no settings but its own.
-    point_at({"NIGHTJAR_HOME": HOME, "NIGHTJAR_TOML": os.devnull})
+    point_at({"NIGHTJAR_HOME": HOME} | ALONE)
     from tests import native
 
     running = native.Native(native.Home.named(HOME))

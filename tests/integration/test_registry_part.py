@@ -6,14 +6,14 @@ import subprocess
 import pytest
 
 from broker.avro_schema import writer_schema
-from broker.config import config
+from broker.config import ROOT, config
 from broker.errors import TransientError
 from pipeline.alerts.schema_ids import SchemaIds
 from pipeline.alerts.selected_messages import as_confluent
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.surveys import lsst
 from tests import native
-from tests.client_environment import PROGRAMS, ClientEnvironment
+from tests.client_environment import ClientEnvironment
 from tests.environment import of_a_stranger
 from tests.unit.pipeline.surveys.lsst_packets import alert, packet
 
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group
 
 CLIENT = ClientEnvironment("confluent-kafka-2.16.0", "confluent.lock")
 SUBJECT = "lsst-extendedness-filtered-value"
+PROGRAM = ROOT / "compose" / "native" / "deserialize.py"
 READ_LIMIT_S = 60
 PATIENCE_S = 30.0
 
@@ -62,7 +63,7 @@ def test_the_published_deserializer_reads_what_we_write(registry):
     sent = [base64.b64encode(as_confluent("lsst", value, SUBJECT, ids)) for value in values]
 
     done = subprocess.run(
-        [str(CLIENT.installed()), str(PROGRAMS / "deserialize.py"), config().registry.url],
+        [str(CLIENT.installed()), "-P", str(PROGRAM), config().registry.url],
         env=of_a_stranger(),
         input="\n".join(line.decode() for line in sent),
         capture_output=True,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -36,8 +37,8 @@ class _Schemas(Answers):
     """Answers ``GET /schemas/ids/{id}`` from ``server.known``; an id may name a fault."""
 
     def answer(self) -> None:
-        schema_id = int(self.path.rpartition("/")[2])
-        answer = self.server.known.get(schema_id)
+        folder, _, name = urlsplit(self.path).path.rpartition("/")
+        answer = self.server.known.get(int(name)) if folder.endswith("/schemas/ids") else None
         if callable(answer):
             answer(self)
         elif answer is None:

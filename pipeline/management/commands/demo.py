@@ -22,7 +22,7 @@ from rich.live import Live
 from broker import logs
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
-from pipeline.simulate import demo, demo_selected, demo_words, watch
+from pipeline.simulate import demo, demo_registry, demo_selected, demo_words, watch
 from pipeline.simulate.demo_gw import Story
 from pipeline.simulate.demo_lasair import Filters
 from pipeline.simulate.slack.__main__ import SHIFTER
@@ -163,6 +163,7 @@ def _play(
     waves = story.look()
     filters = Filters(settings)
     lasair = filters.start()
+    schemas = demo_registry.look(settings)
     figures = [start]
     progressed_s = began
     settled_looks = 0
@@ -176,7 +177,8 @@ def _play(
             time.sleep(1)
             figures = [*figures[-4:], demo.look()]
             waves_before, waves, lasair = waves, story.look(), filters.look()
-            below = f"{waves}\n{lasair}\n{demo_selected.look()}\n{footer}"
+            schemas = demo_registry.look(settings, schemas)
+            below = f"{waves}\n{lasair}\n{demo_selected.look()}\n{schemas}\n{footer}"
             shown = demo.render(figures[0], figures[-1], feed.sent, below)
             live.update(shown, refresh=True)
             received = figures[-1].received - start.received
@@ -184,15 +186,10 @@ def _play(
             if not processes.look():
                 console.print(f"[red]No alert can flow: see above. {LOGS}")
                 return False
-            if not received and not is_warned and time.monotonic() - began > SILENT_S:
-                console.print(f"[yellow]No packet came through in {SILENT_S:.0f} s. {LOGS}")
-                is_warned = True
-            elif received and is_warned:
-                console.print("[green]Packets come through now: the machine was only slow.")
-                is_warned = False
+            is_warned = _warn(console, received, time.monotonic() - began, is_warned=is_warned)
             # Packets of an earlier demo may still have been waiting, so there may be more.
             is_through = feed.sent == len(program.first) <= received and all(
-                each.is_settled for each in (figures[-1], waves, lasair)
+                each.is_settled for each in (figures[-1], waves, lasair, schemas)
             )
             settled_looks = settled_looks + 1 if is_through else 0
             if once and settled_looks == SETTLED_LOOKS:
@@ -203,7 +200,7 @@ def _play(
             elif once and not is_through and time.monotonic() - progressed_s > patience_s:
                 console.print(
                     f"[red]{received} of {feed.sent} packets accounted for, and nothing moved for"
-                    f" {patience_s:.0f} s. {waves}. {lasair}. {LOGS}"
+                    f" {patience_s:.0f} s. {waves}. {lasair}. {schemas}. {LOGS}"
                 )
                 return False
     story.stop()
@@ -211,9 +208,21 @@ def _play(
     console.print(str(waves))
     _show_files(console, settings)
     console.print(str(lasair))
+    console.print(str(schemas), soft_wrap=True, highlight=False)
     for line in waves.failed:
         console.print(f"[red]Failed: {line}[/red]")
     return not waves.failed
+
+
+def _warn(console: Console, received: int, elapsed_s: float, *, is_warned: bool) -> bool:
+    """Say once that nothing comes through, and once that something does; return what was said."""
+    if not received and not is_warned and elapsed_s > SILENT_S:
+        console.print(f"[yellow]No packet came through in {SILENT_S:.0f} s. {LOGS}")
+        return True
+    if received and is_warned:
+        console.print("[green]Packets come through now: the machine was only slow.")
+        return False
+    return is_warned
 
 
 def _show_files(console: Console, settings: Config) -> None:

@@ -1,0 +1,29 @@
+"""How selected alerts leave, and whether that wants a schema registry here."""
+
+from collections.abc import Collection
+
+from broker.config import Config
+from broker.sections.parts import RegistrySettings
+from compose.native.profile import Profile
+from pipeline.filters import running
+
+ASKING = frozenset({"worker-alerts", "worker-upkeep", "worker-sinks", "listen-selected"})
+"""Processes that write or read selected alerts: in Confluent framing they ask the registry."""
+
+
+def wire(chosen: Profile, settings: Config) -> str:
+    """Return the framing in force: a demo fetches no registry that nobody has named."""
+    if chosen.is_demo:
+        return "confluent" if chosen.is_registry else "container"
+    return settings.selected.wire
+
+
+def is_own_registry(settings: Config) -> bool:
+    """Return whether ids come from the registry that runs here: no other is named."""
+    return settings.registry.url == RegistrySettings().url
+
+
+def needs_registry(names: Collection[str], chosen: Profile, settings: Config) -> bool:
+    """Return whether some of these processes ask the registry that runs here."""
+    is_asked = wire(chosen, settings) == "confluent" and any(running(settings.selected))
+    return is_asked and is_own_registry(settings) and not ASKING.isdisjoint(names)
