@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -13,6 +14,7 @@ from broker.kafka_owner import Listeners, PartitionOwner
 FETCH_BYTES = 16 * 2**20
 """A message has at most 8 MiB; the brokers send one that is larger than this all the same."""
 QUEUED_KILOBYTES = 65_536
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Received(NamedTuple):
@@ -23,6 +25,14 @@ class Received(NamedTuple):
     offset: int
     timestamp_ms: int
     value: bytes
+
+    @property
+    def written_at(self) -> datetime:
+        """Return when it was written, as Kafka or its sender says; 1970 where that is no time."""
+        try:
+            return datetime.fromtimestamp(max(self.timestamp_ms, 0) / 1000, UTC)
+        except (OSError, OverflowError, ValueError):  # a sender may write any number of 64 bits
+            return _EPOCH
 
 
 class MessageReader(PartitionOwner):

@@ -19,6 +19,7 @@ from broker.errors import TransientError
 from broker.kafka import Cluster, OffsetsExpired, RangeReader, stream_connection
 from broker.ranges.tables import Source
 from broker.ranges.whereabouts import ATTEMPTS_TAKE, living_topic_id
+from broker.sections.streams import StreamsSettings
 
 
 class NoPacketError(Exception):
@@ -91,6 +92,8 @@ def kafka_packet(letter: DeadLetter, living: str | None) -> bytes:
         If Kafka has forgotten it, has another topic or packet there, or does not answer.
     """
     _require_one(letter)
+    if letter.stream not in StreamsSettings.model_fields:
+        raise NoPacketError("Its stream is read message by message: only the archive is looked at.")
     connection = stream_connection(letter.stream)
     reader = RangeReader(connection, config().streams.named(letter.stream).group_prefix)
     offset = letter.source_offset

@@ -2,9 +2,12 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import structlog
+
+from broker.kafka_messages import MessageReader, Received
 
 REST_S = 1.0
 COMPLAIN_EVERY_S = 10.0
@@ -53,3 +56,68 @@ class MessageLoop(ABC):
             self._complain_at = time.monotonic() + COMPLAIN_EVERY_S
             log.warning("listener.tick_failed", error=str(error)[:500])
         time.sleep(self._rest_s)
+
+
+class Takes(Protocol):
+    """What a loop wants of whoever stores or buries messages."""
+
+    def forget_sources(self) -> None:
+        """Ask for the topics' ids again: one may have been made anew."""
+
+    def close(self) -> None:
+        """Put away what is open."""
+
+
+ReceptionT = TypeVar("ReceptionT", bound=Takes)
+
+
+class ReceptionLoop(MessageLoop, Generic[ReceptionT]):
+    """Takes the messages of a group, in order, each once into the tables.
+
+    Parameters
+    ----------
+    reader : MessageReader
+        Hands out messages.
+    reception : ReceptionT
+        Stores or buries them.
+    rest_s : float
+        Pause after a server was away [s].
+    """
+
+    look_every_s = 10.0
+    """Between two looks [s]."""
+
+    def __init__(
+        self, reader: MessageReader, reception: ReceptionT, *, rest_s: float = REST_S
+    ) -> None:
+        super().__init__(rest_s=rest_s)
+        self.reader = reader
+        self.reception = reception
+        self.look_at = 0.0
+
+    @abstractmethod
+    def look(self) -> None:
+        """Do what no message asks for."""
+
+    def look_when_due(self) -> None:
+        """Look, unless that was just done; one that failed is due again."""
+        if time.monotonic() >= self.look_at:
+            self.look()
+            self.look_at = time.monotonic() + self.look_every_s
+
+    def close(self) -> None:
+        """Leave the group, and put away what is open."""
+        self.reader.close()
+        self.reception.close()
+
+    def commit(self, batch: Sequence[Received]) -> None:
+        """Tell the group that these are stored; of each partition the last one comes last."""
+        self.reader.commit_all({(m.topic, m.partition): m.offset + 1 for m in batch})
+
+    def take_again(self, batch: Sequence[Received], error: BaseException) -> None:
+        """Hand these out once more, after a rest: a server is away, and no message at fault."""
+        self.reception.forget_sources()
+        first = {(m.topic, m.partition): m for m in reversed(batch)}
+        for message in first.values():
+            self.reader.rewind(message)
+        self.rest(error)

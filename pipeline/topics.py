@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from broker.config import Config
 from broker.kafka_rights import PROBE_TOPIC
 from broker.registry import by_name
+from broker.sections import lasair
 
 DAY_MS = 86_400_000
 SCHEMA_VERSION = "1.0"
@@ -116,9 +117,8 @@ NOTICE_STREAMS = (
     ),
 )
 
-LASAIR = "lasair"
-"""The stream of Lasair's filters, as in ``manage.py listen lasair``; ``lasair.topics`` names its
-topics."""
+LASAIR = lasair.STREAM
+"""The stream of Lasair's filters; ``lasair.topics`` names its topics."""
 
 NONE_TOPIC = "babamul.none"
 

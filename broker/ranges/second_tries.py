@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from broker import retakes
 from broker.db import transaction
 from broker.dead_letters import RETRIED_STATES, DeadLetter
 from broker.ranges.replays import ReplayError, retry_letters
@@ -37,7 +38,9 @@ class Tried:
 
 
 def try_again(ids: Sequence[int], by: str) -> Tried:
-    """Retry every letter that can be; see ``broker.ranges.replays.retry_letters``.
+    """Retry every letter that can be: by a replay, or by its stream's listener.
+
+    See ``broker.ranges.replays.retry_letters`` and ``broker.retakes``.
 
     Raises
     ------
@@ -55,7 +58,9 @@ def try_again(ids: Sequence[int], by: str) -> Tried:
             )
         )
         passed_over = len(set(ids)) - len(wanted)
-        refused: dict[int, str] = {}
+        asked = retakes.ask(session, sorted(wanted))
+        refused = asked.refused
+        wanted -= {*asked.taken, *refused}
         while wanted:
             try:
                 retry_letters(session, sorted(wanted), by, brokers)
@@ -65,4 +70,4 @@ def try_again(ids: Sequence[int], by: str) -> Tried:
                     raise
                 refused |= error.refused
                 wanted -= set(error.refused)
-    return Tried(sorted(wanted), refused, passed_over)
+    return Tried(sorted({*wanted, *asked.taken}), refused, passed_over)

@@ -29,7 +29,7 @@ from broker.sections.streams import StreamsSettings
 ATTEMPTS_TAKE = timedelta(days=1)
 """A packet whose worker died was archived at most so long before it was buried."""
 
-BY_HAND = "see manage.py notice --letter"
+BY_HAND = "a notice is read again by manage.py notice --letter"
 
 ReadFrom = Literal["kafka", "archive"]
 

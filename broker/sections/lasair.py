@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 
 from broker.sections import Section
 
+STREAM = "lasair"
+"""The stream of Lasair's filters, as in ``manage.py listen lasair``."""
 _ADDRESS = "^(https?://.+)?$"
 _TOPIC = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}")
 """What Kafka takes, and a folder of logs can be called."""

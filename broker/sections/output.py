@@ -1,5 +1,6 @@
 """Settings of nightly tables and images: what is read for them, where they lie, how long."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -53,14 +54,19 @@ class CollectSettings(Section):
         KeyError
             Naming the sources that there are.
         """
-        known = {
+        known = self.sources
+        if source not in known:
+            raise KeyError(f"no source {source!r}; known: {', '.join(known)}")
+        return known[source]
+
+    @property
+    def sources(self) -> Mapping[str, StreamSettings]:
+        """Return where each source is read."""
+        return {
             name: value
             for name in type(self).model_fields
             if isinstance(value := getattr(self, name), StreamSettings)
         }
-        if source not in known:
-            raise KeyError(f"no source {source!r}; known: {', '.join(known)}")
-        return known[source]
 
 
 class OutputSettings(Section):

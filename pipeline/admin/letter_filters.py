@@ -11,15 +11,10 @@ from django.http import HttpRequest
 from broker.mirror import all_of
 from pipeline import models
 from pipeline.admin.filters import nights_up_to
-from pipeline.selected import sources
-from pipeline.topics import LASAIR, NOTICE_STREAMS, STREAMS
+from pipeline.listened import stream_names
 
 SHOWN_TOPICS = 20
-_STREAM_NAMES = [
-    *(stream.name for stream in (*STREAMS, *NOTICE_STREAMS)),
-    *sources.names(),
-    LASAIR,
-]
+_STREAM_NAMES = stream_names()
 
 
 class NightFilter(admin.SimpleListFilter):

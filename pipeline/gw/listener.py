@@ -1,6 +1,5 @@
 """The loop of a listener that stores notices one by one and commits each after it is stored."""
 
-import time
 from importlib import import_module
 
 import structlog
@@ -11,7 +10,7 @@ from broker.db import transaction
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, gcn_connection
 from broker.kafka_messages import MessageReader
-from broker.message_loop import REST_S, MessageLoop
+from broker.message_loop import ReceptionLoop
 from broker.outages import OUTAGES
 from pipeline.gw.reception import Reception
 from pipeline.gw.step_registry import KINDS, named
@@ -23,67 +22,39 @@ RESUME_BELOW = 250
 """Steps that wait; between the two nothing changes."""
 QUEUES = ("gw", "notify")
 """Whose steps count: a notice is planned and told through them."""
-LOOK_EVERY_S = 2.0
 POLL_S = 0.5
 
 log = structlog.get_logger(__name__)
 
 
-class NoticeListener(MessageLoop):
-    """Takes the messages of a stream's topics, in order, each exactly once into the tables.
+class NoticeListener(ReceptionLoop[Reception]):
+    """Takes the messages of a stream's topics one by one; see ``ReceptionLoop``."""
 
-    Parameters
-    ----------
-    reader : MessageReader
-        Hands out messages.
-    reception : Reception
-        Stores or buries them.
-    rest_s : float
-        Pause after a server was away [s].
-    """
-
-    def __init__(
-        self, reader: MessageReader, reception: Reception, *, rest_s: float = REST_S
-    ) -> None:
-        super().__init__(rest_s=rest_s)
-        self._reader = reader
-        self._reception = reception
-        self._look_at = 0.0
-
-    def close(self) -> None:
-        """Leave the group, and close the archive's segment."""
-        self._reader.close()
-        self._reception.close()
+    look_every_s = 2.0
 
     def tick(self) -> None:
         """Take the next message, if one comes; what cannot be stored now is taken again."""
         message = None
         try:
-            self._brake()
-            message = self._reader.next(POLL_S)
+            self.look_when_due()
+            message = self.reader.next(POLL_S)
             if message is None:
                 return
-            self._reception.take(message)
-            self._reader.commit(message.topic, message.partition, message.offset + 1)
+            self.reception.take(message)
+            self.commit([message])
             failpoint("notice_committed")
         except OUTAGES as error:
-            self._reception.forget_sources()
-            if message is not None:
-                self._reader.rewind(message)
-            self.rest(error)
+            self.take_again([] if message is None else [message], error)
 
-    def _brake(self) -> None:
+    def look(self) -> None:
         """Stop reading while more steps wait than workers can be expected to do soon."""
-        if time.monotonic() < self._look_at:
-            return
-        self._look_at = time.monotonic() + LOOK_EVERY_S
         waiting = _waiting_steps()
-        if waiting > PAUSE_ABOVE and not self._reader.is_paused:
+        if waiting > PAUSE_ABOVE and not self.reader.is_paused:
             log.warning("listener.paused", waiting_steps=waiting)
-            self._reader.pause()
-        elif waiting < RESUME_BELOW and self._reader.is_paused:
+            self.reader.pause()
+        elif waiting < RESUME_BELOW and self.reader.is_paused:
             log.info("listener.resumed", waiting_steps=waiting)
-            self._reader.resume()
+            self.reader.resume()
 
 
 def make_notice_listener(stream: str, name: str) -> NoticeListener:

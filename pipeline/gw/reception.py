@@ -17,7 +17,7 @@ from broker.config import config, project_path
 from broker.db import transaction
 from broker.failpoints import failpoint
 from broker.kafka_messages import Received
-from broker.kafka_types import Packet
+from broker.message_letters import keep, letter_of
 from broker.outages import OUTAGES
 from broker.ranges.sources import known_source
 from pipeline.gw import steps
@@ -149,11 +149,7 @@ class Reception:
         """Put the bytes into the archive."""
         if attempt.slice is not None:
             return attempt
-        packet = Packet(message.offset, message.timestamp_ms, message.value)
-        night = _written_at(message).date()
-        [piece] = self._archive.append(
-            self._stream, night, attempt.source_id, message.partition, [packet]
-        )
+        piece = keep(self._archive, self._stream, attempt.source_id, message)
         failpoint("notice_archived")
         return self._remember(message, _Attempt(attempt.source_id, attempt.attempts, piece))
 
@@ -163,7 +159,7 @@ class Reception:
             source_id=attempt.source_id,
             partition=message.partition,
             offset=message.offset,
-            kafka_timestamp=_written_at(message),
+            kafka_timestamp=message.written_at,
             received_at=self._clock(),
             slice=attempt.slice,
         )
@@ -183,18 +179,7 @@ class Reception:
         why: str,
         trace: str | None = None,
     ) -> None:
-        piece = attempt.slice
-        letter = dead_letters.Letter(
-            partition=message.partition,
-            offset=message.offset,
-            reason=reason,
-            message=why,
-            traceback=trace,
-            kafka_timestamp=_written_at(message),
-            night=_written_at(message).date(),
-            packet=message.value,
-            archive=piece and (piece.segment_id, piece.start, piece.length),
-        )
+        letter = letter_of(message, reason, why, trace=trace, archive=attempt.slice)
         with transaction() as session:
             dead_letters.bury(session, self._stream, message.topic, attempt.source_id, [letter])
             _forget(session, attempt, message)
@@ -220,7 +205,3 @@ def _place(source_id: int, message: Received) -> dict[str, int]:
         "source_partition": message.partition,
         "source_offset": message.offset,
     }
-
-
-def _written_at(message: Received) -> datetime:
-    return datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy.dialects.postgresql import insert
@@ -13,7 +12,7 @@ from broker.archive import ArchiveWriter
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.kafka_messages import Received
-from broker.kafka_types import Packet
+from broker.message_letters import keep, letter_of
 from broker.ranges.sources import known_source
 from broker.sections.lasair import LasairTopicSettings
 from pipeline.lasair import day_files, stamps
@@ -67,6 +66,11 @@ class TopicReception:
         self._source_id: int | None = None
         self._next: dict[int, int] = {}
 
+    @property
+    def topic(self) -> str:
+        """Return its topic's name."""
+        return self._topic.name
+
     def take(self, messages: Sequence[Received]) -> None:
         """Store the messages that are not stored yet, bury the bad ones, ask for images.
 
@@ -75,10 +79,16 @@ class TopicReception:
         OUTAGES
             If a server or the disk is away: nothing was decided, take them again.
         """
+        self._take(messages, self._source(messages))
+
+    def take_again(self, message: Received, source_id: int) -> None:
+        """Take the message of a dead letter, under the log (``sources.id``) that it came from."""
+        self._take([message], source_id)
+
+    def _take(self, messages: Sequence[Received], source_id: int) -> None:
         read_ones = [self._read(message) for message in messages]
         good = [each for each in read_ones if isinstance(each, Good)]
         bad = [each for each in read_ones if isinstance(each, Bad)]
-        source_id = self._source(messages)
         letters = [self._letter(source_id, each) for each in bad]
         with transaction() as session:
             new = self._store(session, source_id, good)
@@ -107,7 +117,7 @@ class TopicReception:
     def _read(self, message: Received) -> Good | Bad:
         settings = config().lasair
         try:
-            said = read(message.value, self._topic.survey, settings.jd_fields, written_at(message))
+            said = read(message.value, self._topic.survey, settings.jd_fields, message.written_at)
         except BadMessage as error:
             return Bad(message, error)
         return Good(message, said)
@@ -126,19 +136,8 @@ class TopicReception:
     def _letter(self, source_id: int, bad: Bad) -> dead_letters.Letter:
         """Return the letter of a bad message, whose bytes are in the archive then."""
         message = bad.received
-        packet = Packet(message.offset, message.timestamp_ms, message.value)
-        night = written_at(message).date()
-        [piece] = self._archive.append(STREAM, night, source_id, message.partition, [packet])
-        return dead_letters.Letter(
-            partition=message.partition,
-            offset=message.offset,
-            reason=bad.error.reason,
-            message=str(bad.error),
-            kafka_timestamp=written_at(message),
-            night=night,
-            packet=message.value,
-            archive=(piece.segment_id, piece.start, piece.length),
-        )
+        piece = keep(self._archive, STREAM, source_id, message)
+        return letter_of(message, bad.error.reason, str(bad.error), archive=piece)
 
     def _store(self, session: Session, source_id: int, good: Sequence[Good]) -> list[Good]:
         """Insert rows; return those that were not there yet."""
@@ -153,7 +152,7 @@ class TopicReception:
                 "source_id": source_id,
                 "source_partition": each.received.partition,
                 "source_offset": each.received.offset,
-                "kafka_timestamp": written_at(each.received),
+                "kafka_timestamp": each.received.written_at,
                 "object_id": each.said.object_id,
                 "jd_utc": each.said.jd_utc,
                 "detected_at": each.said.detected_at,
@@ -179,11 +178,6 @@ class TopicReception:
         for one in bad:
             where = _where(one.received)
             self._journal.error(**where, reason=one.error.reason, cause=str(one.error))
-
-
-def written_at(message: Received) -> datetime:
-    """Return when Kafka got a message."""
-    return datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
 
 
 def _where(message: Received) -> dict[str, object]:

@@ -1,19 +1,14 @@
 """What the copying to S3 did, a line of JSON for each object: ``logs/s3_sync.log``."""
 
-import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from logging import INFO, Formatter, LogRecord
-from logging.handlers import RotatingFileHandler
+from contextlib import closing, contextmanager
 from typing import Any
 
+from pipeline.json_log import JsonLog
 from pipeline.selected.sources import output_root
 
 PATH = "logs/s3_sync.log"
 """Below the root of all output."""
-LARGEST_BYTES = 10 * 2**20
-KEPT = 5
 
 
 Note = Callable[..., None]
@@ -23,17 +18,9 @@ Note = Callable[..., None]
 @contextmanager
 def journal() -> Iterator[Note]:
     """Open the log for a while: who works beside us may have begun another file meanwhile."""
-    path = output_root() / PATH
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(path, maxBytes=LARGEST_BYTES, backupCount=KEPT, encoding="utf-8")
-    file.setFormatter(Formatter("%(message)s"))
+    with closing(JsonLog(output_root() / PATH)) as file:
 
-    def note(event: str, **facts: Any) -> None:
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"at": at, "event": event, **facts})
-        file.handle(LogRecord("s3", INFO, "", 0, line, None, None))
+        def note(event: str, **facts: Any) -> None:
+            file.note(event=event, **facts)
 
-    try:
         yield note
-    finally:
-        file.close()

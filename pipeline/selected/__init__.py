@@ -3,8 +3,8 @@
 In the order of the flow: ``sources`` (what may be read), ``messages`` (a value to a record),
 ``columns`` and ``rows`` (a record to the columns of a table), ``cutouts`` (which images are whole),
 ``antares_messages`` and ``antares`` (a locus to an alert), ``others`` (a broker of others),
-``reception`` and ``letters`` (a batch to rows and dead letters, one transaction), ``thumbnails``
-(images that are fetched), ``packets`` (bytes back from the archive),
+``judging`` (a batch to alerts and bad messages), ``reception`` (these to rows and dead letters, one
+transaction), ``thumbnails`` (images that are fetched), ``packets`` (bytes back from the archive),
 ``rendering`` (rows to the text and Parquet of a night), ``disk`` (files that are whole or absent),
 ``files`` (what ``output_files`` knows of them), ``writer`` (rows to files), ``closing`` (a night
 that is over), ``listener`` and ``collect`` (who calls all that), ``rerun``, ``retention``,

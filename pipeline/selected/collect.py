@@ -149,7 +149,7 @@ def collect(
         try:
             book.begin(datetime.now(UTC).date())
             way, why = _read(source, listener, began_s, limits, is_stopping)
-            listener.settle()
+            listener.look()
         except BaseException as error:
             book.end("failed", error=repr(error)[:500])
             raise

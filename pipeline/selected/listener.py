@@ -1,6 +1,5 @@
 """The loop of a consumer of selected alerts: a batch to rows, the offsets, then the files."""
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -11,15 +10,17 @@ from broker.db import transaction
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, source_connection
 from broker.kafka_messages import MessageReader, Received
-from broker.message_loop import REST_S, MessageLoop
+from broker.message_loop import REST_S, ReceptionLoop
 from broker.outages import OUTAGES
+from broker.retakes import take_retried
 from broker.sections.selected import SourceSettings
 from pipeline.clients.antares import Antares
 from pipeline.selected import closing, messages, sources
 from pipeline.selected.antares import BATCH_MESSAGES, AntaresReader
+from pipeline.selected.judging import Images
 from pipeline.selected.messages import Reader
 from pipeline.selected.others import OthersReader
-from pipeline.selected.reception import Images, Reception
+from pipeline.selected.reception import Reception
 from pipeline.selected.runs import RunBook
 from pipeline.selected.sources import Target
 from pipeline.selected.thumbnails import Thumbnails
@@ -27,11 +28,9 @@ from pipeline.selected.writer import Writer
 
 BATCH_BYTES = 64 * 2**20
 POLL_S = 0.5
-LOOK_EVERY_S = 10.0
-"""For a night that is over, and for rows that a dead process left."""
 
 
-class SelectedListener(MessageLoop):
+class SelectedListener(ReceptionLoop[Reception]):
     """Takes the messages of one source, each exactly once into rows and files.
 
     Parameters
@@ -66,20 +65,16 @@ class SelectedListener(MessageLoop):
         rest_s: float = REST_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(rest_s=rest_s)
-        self.reader = reader
-        self._reception = reception
+        super().__init__(reader, reception, rest_s=rest_s)
         self._writer = writer
         self._target = target
         self._most = most
         self._fetch = fetch
         self._clock = clock
-        self._look_at = 0.0
 
     def close(self) -> None:
         """Give everything back."""
-        self.reader.close()
-        self._reception.close()
+        super().close()
         self._writer.close()
 
     def tick(self) -> Sequence[Received]:
@@ -92,27 +87,28 @@ class SelectedListener(MessageLoop):
         """
         batch: Sequence[Received] = ()
         try:
-            self._look()
+            self.look_when_due()
             batch = self.reader.batch(self._most, BATCH_BYTES, POLL_S)
             if not batch:
                 return ()
-            images = self._reception.take(batch)
+            images = self.reception.take(batch)
         except OUTAGES as error:
-            self._reception.forget_sources()
-            self._take_again(batch)
-            self.rest(error)
+            self.take_again(batch, error)
             return ()
         self._finish(batch, images)
         return batch
 
-    def settle(self) -> None:
-        """Write what is still to be written, and end the nights that are over.
+    def look(self) -> None:
+        """Take letters again that shall be, write what waits, and end the nights that are over.
+
+        While the disk is full nothing further is read: rows without files would pile up.
 
         Raises
         ------
         OUTAGES
             If the disk or a server is away.
         """
+        take_retried(self._target.name, self.reception.take_again)
         self._fetch()
         self._writer.write({})
         closing.close_due(self._target, self._clock())
@@ -120,30 +116,12 @@ class SelectedListener(MessageLoop):
     def _finish(self, batch: Sequence[Received], images: dict[int, Images]) -> None:
         """Commit what is stored and write it; if that fails now, the next look does it."""
         try:
-            ends = {(message.topic, message.partition): message.offset + 1 for message in batch}
-            self.reader.commit_all(ends)
+            self.commit(batch)
             failpoint("selected_committed")
             self._writer.write(images)
         except OUTAGES as error:
-            self._look_at = 0.0
+            self.look_at = 0.0
             self.rest(error)
-
-    def _look(self) -> None:
-        """Write what others left, and end the nights that are over.
-
-        A disk that is full lets nothing further be read: rows without files would pile up.
-        """
-        if time.monotonic() < self._look_at:
-            return
-        self.settle()
-        self._look_at = time.monotonic() + LOOK_EVERY_S
-
-    def _take_again(self, batch: Sequence[Received]) -> None:
-        first: dict[tuple[str, int], Received] = {}
-        for message in batch:
-            first.setdefault((message.topic, message.partition), message)
-        for message in first.values():
-            self.reader.rewind(message)
 
 
 def make_selected_listener(

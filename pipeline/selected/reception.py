@@ -3,7 +3,6 @@
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import compress
 from typing import Any
@@ -14,41 +13,25 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from broker import dead_letters
-from broker.archive import ArchiveWriter, Slice
-from broker.avro import UnreadableError
+from broker.archive import ArchiveWriter
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import Letter
 from broker.failpoints import failpoint
 from broker.kafka_messages import Received
 from broker.kafka_types import Packet
+from broker.message_letters import keep, letter_of
 from broker.outages import OUTAGES
 from broker.ranges.sources import known_source
-from pipeline.selected import cutouts, files, packets, recheck
-from pipeline.selected.cutouts import Cutout
-from pipeline.selected.letters import letter_of, written_at
-from pipeline.selected.messages import Read, Reader
+from pipeline.selected import cutouts, files, judging, packets, recheck
+from pipeline.selected.judging import Alert, Bad, Images
+from pipeline.selected.messages import Reader
 from pipeline.selected.rows import row_values
 from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import SURVEY, Target
 from pipeline.selected.tables import SelectedAlert
 
-Images = dict[str, Cutout]
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class _Alert:
-    """One message that became an alert."""
-
-    message: Received
-    record: dict[str, Any]
-    values: dict[str, Any]
-    is_packet: bool
-    images: Images
-    kept: bytes
-    slice: Slice | None = None
 
 
 class Reception:
@@ -101,12 +84,23 @@ class Reception:
         """
         self._know_sources(batch)
         try:
-            return self._take(batch, *self._judge_all(batch))
+            return self._take(batch, *judging.judge(self._read, batch))
         except OUTAGES:
             raise
         except Exception as error:
             log.exception("selected.not_stored", messages=len(batch))
             return self._take_singly(batch, error)
+
+    def take_again(self, message: Received, source_id: int) -> None:
+        """Take the message of a dead letter, under the log (``sources.id``) that it came from.
+
+        Its files are made from its row at the writer's next look; raises as ``take``.
+        """
+        known, self._sources = self._sources, {message.topic: source_id}
+        try:
+            self.take([message])
+        finally:
+            self._sources = known
 
     def close(self) -> None:
         """Close the archive's segment, with its checksum."""
@@ -121,21 +115,17 @@ class Reception:
         if len(batch) > 1:
             taken = [self.take([message]) for message in batch]
             return {row_id: images for each in taken for row_id, images in each.items()}
-        [message] = batch
         trace = "".join(traceback.format_exception(error))
-        letter = letter_of(message, "unexpected", repr(error), trace)
-        return self._take(batch, [], [(message.topic, letter)])
+        return self._take(batch, [], [Bad(batch[0], "unexpected", repr(error), trace)])
 
     def _take(
-        self,
-        batch: Sequence[Received],
-        alerts: Sequence[_Alert],
-        letters: Sequence[tuple[str, Letter]],
+        self, batch: Sequence[Received], alerts: Sequence[Alert], bad: Sequence[Bad]
     ) -> dict[int, Images]:
         read = len(alerts)
         is_selected = recheck.selected(self._target.name, [one.values for one in alerts])
         alerts = list(compress(alerts, is_selected))
         self._find_packets(alerts)
+        letters = [(one.message.topic, self._letter(one)) for one in bad]
         self._book.begin(self._clock().date())
         with transaction() as session:
             new = self._store(session, alerts)
@@ -143,7 +133,7 @@ class Reception:
                 source_id = self._sources[topic]
                 dead_letters.bury(session, self._target.name, topic, source_id, [letter])
             stored = [alert for alert in alerts if alert.values["alert_id"] in new]
-            counts = _count(len(batch), len(letters), read - len(alerts), stored)
+            counts = _count(len(batch), len(bad), read - len(alerts), stored)
             self._book.add(session, counts)
         self._book.total.add(counts)
         failpoint("selected_stored")
@@ -157,34 +147,7 @@ class Reception:
                 found = known_source(session, self._target.name, topic, topic_id)
             self._sources[topic] = found
 
-    def _judge_all(
-        self, batch: Sequence[Received]
-    ) -> tuple[list[_Alert], list[tuple[str, Letter]]]:
-        """Read every message; of an alert that comes twice in a batch the first counts."""
-        alerts: dict[int, _Alert] = {}
-        letters: list[tuple[str, Letter]] = []
-        for message in batch:
-            try:
-                alert = self._judge(message)
-            except UnreadableError as error:
-                letters.append((message.topic, letter_of(message, error.reason, str(error))))
-            except OUTAGES:
-                raise
-            except Exception as error:
-                log.exception("selected.not_judged", offset=message.offset)
-                why = letter_of(message, "unexpected", repr(error), traceback.format_exc())
-                letters.append((message.topic, why))
-            else:
-                alerts.setdefault(alert.values["alert_id"], alert)
-        return list(alerts.values()), letters
-
-    def _judge(self, message: Received) -> _Alert:
-        found = self._read(message.value)
-        kept = found.container or message.value
-        values = row_values(found.record)
-        return _Alert(message, found.record, values, found.is_packet, _images(found), kept)
-
-    def _find_packets(self, alerts: Sequence[_Alert]) -> None:
+    def _find_packets(self, alerts: Sequence[Alert]) -> None:
         """Learn where the packets lie; what nobody has kept is kept now, what is short is read."""
         with transaction() as session:
             candids = [alert.values["dia_source_id"] for alert in alerts]
@@ -198,12 +161,18 @@ class Reception:
             alert.values = row_values(record)
             alert.images, alert.is_packet = cutouts.cutouts_of(record), True
 
-    def _keep(self, alerts: Sequence[_Alert]) -> None:
+    def _letter(self, bad: Bad) -> Letter:
+        """Return the letter of a bad message, whose bytes are in the archive then."""
+        message = bad.message
+        piece = keep(self._archive, self._target.name, self._sources[message.topic], message)
+        return letter_of(message, bad.reason, bad.why, trace=bad.trace, archive=piece)
+
+    def _keep(self, alerts: Sequence[Alert]) -> None:
         """Put packets that no stream of ours has carried into the archive."""
-        places: defaultdict[tuple[date, str, int], list[_Alert]] = defaultdict(list)
+        places: defaultdict[tuple[date, str, int], list[Alert]] = defaultdict(list)
         for alert in alerts:
             message = alert.message
-            places[written_at(message).date(), message.topic, message.partition].append(alert)
+            places[message.written_at.date(), message.topic, message.partition].append(alert)
         for (night, topic, partition), some in places.items():
             raw = [Packet(a.message.offset, a.message.timestamp_ms, a.kept) for a in some]
             slices = self._archive.append(
@@ -212,7 +181,7 @@ class Reception:
             for alert, piece in zip(some, slices, strict=True):
                 alert.slice = piece
 
-    def _store(self, session: Session, alerts: Sequence[_Alert]) -> dict[int, int]:
+    def _store(self, session: Session, alerts: Sequence[Alert]) -> dict[int, int]:
         """Insert the rows that are new; return their ids by the alert's."""
         alerts = self._unknown(session, alerts)
         if not alerts:
@@ -228,7 +197,7 @@ class Reception:
         )
         return {row.alert_id: row.id for row in session.execute(new, rows)}
 
-    def _unknown(self, session: Session, alerts: Sequence[_Alert]) -> list[_Alert]:
+    def _unknown(self, session: Session, alerts: Sequence[Alert]) -> list[Alert]:
         numbers = [alert.values["alert_id"] for alert in alerts]
         known = select(SelectedAlert.alert_id).where(
             SelectedAlert.selection_id == self._target.id,
@@ -238,7 +207,7 @@ class Reception:
         old = set(session.scalars(known))
         return [alert for alert in alerts if alert.values["alert_id"] not in old]
 
-    def _columns(self, alert: _Alert, file_id: int, at: datetime) -> dict[str, Any]:
+    def _columns(self, alert: Alert, file_id: int, at: datetime) -> dict[str, Any]:
         piece = alert.slice
         number = alert.values["dia_source_id"]
         values = alert.values | {
@@ -264,13 +233,7 @@ class Reception:
         return values
 
 
-def _images(found: Read) -> Images:
-    if found.is_packet:
-        return cutouts.cutouts_of(found.record)
-    return cutouts.WANTED if found.has_thumbnails else cutouts.NONE
-
-
-def _count(read: int, failed: int, filtered: int, stored: Sequence[_Alert]) -> Counts:
+def _count(read: int, failed: int, filtered: int, stored: Sequence[Alert]) -> Counts:
     states = [image.state for alert in stored for image in alert.images.values()]
     return Counts(
         read=read,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from broker.db import transaction
 from broker.dead_letters import REASONS, RETRIED_STATES, STATES, DeadLetter
-from pipeline import topics
+from pipeline.listened import stream_names
 from pipeline.management import letters
 
 FILTERS = ("stream", "reason", "night", "topic", "partition", "id")
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--stream", choices=[stream.name for stream in topics.STREAMS])
+        parser.add_argument("--stream", choices=stream_names())
         parser.add_argument("--reason", choices=REASONS)
         parser.add_argument("--state", choices=STATES, help="default: open, when acting")
         parser.add_argument("--night", type=date.fromisoformat, help="YYYY-MM-DD, of its evening")

@@ -23,6 +23,7 @@ from broker.stop import Stop
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
 from pipeline.catalogs.record import CatalogMissing
+from pipeline.listened import stream_names
 from pipeline.selected import sources
 from pipeline.surveys import survey as survey_named
 
@@ -37,9 +38,7 @@ class Command(BaseCommand):
     help = "Cut a stream's new offsets into ranges and ring for a task on each, until SIGTERM."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        every = (*topics.STREAMS, *topics.NOTICE_STREAMS)
-        names = [*(stream.name for stream in every), *sources.names(), topics.LASAIR]
-        parser.add_argument("stream", choices=names)
+        parser.add_argument("stream", choices=stream_names())
         parser.add_argument(
             "--slot", type=int, default=0, help="which of this stream's listeners this is"
         )

@@ -162,7 +162,7 @@ def let_wait(steps: int) -> None:
 
 
 def test_a_listener_pauses_while_many_steps_wait(url, monkeypatch):
-    monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(listening.NoticeListener, "look_every_s", 0.0)
     let_wait(listening.PAUSE_ABOVE + 1)
     send(notice())
     taker = make_notice_listener("igwn", "igwn-0")
