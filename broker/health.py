@@ -121,6 +121,13 @@ def report() -> Report:
     return _probe().report()
 
 
+def queues_served() -> frozenset[str] | None:
+    """Return the queues that some worker reads, a moment ago; None while nobody can tell."""
+    found = {finding.name: finding.facts for finding in report().findings}
+    queues = found.get("workers", {}).get("queues")
+    return None if queues is None else frozenset(queues)
+
+
 @access(PUBLIC)
 @require_safe
 def page(_request: HttpRequest) -> JsonResponse:

@@ -91,6 +91,11 @@ def nights(session: Session) -> list[Night]:
     ]
 
 
+def selection(session: Session, selection_id: int) -> Selection | None:
+    """Return a selection; None where there is none of that number."""
+    return session.get(Selection, selection_id)
+
+
 def table(session: Session, file_id: int) -> OutputFile | None:
     """Return a table that can be downloaded."""
     found = session.get(OutputFile, file_id)

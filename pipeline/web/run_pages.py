@@ -9,14 +9,15 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from broker import health
 from broker.access import access, staff
 from broker.celery import enqueue
 from broker.config import config
-from broker.host import this_host
+from broker.host import host_queue, this_host
 from pipeline.alerts.query import reading
 from pipeline.selected import query
 from pipeline.selected.sources import output_root
-from pipeline.selected.tasks import QUEUE, RERUN
+from pipeline.selected.tasks import RERUN
 
 READERS = ("admin", "data_manager")
 PAGE = "/runs"
@@ -36,17 +37,34 @@ def page(request: HttpRequest) -> HttpResponse:
 @access(staff(*READERS))
 @require_POST
 def make_again(request: HttpRequest, selection_id: int, night: str) -> HttpResponse:
-    """Ask for the files of a night once more, from rows and archive."""
+    """Ask the host that has the files of a night to make them once more, from rows and archive."""
     try:
         wanted = date.fromisoformat(night)
     except ValueError:
         raise Http404(f"{night} is no date") from None
+    with reading() as session:
+        selection = query.selection(session, selection_id)
+    if selection is None:
+        raise Http404(f"there is no selection {selection_id}")
+    _ring(request, selection.host, selection_id, wanted)
+    return redirect(PAGE)
+
+
+def _ring(request: HttpRequest, host: str, selection_id: int, night: date) -> None:
+    """Ring at the host that has the files, and say whether somebody there can hear it."""
+    queue = host_queue(host)
+    served = health.queues_served()
     user: Any = request.user
-    if enqueue(RERUN, QUEUE, selection_id, wanted.isoformat(), user.get_username()):
-        messages.success(request, f"The files of {wanted} are being made again; see its runs.")
+    if served is not None and queue not in served:
+        messages.error(
+            request,
+            f"These files lie on {host}, and no worker there reads the queue {queue}: start"
+            " worker-sinks on that machine, then press again.",
+        )
+    elif enqueue(RERUN, queue, selection_id, night.isoformat(), user.get_username()):
+        messages.success(request, f"The files of {night} are being made again; see its runs.")
     else:
         messages.error(request, "Nobody could be asked now: try again in a minute.")
-    return redirect(PAGE)
 
 
 @access(staff(*READERS))

@@ -18,6 +18,7 @@ __all__ = ["root"]
 @pytest.fixture(autouse=True)
 def _no_limits(session, monkeypatch):
     monkeypatch.setattr(limits, "take", lambda *_, **__: None)
+    monkeypatch.setattr(run_pages.health, "queues_served", lambda: None)
 
 
 @pytest.fixture
@@ -79,8 +80,25 @@ def test_the_button_rings_for_the_night_once_more(manager, taker, monkeypatch):
 
     answer = manager.post(f"/runs/{taker.target.id}/2026-11-22/again", follow=True)
 
-    assert rung == [("selected.rerun", "sinks", taker.target.id, "2026-11-22", "dora")]
+    assert rung == [("selected.rerun", "sinks.here", taker.target.id, "2026-11-22", "dora")]
     assert b"are being made again" in answer.content
+
+
+def test_nobody_is_rung_at_where_no_worker_of_the_files_host_lives(manager, taker, monkeypatch):
+    rung = []
+    monkeypatch.setattr(run_pages, "enqueue", lambda *ring: rung.append(ring) or True)
+    monkeypatch.setattr(run_pages.health, "queues_served", lambda: {"sinks", "sinks.there"})
+
+    answer = manager.post(f"/runs/{taker.target.id}/2026-11-22/again", follow=True)
+
+    assert rung == []
+    assert b"no worker there reads the queue sinks.here" in answer.content
+
+
+def test_a_selection_that_is_not_there_is_not_found(manager, taker):
+    path = f"/runs/{taker.target.id + 1}/2026-11-22/again"
+
+    assert manager.post(path).status_code == 404
 
 
 def test_a_button_that_cannot_ring_says_so(manager, taker, monkeypatch):

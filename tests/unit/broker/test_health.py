@@ -138,3 +138,24 @@ def test_the_page_answers_503_only_when_a_part_is_down(rf, monkeypatch, state, s
 
 def test_the_page_cannot_be_posted_to(rf):
     assert health.page(rf.post("/health")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("workers", "queues"),
+    [
+        (fine("workers"), None),
+        (broken("workers"), None),
+        (
+            ("workers", lambda: [Finding("workers", "ok", "", {"queues": ["gw", "sinks.here"]})]),
+            {"gw", "sinks.here"},
+        ),
+    ],
+    ids=["not told", "not asked", "told"],
+)
+def test_queues_are_those_that_workers_told_of_and_unknown_where_none_did(
+    monkeypatch, workers, queues
+):
+    probe = Probe([[workers]])
+    monkeypatch.setattr(health, "_probe", lambda: probe)
+
+    assert health.queues_served() == queues
