@@ -51,6 +51,8 @@ class Detection(NamedTuple):
 class Alerce(Closing):
     """ALeRCE's services; nothing is changed there, and every call may be repeated.
 
+    The rate holds for clients that are made one after the other too.
+
     Parameters
     ----------
     http : httpx.Client
@@ -62,7 +64,7 @@ class Alerce(Closing):
     def __init__(self, http: httpx.Client, settings: AlerceSettings) -> None:
         super().__init__(http)
         self._settings = settings
-        self._may_ask_at_s = 0.0
+        self._may_ask_at_s = self._next_s()  # another client may have asked just before
 
     @classmethod
     def from_settings(cls, settings: AlerceSettings) -> Self:
@@ -114,8 +116,11 @@ class Alerce(Closing):
     def _get(self, url: str, limit_bytes: int, accept: str) -> tuple[int, bytes]:
         """Ask once, not sooner after the request before than the settings allow."""
         time.sleep(max(0.0, self._may_ask_at_s - time.monotonic()))
-        self._may_ask_at_s = time.monotonic() + 1 / self._settings.requests_per_s
+        self._may_ask_at_s = self._next_s()
         return bounded.get(self._http, "ALeRCE", url, limit_bytes, accept)
+
+    def _next_s(self) -> float:
+        return time.monotonic() + 1 / self._settings.requests_per_s
 
     def _detections_url(self, survey: Survey, object_id: str) -> str:
         if survey == "ztf":
