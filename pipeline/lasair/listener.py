@@ -55,10 +55,12 @@ class LasairListener:
                 pool.submit(self._listen, topic, listener)
                 for topic, listener in self._listeners.items()
             ]
-            while not is_stopping() and not any(future.done() for future in futures):
-                self._write()
-                self._over.wait(WRITE_EVERY_S)
-            self._over.set()
+            try:
+                while not is_stopping() and not any(future.done() for future in futures):
+                    self._write()
+                    self._over.wait(WRITE_EVERY_S)
+            finally:  # else the pool waits for threads that nobody ends
+                self._over.set()
         self._write()
         for future in futures:
             future.result()
