@@ -153,7 +153,9 @@ def _append(place: Place, file_id: int) -> int:
     if not rows:
         return 0
     content = b"".join(map(line, rows))
-    length = _append_to(place, file, content)
+    length = disk.append_mending(
+        place.path, file.path, file.length, content, lambda: rendered(file_id)
+    )
     failpoint("lines_appended")
     with transaction() as session:
         numbered = [{"id": row.id, "line_seq": file.rows + n} for n, row in enumerate(rows, 1)]
@@ -166,20 +168,6 @@ def _append(place: Place, file_id: int) -> int:
     failpoint("lines_committed")
     log.info("lasair.written", path=file.path, lines=len(rows))
     return len(rows)
-
-
-def _append_to(place: Place, file: OutputFile, content: bytes) -> int:
-    """Append to a file; return its length then. One that lost bytes is made anew from its rows."""
-    length = file.length
-    try:
-        disk.append(place.path, file.path, length, content)
-    except disk.ShorterError as error:
-        log.error("lasair.file_damaged", error=str(error))  # noqa: TRY400 no trace: it says all
-        whole = rendered(file.id)
-        length = len(whole)
-        disk.write_whole(place.path, file.path, whole)
-        disk.append(place.path, file.path, length, content)
-    return length + len(content)
 
 
 def rendered(file_id: int) -> bytes:

@@ -2,13 +2,17 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import structlog
+
 PART = ".part"
 """Ends the name of a file that is not whole yet."""
+
+log = structlog.get_logger(__name__)
 
 
 class Written(NamedTuple):
@@ -68,6 +72,34 @@ def append(root: Path, path: str, length: int, content: bytes) -> None:
         os.fsync(out.fileno())
     if is_new:
         sync_folders([file.parent])
+
+
+def append_mending(
+    root: Path, path: str, length: int, content: bytes, made_again: Callable[[], bytes]
+) -> int:
+    """Add ``content`` as ``append`` does; a file that lost bytes is first made again.
+
+    Parameters
+    ----------
+    root, path, length, content
+        As those of ``append``.
+    made_again : callable
+        Returns what the file ought to hold before; of another length than was noted, if what it
+        is made from has changed since.
+
+    Returns
+    -------
+    int
+        The file's length then.
+    """
+    try:
+        append(root, path, length, content)
+    except ShorterError as error:
+        log.error("output.file_damaged", error=str(error))  # noqa: TRY400 no trace: it says all
+        whole = made_again()
+        length = write_whole(root, path, whole).length
+        append(root, path, length, content)
+    return length + len(content)
 
 
 class ShorterError(OSError):

@@ -120,14 +120,11 @@ class Writer:
         content = rendering.lines(rows, file.columns or ())
         if file.length == 0:
             content = rendering.head(file.columns or ()) + content
-        try:
-            disk.append(self._target.path, file.path, file.length, content)
-        except disk.ShorterError as error:
-            log.warning("selected.table_damaged", error=str(error))
-            self._write_again(file)
-            disk.append(self._target.path, file.path, file.length, content)
+        length = disk.append_mending(
+            self._target.path, file.path, file.length, content, lambda: rendered(file)
+        )
         failpoint("csv_appended")
-        self._mark(file, rows, len(content), cutouts)
+        self._mark(file, rows, length, cutouts)
         failpoint("csv_marked")
 
     def write_cutouts(self, rows: list[Row], images: Images) -> list[Written]:
@@ -163,13 +160,8 @@ class Writer:
         with transaction() as session:
             return session.scalars(select(OutputFile).where(OutputFile.id == file_id)).one()
 
-    def _write_again(self, file: OutputFile) -> None:
-        """Make a table that lost bytes anew, from the rows that it had."""
-        content = rendered(file)
-        disk.write_whole(self._target.path, file.path, content)
-
     def _mark(
-        self, file: OutputFile, rows: Sequence[Row], added: int, cutouts: Sequence[Written]
+        self, file: OutputFile, rows: Sequence[Row], length: int, cutouts: Sequence[Written]
     ) -> None:
         with transaction() as session:
             done: CursorResult[Any] = session.execute(  # type: ignore[assignment] # of an UPDATE
@@ -179,7 +171,7 @@ class Writer:
                     OutputFile.length == file.length,
                     OutputFile.sha256.is_(None),
                 )
-                .values(length=file.length + added, rows=file.rows + len(rows))
+                .values(length=length, rows=file.rows + len(rows))
             )
             if done.rowcount != 1:
                 raise TransientError(f"{file.path}: somebody else wrote to it meanwhile")

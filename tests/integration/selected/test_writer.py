@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broker.config import config
 from broker.db import lock
@@ -20,6 +20,7 @@ from tests.integration.selected.world import (
     expected,
     packet,
     received,
+    table_of_rows,
     tree,
 )
 
@@ -96,6 +97,23 @@ def test_a_table_that_lost_bytes_is_made_again(session, root):
     taker.work(received(packet(3), first=2))
 
     assert tree(root) == expected(session, taker.target)
+
+
+def test_a_table_that_lost_bytes_may_be_of_another_length_when_it_is_made_again(session, root):
+    """A row may have lost its cutout since, or a release writes a number otherwise."""
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2)))
+    changed = update(SelectedAlert).where(SelectedAlert.csv_seq == 1)
+    session.execute(changed.values(science_path=None, science_state="broken"))
+    session.commit()
+    os.truncate(root / csv_path(taker.target), 10)
+
+    taker.work(received(packet(3), first=2))
+    taker.work(received(packet(4), first=3))
+
+    assert table_of_rows(root)
+    [table] = session.scalars(select(OutputFile).where(OutputFile.kind == "csv"))
+    assert (table.rows, table.length) == (4, (root / table.path).stat().st_size)
 
 
 def test_a_table_that_was_changed_by_hand_is_made_again_when_it_is_closed(session, root):
