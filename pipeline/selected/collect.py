@@ -145,7 +145,8 @@ def collect(
         if not is_ours:
             raise CollectError(f"another run of {source} is at work on this machine")
         slot = f"collect-{source}"
-        listener, book = make_selected_listener(source, slot, kind="collect", workers=workers)
+        listener = make_selected_listener(source, slot, kind="collect", workers=workers)
+        book = listener.book
         try:
             book.begin(datetime.now(UTC).date())
             way, why = _read(source, listener, began_s, limits, is_stopping)

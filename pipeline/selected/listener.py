@@ -43,6 +43,8 @@ class SelectedListener(ReceptionLoop[Reception]):
         Writes what is stored.
     target : Target
         Whose nights are closed.
+    book : RunBook
+        Of the reception's counts; ``run`` ends it.
     most : int
         Messages of a batch.
     fetch : callable
@@ -60,6 +62,7 @@ class SelectedListener(ReceptionLoop[Reception]):
         writer: Writer,
         target: Target,
         *,
+        book: RunBook,
         most: int,
         fetch: Callable[[], None] = lambda: None,
         rest_s: float = REST_S,
@@ -68,9 +71,19 @@ class SelectedListener(ReceptionLoop[Reception]):
         super().__init__(reader, reception, rest_s=rest_s)
         self._writer = writer
         self._target = target
+        self.book = book
         self._most = most
         self._fetch = fetch
         self._clock = clock
+
+    def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Tick until ``is_stopping``, and note how the run ended; raises as ``MessageLoop.run``."""
+        try:
+            super().run(is_stopping)
+        except BaseException as error:
+            self.book.end("failed", error=repr(error)[:500])
+            raise
+        self.book.end("done")
 
     def close(self) -> None:
         """Give everything back."""
@@ -126,8 +139,8 @@ class SelectedListener(ReceptionLoop[Reception]):
 
 def make_selected_listener(
     source: str, slot: str, *, kind: str = "listen", workers: int | None = None
-) -> tuple[SelectedListener, RunBook]:
-    """Return the listener of one slot of a source, made from the settings, and its books.
+) -> SelectedListener:
+    """Return the listener of one slot of a source, made from the settings.
 
     Raises
     ------
@@ -153,8 +166,9 @@ def make_selected_listener(
     reception = Reception(target, book, partial(_topic_id, Cluster(connection)), read=intake.read)
     writer = Writer(target, workers or settings.collect.workers)
     most = min(intake.most, settings.collect.batch_messages)
-    listener = SelectedListener(reader, reception, writer, target, most=most, fetch=intake.fetch)
-    return listener, book
+    return SelectedListener(
+        reader, reception, writer, target, book=book, most=most, fetch=intake.fetch
+    )
 
 
 class _Intake(NamedTuple):

@@ -79,7 +79,7 @@ def _make_selected(stream: str, name: str) -> Any:
     from pipeline.selected.listener import make_selected_listener  # noqa: PLC0415 as above
 
     try:
-        return make_selected_listener(stream, name)[0]
+        return make_selected_listener(stream, name)
     except (KeyError, sources.SelectionTakenError) as error:
         raise CommandError(str(error.args[0])) from None
 

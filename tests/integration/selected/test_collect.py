@@ -136,7 +136,7 @@ def test_a_killed_listener_is_followed_by_one_that_leaves_the_same_files(
         cwd=ROOT, env=mortal, check=False, timeout=PATIENCE_S,
     )  # fmt: skip
     assert died.returncode == -signal.SIGKILL
-    taker, _ = listening.make_selected_listener("selected", "selected-0")
+    taker = listening.make_selected_listener("selected", "selected-0")
 
     give_up_at = time.monotonic() + PATIENCE_S
     while run_sql(database, "SELECT count(csv_seq) FROM selected_alerts") != [(5,)]:
