@@ -4,7 +4,7 @@ Those of GW follow-up, of Lasair and of selected alerts are in ``models`` of the
 finds them because they are named here.
 """
 
-from broker import dead_letters
+from broker import attempts, dead_letters
 from broker.archive import ArchiveSegment as ArchiveSegmentTable
 from broker.choices import words_of
 from broker.mirror import Mirror, mirror
@@ -103,6 +103,14 @@ DeadLetter: type[Mirror] = mirror(
         "state": words_of(dead_letters.STATES),
     },
     permissions=(("operate_deadletter", "Can retry and ignore dead letters"),),
+)
+
+MessageAttempt: type[Mirror] = mirror(
+    attempts.MessageAttempt,
+    "MessageAttempt",
+    __name__,
+    verbose_name="message in reading",
+    links={"source_id": "Source"},
 )
 
 Stream: type[Mirror] = mirror(

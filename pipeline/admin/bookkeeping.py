@@ -1,4 +1,4 @@
-"""Pages of sources, partitions, ranges, archive segments, duplicates and gaps."""
+"""Pages of sources, partitions, ranges, archive segments, duplicates, gaps, unfinished messages."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class ArchiveSegmentAdmin(MirrorAdmin):
     list_filter = ("survey",)
 
 
-@admin.register(models.Source, models.StreamGap, models.AlertDuplicate)
+@admin.register(models.Source, models.StreamGap, models.AlertDuplicate, models.MessageAttempt)
 class PlainAdmin(MirrorAdmin):
     """Every column, nothing more."""
 

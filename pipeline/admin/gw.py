@@ -251,7 +251,6 @@ def _checked(check: Callable[[_Value], _Value], value: _Value) -> _Value:
 @admin.register(
     models.GwClaim,
     models.GwDecision,
-    models.GwNoticeAttempt,
     models.GwPlanGroup,
     models.GwPlanTile,
     models.GwSlackAction,

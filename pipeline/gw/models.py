@@ -49,14 +49,6 @@ Delivery: type[Mirror] = mirror(
     choices={"state": words_of(tables.DELIVERY_STATES)},
 )
 
-GwNoticeAttempt: type[Mirror] = mirror(
-    tables.GwNoticeAttempt,
-    "GwNoticeAttempt",
-    __name__,
-    verbose_name="notice in reading",
-    links={"source_id": "Source"},
-)
-
 GwPlanGroup: type[Mirror] = mirror(
     plan_tables.GwPlanGroup,
     "GwPlanGroup",

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import delete
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from broker import dead_letters
+from broker import attempts, dead_letters
 from broker.archive import ArchiveWriter, Slice
+from broker.attempts import Place
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.failpoints import failpoint
@@ -23,10 +22,6 @@ from broker.ranges.sources import known_source
 from pipeline.gw import steps
 from pipeline.gw.arrival import Arrival, Intake, Stored
 from pipeline.gw.notices import BadNotice
-from pipeline.gw.tables import GwNoticeAttempt
-
-BURY_AT_DEATH = 3
-"""A message that was being read when its process died so often is buried unread."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +31,7 @@ class _Attempt:
     """What this process knows of the message at hand: it counts and archives it once."""
 
     source_id: int
-    attempts: int
+    count: int
     slice: Slice | None = None
 
 
@@ -90,9 +85,8 @@ class Reception:
             If a server or the disk is away: nothing was decided, take it again.
         """
         attempt = self._count(message)
-        if attempt.attempts > BURY_AT_DEATH:
-            why = f"{BURY_AT_DEATH} processes died while they read it"
-            self._bury(message, attempt, "worker_died", why)
+        if attempt.count > attempts.BURY_AT_DEATH:
+            self._bury(message, attempt, "worker_died", attempts.WHY_DEADLY)
             return None
         topic = message.topic.removeprefix(self._topic_prefix)
         if topic not in self._intake.passing:
@@ -132,18 +126,10 @@ class Reception:
             source_id = self._sources.get(message.topic) or known_source(
                 session, self._stream, message.topic, topic_id
             )
-            attempts = session.scalar(
-                insert(GwNoticeAttempt)
-                .values(_place(source_id, message))
-                .on_conflict_do_update(
-                    index_elements=["source_id", "source_partition", "source_offset"],
-                    set_={"attempts": GwNoticeAttempt.attempts + 1},
-                )
-                .returning(GwNoticeAttempt.attempts)
-            )
+            count = attempts.note(session, _place(source_id, message))
         failpoint("notice_counted")
         self._sources[message.topic] = source_id
-        return self._remember(message, _Attempt(source_id, attempts or 1))
+        return self._remember(message, _Attempt(source_id, count))
 
     def _keep(self, message: Received, attempt: _Attempt) -> _Attempt:
         """Put the bytes into the archive."""
@@ -151,7 +137,7 @@ class Reception:
             return attempt
         piece = keep(self._archive, self._stream, attempt.source_id, message)
         failpoint("notice_archived")
-        return self._remember(message, _Attempt(attempt.source_id, attempt.attempts, piece))
+        return self._remember(message, _Attempt(attempt.source_id, attempt.count, piece))
 
     def _store(self, message: Received, attempt: _Attempt, judged: Any, topic: str) -> Stored:
         arrival = Arrival(
@@ -191,17 +177,12 @@ class Reception:
 
 
 def _forget(session: Session, attempt: _Attempt, message: Received) -> None:
-    place = _place(attempt.source_id, message)
-    session.execute(delete(GwNoticeAttempt).filter_by(**place))
+    attempts.forget(session, _place(attempt.source_id, message))
 
 
 def _coordinates(message: Received) -> tuple[Any, ...]:
     return (message.topic, message.partition, message.offset, message.timestamp_ms)
 
 
-def _place(source_id: int, message: Received) -> dict[str, int]:
-    return {
-        "source_id": source_id,
-        "source_partition": message.partition,
-        "source_offset": message.offset,
-    }
+def _place(source_id: int, message: Received) -> Place:
+    return Place(source_id, message.partition, message.offset)

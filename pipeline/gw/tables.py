@@ -200,17 +200,3 @@ class Delivery(OfSubject, Table):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class GwNoticeAttempt(Table):
-    """A message that is being read; gone once it is stored. The third death buries it."""
-
-    __tablename__ = "gw_notice_attempts"
-    __table_args__ = (UniqueConstraint("source_id", "source_partition", "source_offset"),)
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    source_id: Mapped[int] = mapped_column(comment="sources.id")
-    source_partition: Mapped[int] = mapped_column(Integer)
-    source_offset: Mapped[int]
-    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="1")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from broker import dead_letters
 from broker.archive import ArchiveWriter
+from broker.attempts import WHY_DEADLY, Attempts, Piece
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.kafka_messages import Received
@@ -63,6 +64,7 @@ class TopicReception:
         self._journal = Journal(place.path, topic.name)
         archive = config().archive
         self._archive = ArchiveWriter(project_path(archive.path), archive.segment_bytes)
+        self._attempts = Attempts()
         self._source_id: int | None = None
         self._next: dict[int, int] = {}
 
@@ -79,14 +81,24 @@ class TopicReception:
         OUTAGES
             If a server or the disk is away: nothing was decided, take them again.
         """
-        self._take(messages, self._source(messages))
+        self._take_all(messages, self._source(messages))
 
     def take_again(self, message: Received, source_id: int) -> None:
         """Take the message of a dead letter, under the log (``sources.id``) that it came from."""
-        self._take([message], source_id)
+        self._take_all([message], source_id)
 
-    def _take(self, messages: Sequence[Received], source_id: int) -> None:
-        read_ones = [self._read(message) for message in messages]
+    def _take_all(self, messages: Sequence[Received], source_id: int) -> None:
+        for piece in self._attempts.pieces(messages, {self._topic.name: source_id}):
+            self._take(piece, source_id)
+
+    def _take(self, piece: Piece, source_id: int) -> None:
+        messages = piece.messages
+        if piece.is_deadly:
+            read_ones: list[Good | Bad] = [
+                Bad(each, BadMessage("worker_died", WHY_DEADLY)) for each in messages
+            ]
+        else:
+            read_ones = [self._read(message) for message in messages]
         good = [each for each in read_ones if isinstance(each, Good)]
         bad = [each for each in read_ones if isinstance(each, Bad)]
         letters = [self._letter(source_id, each) for each in bad]

@@ -9,6 +9,7 @@ import structlog
 
 from broker.archive import Slice
 from broker.avro import UnreadableError
+from broker.failpoints import strike
 from broker.kafka_messages import Received
 from broker.outages import OUTAGES
 from pipeline.selected import cutouts
@@ -87,7 +88,9 @@ def judge(read: Reader, batch: Sequence[Received]) -> tuple[list[Alert], list[Ba
 def _judge(read: Reader, message: Received) -> Alert:
     found = read(message.value)
     kept = found.container or message.value
-    return Alert(message, row_values(found.record), found.is_packet, _images(found), kept)
+    values = row_values(found.record)
+    strike([values["alert_id"]])
+    return Alert(message, values, found.is_packet, _images(found), kept)
 
 
 def _images(found: Read) -> Images:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from broker import dead_letters
 from broker.archive import ArchiveWriter
+from broker.attempts import WHY_DEADLY, Attempts
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import Letter
@@ -67,6 +68,7 @@ class Reception:
         self._clock = clock
         archive = config().archive
         self._archive = ArchiveWriter(project_path(archive.path), archive.segment_bytes)
+        self._attempts = Attempts()
         self._sources: dict[str, int] = {}
 
     def take(self, batch: Sequence[Received]) -> dict[int, Images]:
@@ -83,13 +85,14 @@ class Reception:
             If a server or the disk is away: take the batch again.
         """
         self._know_sources(batch)
-        try:
-            return self._take(batch, *judging.judge(self._read, batch))
-        except OUTAGES:
-            raise
-        except Exception as error:
-            log.exception("selected.not_stored", messages=len(batch))
-            return self._take_singly(batch, error)
+        images: dict[int, Images] = {}
+        for piece in self._attempts.pieces(batch, self._sources):
+            if piece.is_deadly:
+                deadly = [Bad(each, "worker_died", WHY_DEADLY) for each in piece.messages]
+                self._take(piece.messages, [], deadly)
+            else:
+                images |= self._take_piece(piece.messages)
+        return images
 
     def take_again(self, message: Received, source_id: int) -> None:
         """Take the message of a dead letter, under the log (``sources.id``) that it came from.
@@ -110,10 +113,19 @@ class Reception:
         """Ask for the topics' ids again: one may have been made anew."""
         self._sources.clear()
 
+    def _take_piece(self, batch: Sequence[Received]) -> dict[int, Images]:
+        try:
+            return self._take(batch, *judging.judge(self._read, batch))
+        except OUTAGES:
+            raise
+        except Exception as error:
+            log.exception("selected.not_stored", messages=len(batch))
+            return self._take_singly(batch, error)
+
     def _take_singly(self, batch: Sequence[Received], error: Exception) -> dict[int, Images]:
         """Find the message that cannot be stored, and bury it alone."""
         if len(batch) > 1:
-            taken = [self.take([message]) for message in batch]
+            taken = [self._take_piece([message]) for message in batch]
             return {row_id: images for each in taken for row_id, images in each.items()}
         trace = "".join(traceback.format_exception(error))
         return self._take(batch, [], [Bad(batch[0], "unexpected", repr(error), trace)])

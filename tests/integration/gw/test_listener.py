@@ -121,7 +121,7 @@ def test_every_sample_a_large_one_and_bad_ones_are_taken_once(url):
     assert states["S241102br", "PRELIMINARY"] == "superseded"
     assert states["S241126dm", "RETRACTION"] == "ignored"
     assert run_sql(url, "SELECT stream, reason FROM dead_letters") == [("igwn", "not_json")]
-    assert count(url, "gw_notice_attempts") == 0
+    assert count(url, "message_attempts") == 0
     assert count(url, "gw_skymaps") == len(AREAS_90_DEG2)
 
 
@@ -149,7 +149,7 @@ def test_a_killed_listener_is_followed_by_one_that_stores_each_notice_once(url, 
     assert committed() == 2
     found = run_sql(url, "SELECT reception_count, state FROM gw_alerts ORDER BY 1")
     assert found == [(1, "superseded"), (2, "current")]
-    assert count(url, "gw_notice_attempts") == 0
+    assert count(url, "message_attempts") == 0
     assert count(url, "dead_letters") == 0
 
 

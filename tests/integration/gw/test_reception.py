@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from broker import failpoints
 from broker.archive import ArchiveSegment
+from broker.attempts import MessageAttempt
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from pipeline.gw.arrival import Intake
@@ -17,7 +18,7 @@ from pipeline.gw.grb_tables import GcnNotice
 from pipeline.gw.intake import IGWN
 from pipeline.gw.notices import MAX_NOTICE_BYTES
 from pipeline.gw.reception import Reception
-from pipeline.gw.tables import GwAlert, GwNoticeAttempt, GwStep
+from pipeline.gw.tables import GwAlert, GwStep
 from tests.gw_messages import notice, received, whole_sky
 
 pytestmark = pytest.mark.integration
@@ -58,7 +59,7 @@ def counts(session: Session) -> tuple[int, int, int]:
     """Return how many notices, steps and open attempts there are."""
     return tuple(  # type: ignore[return-value] # three tables
         len(session.scalars(select(key)).all())
-        for key in (GwAlert.id_gw, GwStep.id, GwNoticeAttempt.id)
+        for key in (GwAlert.id_gw, GwStep.id, MessageAttempt.id)
     )
 
 

@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group
 
 KILLED_AT = ("selected_committed", "csv_appended")
 PATIENCE_S = 60
+DEADLY = 2**60 + 3
+NOTES = "SELECT attempts FROM message_attempts"
 
 
 @pytest.fixture
@@ -147,3 +149,28 @@ def test_a_killed_listener_is_followed_by_one_that_leaves_the_same_files(
     assert committed(topic) == 5
     assert files_are_what_rows_say(root)
     assert len(tree(root)) == 5 * 3 + 1
+
+
+def test_a_message_that_kills_is_buried_and_those_beside_it_are_written(database, topic, root):
+    send(topic, *(packet(number) for number in range(1, 6)))
+    mortal = environment(database) | {"NIGHTJAR_TESTING__POISON": f"kill:{DEADLY}"}
+    for _ in range(2):  # over the batch, then over the message alone
+        died = subprocess.run(
+            [sys.executable, "manage.py", "collect", "selected"],
+            cwd=ROOT, env=mortal, check=False, timeout=PATIENCE_S,
+        )  # fmt: skip
+        assert died.returncode == -signal.SIGKILL
+    newest = "id = (SELECT max(id) FROM message_attempts)"
+    assert run_sql(database, f"{NOTES} WHERE {newest}") == [(1,)]
+    run_sql(database, f"UPDATE message_attempts SET attempts = 3 WHERE {newest}")  # spares two
+
+    done = collect("selected")
+
+    assert (done.why, done.counts.failed) == (None, 1)
+    assert done.counts.written + done.counts.duplicate == 4
+    assert run_sql(database, "SELECT reason, stream FROM dead_letters") == [
+        ("worker_died", "selected")
+    ]
+    found = run_sql(database, "SELECT alert_id - (1::bigint << 60) FROM selected_alerts ORDER BY 1")
+    assert found == [(1,), (2,), (4,), (5,)]
+    assert run_sql(database, NOTES) == []
