@@ -50,6 +50,7 @@ REASONS = (
     "no_id",
     "bad_time",
     "event_missing",
+    "unanswered",
 )
 STATES = ("open", "retried", "resolved", "ignored")
 RETRIED_STATES = ("open", "ignored")

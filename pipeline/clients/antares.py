@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urljoin, urlsplit
@@ -26,6 +27,8 @@ MAX_ALERTS_BYTES = 16 * 2**20
 """Some thousand alerts with a hundred properties each."""
 MAX_IMAGES_BYTES = 2**20
 MAX_IMAGE_BYTES = 8 * 2**20
+NOBODY = "nightjar-is-there-anybody"
+"""No locus has this name."""
 FIRST_PAUSE_S = 0.5
 """Before the second try; doubled before each further one."""
 
@@ -101,6 +104,15 @@ class Antares(Closing):
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise AntaresError(f"ANTARES: alerts of {locus_id}: {error!r}"[:200]) from error
         return sorted(found, key=lambda alert: alert.mjd, reverse=True)
+
+    def is_there(self) -> bool:
+        """Return whether it answers at all, if only that it has no locus of some name."""
+        try:
+            with suppress(AntaresError):
+                self.alerts(NOBODY)
+        except TransientError:
+            return False
+        return True
 
     def image_addresses(self, alert_id: str) -> dict[str, str]:
         """Return where the images of an alert lie, by kind; raises as ``alerts``."""

@@ -20,6 +20,7 @@ BATCH_MESSAGES = 10
 """A batch may wait for as many answers, and a group forgets who is silent for five minutes."""
 MOST_TAKES = 5
 """A locus that is not answered for is a dead letter then: its neighbours wait behind it."""
+MESSAGE_CHARACTERS = 400
 SAME_TIME_D = 1e-5
 """Two observations of one object are further apart [d]."""
 
@@ -39,6 +40,7 @@ class AntaresReader:
     def __init__(self, client: Antares | None) -> None:
         self._client = client
         self._takes: Counter[str] = Counter()
+        self._given_up: dict[str, str] = {}
 
     def read(self, value: bytes) -> Read:
         """Return the newest alert of a message's locus.
@@ -47,7 +49,7 @@ class AntaresReader:
         ------
         UnreadableError
             As ``read_locus``; ``no_id`` when nobody knows an LSST alert of it, ``bad_value`` when
-            ANTARES's answer makes no sense.
+            ANTARES's answer makes no sense, ``unanswered`` when it answers, but not for this locus.
         TransientError
             While ANTARES is away: take the message again.
         """
@@ -59,19 +61,36 @@ class AntaresReader:
             raise UnreadableError("no_id", f"locus {locus.id}: not in our archive, no antares.url")
         return _of_alerts(locus, self._alerts(self._client, locus))
 
+    def forget(self) -> None:
+        """Begin to count anew: what was read is stored, and comes no more."""
+        self._takes.clear()
+        self._given_up.clear()
+
     def _alerts(self, client: Antares, locus: Locus) -> list[LocusAlert]:
+        if locus.id in self._given_up:
+            raise UnreadableError("unanswered", self._given_up[locus.id])
         try:
             found = client.alerts(locus.id)
         except AntaresError as error:
             raise UnreadableError("bad_value", str(error)) from error
         except TransientError as error:
-            self._takes[locus.id] += 1
-            if self._takes[locus.id] < MOST_TAKES:
-                raise
-            del self._takes[locus.id]
-            raise UnreadableError("no_id", f"locus {locus.id}: {error}"[:400]) from error
+            self._give_up(client, locus, error)
+            raise UnreadableError("unanswered", self._given_up[locus.id]) from error
         self._takes.pop(locus.id, None)
         return found
+
+    def _give_up(self, client: Antares, locus: Locus, error: TransientError) -> None:
+        """Give a locus up that was asked for often enough, while others are answered for.
+
+        It stays given up until its batch is stored: the next bad one has that taken again.
+        """
+        self._takes[locus.id] += 1
+        if self._takes[locus.id] < MOST_TAKES:
+            raise error
+        if not client.is_there():
+            del self._takes[locus.id]
+            raise error
+        self._given_up[locus.id] = f"locus {locus.id}: {error}"[:MESSAGE_CHARACTERS]
 
 
 def _from_archive(locus: Locus) -> dict[str, Any] | None:

@@ -49,6 +49,8 @@ class SelectedListener(ReceptionLoop[Reception]):
         Messages of a batch.
     fetch : callable
         Called before rows are written, to fetch images that some of them wait for.
+    forget : callable
+        Called after a batch is committed: none of its messages comes again.
     rest_s : float
         Pause after a server was away [s].
     clock : callable
@@ -65,6 +67,7 @@ class SelectedListener(ReceptionLoop[Reception]):
         book: RunBook,
         most: int,
         fetch: Callable[[], None] = lambda: None,
+        forget: Callable[[], None] = lambda: None,
         rest_s: float = REST_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -74,6 +77,7 @@ class SelectedListener(ReceptionLoop[Reception]):
         self.book = book
         self._most = most
         self._fetch = fetch
+        self._forget = forget
         self._clock = clock
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
@@ -130,6 +134,7 @@ class SelectedListener(ReceptionLoop[Reception]):
         """Commit what is stored and write it; if that fails now, the next look does it."""
         try:
             self.commit(batch)
+            self._forget()
             failpoint("selected_committed")
             self._writer.write(images)
         except OUTAGES as error:
@@ -167,8 +172,9 @@ def make_selected_listener(
     writer = Writer(target, workers or settings.collect.workers)
     most = min(intake.most, settings.collect.batch_messages)
     return SelectedListener(
-        reader, reception, writer, target, book=book, most=most, fetch=intake.fetch
-    )
+        reader, reception, writer, target,
+        book=book, most=most, fetch=intake.fetch, forget=intake.forget,
+    )  # fmt: skip
 
 
 class _Intake(NamedTuple):
@@ -176,22 +182,24 @@ class _Intake(NamedTuple):
 
     read: Reader
     most: int
-    fetch: Callable[[], None]
+    fetch: Callable[[], None] = lambda: None
+    forget: Callable[[], None] = lambda: None
 
 
 def _intake(source: str, target: Target) -> _Intake:
     settings, where = config(), sources.settings_of(source)
     if isinstance(where, SourceSettings):
         read = OthersReader(where).read
-        return _Intake(read, settings.collect.batch_messages, lambda: None)
+        return _Intake(read, settings.collect.batch_messages)
     if source != sources.ANTARES:
         is_ours = not where.bootstrap_servers
         read = partial(messages.read, is_ours=is_ours)
-        return _Intake(read, settings.collect.batch_messages, lambda: None)
+        return _Intake(read, settings.collect.batch_messages)
     wanted = settings.antares
     client = Antares.from_settings(wanted) if wanted.url else None
     thumbnails = Thumbnails(target, client, wanted.images_wait_s)
-    return _Intake(AntaresReader(client).read, BATCH_MESSAGES, thumbnails.fetch)
+    reader = AntaresReader(client)
+    return _Intake(reader.read, BATCH_MESSAGES, thumbnails.fetch, reader.forget)
 
 
 def _topic_id(cluster: Cluster, topic: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from pipeline.alerts.tables import Alert
-from pipeline.clients.antares import Antares
+from pipeline.clients.antares import NOBODY, Antares
 from pipeline.selected.antares import MOST_TAKES, AntaresReader
 from pipeline.selected.tables import SelectedAlert
 from pipeline.selected.thumbnails import AGAIN_S, Thumbnails
@@ -54,7 +54,8 @@ class Taker(Consumer):
 
     def __init__(self, url: str) -> None:
         client = Antares(httpx.Client(timeout=0.3), settings(url, tries=1), lambda _: None)
-        super().__init__(source="antares", read=AntaresReader(client).read)
+        self.reader = AntaresReader(client)
+        super().__init__(source="antares", read=self.reader.read)
         self.thumbnails = Thumbnails(self.target, client, WAIT_S, lambda: self.now)
 
     def look(self) -> None:
@@ -93,17 +94,52 @@ def test_a_locus_without_any_lsst_alert_is_a_letter(session, root):
     assert letters(session) == [(0, "no_id")]
 
 
-def test_while_antares_is_away_nothing_is_lost_and_one_locus_holds_up_no_other(session, root):
-    with antares({ALERTS: busy}) as server:
+def test_while_antares_is_away_nothing_is_lost(session, root):
+    nobody = f"/v2/loci/{NOBODY}/alerts"
+    with antares({ALERTS: busy, nobody: busy}) as server:
         taker = Taker(server.url)
-        for _ in range(MOST_TAKES - 1):
+        for _ in range(3 * MOST_TAKES):
             with pytest.raises(TransientError):
                 taker.reception.take(received(message()))
         assert counts(session) == []
+        server.known.update({ALERTS: [NEWEST]})
         taker.reception.take(received(message()))
 
-    assert letters(session) == [(0, "no_id")]
-    assert counts(session) == [(1, 0, 0, 1, 0)]
+    assert counts(session) == [(1, 1, 0, 0, 0)]
+
+
+def takes(taker, batch) -> int:
+    """Take a batch until it is stored; return how often it was taken."""
+    for take in range(1, 100):
+        try:
+            taker.reception.take(batch)
+        except TransientError:
+            continue
+        taker.reader.forget()
+        return take
+    raise AssertionError("it is never stored")
+
+
+def test_a_locus_alone_that_antares_does_not_answer_for_is_a_letter_in_the_end(session, root):
+    with antares({ALERTS: busy}) as server:
+        taker = Taker(server.url)
+        assert takes(taker, received(message())) == MOST_TAKES
+        assert takes(taker, received(message(), first=1)) == MOST_TAKES
+
+    assert letters(session) == [(0, "unanswered"), (1, "unanswered")]
+    assert counts(session) == [(2, 0, 0, 2, 0)]
+
+
+def test_three_such_loci_hold_their_neighbours_up_three_times_as_long(session, root):
+    """Not five to the third: whoever was given up stays so until the batch is stored."""
+    bad = [f"ANT2026bad{n}" for n in range(3)]
+    with antares({f"/v2/loci/{name}/alerts": busy for name in bad} | {ALERTS: [NEWEST]}) as server:
+        taker = Taker(server.url)
+        batch = received(*(value(locus(id=name)) for name in bad), message())
+        assert takes(taker, batch) <= MOST_TAKES * len(bad)
+
+    assert letters(session) == [(n, "unanswered") for n in range(3)]
+    assert counts(session) == [(4, 1, 0, 3, 0)]
 
 
 def test_the_newest_alert_counts_and_those_before_are_its_history(session, root):
