@@ -19,6 +19,11 @@ def this_host(settings: Config | None = None) -> str:
     return (settings or config()).output.host or socket.gethostname()
 
 
+def host_of_archive(name: str) -> str:
+    """Return the host that segments belong to: the archive knows this machine by its own name."""
+    return this_host() if name == socket.gethostname() else name
+
+
 def host_queue(host: str) -> str:
     """Return the queue of tasks that need the files of one host."""
     return f"{QUEUE}.{host}"

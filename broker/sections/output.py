@@ -85,6 +85,10 @@ class OutputSettings(Section):
 class RetentionSettings(Section):
     """How long files are kept after their night; 0 is for ever."""
 
+    hour_utc: Annotated[
+        int,
+        Field(ge=0, le=23, description="from this hour on a day's files go, each day [h UTC]"),
+    ] = 4
     csv_days: Annotated[int, Field(ge=0, description="nightly tables [d]")] = 30
     parquet_days: Annotated[int, Field(ge=0, description="the same as Parquet [d]")] = 30
     cutout_days: Annotated[int, Field(ge=0, description="FITS of selected alerts [d]")] = 30

@@ -4,8 +4,8 @@ from django.contrib import admin
 
 from pipeline.admin.bookkeeping import PlainAdmin
 from pipeline.lasair.models import LasairAlert, StampRequest
-from pipeline.selected.models import OutputFile, SelectedAlert, SelectedRun, Selection
+from pipeline.selected.models import OutputFile, RetentionRun, SelectedAlert, SelectedRun, Selection
 
-SELECTED = (Selection, SelectedAlert, SelectedRun, OutputFile)
+SELECTED = (Selection, SelectedAlert, SelectedRun, OutputFile, RetentionRun)
 
 admin.site.register((*SELECTED, LasairAlert, StampRequest), PlainAdmin)

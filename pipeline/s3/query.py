@@ -1,7 +1,6 @@
 """What is known of the copies on S3, for pages, for doctor and for who rings."""
 
 from datetime import datetime
-from socket import gethostname
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -9,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from broker.archive import ArchiveSegment
 from broker.config import config
 from broker.db import transaction
-from broker.host import this_host
+from broker.host import host_of_archive
 from pipeline.s3.places import SYNCED_KINDS, synced_segments
 from pipeline.s3.tables import S3Sync, S3Upload
 from pipeline.selected.tables import OutputFile
@@ -44,10 +43,7 @@ def hosts_to_ring(reason: str) -> list[str]:
     packets = select(ArchiveSegment.host).where(*_unproved_segments()).distinct()
     with transaction() as session:
         with_due, with_files = set(session.scalars(due)), set(session.scalars(files))
-        # The archive knows this machine by its own name.
-        with_packets = {
-            this_host() if host == gethostname() else host for host in session.scalars(packets)
-        }
+        with_packets = {host_of_archive(host) for host in session.scalars(packets)}
         looked = set() if reason != "schedule" else set(session.scalars(fresh))
     return sorted(with_due | ((with_files | with_packets) - looked))
 

@@ -7,8 +7,9 @@ In the order of the flow: ``sources`` (what may be read), ``messages`` (a value 
 transaction), ``thumbnails`` (images that are fetched), ``packets`` (bytes back from the archive),
 ``rendering`` (rows to the text and Parquet of a night), ``disk`` (files that are whole or absent),
 ``files`` (what ``output_files`` knows of them), ``writer`` (rows to files), ``closing`` (a night
-that is over), ``listener`` and ``collect`` (who calls all that), ``rerun``, ``retention``,
-``query`` (for pages).
+that is over), ``listener`` and ``collect`` (who calls all that), ``rerun``, ``retention_policy``,
+``retention_book`` and ``retention`` (what may go, what is said of it, who deletes), ``query`` (for
+pages).
 
 Rows are the truth; files are rendered from them, so that a process may die anywhere.
 """

@@ -42,3 +42,11 @@ SelectedRun: type[Mirror] = mirror(
     links={"selection_id": "Selection"},
     choices={"kind": words_of(tables.RUN_KINDS), "state": words_of(tables.RUN_STATES)},
 )
+
+RetentionRun: type[Mirror] = mirror(
+    tables.RetentionRun,
+    "RetentionRun",
+    __name__,
+    verbose_name="run of retention",
+    choices={"state": words_of(tables.RUN_STATES)},
+)

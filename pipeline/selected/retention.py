@@ -1,201 +1,166 @@
-"""Delete files whose time is over: by policy, and never what S3 should have but did not confirm."""
+"""Delete files whose time is over; what may go is said in ``/runs`` and a log before any goes."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from pathlib import Path
-from socket import gethostname
 
 import structlog
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import func, update
 
 from broker.archive import ArchiveSegment
-from broker.config import Config, config, project_path
+from broker.config import config, project_path
 from broker.db import lock, transaction
 from broker.errors import TransientError
 from broker.host import this_host
 from pipeline.clients.s3_errors import S3RefusedError
-from pipeline.s3.places import SYNCED_KINDS, excluded
+from pipeline.json_log import JsonLog
 from pipeline.s3.verify import proving
-from pipeline.selected import disk
+from pipeline.selected import disk, retention_book
+from pipeline.selected.retention_policy import ARCHIVE, Expired, Policy, expired
 from pipeline.selected.sources import output_root
 from pipeline.selected.tables import OutputFile
 
-ARCHIVE = "archive"
 LOCK = "nightjar.retention"
+PATH = "logs/retention.log"
+"""Below the root of all output."""
 AT_ONCE = 1000
 """Rows of one transaction."""
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Expired:
-    """A file whose time is over.
+@dataclass
+class Outcome:
+    """What became of the files that might go.
 
     Attributes
     ----------
-    id : int
-        Of its row.
-    kind : str
-        Of ``output_files``, or ``archive``.
-    path : str
-        Relative to the folder of its kind.
-    night : date
-        Whose age counts, whatever the disk says.
-    length : int
-        [bytes].
-    why_kept : str or None
-        Why it must stay all the same.
-    is_synced : bool
-        S3 is asked once more before it goes.
+    gone : list of Expired
+        Deleted.
+    stuck : list of str
+        What the disk said of files that it did not let go.
+    error : str or None
+        What S3 said, where it could not be asked.
+    is_through : bool
+        Whether every file was come to.
     """
 
-    id: int
-    kind: str
-    path: str
-    night: date
-    length: int
-    why_kept: str | None
-    is_synced: bool = False
+    gone: list[Expired] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    error: str | None = None
+    is_through: bool = True
+
+    @property
+    def state(self) -> str:
+        """Return how the run ended, as ``retention_runs.state``."""
+        if self.error or self.stuck:
+            return "failed"
+        return "done" if self.is_through else "short"
+
+    @property
+    def hindrance(self) -> str | None:
+        """Return what is to be told of a run that failed."""
+        said = [] if self.error is None else [self.error]
+        if self.stuck:
+            said.append(f"{len(self.stuck)} files could not be deleted, as {self.stuck[0]}")
+        return "; ".join(said) or None
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How long each kind is kept, and which kinds must be on S3 before they go.
+def run(
+    policy: Policy, today: date, *, is_command: bool = False, budget_s: float = math.inf
+) -> Outcome | None:
+    """Delete what may go; None while another process of this host does so.
 
-    Attributes
-    ----------
-    days : mapping of str to int
-        By kind; 0 is for ever.
-    synced : frozenset of str
-        Kinds that S3 must have confirmed before they go.
-    unsynced : frozenset of str
-        Surveys of the archive, as ``archive/ztf``, that follow ``days`` alone all the same.
-    """
-
-    days: Mapping[str, int]
-    synced: frozenset[str] = frozenset()
-    unsynced: frozenset[str] = frozenset()
-
-    @classmethod
-    def of_settings(cls, settings: Config) -> "Policy":
-        """Return the policy of the settings."""
-        days = {
-            name.removesuffix("_days"): value
-            for name, value in settings.retention.model_dump().items()
-        }
-        return cls(
-            days,
-            synced=frozenset((*SYNCED_KINDS, ARCHIVE)) if settings.s3.bucket else frozenset(),
-            unsynced=frozenset(f"{ARCHIVE}/{survey}" for survey in excluded(settings)),
-        )
-
-    def is_synced(self, kind: str, place: str) -> bool:
-        """Return whether files must be on S3 before they go."""
-        return kind in self.synced and place not in self.unsynced
-
-    def why_unconfirmed(self, kind: str, place: str, *, is_confirmed: bool) -> str | None:
-        """Return why a file must wait for S3; None where it need not."""
-        if is_confirmed or not self.is_synced(kind, place):
-            return None
-        return "S3 has not confirmed it"
-
-
-def expired(session: Session, policy: Policy, today: date) -> Iterator[Expired]:
-    """Return the files of this host whose time is over, the oldest first.
+    The row of the run, and a line for each file, are written before anything is deleted. The row of
+    a file is marked after the file is gone: one that somebody killed this between is looked for
+    again, and found to be gone.
 
     Parameters
     ----------
-    session : Session
-        Of an open transaction.
     policy : Policy
         What holds.
     today : date
         UTC.
+    is_command : bool
+        Whether somebody asked for it.
+    budget_s : float
+        No further file is begun after this time [s].
     """
-    for kind, days in policy.days.items():
-        if not days:
-            continue
-        before = today - timedelta(days=days)
-        found = _segments if kind == ARCHIVE else _files
-        yield from found(session, policy, kind, before)
-
-
-def delete(policy: Policy, today: date) -> list[Expired]:
-    """Delete what may go; return it. A second run at the same time does nothing.
-
-    The row is marked after the file is gone: a file that somebody killed this between is looked
-    for again, and found to be gone.
-    """
-    gone: list[Expired] = []
+    until_s = time.monotonic() + budget_s
     with lock(f"{LOCK}.{this_host()}") as is_ours:
         if not is_ours:
-            return gone
+            return None
         with transaction() as session:
-            due = [each for each in expired(session, policy, today) if each.why_kept is None]
-        _remove_all((each for each in due if not each.is_synced), gone)
-        if synced := [each for each in due if each.is_synced]:
-            try:
-                with proving() as is_there:
-                    there = (each for each in synced if is_there(_table(each), each.id))
-                    _remove_all(there, gone)
-            except (S3RefusedError, TransientError) as error:
-                log.warning("retention.s3_away", kept=len(synced), error=str(error))
-    log.info("retention.deleted", files=len(gone), length=sum(each.length for each in gone))
-    return gone
+            found = list(expired(session, policy, today))
+            run_id = retention_book.begin(session, found, today, is_command=is_command)
+        due = [each for each in found if each.why_kept is None]
+        outcome = Outcome()
+        if due:
+            with closing(JsonLog(output_root() / PATH)) as journal:
+                for each in due:
+                    journal.note(event="due", **_told(each))
+                _delete(due, outcome, until_s, journal)
+        with transaction() as session:
+            retention_book.end(session, run_id, outcome.state, outcome.gone, outcome.hindrance)
+    length = sum(each.length for each in outcome.gone)
+    log.info("retention.deleted", state=outcome.state, files=len(outcome.gone), length=length)
+    return outcome
 
 
-def _remove_all(these: Iterable[Expired], gone: list[Expired]) -> None:
-    waiting = iter(these)
-    while some := list(islice(waiting, AT_ONCE)):
-        for each in some:
-            _remove(each)
-        _mark(some)
-        gone += some
-
-
-def _table(each: Expired) -> type[OutputFile | ArchiveSegment]:
-    return ArchiveSegment if each.kind == ARCHIVE else OutputFile
-
-
-def _files(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
-    wanted = select(OutputFile).where(
-        OutputFile.kind == kind,
-        OutputFile.night < before,
-        OutputFile.host == this_host(),
-        OutputFile.root == str(output_root()),
-        OutputFile.deleted_at.is_(None),
-    )
-    for row in session.scalars(wanted.order_by(OutputFile.night, OutputFile.id)):
-        why = None if row.closed_at and row.sha256 else "it is not closed"
-        why = why or policy.why_unconfirmed(kind, kind, is_confirmed=row.confirmed_at is not None)
-        is_synced = policy.is_synced(kind, kind)
-        yield Expired(row.id, kind, row.path, row.night, row.length, why, is_synced)
-
-
-def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
-    wanted = select(ArchiveSegment).where(
-        ArchiveSegment.night < before,
-        ArchiveSegment.host == gethostname(),  # the archive knows no other name
-        ArchiveSegment.deleted_at.is_(None),
-    )
-    for row in session.scalars(wanted.order_by(ArchiveSegment.night, ArchiveSegment.id)):
-        why = None if row.closed_at else "it is not closed"
-        place = f"{kind}/{row.survey}"
-        why = why or policy.why_unconfirmed(kind, place, is_confirmed=row.confirmed_at is not None)
-        is_synced = policy.is_synced(kind, place)
-        yield Expired(row.id, kind, row.path, row.night, row.bytes or 0, why, is_synced)
-
-
-def _remove(each: Expired) -> None:
-    if each.kind != ARCHIVE:
-        disk.remove(output_root(), each.path)
+def _delete(due: list[Expired], outcome: Outcome, until_s: float, journal: JsonLog) -> None:
+    _remove_all((each for each in due if not each.is_synced), outcome, until_s, journal)
+    synced = [each for each in due if each.is_synced]
+    if not synced or not outcome.is_through:
         return
-    disk.remove(archive_root(), each.path)
-    disk.remove(archive_root(), str(Path(each.path).with_suffix(".idx")))
+    try:
+        with proving() as is_there:
+            there = (each for each in synced if is_there(_table(each), each.id))
+            _remove_all(there, outcome, until_s, journal)
+    except (S3RefusedError, TransientError) as error:
+        outcome.error = f"S3 could not be asked: {error}"
+        log.warning("retention.s3_away", kept=len(synced), error=str(error))
+
+
+def _remove_all(
+    these: Iterable[Expired], outcome: Outcome, until_s: float, journal: JsonLog
+) -> None:
+    waiting = iter(these)
+    while some := list(islice(_in_time(waiting, outcome, until_s), AT_ONCE)):
+        removed = [each for each in some if _remove(each, outcome)]
+        _mark(removed)
+        for each in removed:
+            journal.note(event="deleted", **_told(each))
+        outcome.gone += removed
+
+
+def _in_time(waiting: Iterator[Expired], outcome: Outcome, until_s: float) -> Iterator[Expired]:
+    while time.monotonic() < until_s:
+        each = next(waiting, None)
+        if each is None:
+            return
+        yield each
+    outcome.is_through = False
+
+
+def _remove(each: Expired, outcome: Outcome) -> bool:
+    """Remove a file; one that the disk does not let go keeps no other."""
+    root = archive_root() if each.kind == ARCHIVE else output_root()
+    paths = [each.path]
+    if each.kind == ARCHIVE:
+        paths.append(str(Path(each.path).with_suffix(".idx")))
+    try:
+        for path in paths:
+            disk.remove(root, path)
+    except OSError as error:
+        outcome.stuck.append(str(error))
+        log.warning("retention.stuck", path=each.path, error=str(error))
+        return False
+    return True
 
 
 def archive_root() -> Path:
@@ -203,8 +168,21 @@ def archive_root() -> Path:
     return project_path(config().archive.path)
 
 
+def _table(each: Expired) -> type[OutputFile | ArchiveSegment]:
+    return ArchiveSegment if each.kind == ARCHIVE else OutputFile
+
+
 def _mark(some: list[Expired]) -> None:
     with transaction() as session:
         for table in (OutputFile, ArchiveSegment):
             ids = [each.id for each in some if _table(each) is table]
             session.execute(update(table).where(table.id.in_(ids)).values(deleted_at=func.now()))
+
+
+def _told(each: Expired) -> dict[str, str | int]:
+    return {
+        "kind": each.kind,
+        "path": each.path,
+        "night": each.night.isoformat(),
+        "length": each.length,
+    }

@@ -28,6 +28,7 @@ CUTOUT_STATES = ("present", "absent", "broken", "wanted")
 FILE_KINDS = ("csv", "parquet", "cutout", "jsonl", "image", "log")
 RUN_KINDS = ("listen", "collect", "rerun")
 RUN_STATES = ("running", "done", "short", "failed", "interrupted")
+"""At work, at the end, out of time, hindered, dead."""
 
 
 class Selection(Table):
@@ -112,6 +113,13 @@ class OutputFile(Table):
         Index(None, "kind", "night"),
         Index(None, "selection_id", "night", "kind"),
         Index(
+            "ix_output_files_here",
+            "kind",
+            "night",
+            "host",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
             "ix_output_files_unproved",
             "host",
             "id",
@@ -179,4 +187,32 @@ class SelectedRun(Table):
     error: Mapped[str | None] = mapped_column(comment="why it failed or stopped short")
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+
+
+class RetentionRun(Table):
+    """One look of a host for files whose time is over, and what became of them."""
+
+    __tablename__ = "retention_runs"
+    __table_args__ = (
+        CheckConstraint(f"state IN {RUN_STATES}", name="state"),
+        Index(None, "day", "host"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    host: Mapped[str]
+    day: Mapped[date] = mapped_column(comment="UTC date up to which ages count")
+    state: Mapped[str] = mapped_column(server_default="running")
+    is_command: Mapped[bool] = mapped_column(comment="somebody ran it by hand")
+    due: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, comment="what may go, by kind: files, bytes, nights; noted before any went"
+    )
+    kept: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, comment="what stays though its time is over, by kind and reason"
+    )
+    deleted: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default="{}", comment="what went, by kind"
+    )
+    error: Mapped[str | None] = mapped_column(comment="what hindered it")
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]

@@ -1,14 +1,22 @@
 """Tasks of selected alerts."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import structlog
 
-from broker.celery import task
-from pipeline.selected import rerun, schedule
+from broker.celery import enqueue, is_heard, task
+from broker.config import config
+from broker.db import transaction
+from broker.host import host_queue, this_host
+from pipeline.selected import rerun, retention_book, schedule
+from pipeline.selected.retention_policy import Policy
 
 RERUN, QUEUE = "selected.rerun", "sinks"
+RETENTION = "retention.delete"
 COLLECT_LOOK_S = 60
+RETENTION_LOOK_S = 300
+RETENTION_BUDGET_S = 200.0
+"""Of one task, well below the limit of its queue; what is left is taken up by the next."""
 
 log = structlog.get_logger(__name__)
 
@@ -26,3 +34,24 @@ def make_again(selection_id: int, night: str, by: str) -> None:
 def collect_due() -> None:
     """Collect the sources whose time has come; one that another process collects is left alone."""
     schedule.collect_due()
+
+
+@task(RETENTION, queue=QUEUE)
+def delete_expired() -> None:
+    """Delete this host's files whose time is over; a second copy at the same time does nothing."""
+    from pipeline.selected import retention  # noqa: PLC0415 workers of other queues need no boto3
+
+    today = datetime.now(UTC).date()
+    ended = retention.run(Policy.of_settings(config()), today, budget_s=RETENTION_BUDGET_S)
+    if ended is not None and ended.state == "short":
+        enqueue(RETENTION, host_queue(this_host()))
+
+
+@task("retention.sweep", queue="upkeep", every_s=RETENTION_LOOK_S)
+def sweep_retention() -> None:
+    """Ring, once its hour has come, at each host that has files whose time is over."""
+    with transaction() as session:
+        hosts = retention_book.hosts_to_ring(session, datetime.now(UTC))
+    for host in hosts:
+        if is_heard(queue := host_queue(host)):
+            enqueue(RETENTION, queue)

@@ -7,6 +7,8 @@ from pipeline.gw import blocks
 from pipeline.gw.blocks import Message, escape
 from pipeline.s3.query import Late
 from pipeline.selected.query import Night
+from pipeline.selected.retention_book import words
+from pipeline.selected.tables import RetentionRun
 from pipeline.watch.alarms import NOT_RUN, NOTHING_WRITTEN, UNREAD, Alarm
 from pipeline.watch.summary import Summary
 
@@ -55,7 +57,7 @@ def of_summary(summary: Summary, public_url: str) -> Letter:
     return Letter(
         f"Nightjar, morning of {summary.until:%Y-%m-%d}: {rows:,} alerts written, {ending}",
         to_do,
-        (*_nights(summary), *_lasair(summary), _s3(summary.late)),
+        (*_nights(summary), *_lasair(summary), _s3(summary.late), *_retention(summary)),
         f"{public_url}{RUNS_PATH}",
     )
 
@@ -119,6 +121,14 @@ def _to_do(summary: Summary, public_url: str) -> Iterator[str]:
             f"Not on S3 yet: {_many(summary.late.files, 'file')}; run manage.py s3_sync and read"
             " what it says; make doctor looks at the bucket"
         )
+    yield from (_to_do_of_retention(run) for run in summary.retention if run.state == "failed")
+
+
+def _to_do_of_retention(run: RetentionRun) -> str:
+    return (
+        f"Not deleted on {run.host} though their time is over: {run.error}; mend that, then run"
+        " manage.py retention there, or wait for the next day"
+    )
 
 
 def _to_do_of(night: Night, waiting: Mapping[int, int], public_url: str) -> Iterator[str]:
@@ -198,6 +208,15 @@ def _s3(late: Late | None) -> Part:
     since = f", the oldest closed {late.oldest_at:%Y-%m-%d %H:%M} UTC" if late.oldest_at else ""
     error = (f"Last error: {late.error}",) if late.error else ()
     return Part("S3", (f"Not there yet: {_many(late.files, 'file')}{since}", *error))
+
+
+def _retention(summary: Summary) -> Iterator[Part]:
+    """Say what was deleted, and what stayed though its time is over."""
+    for run in summary.retention:
+        gone = [f"Deleted: {line}" for line in words(run.deleted)]
+        kept = [f"Stays: {line}" for line in words(run.kept)]
+        if gone or kept:
+            yield Part(f"Retention on {run.host}, {run.day}", (*gone, *kept))
 
 
 def _adds_up(night: Night, waiting: Mapping[int, int]) -> bool:

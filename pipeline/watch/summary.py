@@ -14,7 +14,8 @@ from pipeline import topics
 from pipeline.lasair.tables import IMAGE_KINDS, LasairAlert, StampRequest
 from pipeline.s3 import query as s3
 from pipeline.selected import query as selected
-from pipeline.selected.tables import SelectedAlert
+from pipeline.selected import retention_book
+from pipeline.selected.tables import RetentionRun, SelectedAlert
 from pipeline.watch.alarms import Alarm
 
 DAY = timedelta(days=1)
@@ -72,6 +73,8 @@ class Summary:
         What S3 should have; None where there is no bucket.
     alarms : sequence of Alarm
         What is amiss.
+    retention : sequence of RetentionRun
+        What was deleted, the oldest first.
     """
 
     since: datetime
@@ -82,6 +85,7 @@ class Summary:
     images: Images
     late: s3.Late | None
     alarms: Sequence[Alarm]
+    retention: Sequence[RetentionRun]
 
 
 def summarise(until: datetime, alarms: Sequence[Alarm]) -> Summary:
@@ -100,8 +104,9 @@ def summarise(until: datetime, alarms: Sequence[Alarm]) -> Summary:
         waiting = _waiting(session)
         lasair = _lasair(session, since)
         images = _images(session, since)
+        deletions = retention_book.since(session, since)
     late = s3.late() if config().s3.bucket else None
-    return Summary(since, until, nights, waiting, lasair, images, late, alarms)
+    return Summary(since, until, nights, waiting, lasair, images, late, alarms, deletions)
 
 
 def _waiting(session: Session) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """Nightly runs of selected alerts: what was read, which files there are, make them again."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,28 @@ from broker.celery import enqueue
 from broker.config import config
 from broker.host import host_queue, this_host
 from pipeline.alerts.query import reading
-from pipeline.selected import query
+from pipeline.selected import query, retention_book
 from pipeline.selected.sources import output_root
+from pipeline.selected.tables import RetentionRun
 from pipeline.selected.tasks import RERUN
 
 READERS = ("admin", "data_manager")
 PAGE = "/runs"
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A run of retention, and what it says by kind."""
+
+    run: RetentionRun
+    due: list[str]
+    kept: list[str]
+    deleted: list[str]
+
+    @classmethod
+    def of(cls, run: RetentionRun) -> "Deletion":
+        """Return a run as it is shown."""
+        return cls(run, *(retention_book.words(sums) for sums in (run.due, run.kept, run.deleted)))
 
 
 @access(staff(*READERS))
@@ -29,9 +46,15 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the last nights: counts that add up, files with their checksums, runs."""
     with reading() as session:
         nights = query.nights(session)
+        deletions = retention_book.last(session)
     settings = config()
     shown = [{"night": each, "deleted_after": each.deleted_after(settings)} for each in nights]
-    return render(request, "pipeline/runs.html", {"nights": shown, "most": query.MOST_NIGHTS})
+    context = {
+        "nights": shown,
+        "most": query.MOST_NIGHTS,
+        "deletions": [Deletion.of(each) for each in deletions],
+    }
+    return render(request, "pipeline/runs.html", context)
 
 
 @access(staff(*READERS))

@@ -3,17 +3,18 @@
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
 from broker import logs
 from broker.config import config
 from broker.db import transaction
 from broker.migrate import require_migrated
-from pipeline.selected.retention import Expired, Policy, delete, expired
+from pipeline.selected import retention
+from pipeline.selected.retention_policy import Expired, Policy, expired
 
 
 class Command(BaseCommand):
@@ -38,8 +39,15 @@ class Command(BaseCommand):
             found = list(expired(session, policy, today))
         self._tell(found, "would go" if options["dry_run"] else "go", with_paths=options["paths"])
         if not options["dry_run"]:
-            gone = delete(policy, today)
-            self.stdout.write(f"{len(gone)} files deleted")
+            self._delete(policy, today)
+
+    def _delete(self, policy: Policy, today: date) -> None:
+        ended = retention.run(policy, today, is_command=True)
+        if ended is None:
+            raise CommandError("another process of this host deletes files now; nothing was done")
+        self.stdout.write(f"{len(ended.gone)} files deleted")
+        if ended.hindrance:
+            raise CommandError(ended.hindrance)
 
     def _tell(self, found: Iterable[Expired], verb: str, *, with_paths: bool) -> None:
         groups: defaultdict[tuple[str, str], list[Expired]] = defaultdict(list)

@@ -1,11 +1,15 @@
 """The page of nightly runs: for data managers, with sums that add up and files to take along."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
 
 from broker import limits
+from pipeline.selected import retention
+from pipeline.selected.retention_policy import Policy
 from pipeline.web import run_pages
 from tests.integration.selected.conftest import root
 from tests.integration.selected.world import MORNING, Consumer, csv_path, packet, received, tree
@@ -111,3 +115,12 @@ def test_a_button_that_cannot_ring_says_so(manager, taker, monkeypatch):
 
 def test_a_night_that_is_no_date_is_not_found(manager):
     assert manager.post("/runs/1/yesterday/again").status_code == 404
+
+
+def test_what_retention_deleted_is_shown_with_what_it_was_to_delete(manager, taker):
+    retention.run(Policy({"cutout": 30}), MORNING.date() + timedelta(days=40))
+
+    page = manager.get("/runs").content.decode()
+
+    assert page.count("3 of cutout, 0.0 MB, night 2026-11-22") == 2
+    assert "stays" in page

@@ -54,7 +54,6 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NIGHTJAR_OUTPUT__HOST", HOST)
     monkeypatch.setenv("NIGHTJAR_ARCHIVE__PATH", str(tmp_path / "archive"))
     monkeypatch.setattr("pipeline.s3.places.socket.gethostname", lambda: HOST)
-    monkeypatch.setattr("pipeline.selected.retention.gethostname", lambda: HOST)
     config.cache_clear()
     return tmp_path / "out"
 

@@ -6,7 +6,8 @@ import pytest
 
 from broker.config import config
 from pipeline.s3 import sync
-from pipeline.selected.retention import Policy, delete
+from pipeline.selected import retention
+from pipeline.selected.retention_policy import Policy
 from tests.integration.s3.conftest import HOST, NIGHT, change, make_file, make_segment, row_of
 from tests.standins.faulty import status
 
@@ -24,7 +25,7 @@ def ids(session, bucket, disk) -> list[int]:
 
 
 def deleted() -> list[str]:
-    return sorted(each.path for each in delete(Policy.of_settings(config()), LATE))
+    return sorted(each.path for each in retention.run(Policy.of_settings(config()), LATE).gone)
 
 
 def test_what_is_there_goes(disk, ids):

@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 
 from pipeline.s3.query import Late
 from pipeline.selected.query import Night
-from pipeline.selected.tables import OutputFile, SelectedRun, Selection
+from pipeline.selected.tables import OutputFile, RetentionRun, SelectedRun, Selection
 from pipeline.watch import letter
 from pipeline.watch.alarms import REASONS, Alarm
 from pipeline.watch.summary import Images, LasairTopic, Summary
@@ -38,7 +38,8 @@ def night(counts, *, rows=None, broken=0, **run):
 
 
 def summary(*nights, **values):
-    nothing = {"waiting": {}, "lasair": (), "images": Images(0, 0, 0), "late": None, "alarms": ()}
+    nothing = {"waiting": {}, "lasair": (), "images": Images(0, 0, 0), "late": None}
+    nothing |= {"alarms": (), "retention": ()}
     return Summary(MORNING, MORNING, nights, **(nothing | values))
 
 
@@ -103,6 +104,36 @@ def test_a_silent_topic_of_lasair_is_shown_with_nothing():
     text = text_of(letter.of_summary(summary(lasair=(LasairTopic("lasair_1x", 0, 0),)), URL))
 
     assert "lasair_1x: 0 alerts, 0 failed" in text
+
+
+def sums(files, length, first, last):
+    return {"files": files, "bytes": length, "first": first, "last": last}
+
+
+def test_what_was_deleted_and_what_stayed_is_named_by_kind_and_night():
+    run = RetentionRun(
+        host="here",
+        day=NIGHT,
+        state="done",
+        deleted={"cutout": sums(1203, 72_180_000, "2026-10-20", "2026-10-22")},
+        kept={"csv: S3 has not confirmed it": sums(1, 900_000, "2026-10-22", "2026-10-22")},
+    )
+
+    found = letter.of_summary(summary(retention=[run]), URL)
+
+    text = text_of(found)
+    assert "Retention on here, 2026-11-22" in text
+    assert "Deleted: 1,203 of cutout, 72.2 MB, nights 2026-10-20 to 2026-10-22" in text
+    assert "Stays: 1 of csv: S3 has not confirmed it, 0.9 MB, night 2026-10-22" in text
+    assert found.to_do == ()
+
+
+def test_what_could_not_be_deleted_is_to_be_mended():
+    run = RetentionRun(host="here", day=NIGHT, state="failed", deleted={}, kept={}, error="EPERM")
+
+    found = letter.of_summary(summary(retention=[run]), URL)
+
+    assert "Not deleted on here though their time is over: EPERM" in found.to_do[0]
 
 
 @pytest.mark.parametrize("reason", REASONS)
