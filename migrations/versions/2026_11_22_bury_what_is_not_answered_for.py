@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "5d0b6e9f2c71"
-down_revision = "3f7c20d9a4e1"
+down_revision = "6e0d5b1c84fa"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "a90e4c1d7b35"
-down_revision = "6e0d5b1c84fa"
+down_revision = "5d0b6e9f2c71"
 branch_labels = None
 depends_on = None
 
