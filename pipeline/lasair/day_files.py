@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,6 +33,9 @@ SETTLES_AFTER = timedelta(days=2)
 """A day is closed so long after its end; a later alert opens it again."""
 TOPIC = "_topic"
 """Field that says which filter sent the line."""
+
+_WAITS = exists().where(LasairAlert.file_id == OutputFile.id, LasairAlert.line_seq.is_(None))
+"""A row of the file has no line yet."""
 
 log = structlog.get_logger(__name__)
 
@@ -82,27 +86,61 @@ def write_waiting(place: Place) -> int:
 
     Safe beside a second copy of itself: one of them has the lock.
     """
-    with lock(f"nightjar.lasair.{place.host}.{place.root}") as is_mine:
+    with lock(_lock_name(place)) as is_mine:
         if not is_mine:
             return 0
         return sum(_write_file(place, file_id) for file_id in _waiting(place))
 
 
 def close_settled(place: Place, now: datetime | None = None) -> int:
-    """Close the files of days that are long over, with their checksums; return how many."""
+    """Close the files of days that are long over, with their checksums; return how many.
+
+    Safe beside a second copy of itself and of ``write_waiting``, as that is.
+    """
     before = ((now or datetime.now(UTC)) - SETTLES_AFTER).date()
-    waits = exists().where(LasairAlert.file_id == OutputFile.id, LasairAlert.line_seq.is_(None))
+    with lock(_lock_name(place)) as is_mine:
+        if not is_mine:
+            return 0
+        return sum(_close(place, file) for file in _settled(place, before))
+
+
+def _lock_name(place: Place) -> str:
+    return f"nightjar.lasair.{place.host}.{place.root}"
+
+
+def _settled(place: Place, before: date) -> Sequence[OutputFile]:
+    """Return the open files of days before that; one without a line is none yet."""
     settled = select(OutputFile).where(
-        *_ours(place), OutputFile.night < before, OutputFile.closed_at.is_(None), ~waits
+        *_ours(place),
+        OutputFile.night < before,
+        OutputFile.closed_at.is_(None),
+        OutputFile.rows > 0,
+        ~_WAITS,
     )
-    closed = 0
     with transaction() as session:
-        for file in session.scalars(settled.with_for_update(of=OutputFile)):
-            with disk.place(place.path, file.path).open("rb") as content:
-                file.sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-            file.closed_at = func.now()
-            closed += 1
-    return closed
+        return session.scalars(settled.order_by(OutputFile.night)).all()
+
+
+def _close(place: Place, file: OutputFile) -> bool:
+    """Make a file what its rows say and close it; return False if a further row came."""
+    content = rendered(file.id)
+    if disk.read(place.path, file.path) != content:
+        log.warning("lasair.file_made_again", path=file.path, length=len(content))
+        disk.write_whole(place.path, file.path, content)
+        disk.sync_folders([disk.place(place.path, file.path).parent])
+    with transaction() as session:
+        # Whoever stores rows of this file holds its row until they are there.
+        session.execute(select(OutputFile.id).where(OutputFile.id == file.id).with_for_update())
+        closed: CursorResult[Any] = session.execute(  # type: ignore[assignment] # of an UPDATE
+            update(OutputFile)
+            .where(OutputFile.id == file.id, ~_WAITS)
+            .values(
+                closed_at=func.now(),
+                length=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+            )
+        )
+    return closed.rowcount == 1
 
 
 def _begin_one(session: Session, place: Place, day: date) -> int:
@@ -127,9 +165,8 @@ def _write_anew(session: Session, file: OutputFile) -> None:
 
 
 def _waiting(place: Place) -> list[int]:
-    waits = exists().where(LasairAlert.file_id == OutputFile.id, LasairAlert.line_seq.is_(None))
     with transaction() as session:
-        found = select(OutputFile.id).where(*_ours(place), waits).order_by(OutputFile.id)
+        found = select(OutputFile.id).where(*_ours(place), _WAITS).order_by(OutputFile.id)
         return list(session.scalars(found))
 
 

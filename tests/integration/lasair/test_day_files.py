@@ -144,6 +144,53 @@ def test_a_day_is_closed_when_it_is_over_and_opened_by_a_late_alert(home):
     assert (home / FILE).read_bytes() == rendered()
 
 
+@pytest.mark.parametrize("damage", [None, b"garbage"], ids=["gone", "damaged"])
+def test_a_file_that_is_not_what_its_rows_say_is_made_again_before_it_is_closed(home, damage):
+    take(alert(), alert("ZTF18bbbbbbb", latest_detection=2460825.0))
+    write_waiting(Place.ours())
+    (home / FILE).unlink()
+    if damage is not None:
+        (home / FILE).write_bytes(damage)
+
+    assert close_settled(Place.ours(), LATER) == 2
+
+    whole = (home / FILE).read_bytes()
+    assert json.loads(whole)["objectId"] == "ZTF18abcdefg"
+    assert (output().sha256, output().length) == (hashlib.sha256(whole).hexdigest(), len(whole))
+
+
+def test_a_day_without_any_line_is_not_closed(home):
+    with transaction() as session:
+        day_files.begin(session, Place.ours(), [date.fromisoformat(DAY)])
+
+    assert close_settled(Place.ours(), LATER) == 0
+
+
+def test_while_another_writes_nothing_is_closed(home):
+    take(alert())
+    write_waiting(Place.ours())
+
+    with day_files.lock("nightjar.lasair.here." + Place.ours().root):
+        assert close_settled(Place.ours(), LATER) == 0
+
+    assert close_settled(Place.ours(), LATER) == 1
+
+
+def test_a_row_that_comes_while_its_file_is_closed_keeps_it_open(home, monkeypatch):
+    take(alert("ZTF18aaaaaaa"))
+    write_waiting(Place.ours())
+    read = day_files.disk.read
+
+    def slow_read(*place):
+        take(alert("ZTF18bbbbbbb"), start=1)
+        return read(*place)
+
+    monkeypatch.setattr(day_files.disk, "read", slow_read)
+
+    assert close_settled(Place.ours(), LATER) == 0
+    assert (output().closed_at, output().sha256) == (None, None)
+
+
 def test_a_day_that_retention_took_is_written_whole_for_a_late_alert(home):
     take(alert("ZTF18aaaaaaa"))
     write_waiting(Place.ours())
