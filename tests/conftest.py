@@ -20,6 +20,9 @@ config.cache_clear()
 
 pytest_plugins = ["tests.database", "tests.systems"]
 
+# How long an example takes is the machine's business: others use it too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 # For runs by hand: pytest --hypothesis-profile=long; such a story may take its time.
 settings.register_profile(
     "long",

@@ -13,14 +13,16 @@ from confluent_kafka import Consumer, TopicPartition
 from broker.config import config
 from broker.kafka import own_connection
 from pipeline import topics
+from pipeline.filters import FILTERS
 from tests.drill.load import Coordinate, Sent
 from tests.e2e import published as publishing
 from tests.e2e.published import OUTPUTS, Published
 from tests.e2e.system import System
 
 ANSWER_S = 10.0
-BITS = ((1, None), (2, topics.NONE_TOPIC), (4, "lsst-extendedness-filtered"))
-"""Bit of ``alerts.outputs`` and its topic; None: the class topic."""
+BITS = ((1, None), (2, topics.NONE_TOPIC))
+"""Bit of ``alerts.outputs`` and its topic; None: the class topic. A filter's topic is a system's
+own: ``System.selected_topic``."""
 
 _LIVING = """
     SELECT s.topic, a.source_partition, a.source_offset, a.candid, FALSE, a.archive_crc32,
@@ -136,9 +138,13 @@ class Books:
     owns: Callable[[int], bool]
     _came: dict[Coordinate, Published] = field(default_factory=dict)
     _read_up_to: dict[tuple[str, int], int] = field(default_factory=dict)
+    _every: tuple[str, ...] = ()
+    _bits: tuple[tuple[int, str | None], ...] = ()
 
     def __post_init__(self) -> None:
-        self._read_up_to = publishing.ends(OUTPUTS)
+        self._every = (*OUTPUTS, self.system.selected_topic)
+        self._bits = (*BITS, *((one.bit, self.system.selected_topic) for one in FILTERS))
+        self._read_up_to = publishing.ends(self._every)
 
     def accounts(self) -> Accounts:
         """Read what became of every offset."""
@@ -188,15 +194,15 @@ class Books:
 
     def published(self) -> list[Published]:
         """Return every message of ours that came on the output topics since the stage began."""
-        ends = publishing.ends(OUTPUTS)
-        for message in publishing.consume(OUTPUTS, self._read_up_to):
+        ends = publishing.ends(self._every)
+        for message in publishing.consume(self._every, self._read_up_to):
             self._came[message.topic, message.partition, message.offset] = message
         self._read_up_to = ends
         ours = {candid for _, candid, _ in self.decided()}  # spoiled packets change their candid
         return [
             message
             for message in self._came.values()
-            if message.headers["candid"] in ours or self.owns(int(message.headers["candid"]))
+            if sending(message)[1] in ours or self.owns(int(sending(message)[1]))
         ]
 
     def decided(self) -> Counter[Sending]:
@@ -204,7 +210,7 @@ class Books:
         return Counter(
             (survey, candid, topic or class_topic)
             for survey, candid, class_topic, outputs in self.system.sql(_DECIDED)
-            for bit, topic in BITS
+            for bit, topic in self._bits
             if outputs & bit
         )
 
@@ -217,7 +223,7 @@ class Books:
         return {
             (survey, candid, topic)
             for survey, candid in self.system.sql(_UNHARMED)
-            for topic in OUTPUTS
+            for topic in self._every
         }
 
     def wrong_slices(self) -> int:
@@ -303,7 +309,9 @@ def effect_mistakes(
 
 
 def sending(message: Published) -> Sending:
-    """Return which message of which alert this is."""
+    """Return which message of which alert this is; a filter's headers name neither."""
+    if "filter" in message.headers:
+        return "lsst", str(message.alert["diaSourceId"]), message.topic
     return message.headers["survey"], message.headers["candid"], message.topic
 
 

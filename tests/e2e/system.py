@@ -133,9 +133,14 @@ class System:
         came = consume(OUTPUTS, starts)
         return [message for message in came if message.headers["candid"] in own]
 
+    @property
+    def selected_topic(self) -> str:
+        """Return its own topic of selected alerts."""
+        return self.environment["NIGHTJAR_SELECTED__EXTENDEDNESS__TOPIC"]
+
     def selected(self) -> list[Published]:
         """Return what came to its own topic of selected alerts."""
-        return consume([config().selected.extendedness.topic], {})
+        return consume([self.selected_topic], {})
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows, if it is of the kind that has any."""

@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.avro import Containers, UnreadableError, container_schema, read_datum
@@ -170,7 +170,6 @@ def test_a_huge_length_inside_the_record_is_truncated_not_allocated():
     assert caught.value.reason == "truncated"
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_changed_bytes_decode_or_are_named(data):
     value = bytearray(VALUE)

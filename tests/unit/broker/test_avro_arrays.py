@@ -6,7 +6,7 @@ import tracemalloc
 
 import fastavro
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker import avro, avro_arrays, avro_schema
@@ -74,7 +74,6 @@ def longest(record):
     return max(len(record["history"] or ()), len(notes), sum(map(len, notes.values())))
 
 
-@settings(deadline=None)
 @given(everything, st.integers(1, 6))
 def test_it_counts_what_the_decoder_would_read(record, most):
     value = written(EVERYTHING, record)
@@ -88,7 +87,6 @@ def test_it_counts_what_the_decoder_would_read(record, most):
             counter.check(value, 0, len(value))
 
 
-@settings(deadline=None)
 @given(everything, st.integers(1, 6))
 def test_a_datum_of_the_harmless_length_has_no_long_array(record, most):
     value = written(EVERYTHING, record)
@@ -99,7 +97,6 @@ def test_a_datum_of_the_harmless_length_has_no_long_array(record, most):
     assert len(value) > harmless_bytes or longest(record) <= most
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_counted_or_named(value):
     with contextlib.suppress(TooManyItemsError, MalformedError):

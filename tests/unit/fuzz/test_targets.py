@@ -13,7 +13,7 @@ from tests import hostile, samples
 from tests.fuzz.__main__ import NAMES
 from tests.fuzz.targets import TARGETS
 
-FUZZED = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+FUZZED = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 TAMPERED = [
     *(hostile.zigzag(number) for number in (2**27, -1, 2**62, -(2**63), 2**63 - 1, 10_001)),
     *(b"\xff" * 9, b"\xff" * 11, b"\x80\x00", b"\xc3\x28", b""),

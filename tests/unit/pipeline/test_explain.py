@@ -55,7 +55,7 @@ def said(survey, route, names):
     return true[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ZTF, ROUTES)
 def test_the_expressions_of_ztf_are_the_rule(fields, route):
     found = classify(make_batch("ztf", **fields), None, None, route)
@@ -67,7 +67,7 @@ def test_the_expressions_of_ztf_are_the_rule(fields, route):
     assert said("ztf", route, names) == found.alert_class[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ROWS, st.sampled_from([INSIDE, OUTSIDE]), ROUTES)
 def test_the_expressions_of_lsst_are_the_rule(rows, place, route):
     ra, dec = place

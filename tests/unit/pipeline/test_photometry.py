@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import photometry
@@ -25,7 +25,6 @@ def test_a_limit_and_its_error_belong_together():
     assert photometry.limiting_abmag(error, "ztf") == pytest.approx([20.5, 19.0])
 
 
-@settings(deadline=None)
 @given(st.floats(10, 26), st.sampled_from(["ztf", "lsst"]))
 def test_magnitude_to_flux_and_back(magnitude, survey):
     assert photometry.abmag(photometry.wire_flux(magnitude, survey), survey) == pytest.approx(
@@ -33,7 +32,6 @@ def test_magnitude_to_flux_and_back(magnitude, survey):
     )
 
 
-@settings(deadline=None)
 @given(st.floats(10, 26))
 def test_both_surveys_show_one_flux_for_one_magnitude(magnitude):
     njy = [photometry.njy(photometry.wire_flux(magnitude, s), s) for s in ("ztf", "lsst")]

@@ -2,7 +2,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mocpy import MOC
 
@@ -58,7 +58,6 @@ def test_separations_with_a_closed_form(first, second, expected_arcsec):
     assert separation_arcsec(*first, *second) == pytest.approx(expected_arcsec, abs=2e-6)
 
 
-@settings(deadline=None)
 @given(ra, dec, ra, dec)
 def test_separation_is_symmetric_and_equals_astropys(ra1, dec1, ra2, dec2):
     ours = separation_arcsec(ra1, dec1, ra2, dec2)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.sections.streams import RouteSettings
@@ -225,7 +225,6 @@ NEIGHBOURS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(NEIGHBOURS, min_size=1, max_size=10), st.sampled_from(["seed", "boom"]))
 def test_ztf_classes_agree_with_the_oracle(candidates, preset):
     fields = {name: [c[name] for c in candidates] for name in candidates[0]}
@@ -248,7 +247,6 @@ ROW = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(ROW, max_size=8), st.booleans(), st.sampled_from(["seed", "boom"]))
 def test_lsst_classes_agree_with_the_oracle(rows, is_inside, preset):
     position = {} if is_inside else OUTSIDE

@@ -292,7 +292,7 @@ def pack(survey, curves):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(times, light_curve("ztf"), light_curve("lsst")), min_size=1, max_size=4))
 def test_whole_batches_agree_with_a_slow_reading_of_the_rules(alerts):
     jds = np.array([jd for jd, _, _ in alerts])

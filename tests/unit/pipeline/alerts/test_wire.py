@@ -83,7 +83,7 @@ def one(kind, value, valid, *, is_nullable=True):
     return squeeze([encode_fields([Field("x", kind, is_nullable)], columns, 1)])[0]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(ROW, min_size=1, max_size=6))
 def test_rows_are_the_bytes_that_the_library_writes(rows):
     assert ours(rows) == [the_librarys(SCHEMA, row) for row in rows]

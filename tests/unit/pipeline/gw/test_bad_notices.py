@@ -152,7 +152,7 @@ def test_texts_of_any_length_are_cut():
     assert (len(notice.instruments), len(notice.instruments[0])) == (50, 200)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_a_notice_or_a_bad_one(content):
     with pytest.raises(BadNotice) as caught:
@@ -161,7 +161,7 @@ def test_any_bytes_are_a_notice_or_a_bad_one(content):
     assert caught.value.reason in REASONS
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=3),
     st.dictionaries(st.sampled_from(EVENT_FIELDS), json_values, max_size=4),

@@ -90,7 +90,7 @@ def test_a_gzip_bomb_is_stopped(monkeypatch):
         SkyMap.from_fits(gzip.compress(WHOLE + b"\0" * 200_000))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=30)),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.gw.life import Rules, Situation, Told, is_silent, states, wanted_steps
@@ -61,7 +61,6 @@ def test_the_states_of_an_event(known, expected):
     assert states(known) == expected
 
 
-@settings(deadline=None)
 @given(st.data(), notices)
 def test_any_order_of_arrival_gives_the_same_states(data, known):
     shuffled = data.draw(st.permutations(known))
@@ -71,7 +70,6 @@ def test_any_order_of_arrival_gives_the_same_states(data, known):
     )
 
 
-@settings(deadline=None)
 @given(notices)
 def test_at_most_one_notice_counts_and_no_retraction_does(known):
     current = [each for each, state in zip(known, states(known), strict=True) if state == "current"]
