@@ -59,12 +59,13 @@ class LentConnection:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    parts: native.Parts, django_db_modify_db_settings_parallel_suffix: None
+    parts: native.Parts, migrated_template: str, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
-    """Point Django at the Postgres of this run."""
+    """Point Django at the Postgres of this run, where a copy of the template is its database."""
     found = django_database(parts.postgres_url)
     for name in ADDRESS:
         connections.settings["default"][name] = found[name]
+    connections.settings["default"]["TEST"]["TEMPLATE"] = migrated_template
 
 
 @pytest.fixture
@@ -105,39 +106,49 @@ def staff(db: None) -> Client:
 
 
 @pytest.fixture(scope="session")
-def make_database(parts: native.Parts) -> Iterator[Callable[..., str]]:
-    """Return a function that makes a database and returns its URL; all are dropped at the end."""
-    made: list[str] = []
+def make_database(parts: native.Parts) -> Callable[..., str]:
+    """Return a function that makes a database and returns its URL; it ends with the servers."""
 
     def make(template: str = "template1") -> str:
         name = f"nightjar_{uuid.uuid4().hex[:12]}"
         run_sql(parts.postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        made.append(name)
         return f"{parts.postgres_url.rpartition('/')[0]}/{name}"
 
-    yield make
-    for name in made:
-        run_sql(parts.postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    return make
 
 
 @pytest.fixture
-def empty_database(make_database: Callable[..., str]) -> str:
+def empty_database(make_database: Callable[..., str], parts: native.Parts) -> Iterator[str]:
     """Return the URL of a database without a table."""
-    return make_database()
+    url = make_database()
+    yield url
+    _drop(parts, url)
 
 
 @pytest.fixture(scope="session")
-def migrated_template(make_database: Callable[..., str]) -> str:
-    """Return the name of a migrated database that nobody connects to, to copy from."""
-    url = make_database()
-    done = run_command(url, "manage.py", "migrate")
-    assert done.returncode == 0, done.stderr
-    return str(conninfo_to_dict(url)["dbname"])
+def migrated_template(parts: native.Parts, testrun_uid: str) -> str:
+    """Return the name of a migrated database that nobody connects to, to copy from.
+
+    The first worker that asks makes it, for all of the run.
+    """
+    name, unfinished = f"template_{testrun_uid[:12]}", f"unfinished_{testrun_uid[:12]}"
+    with psycopg.connect(parts.postgres_url, autocommit=True) as server:
+        server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        if not server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+            server.execute(f'CREATE DATABASE "{unfinished}"')
+            url = f"{parts.postgres_url.rpartition('/')[0]}/{unfinished}"
+            done = run_command(url, "manage.py", "migrate")
+            assert done.returncode == 0, done.stderr
+            server.execute(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
+    return name
 
 
 @pytest.fixture
 def database(
-    make_database: Callable[..., str], migrated_template: str, monkeypatch: pytest.MonkeyPatch
+    make_database: Callable[..., str],
+    migrated_template: str,
+    parts: native.Parts,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
     """Return the URL of a migrated database of this test's own, for real transactions.
 
@@ -150,6 +161,13 @@ def database(
         yield url
         db.engine().dispose()
     _forget()
+    _drop(parts, url)
+
+
+def _drop(parts: native.Parts, url: str) -> None:
+    # At once: the hundreds of a whole run would fill a small disk.
+    name = conninfo_to_dict(url)["dbname"]
+    run_sql(parts.postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def run_command(url: str, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -20,7 +20,11 @@ from tests.environment import of_a_stranger
 from tests.unit.pipeline.filters.golden import REQUIRED, by_thresholds
 from tests.unit.pipeline.surveys.lsst_packets import alert, packet, row
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("devkit"),
+]
 
 DEVKIT = ClientEnvironment("antares-devkit-0.11.1", "antares.lock")
 WAYS = ("class, their locus", "class, our locus", "function")

@@ -93,10 +93,10 @@ def test_cut_bytes(name, seeds, data):
     TARGETS[name].try_bytes(seed[: data.draw(st.integers(0, len(seed)))])
 
 
-def why_at_every_length(read, value):
-    """Return the reasons for all beginnings of a value."""
+def why_at_every_length(read, value, step=1):
+    """Return the reasons for all beginnings of a value, or for each ``step``-th."""
     found = set()
-    for length in range(len(value)):
+    for length in range(0, len(value), step):
         with pytest.raises(UnreadableError) as caught:
             read(value[:length])
         found.add(caught.value.reason)
@@ -126,10 +126,10 @@ def test_a_packet_cut_at_every_byte_is_truncated(survey):
     [("ztf", samples.ztf_originals), ("lsst", samples.rubin)],
     ids=["ztf", "lsst"],
 )
-def test_a_real_packet_cut_at_every_byte_is_truncated(survey, load):
+def test_a_real_packet_cut_short_is_truncated(survey, load):
     value = min((sample.value for sample in load()), key=len)
 
-    found = why_at_every_length(readers()[survey], value)
+    found = why_at_every_length(readers()[survey], value, step=23)  # images are most of it
 
     assert found - {"empty"} == {"truncated"}
 
