@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
 import structlog
-from sqlalchemy import func, update
+from sqlalchemy import Row, func, select, update
 
 from broker.archive import ArchiveSegment
 from broker.config import config, project_path
@@ -22,7 +22,7 @@ from pipeline.json_log import JsonLog
 from pipeline.s3.verify import proving
 from pipeline.selected import disk, retention_book
 from pipeline.selected.retention_policy import ARCHIVE, Expired, Policy, expired
-from pipeline.selected.sources import output_root
+from pipeline.selected.sources import output_root, writers_lock
 from pipeline.selected.tables import OutputFile
 
 LOCK = "nightjar.retention"
@@ -30,6 +30,8 @@ PATH = "logs/retention.log"
 """Below the root of all output."""
 AT_ONCE = 1000
 """Rows of one transaction."""
+PATIENCE_S = (1.0,) * 30
+"""Pauses [s] after which those who write there are asked to let us in once more."""
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +80,8 @@ def run(
 
     The row of the run, and a line for each file, are written before anything is deleted. The row of
     a file is marked after the file is gone: one that somebody killed this between is looked for
-    again, and found to be gone.
+    again, and found to be gone. S3 is asked for minutes: whether a file is still the one that it
+    was asked for is looked at when it goes, and nobody writes there then.
 
     Parameters
     ----------
@@ -131,11 +134,46 @@ def _remove_all(
 ) -> None:
     waiting = iter(these)
     while some := list(islice(_in_time(waiting, outcome, until_s), AT_ONCE)):
-        removed = [each for each in some if _remove(each, outcome)]
-        _mark(removed)
+        removed = _remove_alone(some, outcome)
         for each in removed:
             journal.note(event="deleted", **_told(each))
         outcome.gone += removed
+
+
+def _remove_alone(some: list[Expired], outcome: Outcome) -> list[Expired]:
+    """Remove files while nobody writes below the root; none if that does not end."""
+    for pause_s in (*PATIENCE_S, 0.0):
+        with lock(writers_lock(this_host(), str(output_root()))) as is_ours:
+            if is_ours:
+                return _remove_unchanged(some, outcome)
+        time.sleep(pause_s)
+    log.warning("retention.written_to", kept=len(some))
+    outcome.is_through = False
+    return []
+
+
+def _remove_unchanged(some: list[Expired], outcome: Outcome) -> list[Expired]:
+    """Remove those files that are still what was looked at; return them."""
+    gone: list[Expired] = []
+    with transaction() as session:
+        for table in (OutputFile, ArchiveSegment):
+            mine = {each.id: each for each in some if _table(each) is table}
+            # A row that somebody holds is about to be another one.
+            held = select(table.id, table.sha256, table.confirmed_at).where(
+                table.id.in_(mine), table.closed_at.is_not(None), table.deleted_at.is_(None)
+            )
+            rows = session.execute(held.with_for_update(skip_locked=True))
+            same = [mine[row.id] for row in rows if _is_same(mine[row.id], row)]
+            removed = [each for each in same if _remove(each, outcome)]
+            ids = [each.id for each in removed]
+            session.execute(update(table).where(table.id.in_(ids)).values(deleted_at=func.now()))
+            gone += removed
+    return gone
+
+
+def _is_same(seen: Expired, row: Row[int, str | None, datetime | None]) -> bool:
+    is_confirmed = row.confirmed_at is not None or not seen.is_synced
+    return is_confirmed and row.sha256 == seen.sha256
 
 
 def _in_time(waiting: Iterator[Expired], outcome: Outcome, until_s: float) -> Iterator[Expired]:
@@ -170,13 +208,6 @@ def archive_root() -> Path:
 
 def _table(each: Expired) -> type[OutputFile | ArchiveSegment]:
     return ArchiveSegment if each.kind == ARCHIVE else OutputFile
-
-
-def _mark(some: list[Expired]) -> None:
-    with transaction() as session:
-        for table in (OutputFile, ArchiveSegment):
-            ids = [each.id for each in some if _table(each) is table]
-            session.execute(update(table).where(table.id.in_(ids)).values(deleted_at=func.now()))
 
 
 def _told(each: Expired) -> dict[str, str | int]:

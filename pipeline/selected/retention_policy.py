@@ -35,6 +35,8 @@ class Expired:
         Whose age counts, whatever the disk says.
     length : int
         [bytes].
+    sha256 : str or None
+        As it was when its row was looked at.
     why_kept : str or None
         Why it must stay all the same.
     is_synced : bool
@@ -46,6 +48,7 @@ class Expired:
     path: str
     night: date
     length: int
+    sha256: str | None
     why_kept: str | None
     is_synced: bool = False
 
@@ -149,7 +152,7 @@ def _files(session: Session, policy: Policy, kind: str, before: date) -> Iterato
         why = None if row.closed_at and row.sha256 else "it is not closed"
         why = why or policy.why_unconfirmed(kind, kind, is_confirmed=row.confirmed_at is not None)
         is_synced = policy.is_synced(kind, kind)
-        yield Expired(row.id, kind, row.path, row.night, row.length, why, is_synced)
+        yield Expired(row.id, kind, row.path, row.night, row.length, row.sha256, why, is_synced)
 
 
 def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
@@ -162,4 +165,5 @@ def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iter
         place = f"{kind}/{row.survey}"
         why = why or policy.why_unconfirmed(kind, place, is_confirmed=row.confirmed_at is not None)
         is_synced = policy.is_synced(kind, place)
-        yield Expired(row.id, kind, row.path, row.night, row.bytes or 0, why, is_synced)
+        length = row.bytes or 0
+        yield Expired(row.id, kind, row.path, row.night, length, row.sha256, why, is_synced)

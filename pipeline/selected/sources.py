@@ -59,7 +59,7 @@ class Target:
     @property
     def lock(self) -> str:
         """Return the name of the lock that its writers share with all that write there."""
-        return f"nightjar.output.{self.host}.{self.root}"
+        return writers_lock(self.host, self.root)
 
 
 def names() -> tuple[str, ...]:
@@ -70,6 +70,11 @@ def names() -> tuple[str, ...]:
 def folder(source: str) -> str:
     """Return the folder of a source's files, relative to the root."""
     return FOLDER if source == DEFAULT else f"{FOLDER}/{source}"
+
+
+def writers_lock(host: str, root: str) -> str:
+    """Return the name of the lock of all that write, or delete, below a root of a host."""
+    return f"nightjar.output.{host}.{root}"
 
 
 def output_root() -> Path:

@@ -1,13 +1,16 @@
 """Retention with S3: a file goes only while every byte of it is there at that moment."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
 from broker.config import config
+from broker.db import lock
 from pipeline.s3 import sync
 from pipeline.selected import retention
 from pipeline.selected.retention_policy import Policy
+from pipeline.selected.sources import writers_lock
 from tests.integration.s3.conftest import HOST, NIGHT, change, make_file, make_segment, row_of
 from tests.standins.faulty import status
 
@@ -67,6 +70,40 @@ def test_what_changed_since_it_was_confirmed_stays(disk, ids):
     change(disk, ids[0], b"other")
 
     assert deleted() == FILES[1:]
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Return a function that lets something happen when it is settled what is to be deleted."""
+    proving = retention.proving
+
+    def happens(what):
+        @contextmanager
+        def late():
+            with proving() as is_there:
+                what()
+                yield is_there
+
+        monkeypatch.setattr(retention, "proving", late)
+
+    return happens
+
+
+def test_what_changes_while_s3_is_asked_stays(session, disk, ids, meanwhile):
+    meanwhile(lambda: change(disk, ids[0], b"made again, and not on S3"))
+
+    assert deleted() == FILES[1:]
+    assert (disk / FILES[0]).read_bytes() == b"made again, and not on S3"
+    assert row_of(session, ids[0]).deleted_at is None
+
+
+def test_while_somebody_writes_there_nothing_goes(session, disk, ids, monkeypatch):
+    monkeypatch.setattr(retention, "PATIENCE_S", (0.0, 0.0))
+
+    with lock(writers_lock(HOST, str(disk))):
+        assert deleted() == []
+    assert all((disk / path).exists() for path in FILES)
+    assert deleted() == FILES
 
 
 def test_a_segment_goes_when_packets_and_index_are_there(session, bucket, disk):
