@@ -15,6 +15,7 @@ from pipeline.selected.writer import Row, Writer, rendered, written_rows
 
 CHUNK = 100
 """Alerts whose packets are held in memory at once."""
+GONE = "{} cutouts are neither here nor in the archive any more; the table still names them"
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,9 @@ class RerunError(Exception):
 
 def rerun(selection_id: int, night: date, by: str) -> None:
     """Write every cutout and the table of a night again; the same rows give the same bytes.
+
+    A cutout whose packet has expired and that is not on disk any more, as retention wants it, is
+    counted: its row, and so its line, stays, for S3 may have it.
 
     Parameters
     ----------
@@ -49,15 +53,15 @@ def rerun(selection_id: int, night: date, by: str) -> None:
         now = datetime.now(UTC)
         with transaction() as session:
             rows = written_rows(session, file.id)
-        writer = Writer(target, 2)
+        writer, gone = Writer(target, 2), 0
         try:
             for first in range(0, len(rows), CHUNK):
-                _write_cutouts(writer, target, file, rows[first : first + CHUNK], now)
+                gone += _write_cutouts(writer, target, file, rows[first : first + CHUNK], now)
         finally:
             writer.close()
         _write_table(target, file, now)
-    _note(target, night, by, rows)
-    log.info("selected.made_again", night=str(night), rows=len(rows), by=by)
+    _note(target, night, by, rows, gone)
+    log.info("selected.made_again", night=str(night), rows=len(rows), gone=gone, by=by)
 
 
 def _found(selection_id: int, night: date) -> tuple[Target, OutputFile]:
@@ -77,10 +81,12 @@ def _found(selection_id: int, night: date) -> tuple[Target, OutputFile]:
 
 def _write_cutouts(
     writer: Writer, target: Target, file: OutputFile, rows: list[Row], now: datetime
-) -> None:
-    written = writer.write_cutouts(rows, {})
+) -> int:
+    """Write the cutouts of some rows; return how many can be had no more."""
+    written, gone = writer.write_cutouts(rows, {})
     with transaction() as session:
         files.note_written(session, target, "cutout", file.night, written, now)
+    return sum(map(len, gone.values()))
 
 
 def _write_table(target: Target, file: OutputFile, now: datetime) -> None:
@@ -97,8 +103,8 @@ def _write_table(target: Target, file: OutputFile, now: datetime) -> None:
         )
 
 
-def _note(target: Target, night: date, by: str, rows: list[Row]) -> None:
-    """Leave a row that says what was found."""
+def _note(target: Target, night: date, by: str, rows: list[Row], gone: int) -> None:
+    """Leave a row that says what was found, and what could not be made again."""
     states = [row[f"{kind}_state"] for row in rows for kind in CUTOUT_KINDS]
     with transaction() as session:
         session.execute(
@@ -107,13 +113,14 @@ def _note(target: Target, night: date, by: str, rows: list[Row]) -> None:
                 kind="rerun",
                 night=night,
                 slot="rerun",
-                state="done",
+                state="short" if gone else "done",
                 requested_by=by,
                 read_count=len(rows),
                 written_count=len(rows),
                 no_packet_count=sum(row["archive_segment_id"] is None for row in rows),
                 missing_cutout_count=states.count("absent"),
-                broken_cutout_count=states.count("broken"),
+                broken_cutout_count=states.count("broken") + gone,
+                error=GONE.format(gone) if gone else None,
                 ended_at=func.now(),
             )
         )

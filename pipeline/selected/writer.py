@@ -28,6 +28,8 @@ MOST_ROWS = 1000
 
 Row = dict[str, Any]
 Images = Mapping[int, Mapping[str, Cutout]]
+Gone = Mapping[str, Sequence[int]]
+"""Rows (``selected_alerts.id``) by kind of cutout: neither on disk nor in the archive."""
 _ROW = SelectedAlert.__table__.columns
 _MARK = text("""
     UPDATE selected_alerts AS a SET csv_seq = n.seq
@@ -114,7 +116,8 @@ class Writer:
             return [dict(row) for row in session.execute(wanted).mappings()]
 
     def _write_some(self, rows: list[Row], images: Images) -> None:
-        cutouts = self.write_cutouts(rows, images)
+        cutouts, gone = self.write_cutouts(rows, images)
+        _tell_gone(rows, gone)
         failpoint("cutouts_written")
         file = self._file(rows[0]["file_id"])
         content = rendering.lines(rows, file.columns or ())
@@ -127,11 +130,10 @@ class Writer:
         self._mark(file, rows, length, cutouts)
         failpoint("csv_marked")
 
-    def write_cutouts(self, rows: list[Row], images: Images) -> list[Written]:
-        """Write the cutouts of rows.
+    def write_cutouts(self, rows: list[Row], images: Images) -> tuple[list[Written], Gone]:
+        """Write the cutouts of rows, and tell which can be had no more.
 
-        One whose packet has expired is kept if it is on disk already, and else turns into a broken
-        one: the rows are changed accordingly, here and in the table.
+        One whose packet has expired is kept if it is on disk already; else nobody has it here.
         """
         strangers = packets.cutouts_of([row for row in rows if row["id"] not in images])
         wanted: dict[str, bytes] = {}
@@ -147,11 +149,9 @@ class Writer:
                     wanted[path] = content
                 else:
                     gone[kind].append(row["id"])
-                    row[f"{kind}_path"] = None
-        _tell_gone(gone)
         written = list(self._pool.map(self._write_one, wanted.items()))
         disk.sync_folders({disk.place(self._target.path, path).parent for path in wanted})
-        return written
+        return written, gone
 
     def _write_one(self, wanted: tuple[str, bytes]) -> Written:
         return disk.write_whole(self._target.path, *wanted)
@@ -199,13 +199,15 @@ def rendered(file: OutputFile) -> bytes:
     return rendering.head(columns) + rendering.lines(rows, columns)
 
 
-def _tell_gone(gone: Mapping[str, Sequence[int]]) -> None:
-    """Note cutouts that can be had no more: neither on disk nor in the archive."""
+def _tell_gone(rows: Sequence[Row], gone: Gone) -> None:
+    """Note cutouts that can be had no more, before the lines that would name them are written."""
+    if not gone:
+        return
+    by_id = {row["id"]: row for row in rows}
     with transaction() as session:
         for kind, ids in gone.items():
             log.warning("selected.cutouts_gone", kind=kind, ids=ids)
-            session.execute(
-                update(SelectedAlert)
-                .where(SelectedAlert.id.in_(ids))
-                .values({f"{kind}_state": "broken", f"{kind}_path": None})
-            )
+            values = {f"{kind}_state": "broken", f"{kind}_path": None}
+            session.execute(update(SelectedAlert).where(SelectedAlert.id.in_(ids)).values(values))
+            for row_id in ids:
+                by_id[row_id].update(values)

@@ -96,11 +96,25 @@ def test_cutouts_that_are_on_disk_stay_when_their_packets_have_expired(session, 
     again(taker)
     assert tree(root) == before
 
-    lost = session.scalars(select(SelectedAlert).order_by(SelectedAlert.id)).first()
-    (root / lost.science_path).unlink()
+
+@pytest.mark.parametrize("is_closed", [False, True], ids=("open", "closed"))
+def test_cutouts_that_are_gone_with_their_packets_are_counted_and_the_table_stays(
+    session, root, is_closed
+):
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2, cutoutTemplate=None)))
+    if is_closed:
+        taker.now = MORNING
+        taker.work([])
+    table = tree(root)[csv_path(taker.target)]
+    for path in (*(root.parent / "archive").rglob("*.seg"), *root.rglob("*_science_*")):
+        path.unlink()
+
     again(taker)
 
-    session.refresh(lost)
-    assert (lost.science_state, lost.science_path) == ("broken", None)
-    assert tree(root) == expected(session, taker.target)
-    assert tree(root)[csv_path(taker.target)] != before[csv_path(taker.target)]
+    assert tree(root)[csv_path(taker.target)] == table
+    row = session.scalars(select(SelectedAlert).order_by(SelectedAlert.id)).first()
+    assert (row.science_state, row.science_path is None) == ("present", False)
+    run = session.scalars(select(SelectedRun).where(SelectedRun.kind == "rerun")).one()
+    assert (run.state, run.missing_cutout_count, run.broken_cutout_count) == ("short", 1, 2)
+    assert run.error.startswith("2 cutouts are neither here")
