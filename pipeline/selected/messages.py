@@ -7,15 +7,15 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from broker.avro import CONTAINER_MAGIC, MAX_VALUE_BYTES, Containers, UnreadableError
-from broker.avro_confluent import CONFLUENT_PREFIX, read_confluent
+from broker.avro_confluent import read_confluent
 from broker.avro_schema import SchemaCache, SchemaError, writer_schema
 from broker.config import config
+from pipeline.alerts.selected_messages import container
 from pipeline.clients.schema_registry import SchemaRegistry
+from pipeline.selected.sources import SURVEY
 from pipeline.surveys import lsst
 from pipeline.surveys.allowed import AllowList
 
-LOWEST_OF_RUBIN = 300
-"""Schema 3.0; a registry of ours counts from 1."""
 VERSIONS = 30
 """Major and minor versions that are looked for; 11.1 is the newest of 2026."""
 
@@ -53,7 +53,8 @@ def read(value: bytes, *, is_ours: bool) -> Read:
     value : bytes
         As it was on Kafka.
     is_ours : bool
-        Whether our own pipeline wrote it: then with a schema that was allowed when it came.
+        Whether our own pipeline wrote it: then with a schema that was allowed when it came, and in
+        Confluent framing with an id of our registry's; else such an id is Rubin's.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def read(value: bytes, *, is_ours: bool) -> Read:
     """
     check_size(value)
     if not value.startswith(CONTAINER_MAGIC):
-        return Read(_framed(value, is_ours=is_ours))
+        return _of_ours(value) if is_ours else _of_rubin(value)
     record = (_ours() if is_ours else _theirs()).read(value)
     if "candidate" in record:
         return Read(_of_babamul(record), is_packet=False)
@@ -84,15 +85,30 @@ def packet_of(record: Any) -> dict[str, Any]:
     return lsst.todays_names(record)
 
 
-def _framed(value: bytes, *, is_ours: bool) -> dict[str, Any]:
-    """Return a record in Confluent framing: ids are Rubin's, and on our own topics our registry's.
+def read_kept(value: bytes, stream: str) -> dict[str, Any]:
+    """Return the record of a packet in our archive; raises as ``read``.
 
-    Nobody of Rubin's is asked for one of ours, which may be something else there.
+    Parameters
+    ----------
+    value : bytes
+        As it was kept.
+    stream : str
+        That kept it: ids in Rubin's own stream are Rubin's, in all others our registry's.
     """
-    schema_id = int.from_bytes(value[1 : CONFLUENT_PREFIX.size])
-    if is_ours and schema_id < LOWEST_OF_RUBIN:
-        return packet_of(read_confluent(_our_schemas(), value))
-    return lsst.read(value)
+    if stream == SURVEY and not value.startswith(CONTAINER_MAGIC):
+        return lsst.read(value)
+    return read(value, is_ours=True).record
+
+
+def _of_ours(value: bytes) -> Read:
+    # Nobody else is asked: a registry counts from 1, and so does every other.
+    return Read(packet_of(read_confluent(_our_schemas(), value)))
+
+
+def _of_rubin(value: bytes) -> Read:
+    """Return a packet, and what is kept of it: in a source's archive an id is our registry's."""
+    record, (schema, body) = lsst.read(value), lsst.split(value)
+    return Read(record, container=container(schema, body))
 
 
 def _of_babamul(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Where the packets of selected alerts lie, and their bytes when a file must be made again."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -39,8 +40,10 @@ def records(slices: Mapping[int, Slice]) -> dict[int, dict[str, Any]]:
     found = {}
     for key, piece in slices.items():
         try:
-            raw = read_slice(root, segments[piece.segment_id], piece)
-            found[key] = messages.read(raw, is_ours=True).record
+            segment = segments[piece.segment_id]
+            raw = read_slice(root, segment, piece)
+            # A segment's path begins with the stream that kept it.
+            found[key] = messages.read_kept(raw, Path(segment.path).parts[0])
         except (KeyError, ArchiveError, UnreadableError) as error:
             log.warning("selected.packet_gone", key=key, error=str(error))
     return found

@@ -174,6 +174,45 @@ def test_ids_of_our_own_registry_are_known_on_our_own_topics_only(monkeypatch):
         messages.read(value, is_ours=False)
 
 
+@pytest.fixture
+def two_registries(monkeypatch):
+    """Let the id 1 name today's schema in our registry and another one in Rubin's."""
+    ours = SchemaCache([lambda _: lsst.package_schema(1101)])
+    theirs = SchemaCache([lambda _: lsst.package_schema(900)])
+    monkeypatch.setattr(messages, "_our_schemas", lambda: ours)
+    monkeypatch.setattr(lsst, "_schemas", lambda: theirs)
+
+
+@pytest.mark.usefixtures("two_registries")
+@pytest.mark.parametrize(("is_ours", "version"), [(True, 1101), (False, 900)])
+def test_an_id_is_looked_for_where_its_topic_is_from(is_ours, version):
+    record = alert()
+    value = samples.framed(lsst.package_schema(version), 1, record)
+
+    found = messages.read(value, is_ours=is_ours)
+
+    assert found.record["diaSourceId"] == record["diaSourceId"]
+    # What a source without registry of ours sends is kept so that its own schema goes with it.
+    assert (found.container is None) is is_ours
+
+
+@pytest.mark.usefixtures("two_registries")
+@pytest.mark.parametrize(("stream", "version"), [("selected", 1101), ("lsst", 900)])
+def test_a_kept_packets_id_is_looked_for_where_its_stream_is_from(stream, version):
+    record = alert()
+    value = samples.framed(lsst.package_schema(version), 1, record)
+
+    assert messages.read_kept(value, stream)["diaSourceId"] == record["diaSourceId"]
+
+
+def test_what_another_source_sends_is_kept_with_its_schema():
+    value = samples.framed(lsst.package_schema(900), 900, record := alert())
+
+    kept = messages.read(value, is_ours=False).container
+
+    assert messages.read_kept(kept, "selected")["diaSourceId"] == record["diaSourceId"]
+
+
 def test_a_strangers_container_needs_a_schema_that_is_known():
     record = alert()
     strange = {
