@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from broker.archive import ArchiveSegment
 from broker.config import config
@@ -44,8 +44,15 @@ def hosts_to_ring(reason: str) -> list[str]:
     with transaction() as session:
         with_due, with_files = set(session.scalars(due)), set(session.scalars(files))
         with_packets = {host_of_archive(host) for host in session.scalars(packets)}
+        moved = set(session.scalars(hosts_elsewhere()))
         looked = set() if reason != "schedule" else set(session.scalars(fresh))
-    return sorted(with_due | ((with_files | with_packets) - looked))
+    return sorted(with_due | ((with_files | with_packets | moved) - looked))
+
+
+def hosts_elsewhere() -> Select[str]:
+    """Return the hosts whose newest look was at another bucket than the one that holds now."""
+    newest = select(func.max(S3Sync.id)).group_by(S3Sync.host)
+    return select(S3Sync.host).where(S3Sync.id.in_(newest), S3Sync.bucket != config().s3.bucket)
 
 
 def late() -> Late:

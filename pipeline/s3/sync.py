@@ -157,6 +157,9 @@ def _look(here: Here, reason: str, settings: S3Settings) -> bool:
         ).one_or_none()
         if reason == "schedule" and last is not None and (last.is_fresh or last.rests):
             return not last.rests
+        if here.host in session.scalars(query.hosts_elsewhere()).all():
+            log.warning("s3.another_bucket", bucket=settings.bucket)
+            wanted.forget(session, here)
         missing = list(wanted.unsynced(session, here))
         for key, host, path in wanted.taken(session, missing):
             log.error("s3.key_taken", key=key, by_host=host, by_file=path)

@@ -88,6 +88,9 @@ def _is_there(bucket: Bucket, table: type[OutputFile | ArchiveSegment], subject:
     for row in gone:
         with transaction() as session:
             _doubt(session, row)
+    if not rows:
+        with transaction() as session:
+            _doubt_file(session, table, subject)  # another bucket confirmed it
     return bool(rows) and not gone
 
 
@@ -118,8 +121,14 @@ def _doubt(session: Session, row: S3Upload) -> None:
     table, subject = (
         (OutputFile, row.file_id) if row.segment_id is None else (ArchiveSegment, row.segment_id)
     )
+    _doubt_file(session, table, subject)
+    again = {"state": "wanted", "attempts": 0, "not_before": func.now(), "ended_at": None}
+    session.execute(update(S3Upload).where(S3Upload.id == row.id).values(again))
+
+
+def _doubt_file(
+    session: Session, table: type[OutputFile | ArchiveSegment], subject: int | None
+) -> None:
     session.execute(
         update(table).where(table.id == subject).values(confirmed_at=None, s3_state="failed")
     )
-    again = {"state": "wanted", "attempts": 0, "not_before": func.now(), "ended_at": None}
-    session.execute(update(S3Upload).where(S3Upload.id == row.id).values(again))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import and_, case, func, null, or_, select
+from sqlalchemy import and_, case, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -59,6 +59,16 @@ def unsynced(session: Session, here: Here) -> Iterator[Wanted]:
             key = key_of_segment(s3.prefix, path)
             content = (False, length, sha256)
             yield Wanted(here.host, s3.bucket, key, here.archive, path, None, segment.id, *content)
+
+
+def forget(session: Session, here: Here) -> None:
+    """Doubt all that is said to be on S3: it is in another bucket than the one that holds now."""
+    doubt = {"confirmed_at": None, "s3_state": None}
+    there = and_(OutputFile.confirmed_at.is_not(None), OutputFile.deleted_at.is_(None))
+    session.execute(update(OutputFile).where(OutputFile.host == here.host, there).values(doubt))
+    there = and_(ArchiveSegment.confirmed_at.is_not(None), ArchiveSegment.deleted_at.is_(None))
+    mine = ArchiveSegment.host == here.archive_host
+    session.execute(update(ArchiveSegment).where(mine, there).values(doubt))
 
 
 def want(session: Session, wanted: Iterable[Wanted]) -> int:
