@@ -81,7 +81,7 @@ def judge(read: Reader, batch: Sequence[Received]) -> tuple[list[Alert], list[Ba
             log.exception("selected.not_judged", offset=message.offset)
             bad.append(Bad(message, "unexpected", repr(error), traceback.format_exc()))
         else:
-            alerts.setdefault(alert.values["alert_id"], alert)
+            alerts.setdefault(alert.values["dia_source_id"], alert)
     return list(alerts.values()), bad
 
 

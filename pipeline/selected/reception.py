@@ -144,13 +144,13 @@ class Reception:
             for topic, letter in letters:
                 source_id = self._sources[topic]
                 dead_letters.bury(session, self._target.name, topic, source_id, [letter])
-            stored = [alert for alert in alerts if alert.values["alert_id"] in new]
+            stored = [alert for alert in alerts if alert.values["dia_source_id"] in new]
             counts = _count(len(batch), len(bad), read - len(alerts), stored)
             self._book.add(session, counts)
         self._book.total.add(counts)
         failpoint("selected_stored")
         log.info("selected.stored", **counts.columns())
-        return {new[alert.values["alert_id"]]: alert.images for alert in stored}
+        return {new[alert.values["dia_source_id"]]: alert.images for alert in stored}
 
     def _know_sources(self, batch: Sequence[Received]) -> None:
         for topic in {message.topic for message in batch} - self._sources.keys():
@@ -194,7 +194,7 @@ class Reception:
                 alert.slice = piece
 
     def _store(self, session: Session, alerts: Sequence[Alert]) -> dict[int, int]:
-        """Insert the rows that are new; return their ids by the alert's."""
+        """Insert the rows that are new; return their ids by their sources'."""
         alerts = self._unknown(session, alerts)
         if not alerts:
             return {}  # a night without a row has no table
@@ -205,19 +205,19 @@ class Reception:
         new = (
             insert(SelectedAlert)
             .on_conflict_do_nothing()
-            .returning(SelectedAlert.alert_id, SelectedAlert.id)
+            .returning(SelectedAlert.dia_source_id, SelectedAlert.id)
         )
-        return {row.alert_id: row.id for row in session.execute(new, rows)}
+        return {row.dia_source_id: row.id for row in session.execute(new, rows)}
 
     def _unknown(self, session: Session, alerts: Sequence[Alert]) -> list[Alert]:
-        numbers = [alert.values["alert_id"] for alert in alerts]
-        known = select(SelectedAlert.alert_id).where(
+        numbers = [alert.values["dia_source_id"] for alert in alerts]
+        known = select(SelectedAlert.dia_source_id).where(
             SelectedAlert.selection_id == self._target.id,
             SelectedAlert.survey == SURVEY,
-            SelectedAlert.alert_id.in_(numbers),
+            SelectedAlert.dia_source_id.in_(numbers),
         )
         old = set(session.scalars(known))
-        return [alert for alert in alerts if alert.values["alert_id"] not in old]
+        return [alert for alert in alerts if alert.values["dia_source_id"] not in old]
 
     def _columns(self, alert: Alert, file_id: int, at: datetime) -> dict[str, Any]:
         piece = alert.slice

@@ -49,7 +49,7 @@ class SelectedAlert(Table):
 
     __tablename__ = "selected_alerts"
     __table_args__ = (
-        UniqueConstraint("selection_id", "survey", "alert_id"),
+        UniqueConstraint("selection_id", "survey", "dia_source_id"),
         UniqueConstraint("file_id", "csv_seq"),
         *(
             CheckConstraint(f"{kind}_state IN {CUTOUT_STATES}", name=f"{kind}_state")
@@ -66,11 +66,11 @@ class SelectedAlert(Table):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     selection_id: Mapped[int] = mapped_column(comment="selections.id")
     survey: Mapped[str]
-    alert_id: Mapped[int]
+    alert_id: Mapped[int] = mapped_column(comment="up to schema 7.4 not that of its source")
     source_id: Mapped[int] = mapped_column(comment="sources.id of the topic it was read from")
     source_partition: Mapped[int] = mapped_column(Integer)
     source_offset: Mapped[int]
-    dia_source_id: Mapped[int]
+    dia_source_id: Mapped[int] = mapped_column(comment="which every form of a message has")
     dia_object_id: Mapped[int | None] = mapped_column(comment="0: none")
     ra_deg: Mapped[float] = mapped_column(Double, comment="ICRS")
     dec_deg: Mapped[float] = mapped_column(Double, comment="ICRS")

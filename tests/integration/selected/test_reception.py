@@ -10,8 +10,17 @@ from broker.kafka_types import Packet
 from pipeline.selected import sources
 from pipeline.selected.reception import Reception
 from pipeline.selected.tables import SelectedAlert, SelectedRun
+from pipeline.surveys import lsst
 from tests.factories import make_alert, make_source
-from tests.integration.selected.world import EVENING, MORNING, Consumer, counts, packet, received
+from tests.integration.selected.world import (
+    EVENING,
+    MORNING,
+    OURS,
+    Consumer,
+    counts,
+    packet,
+    received,
+)
 from tests.samples import container
 
 pytestmark = pytest.mark.integration
@@ -155,6 +164,37 @@ def test_a_babamul_message_takes_images_from_the_archive_where_it_can(session, r
     assert whole.extendedness_max == pytest.approx(0.31179, abs=1e-6)
     assert whole.science_path.startswith("lsst_alerts/babamul/cutouts/")
     assert session.scalars(select(SelectedRun.no_packet_count)).one() == 1
+
+
+def of_old_schema(number, alert_id):
+    """Return a packet that has an id besides its source's, as those up to schema 7.4."""
+    schema = lsst.package_schema(1101)
+    record = OURS(packet(number)).record | {"alertId": alert_id}
+    return container(
+        schema | {"fields": [{"name": "alertId", "type": "long"}, *schema["fields"]]}, record
+    )
+
+
+def test_an_alert_whose_packet_comes_between_two_deliveries_is_one_row(session, root):
+    taker = Consumer(source="babamul")
+    taker.work(received(babamul(2**60 + 7)))
+    archived(session, 2**60 + 7, of_old_schema(7, alert_id=77))
+
+    taker.work(received(babamul(2**60 + 7), first=1))
+
+    [row] = session.scalars(select(SelectedAlert)).all()
+    assert (row.alert_id, row.dia_source_id) == (2**60 + 7, 2**60 + 7)
+    assert counts(session) == [(2, 1, 0, 0, 1)]
+
+
+def test_an_alert_of_an_old_schema_has_its_own_id_and_comes_once(session, root):
+    archived(session, 2**60 + 8, of_old_schema(8, alert_id=78))
+
+    Consumer(source="babamul").work(received(babamul(2**60 + 8), babamul(2**60 + 8)))
+
+    [row] = session.scalars(select(SelectedAlert)).all()
+    assert (row.alert_id, row.dia_source_id) == (78, 2**60 + 8)
+    assert counts(session) == [(2, 1, 0, 0, 1)]
 
 
 def test_what_another_broker_sends_is_held_against_our_own_thresholds(session, root, monkeypatch):
