@@ -71,6 +71,7 @@ class AntaresReader:
             raise UnreadableError("unanswered", self._given_up[locus.id])
         try:
             found = client.alerts(locus.id)
+            _require_newest(found, locus)
         except AntaresError as error:
             raise UnreadableError("bad_value", str(error)) from error
         except TransientError as error:
@@ -108,14 +109,29 @@ def _from_archive(locus: Locus) -> dict[str, Any] | None:
 
 
 def _is_newest(jd_utc: float, mjd: float | None) -> bool:
-    """Tell whether an alert is the one observed last, where the locus says when that was.
+    """Tell whether an alert is the one observed last, where the locus says when that was."""
+    return mjd is None or any(abs(jd_utc - each) < SAME_TIME_D for each in _either(mjd))
+
+
+def _either(mjd: float) -> tuple[float, float]:
+    """Return what a time may be as Julian date, UTC.
 
     LSST's own times are TAI; ANTARES does not say on which scale it repeats them.
     """
-    if mjd is None:
-        return True
-    either = (float(mjd_tai_to_jd_utc(mjd)), mjd + MJD_EPOCH_JD)
-    return any(abs(jd_utc - each) < SAME_TIME_D for each in either)
+    return float(mjd_tai_to_jd_utc(mjd)), mjd + MJD_EPOCH_JD
+
+
+def _require_newest(alerts: Sequence[LocusAlert], locus: Locus) -> None:
+    """Refuse a list that lacks the alert, of whatever survey, that the message was sent for.
+
+    Raises
+    ------
+    TransientError
+        If it does: the messages are ahead of the lists.
+    """
+    times = [each for alert in alerts for each in _either(alert.mjd)]
+    if locus.mjd is not None and not any(_is_newest(time, locus.mjd) for time in times):
+        raise TransientError(f"ANTARES does not list the alert of MJD {locus.mjd} yet")
 
 
 def _of_alerts(locus: Locus, alerts: Sequence[LocusAlert]) -> Read:

@@ -87,8 +87,9 @@ def test_bad_loci_are_letters_with_their_place_and_the_books_add_up(session, roo
     assert counts(session) == [(5, 1, 0, 3, 1)]
 
 
-def test_a_locus_without_any_lsst_alert_is_a_letter(session, root):
-    with antares({ALERTS: [FOREIGN]}) as server:
+@pytest.mark.parametrize("alerts", [[], [FOREIGN]], ids=["none", "ZTF's"])
+def test_a_locus_without_any_lsst_alert_is_a_letter(session, root, alerts):
+    with antares({ALERTS: alerts}) as server:
         Taker(server.url).reception.take(received(message()))
 
     assert letters(session) == [(0, "no_id")]
@@ -183,8 +184,35 @@ def keep(session):
 def test_an_older_packet_of_ours_is_not_taken_for_the_newest_alert(session, root):
     keep(session)
     with antares({ALERTS: [NEWEST]}) as server:
-        Taker(server.url).reception.take(received(message(MJD_TAI + 1.0)))
+        Taker(server.url).reception.take(received(message(NEWEST["mjd"])))
         assert server.asked == [ALERTS]
+
+    assert [row.dia_source_id for row in rows(session)] == [12]
+
+
+@pytest.mark.parametrize("later", [0.0, 37 / 86400, -37 / 86400], ids=["as said", "UTC", "TAI"])
+def test_an_alert_that_antares_does_not_list_yet_is_waited_for(session, root, later):
+    with antares({ALERTS: Later([EARLIER], [EARLIER], [EARLIER, NEWEST])}) as server:
+        batch = received(message(NEWEST["mjd"] + later))
+        assert takes(Taker(server.url), batch) == 3
+
+    assert [row.dia_source_id for row in rows(session)] == [12]
+
+
+def test_an_alert_that_antares_never_lists_is_a_letter_and_not_an_older_alert(session, root):
+    with antares({ALERTS: [EARLIER]}) as server:
+        assert takes(Taker(server.url), received(message(NEWEST["mjd"]))) == MOST_TAKES
+
+    assert letters(session) == [(0, "unanswered")]
+    assert (
+        "does not list the alert of MJD 61220.2 yet"
+        in session.scalars(select(DeadLetter.message)).one()
+    )
+
+
+def test_the_newest_alert_of_a_locus_may_be_of_another_survey(session, root):
+    with antares({ALERTS: [FOREIGN, NEWEST]}) as server:
+        Taker(server.url).reception.take(received(message(FOREIGN["mjd"])))
 
     assert [row.dia_source_id for row in rows(session)] == [12]
 
