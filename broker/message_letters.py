@@ -1,9 +1,33 @@
 """Dead letters of messages that are read one by one or in batches: with their place and time."""
 
+from dataclasses import dataclass
+
 from broker.archive import ArchiveWriter, Slice
 from broker.dead_letters import Letter
 from broker.kafka_messages import Received
 from broker.kafka_types import Packet
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One message that cannot be stored, with the reason and cause of its dead letter.
+
+    Attributes
+    ----------
+    message : Received
+        Which.
+    reason : str
+        Of ``dead_letters.REASONS``.
+    why : str
+        For people.
+    trace : str or None
+        Where an error of ours came from.
+    """
+
+    message: Received
+    reason: str
+    why: str
+    trace: str | None = None
 
 
 def letter_of(

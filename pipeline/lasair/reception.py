@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from broker import dead_letters
 from broker.archive import ArchiveWriter
-from broker.attempts import WHY_DEADLY, Attempts, Piece
+from broker.attempts import Attempts
 from broker.config import config, project_path
 from broker.db import transaction
+from broker.isolating import taken
 from broker.kafka_messages import Received
-from broker.message_letters import keep, letter_of
+from broker.message_letters import Bad, keep, letter_of
 from broker.ranges.sources import known_source
 from broker.sections.lasair import LasairTopicSettings
 from pipeline.lasair import day_files, stamps
@@ -32,14 +33,6 @@ class Good:
 
     received: Received
     said: LasairMessage
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A message that cannot."""
-
-    received: Received
-    error: BadMessage
 
 
 class TopicReception:
@@ -88,19 +81,18 @@ class TopicReception:
         self._take_all([message], source_id)
 
     def _take_all(self, messages: Sequence[Received], source_id: int) -> None:
-        for piece in self._attempts.pieces(messages, {self._topic.name: source_id}):
-            self._take(piece, source_id)
+        def take(some: Sequence[Received]) -> None:
+            self._take(source_id, [self._read(message) for message in some])
 
-    def _take(self, piece: Piece, source_id: int) -> None:
-        messages = piece.messages
-        if piece.is_deadly:
-            read_ones: list[Good | Bad] = [
-                Bad(each, BadMessage("worker_died", WHY_DEADLY)) for each in messages
-            ]
-        else:
-            read_ones = [self._read(message) for message in messages]
-        good = [each for each in read_ones if isinstance(each, Good)]
-        bad = [each for each in read_ones if isinstance(each, Bad)]
+        def bury(bad: Bad) -> None:
+            self._take(source_id, [bad])
+
+        for _ in taken(self._attempts, messages, {self._topic.name: source_id}, take, bury):
+            pass  # each piece is counted where it is stored
+
+    def _take(self, source_id: int, judged: Sequence[Good | Bad]) -> None:
+        good = [each for each in judged if isinstance(each, Good)]
+        bad = [each for each in judged if isinstance(each, Bad)]
         letters = [self._letter(source_id, each) for each in bad]
         with transaction() as session:
             new = self._store(session, source_id, good)
@@ -111,7 +103,7 @@ class TopicReception:
         log.info(
             "lasair.taken",
             topic=self._topic.name,
-            read=len(messages),
+            read=len(judged),
             stored=len(new),
             duplicate=len(good) - len(new),
             failed=len(bad),
@@ -131,7 +123,7 @@ class TopicReception:
         try:
             said = read(message.value, self._topic.survey, settings.jd_fields, message.written_at)
         except BadMessage as error:
-            return Bad(message, error)
+            return Bad(message, error.reason, str(error))
         return Good(message, said)
 
     def _source(self, messages: Sequence[Received]) -> int:
@@ -147,9 +139,8 @@ class TopicReception:
 
     def _letter(self, source_id: int, bad: Bad) -> dead_letters.Letter:
         """Return the letter of a bad message, whose bytes are in the archive then."""
-        message = bad.received
-        piece = keep(self._archive, STREAM, source_id, message)
-        return letter_of(message, bad.error.reason, str(bad.error), archive=piece)
+        piece = keep(self._archive, STREAM, source_id, bad.message)
+        return letter_of(bad.message, bad.reason, bad.why, trace=bad.trace, archive=piece)
 
     def _store(self, session: Session, source_id: int, good: Sequence[Good]) -> list[Good]:
         """Insert rows; return those that were not there yet."""
@@ -188,8 +179,8 @@ class TopicReception:
                     **where, object_id=said.object_id, reason="bad_value", cause=problem
                 )
         for one in bad:
-            where = _where(one.received)
-            self._journal.error(**where, reason=one.error.reason, cause=str(one.error))
+            where = _where(one.message)
+            self._journal.error(**where, reason=one.reason, cause=one.why)
 
 
 def _where(message: Received) -> dict[str, object]:

@@ -11,6 +11,7 @@ from broker.archive import Slice
 from broker.avro import UnreadableError
 from broker.failpoints import strike
 from broker.kafka_messages import Received
+from broker.message_letters import Bad
 from broker.outages import OUTAGES
 from pipeline.selected import cutouts
 from pipeline.selected.cutouts import Cutout
@@ -48,16 +49,6 @@ class Alert:
     images: Images
     kept: bytes
     slice: Slice | None = None
-
-
-@dataclass(frozen=True)
-class Bad:
-    """One message that cannot be stored, with the reason and cause of its dead letter."""
-
-    message: Received
-    reason: str
-    why: str
-    trace: str | None = None
 
 
 def judge(read: Reader, batch: Sequence[Received]) -> tuple[list[Alert], list[Bad]]:

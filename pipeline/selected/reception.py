@@ -1,6 +1,5 @@
 """A batch of messages to rows, in one transaction; safe to repeat at any point."""
 
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -14,18 +13,18 @@ from sqlalchemy.orm import Session
 
 from broker import dead_letters
 from broker.archive import ArchiveWriter
-from broker.attempts import WHY_DEADLY, Attempts
+from broker.attempts import Attempts
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import Letter
 from broker.failpoints import failpoint
+from broker.isolating import taken
 from broker.kafka_messages import Received
 from broker.kafka_types import Packet
-from broker.message_letters import keep, letter_of
-from broker.outages import OUTAGES
+from broker.message_letters import Bad, keep, letter_of
 from broker.ranges.sources import known_source
 from pipeline.selected import cutouts, files, judging, packets, recheck
-from pipeline.selected.judging import Alert, Bad, Images
+from pipeline.selected.judging import Alert, Images
 from pipeline.selected.messages import Reader
 from pipeline.selected.rows import row_values
 from pipeline.selected.runs import Counts, RunBook
@@ -86,12 +85,8 @@ class Reception:
         """
         self._know_sources(batch)
         images: dict[int, Images] = {}
-        for piece in self._attempts.pieces(batch, self._sources):
-            if piece.is_deadly:
-                deadly = [Bad(each, "worker_died", WHY_DEADLY) for each in piece.messages]
-                self._take(piece.messages, [], deadly)
-            else:
-                images |= self._take_piece(piece.messages)
+        for found in taken(self._attempts, batch, self._sources, self._take_good, self._bury):
+            images |= found
         return images
 
     def take_again(self, message: Received, source_id: int) -> None:
@@ -113,22 +108,11 @@ class Reception:
         """Ask for the topics' ids again: one may have been made anew."""
         self._sources.clear()
 
-    def _take_piece(self, batch: Sequence[Received]) -> dict[int, Images]:
-        try:
-            return self._take(batch, *judging.judge(self._read, batch))
-        except OUTAGES:
-            raise
-        except Exception as error:
-            log.exception("selected.not_stored", messages=len(batch))
-            return self._take_singly(batch, error)
+    def _take_good(self, batch: Sequence[Received]) -> dict[int, Images]:
+        return self._take(batch, *judging.judge(self._read, batch))
 
-    def _take_singly(self, batch: Sequence[Received], error: Exception) -> dict[int, Images]:
-        """Find the message that cannot be stored, and bury it alone."""
-        if len(batch) > 1:
-            taken = [self._take_piece([message]) for message in batch]
-            return {row_id: images for each in taken for row_id, images in each.items()}
-        trace = "".join(traceback.format_exception(error))
-        return self._take(batch, [], [Bad(batch[0], "unexpected", repr(error), trace)])
+    def _bury(self, bad: Bad) -> dict[int, Images]:
+        return self._take([bad.message], [], [bad])
 
     def _take(
         self, batch: Sequence[Received], alerts: Sequence[Alert], bad: Sequence[Bad]
