@@ -66,7 +66,7 @@ def of_alarm(alarm: Alarm, public_url: str) -> Letter:
     """Return the letter of something that is amiss."""
     known = Part("What is known", (alarm.text, "Nobody is told of it again today."))
     url = f"{public_url}{RUNS_PATH}"
-    return Letter(f"⚠️ Nightjar: {_headline(alarm)}", (alarm.remedy,), (known,), url)
+    return Letter(f"⚠️ Nightjar: {headline(alarm)}", (alarm.remedy,), (known,), url)
 
 
 def of_end(source: str, public_url: str) -> Letter:
@@ -92,7 +92,8 @@ def as_message(letter: Letter) -> Message:
     )
 
 
-def _headline(alarm: Alarm) -> str:
+def headline(alarm: Alarm) -> str:
+    """Return what is amiss in a few words, without hosts and errors: for everybody."""
     return {
         NOT_RUN: f"{alarm.source} was not collected",
         NOTHING_WRITTEN: f"{alarm.source} wrote nothing though alerts came",

@@ -3,6 +3,7 @@
 It answers 200 and says what is down, also when everything is.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,10 +13,8 @@ from django.views.decorators.http import require_safe
 from broker import health
 from broker.access import PUBLIC, access
 from broker.config import config
-from broker.health_parts import Finding
 from pipeline import standins
-from pipeline.s3 import query
-from pipeline.web import figures
+from pipeline.web import amiss, figures
 from pipeline.web.topic_pages import ALL
 
 REFRESH_S = 5
@@ -72,23 +71,9 @@ def status_json(_request: HttpRequest) -> JsonResponse:
     return answer
 
 
-def copies(report: health.Report) -> list[Finding]:
-    """Return whether files wait too long for S3; nothing where none is copied or nobody knows."""
-    is_asked = config().s3.bucket and not any(
-        finding.name in {"postgres", "migrations"} and finding.state != "ok"
-        for finding in report.findings
-    )
-    if not is_asked:
-        return []
-    late = query.late()
-    if not late.files:
-        return [Finding("copies", "ok", "every file is there in time")]
-    text = f"{late.files} files wait, the oldest since {late.oldest_at:%Y-%m-%d %H:%M} UTC"
-    return [Finding("copies", "warning", text)]
-
-
 def _seen() -> dict[str, Any]:
     report = health.report()
+    report = replace(report, findings=(*report.findings, *amiss.findings(report)))
     known = figures.figures()
     return {
         "report": report,
@@ -101,7 +86,7 @@ def _seen() -> dict[str, Any]:
                 # The text may name a command for operators; that is for /health.
                 "text": finding.text.partition("; run:")[0].partition("; see")[0],
             }
-            for finding in (*report.findings, *copies(report))
+            for finding in report.findings
         ],
         "topics": [
             {"name": name, "figures": known.value[name]}

@@ -10,7 +10,7 @@ from broker import health
 from broker.health_parts import Finding
 from pipeline.s3 import query, sync
 from pipeline.s3.tables import S3Upload
-from pipeline.web.status_pages import copies
+from pipeline.web import amiss
 from tests.integration.s3.conftest import make_file, make_segment
 from tests.standins.faulty import status
 
@@ -19,25 +19,25 @@ FILE = "lsst_alerts/cutouts/1_science_20261122_213005.fits"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def report(postgres: str = "ok") -> health.Report:
+def report(postgres: str) -> health.Report:
     return health.Report((Finding("postgres", postgres, ""),), LONG_AGO)
 
 
 def test_without_a_bucket_nothing_is_said(session, disk):
     make_file(disk, FILE, b"abc", closed_at=LONG_AGO)
 
-    assert copies(report()) == []
+    assert amiss.copies() == []
 
 
 def test_while_the_database_is_away_nothing_is_asked(bucket):
-    assert copies(report("down")) == []
+    assert amiss.findings(report("down")) == []
 
 
 def test_what_waits_too_long_is_counted(session, bucket, disk):
     make_file(disk, FILE, b"abc", closed_at=LONG_AGO)
     make_segment(disk, "ztf", b"packets")  # not copied
 
-    [found] = copies(report())
+    [found] = amiss.copies()
 
     assert found.state == "warning"
     assert found.text == "1 files wait, the oldest since 2026-01-01 00:00 UTC"
@@ -47,7 +47,7 @@ def test_what_is_there_waits_no_more(session, bucket, disk):
     make_file(disk, FILE, b"abc", closed_at=LONG_AGO)
     sync.run("command", "me")
 
-    assert [found.state for found in copies(report())] == ["ok"]
+    assert [found.state for found in amiss.copies()] == ["ok"]
 
 
 def test_the_newest_look_says_why_nothing_is_sent(session, bucket, disk):

@@ -1,0 +1,62 @@
+"""What ``/status`` says of files: sources of selected alerts that ring, copies that are late."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+from broker import health
+from broker.config import config
+from broker.health_parts import Finding
+from broker.kept import Kept
+from pipeline.s3 import query
+from pipeline.watch import alarms, letter
+from pipeline.watch.alarms import Look
+from pipeline.watch.summary import DAY
+
+KEEP_S = 60.0
+PATIENCE_S = 2.0
+"""The first page waits so long for a look; later ones show the last."""
+
+
+def findings(report: health.Report) -> list[Finding]:
+    """Return a line for each alarm that rings now, and one for the copies on S3.
+
+    Parameters
+    ----------
+    report : Report
+        Which says whether the database can be asked at all.
+    """
+    if any(
+        finding.name in {"postgres", "migrations"} and finding.state != "ok"
+        for finding in report.findings
+    ):
+        return []
+    seen = _kept().get()
+    return [*(ringing(seen.value) if seen else ()), *copies()]
+
+
+def ringing(found: Look) -> list[Finding]:
+    """Return a line for each source with which something is amiss; its page and mails say more."""
+    return [
+        Finding(f"source_{alarm.source}", "warning", letter.headline(alarm))
+        for alarm in found.alarms
+    ]
+
+
+def copies() -> list[Finding]:
+    """Return whether files wait too long for S3; nothing where none is copied."""
+    if not config().s3.bucket:
+        return []
+    late = query.late()
+    if not late.files:
+        return [Finding("copies", "ok", "every file is there in time")]
+    text = f"{late.files} files wait, the oldest since {late.oldest_at:%Y-%m-%d %H:%M} UTC"
+    return [Finding("copies", "warning", text)]
+
+
+@cache
+def _kept() -> Kept[Look]:
+    return Kept("alarms", _look, keep_s=KEEP_S, patience_s=PATIENCE_S)
+
+
+def _look() -> Look:
+    return alarms.look(datetime.now(UTC) - DAY)

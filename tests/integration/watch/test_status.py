@@ -1,0 +1,91 @@
+"""Everybody sees on /status that a source rings; who mends it reads the rest elsewhere."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from sqlalchemy import insert
+
+from broker import health, limits
+from broker.health_parts import Finding
+from broker.kept import Seen
+from pipeline.selected import sources
+from pipeline.selected.tables import SelectedRun
+from pipeline.watch.alarms import Alarm, Look
+from pipeline.web import amiss, status_pages
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime.now(UTC)
+ERROR = "10.0.0.1 refused"
+
+
+def well(state="ok"):
+    return health.Report((Finding("postgres", state, "answers"),), NOW)
+
+
+class Once:
+    """Looks in the test's own transaction: another thread would see nothing."""
+
+    def get(self):
+        return Seen(amiss._look(), at_s=0.0, took_s=0.0)
+
+
+@pytest.fixture
+def page(session, root, monkeypatch):
+    """Return a function that opens the page, as everybody may."""
+    monkeypatch.setattr(amiss, "_kept", Once)
+    monkeypatch.setattr(status_pages.health, "report", well)
+    monkeypatch.setattr(status_pages.figures, "figures", lambda: None)
+    monkeypatch.setattr(limits, "take", lambda *_, **__: None)
+    client = Client(headers={"host": "localhost"})
+
+    def opened():
+        return client.get("/status").content.decode()
+
+    return opened
+
+
+def ran(session, at, **counts):
+    target = sources.claim(session, sources.DEFAULT)
+    given = {"selection_id": target.id, "kind": "collect", "slot": "collect-selected"}
+    given |= {"state": "done", "night": at.date(), "error": ERROR}
+    given |= {"started_at": at, "updated_at": at, "ended_at": at}
+    session.execute(insert(SelectedRun).values(**given | counts))
+
+
+def test_a_source_that_was_not_collected_is_told_to_everybody(session, page):
+    ran(session, NOW - timedelta(days=2), read_count=1, written_count=1)
+
+    said = page()
+
+    assert "selected was not collected" in said
+    assert "somebody should look at something" in said
+
+
+def test_a_source_that_wrote_nothing_is_told_without_its_error(session, page):
+    ran(session, NOW - timedelta(hours=2), read_count=5, failed_count=5)
+
+    said = page()
+
+    assert "selected wrote nothing though alerts came" in said
+    assert ERROR not in said
+
+
+def test_where_all_is_well_nothing_is_told(session, page):
+    ran(session, NOW - timedelta(hours=2), read_count=5, written_count=5)
+
+    said = page()
+
+    assert "selected" not in said
+    assert "Everything works." in said
+
+
+def test_each_alarm_has_a_line_of_its_own():
+    found = Look((Alarm("selected", "unread", "x", "y"), Alarm("antares", "not_run", "x", "y")), ())
+
+    assert [each.name for each in amiss.ringing(found)] == ["source_selected", "source_antares"]
+
+
+def test_while_the_database_is_away_nothing_is_asked():
+    assert amiss.findings(well("down")) == []
