@@ -300,7 +300,8 @@ def _publish(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:
     with work.stage("encode"):
         outgoing = publish.build(pending)
     with work.stage("select"):
-        outgoing += publish.build_selected(pending)
+        selected, _ = publish.build_selected(pending)
+        outgoing += selected
     with work.stage("produce"):
         outcomes = work.resources.producer().send([sent.message for sent in outgoing])
     delivered = publish.settle(outgoing, outcomes)

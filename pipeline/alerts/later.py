@@ -49,15 +49,24 @@ class Sent(NamedTuple):
 def send(producer: Sends, pending: Pending, place: Place) -> Sent:
     """Send what can be made of the pending messages; mark what Kafka has, bury what never fits.
 
-    At least once, with the ids that the messages would have had.
+    At least once, with the ids that the messages would have had. A selected alert whose packet is
+    lost or unreadable goes on waiting, with a dead letter that says why; it is closed when the
+    message goes out after all.
     """
-    outgoing = [*publish.build(pending), *publish.build_selected(pending)]
+    selected, unmade = publish.build_selected(pending)
+    outgoing = [*publish.build(pending), *selected]
     delivered = publish.settle(outgoing, producer.send([sent.message for sent in outgoing]))
+    cleared = set(delivered.cleared)
     with transaction(statement_timeout_s=STATEMENT_S) as session:
         publish.mark(session, delivered)
         survey = survey_named(pending.survey)
-        letters = publish.too_large_letters(delivered, survey, place.partition)
+        letters = [
+            *publish.too_large_letters(delivered, survey, place.partition),
+            *publish.unmade_letters(unmade, survey, place.partition),
+        ]
         dead_letters.bury(session, place.stream, place.topic, place.source_id, letters)
+        made = [sent.offset for sent in selected if (sent.alert_id, sent.bit) in cleared]
+        dead_letters.resolve(session, place.source_id, place.partition, made)
     return Sent(
         delivered.published,
         len(delivered.failed),

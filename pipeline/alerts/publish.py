@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from broker.avro import UnreadableError
 from broker.config import config
 from broker.db import cursor
 from broker.dead_letters import Letter
+from broker.errors import TransientError
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts import curves, encode, selected_messages
 from pipeline.alerts.batch import LightCurves
@@ -60,6 +63,14 @@ class Delivered:
     def published(self) -> int:
         """Return how many messages were acknowledged."""
         return len(self.cleared)
+
+
+class Unmade(NamedTuple):
+    """A selected alert whose message cannot be made, where it came from, and why."""
+
+    offset: int
+    kafka_timestamp: datetime
+    error: Exception
 
 
 PUBLIC_BITS = OUTPUT_CLASS_TOPIC | OUTPUT_NONE_TOPIC
@@ -171,13 +182,13 @@ def build(pending: Pending) -> list[Outgoing]:
     return outgoing
 
 
-def build_selected(pending: Pending) -> list[Outgoing]:
-    """Return the messages that wait for the topics of selected alerts.
+def build_selected(pending: Pending) -> tuple[list[Outgoing], list[Unmade]]:
+    """Return the messages that wait for the topics of selected alerts, and what cannot be made now.
 
-    What cannot be made now goes on waiting, see ``is_whole``.
+    The latter goes on waiting, see ``is_whole``.
     """
     outgoing: list[Outgoing] = []
-    waits: list[Exception] = []
+    unmade: list[Unmade] = []
     for row in pending.rows:
         if row["pending"] & selected_messages.BITS:
             try:
@@ -186,10 +197,10 @@ def build_selected(pending: Pending) -> list[Outgoing]:
                     for bit, message in _selected(pending, row)
                 )
             except selected_messages.NOT_NOW as error:
-                waits.append(error)
-    if waits:
-        log.warning("selected.waits", alerts=len(waits), why=str(waits[0]))
-    return outgoing
+                unmade.append(Unmade(row["source_offset"], row["kafka_timestamp"], error))
+    if unmade:
+        log.warning("selected.waits", alerts=len(unmade), why=str(unmade[0].error))
+    return outgoing, unmade
 
 
 def is_whole(pending: Pending, outgoing: Sequence[Outgoing]) -> bool:
@@ -232,6 +243,22 @@ def too_large_letters(delivered: Delivered, survey: Survey, partition: int) -> l
             night=survey.night(sent.kafka_timestamp),
         )
         for sent in delivered.too_large
+    ]
+
+
+def unmade_letters(unmade: Sequence[Unmade], survey: Survey, partition: int) -> list[Letter]:
+    """Return a dead letter for each alert whose packet is at fault, not a server that is away."""
+    return [
+        Letter(
+            partition=partition,
+            offset=each.offset,
+            reason=each.error.reason if isinstance(each.error, UnreadableError) else "unexpected",
+            message=f"selected, and its message cannot be made from the archive: {each.error}",
+            kafka_timestamp=each.kafka_timestamp,
+            night=survey.night(each.kafka_timestamp),
+        )
+        for each in unmade
+        if not isinstance(each.error, TransientError)
     ]
 
 
