@@ -94,6 +94,11 @@ class RangeWork:
         """Return whether nothing of this range may be published."""
         return self.replay is not None and self.replay.order.publish == "none"
 
+    @property
+    def statement_timeout_s(self) -> int:
+        """Return the longest statement [s]: all waits together end before the worker's limit."""
+        return self.settings.postgres.worker_statement_timeout_s
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time of the enclosed lines to the step ``name``."""

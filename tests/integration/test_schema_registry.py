@@ -11,7 +11,7 @@ from broker.errors import TransientError
 from broker.kafka_types import Packet
 from broker.ranges.claim import Claim
 from broker.ranges.planning import release_delay_s
-from pipeline.alerts import flow
+from pipeline.alerts import reading
 from pipeline.alerts.work import is_infrastructure
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.surveys import lsst
@@ -110,7 +110,7 @@ def range_of(registry, monkeypatch):
         packets = [Packet(offset, 0, value) for offset, value in enumerate(values)]
         claim = Claim("lsst", "t", 0, 0, 0, len(packets) - 1, 1, "task", releases)
         work = SimpleNamespace(claim=claim, survey=lsst.SURVEY, stage=lambda _: nullcontext())
-        batch, rejected = flow._decode(work, packets)
+        batch, rejected = reading.decode(work, packets)
         return [p.offset for p in batch.packets], [(r.packet.offset, r.reason) for r in rejected]
 
     return decoded
@@ -144,4 +144,4 @@ def test_a_registry_that_is_back_in_time_loses_nothing(range_of, registry, monke
 
 
 def test_a_range_waits_ten_minutes():
-    assert 590 < sum(release_delay_s(n) for n in range(flow.SCHEMA_RELEASES)) < 620
+    assert 590 < sum(release_delay_s(n) for n in range(reading.SCHEMA_RELEASES)) < 620

@@ -8,7 +8,7 @@ import pytest
 
 from broker.errors import TransientError
 from broker.kafka_types import Packet
-from pipeline.alerts import flow
+from pipeline.alerts import reading
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_a_range_that_cannot_be_archived_waits(number):
     work = SimpleNamespace(survey=survey, resources=resources, source=source, replay=None)
 
     with pytest.raises(TransientError, match="archive"):
-        flow._archive(work, [Packet(1, 0, b"x")])
+        reading.archive(work, [Packet(1, 0, b"x")])

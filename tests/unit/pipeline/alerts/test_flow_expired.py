@@ -6,7 +6,7 @@ import numpy as np
 
 from broker.kafka_types import Packet, ReadResult
 from broker.ranges.claim import Claim
-from pipeline.alerts import flow
+from pipeline.alerts import flow, reading, settling, storing
 from pipeline.alerts.work import Tally
 
 
@@ -24,11 +24,11 @@ def published_after(monkeypatch, result, first):
         is_silent=False,
         chosen={},
     )
-    monkeypatch.setattr(flow, "_read", lambda _: (result, first))
-    monkeypatch.setattr(flow, "_archive", lambda *_: {})
-    monkeypatch.setattr(flow, "_store", lambda *_: None)
+    monkeypatch.setattr(reading, "read", lambda _: (result, first))
+    monkeypatch.setattr(reading, "archive", lambda *_: {})
+    monkeypatch.setattr(storing, "store_batch", lambda *_: None)
     monkeypatch.setattr(
-        flow, "_publish", lambda _work, first, last, **_: published.append((first, last))
+        settling, "publish_part", lambda _work, first, last, **_: published.append((first, last))
     )
     flow.carry(work)
     return published

@@ -8,7 +8,7 @@ import pytest
 
 from broker.ranges import switches
 from broker.ranges.claim import Claim
-from pipeline.alerts import flow, publish
+from pipeline.alerts import publish, settling
 from pipeline.alerts.work import RangeLostError, Tally
 
 
@@ -21,11 +21,11 @@ def ended(monkeypatch):
     def transaction(**_):
         yield None
 
-    monkeypatch.setattr(flow, "transaction", transaction)
-    monkeypatch.setattr(flow, "still_mine", lambda *_: True)
+    monkeypatch.setattr(settling, "transaction", transaction)
+    monkeypatch.setattr(settling, "still_mine", lambda *_: True)
     monkeypatch.setattr(switches, "hold", lambda _, *place: seen.held.append(place))
     monkeypatch.setattr(
-        flow, "_settle", lambda _, __, sent, *, is_last: seen.settled.append((sent, is_last))
+        settling, "_settle", lambda _, __, sent, *, is_last: seen.settled.append((sent, is_last))
     )
     return seen
 
@@ -35,7 +35,7 @@ def work(**given):
         "claim": Claim("ztf", "t", 3, 0, 10, 19, 2, "me"),
         "source": SimpleNamespace(id=7, partition=3),
         "survey": SimpleNamespace(name="ztf"),
-        "settings": SimpleNamespace(postgres=SimpleNamespace(worker_statement_timeout_s=1)),
+        "statement_timeout_s": 1,
         "tally": Tally(),
         "stage": lambda _: np.errstate(),
         "is_silent": False,
@@ -52,7 +52,7 @@ def waiting(monkeypatch, rows):
 def test_what_waits_is_held_and_the_range_ends(monkeypatch, ended):
     waiting(monkeypatch, [{"id": 1}])
 
-    flow._publish(work(), 10, 19, is_last=True)
+    settling.publish_part(work(), 10, 19, is_last=True)
 
     assert ended.held == [("ztf", 7, 3, 10, 19)]
     assert ended.settled == [(publish.NOTHING, True)]
@@ -61,7 +61,7 @@ def test_what_waits_is_held_and_the_range_ends(monkeypatch, ended):
 def test_where_nothing_waits_nothing_is_held(monkeypatch, ended):
     waiting(monkeypatch, [])
 
-    flow._publish(work(), 10, 19, is_last=False)
+    settling.publish_part(work(), 10, 19, is_last=False)
 
     assert ended.held == []
     assert ended.settled == [(publish.NOTHING, False)]
@@ -70,15 +70,15 @@ def test_where_nothing_waits_nothing_is_held(monkeypatch, ended):
 def test_a_replay_that_publishes_nothing_holds_nothing(monkeypatch, ended):
     waiting(monkeypatch, [{"id": 1}])
 
-    flow._publish(work(is_silent=True), 10, 19, is_last=True)
+    settling.publish_part(work(is_silent=True), 10, 19, is_last=True)
 
     assert ended.held == []
 
 
 def test_a_range_that_was_lost_is_not_held(monkeypatch, ended):
-    monkeypatch.setattr(flow, "still_mine", lambda *_: False)
+    monkeypatch.setattr(settling, "still_mine", lambda *_: False)
 
     with pytest.raises(RangeLostError):
-        flow._publish(work(), 10, 19, is_last=True)
+        settling.publish_part(work(), 10, 19, is_last=True)
 
     assert (ended.held, ended.settled) == ([], [])

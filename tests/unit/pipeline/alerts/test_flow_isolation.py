@@ -7,7 +7,7 @@ import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from broker.kafka_types import Packet, ReadResult
-from pipeline.alerts import flow
+from pipeline.alerts import flow, reading, settling, storing
 
 PACKETS = [Packet(7, 0, b"one"), Packet(8, 0, b"two")]
 
@@ -32,9 +32,9 @@ def test_a_range_out_of_time_is_given_back_and_not_taken_apart(work, monkeypatch
     def out_of_time(*_):
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(flow, "_archive", lambda *_: {})
-    monkeypatch.setattr(flow, "_store", out_of_time)
-    monkeypatch.setattr(flow, "_store_one_by_one", lambda *_: pytest.fail("taken apart"))
+    monkeypatch.setattr(reading, "archive", lambda *_: {})
+    monkeypatch.setattr(storing, "store_batch", out_of_time)
+    monkeypatch.setattr(storing, "store_one_by_one", lambda *_: pytest.fail("taken apart"))
 
     with pytest.raises(SoftTimeLimitExceeded):
         flow._carry_part(work, ReadResult(PACKETS, []), 7, 8, is_last=True)
@@ -48,9 +48,9 @@ def test_time_that_ends_in_isolation_buries_nobody(work, monkeypatch):
         if len(batch):
             raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(flow, "_store", store)
+    monkeypatch.setattr(storing, "store_batch", store)
     with pytest.raises(SoftTimeLimitExceeded):
-        flow._store_one_by_one(work, Batch(PACKETS), [], [], {})
+        storing.store_one_by_one(work, Batch(PACKETS), [], [], {})
 
     assert buried == []
 
@@ -80,9 +80,9 @@ def test_a_packet_that_eats_the_memory_is_buried_alone(work, monkeypatch, most_a
 
     work.survey = Eater(most_at_once)
     monkeypatch.setattr(flow, "strike", lambda _: None)
-    monkeypatch.setattr(flow, "_archive", lambda *_: {})
-    monkeypatch.setattr(flow, "_store", store)
-    monkeypatch.setattr(flow, "_publish", publish)
+    monkeypatch.setattr(reading, "archive", lambda *_: {})
+    monkeypatch.setattr(storing, "store_batch", store)
+    monkeypatch.setattr(settling, "publish_part", publish)
 
     flow._carry_part(work, ReadResult(packets, [(3, 3)]), 0, 4, is_last=True)
 

@@ -8,7 +8,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from broker.archive import Slice
 from broker.kafka_types import Packet
-from pipeline.alerts import flow
+from pipeline.alerts import storing
 from pipeline.alerts.batch import Rejected
 
 PIECE = Slice(3, 100, 6, 0)
@@ -23,9 +23,9 @@ def test_a_packet_whose_ids_cannot_be_read_keeps_its_reason_and_its_bytes(monkey
     def fail(_value):
         raise ValueError("a schema that nobody thought of")
 
-    monkeypatch.setattr(flow, "identify", fail)
+    monkeypatch.setattr(storing, "identify", fail)
 
-    (letter,) = flow._letters(WORK, [BAD], {7: PIECE})
+    (letter,) = storing._letters(WORK, [BAD], {7: PIECE})
 
     assert (letter.offset, letter.reason, letter.packet) == (7, "schema_not_allowed", b"packet")
     assert letter.archive == (3, 100, 6)
@@ -36,7 +36,7 @@ def test_the_time_limit_of_the_task_is_not_taken_for_a_broken_packet(monkeypatch
     def late(_value):
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(flow, "identify", late)
+    monkeypatch.setattr(storing, "identify", late)
 
     with pytest.raises(SoftTimeLimitExceeded):
-        flow._letters(WORK, [BAD], {7: PIECE})
+        storing._letters(WORK, [BAD], {7: PIECE})

@@ -27,7 +27,7 @@ def hungry():
 def carry_under_limit(values, answer):
     """Carry a range with little memory left; answer who was stored, buried, and published."""
     from pipeline import surveys
-    from pipeline.alerts import flow
+    from pipeline.alerts import flow, reading, settling, storing
 
     stored, buried, published = [], [], []
 
@@ -35,9 +35,11 @@ def carry_under_limit(values, answer):
         stored.extend(packet.offset for packet in batch.packets)
         buried.extend((bad.packet.offset, bad.reason, bad.message) for bad in rejected)
 
-    flow._archive = lambda *_: {}
-    flow._store = store
-    flow._publish = lambda _work, first, last, *, is_last: published.append((first, last, is_last))
+    def publish(_work, first, last, *, is_last):
+        published.append((first, last, is_last))
+
+    reading.archive = lambda *_: {}
+    storing.store_batch, settling.publish_part = store, publish
     work = SimpleNamespace(survey=surveys.survey("ztf"), stage=lambda _: nullcontext(), chosen={})
     packets = [Packet(offset, 0, value) for offset, value in enumerate(values)]
     work.survey.decode(packets[:1])
