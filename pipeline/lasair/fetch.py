@@ -14,8 +14,11 @@ from pipeline.lasair.tables import IMAGE_KINDS
 
 SAME_ALERT_D = 1e-5
 """Dates of our archive and of Lasair's are the same number."""
-SAME_DETECTION_D = 0.01
-"""Filters may round dates. Beyond, ALeRCE does not have the detection yet, but an older one."""
+SAME_DETECTION_D = 5e-4
+"""Beyond, ALeRCE does not have the detection yet, but another one. TAI may have been said as UTC."""
+ROUNDED_D = 0.01
+"""The same for a date that a filter rounded to so many decimals at most."""
+ROUNDED_DECIMALS = 3
 DAY_S = 86_400.0
 ASKING = "nightjar.alerce"
 """Lock of whoever asks ALeRCE: the allowed rate is that of all our processes."""
@@ -148,8 +151,10 @@ def nearest(known: Sequence[Detection], wanted: Wanted) -> Detection | None:
         return abs(detection.jd_utc - wanted.about_jd_utc)
 
     found = min(known, key=distance_d, default=None)
-    is_too_far = found is not None and distance_d(found) > SAME_DETECTION_D
-    return None if wanted.jd_utc is not None and is_too_far else found
+    if found is None or wanted.jd_utc is None:
+        return found
+    is_rounded = round(wanted.jd_utc, ROUNDED_DECIMALS) == wanted.jd_utc
+    return found if distance_d(found) <= (ROUNDED_D if is_rounded else SAME_DETECTION_D) else None
 
 
 def _of_kinds(wanted: Wanted, images: Mapping[str, Any]) -> dict[str, bytes]:
