@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -42,12 +42,15 @@ def add_for_alerts(night: date | None) -> int:
 
 
 def want_missing(night: date | None) -> int:
-    """Let requests that were given up be tried again from the beginning; return how many."""
+    """Let every image that is not there be asked for now; return how many requests that are.
+
+    Those that were given up begin anew; those that rest are looked for now.
+    """
+    mine = _of_night(StampRequest.detected_at, night)
     with transaction() as session:
-        found = ledger.want_again(
-            session, StampRequest, *_of_night(StampRequest.detected_at, night)
-        )
-        return len(found)
+        given_up = ledger.want_again(session, StampRequest, *mine)
+        session.execute(update(StampRequest).where(StampRequest.id.in_(given_up)).values(looks=0))
+        return len({*given_up, *ledger.wake(session, StampRequest, *mine)})
 
 
 def due(night: date | None) -> list[int]:

@@ -19,12 +19,14 @@ class Command(BaseCommand):
 
     help = (
         "Fetch the images of Lasair's alerts that are due, from our archive or from ALeRCE. With "
-        "--missing also those that were given up. Workers may run meanwhile: each image is fetched "
-        "once."
+        "--missing also those that were given up or rest. Workers may run meanwhile: each image is "
+        "fetched once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--missing", action="store_true", help="also what was given up")
+        parser.add_argument(
+            "--missing", action="store_true", help="also what was given up or rests"
+        )
         parser.add_argument(
             "--night", type=date.fromisoformat, help="detections of this UTC date alone"
         )

@@ -70,3 +70,18 @@ def test_what_was_given_up_is_named_and_tried_again_when_asked(
         run(capsys, "--missing")
 
     assert states(session) == ["done", "done"]
+
+
+def test_what_was_given_up_begins_anew_and_what_rests_is_asked_for_now(
+    session, root, set_up, alerts, capsys
+):
+    with running(StandIn(lambda *_: [])) as standin:
+        point_at(set_up, standin)
+        run(capsys)
+        [given_up, rests] = session.scalars(select(StampRequest).order_by(StampRequest.id))
+        given_up.state, given_up.looks = "failed", 6
+        session.commit()
+        assert run(capsys, "--missing").startswith("2 requests worked")
+
+    session.expire_all()
+    assert [(one.state, one.looks) for one in (given_up, rests)] == [("wanted", 1), ("wanted", 2)]

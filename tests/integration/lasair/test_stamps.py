@@ -9,8 +9,10 @@ from astropy.io import fits
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
+from broker.db import lock
 from broker.dead_letters import DeadLetter
 from pipeline.lasair import stamps, tasks
+from pipeline.lasair.fetch import ASKING
 from pipeline.lasair.message import LasairMessage
 from pipeline.lasair.tables import StampRequest
 from pipeline.selected.tables import OutputFile
@@ -125,12 +127,11 @@ def test_an_answer_that_cannot_be_read_is_no_use_to_repeat(session, set_up, requ
     assert row(session, request_id).state == "failed"
 
 
-def test_while_another_process_asks_it_waits_uncounted(session, set_up, request_id, monkeypatch):
-    def busy_elsewhere(_):
-        raise stamps.AlerceBusyError("another process asks ALeRCE")
-
-    monkeypatch.setattr(stamps, "fetch", busy_elsewhere)
-    stamps.run(request_id, "me")
+def test_while_another_process_asks_it_waits_uncounted(session, set_up, request_id):
+    with running(StandIn(lambda *_: [shown(IMAGES)])) as standin, lock(ASKING):
+        point_at(set_up, standin)
+        stamps.run(request_id, "me")
+        assert standin.asked == []
 
     found = row(session, request_id)
     assert (found.state, found.attempts) == ("wanted", 0)
