@@ -7,7 +7,7 @@ import structlog
 from broker.celery import enqueue, is_heard, task
 from broker.config import config
 from broker.db import transaction
-from broker.host import host_queue, this_host
+from broker.host import host_queue
 from pipeline.selected import rerun, retention_book, schedule
 from pipeline.selected.retention_policy import Policy
 
@@ -16,7 +16,7 @@ RETENTION = "retention.delete"
 COLLECT_LOOK_S = 60
 RETENTION_LOOK_S = 300
 RETENTION_BUDGET_S = 200.0
-"""Of one task, well below the limit of its queue; what is left is taken up by the next."""
+"""Of one task, well below the limit of its queue; what is left is taken up at the next ring."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +42,7 @@ def delete_expired() -> None:
     from pipeline.selected import retention  # noqa: PLC0415 workers of other queues need no boto3
 
     today = datetime.now(UTC).date()
-    ended = retention.run(Policy.of_settings(config()), today, budget_s=RETENTION_BUDGET_S)
-    if ended is not None and ended.state == "short":
-        enqueue(RETENTION, host_queue(this_host()))
+    retention.run(Policy.of_settings(config()), today, budget_s=RETENTION_BUDGET_S)
 
 
 @task("retention.sweep", queue="upkeep", every_s=RETENTION_LOOK_S)

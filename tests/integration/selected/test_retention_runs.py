@@ -196,9 +196,13 @@ def test_beat_rings_at_hosts_that_hear_and_these_delete(session, root, taker, be
     assert [run.is_command for run in runs(session)] == [False]
 
 
-def test_a_task_that_is_out_of_time_rings_for_the_next(session, root, taker, bells, monkeypatch):
-    monkeypatch.setattr(tasks, "RETENTION_BUDGET_S", 0.0)
+def test_a_task_that_is_out_of_time_is_rung_at_again(session, root, taker, bells, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "RETENTION_BUDGET_S", 0.0)
+        tasks.delete_expired()
 
+    tasks.sweep_retention()
     tasks.delete_expired()
 
     assert bells == [("retention.delete", "sinks.here")]
+    assert [run.state for run in runs(session)] == ["short", "done"]
