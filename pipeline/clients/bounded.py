@@ -1,10 +1,14 @@
-"""One GET whose answer is bounded: no redirect is followed, no answer fills the memory."""
+"""One GET whose answer is bounded, in bytes and in time; no redirect is followed."""
 
+import time
 from http import HTTPStatus
 
 import httpx
 
 from broker.errors import TransientError
+
+MOST_S = 60.0
+"""Of a whole answer: time limits of HTTP clients hold between two pieces of it."""
 
 
 class TooLargeError(Exception):
@@ -32,18 +36,21 @@ def get(
     Raises
     ------
     TransientError
-        If the server is away or busy.
+        If the server is away or busy, or its answer takes longer than ``MOST_S``.
     TooLargeError
         If the body has more bytes.
     """
     call = f"{server}: GET {path}"
     body = bytearray()
+    ends_at_s = time.monotonic() + MOST_S
     try:
         with http.stream("GET", path, headers={"Accept": accept}) as reply:
             for piece in reply.iter_bytes():
                 body += piece
                 if len(body) > limit_bytes:
                     raise TooLargeError(f"{call}: more than {limit_bytes} bytes")
+                if time.monotonic() > ends_at_s:
+                    raise TransientError(f"{call}: more than {MOST_S:.0f} s")
     except (httpx.TransportError, httpx.DecodingError) as error:
         raise TransientError(f"{call}: {error!r}") from error
     status = reply.status_code
