@@ -15,7 +15,7 @@ from pipeline.lasair.tables import IMAGE_KINDS
 SAME_ALERT_D = 1e-5
 """Dates of our archive and of Lasair's are the same number."""
 SAME_DETECTION_D = 5e-4
-"""Beyond, ALeRCE does not have the detection yet, but another one. TAI may have been said as UTC."""
+"""Beyond, ALeRCE does not have the detection yet, but another one. TAI may pass for UTC."""
 ROUNDED_D = 0.01
 """The same for a date that a filter rounded to so many decimals at most."""
 ROUNDED_DECIMALS = 3

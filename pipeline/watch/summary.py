@@ -1,5 +1,6 @@
 """What the last day brought: nights of selected alerts, Lasair's topics, copies on S3."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from broker.db import transaction
 from broker.dead_letters import DeadLetter
 from pipeline import topics
 from pipeline.lasair.tables import IMAGE_KINDS, LasairAlert, StampRequest
+from pipeline.ledger import OPEN_STATES
 from pipeline.s3 import query as s3
 from pipeline.selected import query as selected
 from pipeline.selected import retention_book
@@ -45,7 +47,7 @@ class Images:
     Attributes
     ----------
     present, waiting, missing : int
-        On disk, still to come, and absent or broken.
+        On disk, still asked for, and given up. What our own packets lack is none of them.
     """
 
     present: int
@@ -143,10 +145,13 @@ def _by_topic(session: Session, statement: Select[str, int]) -> dict[str, int]:
 
 
 def _images(session: Session, since: datetime) -> Images:
-    counts = dict.fromkeys(("wanted", "present", "absent", "broken"), 0)
+    counts: Counter[str] = Counter()
     for kind in IMAGE_KINDS:
-        state = getattr(StampRequest, f"{kind}_state")
-        wanted = select(state, func.count()).where(StampRequest.created_at >= since).group_by(state)
-        for name, count in session.execute(wanted):
-            counts[name] += count
-    return Images(counts["present"], counts["wanted"], counts["absent"] + counts["broken"])
+        here = getattr(StampRequest, f"{kind}_state") == "present"
+        asked = select(here, StampRequest.state, func.count())
+        of_day = asked.where(StampRequest.created_at >= since).group_by(here, StampRequest.state)
+        for is_here, state, count in session.execute(of_day):
+            counts["present" if is_here else state] += count
+    missing = counts.total() - counts["present"] - counts["done"]
+    waiting = sum(counts[state] for state in OPEN_STATES)
+    return Images(counts["present"], waiting, missing - waiting)
