@@ -1,5 +1,8 @@
 """Files are whole or absent, and grow from the length that was noted."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from pipeline.selected import disk
@@ -31,6 +34,37 @@ def test_a_file_is_whole_under_its_own_name_only(tmp_path):
     assert written.length == 3
     assert written.sha256.startswith("ba7816bf8f01cfea")  # FIPS 180-2, B.1
     assert [file.name for file in (tmp_path / "a").iterdir()] == ["b.fits"]
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """What was asked of the disk, in order."""
+    asked: list[str] = []
+    for place, name in ((os, "fsync"), (Path, "replace")):
+        real = getattr(place, name)
+
+        def call(*given, name=name, real=real):
+            asked.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(place, name, call)
+    return asked
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, steps):
+    disk.write_whole(tmp_path, "a/b.fits", b"abc")
+
+    assert steps == ["fsync", "replace"]
+
+
+def test_lines_and_names_are_on_the_disk_before_anybody_is_told(tmp_path, steps):
+    disk.append(tmp_path, "t.csv", 0, b"head\n")
+    assert steps == ["fsync", "fsync"]  # the folder too, as the file is new
+    disk.append(tmp_path, "t.csv", 5, b"one\n")
+    assert steps == ["fsync"] * 3
+
+    disk.sync_folders([tmp_path, tmp_path])
+    assert steps == ["fsync"] * 4
 
 
 def test_what_is_not_there_is_neither_read_nor_removed(tmp_path):
