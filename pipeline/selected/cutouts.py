@@ -22,6 +22,8 @@ _GZIP = b"\x1f\x8b"
 _PRIMARY, _EXTENSION = b"SIMPLE", b"XTENSION"
 _END = re.compile(rb"END {77}")
 _NUMBER = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *(-?\d{1,10}) *(?:/|$)")
+_NAMES = (b"END ", b"BITPIX", b"NAXIS", b"PCOUNT", b"GCOUNT")
+"""How cards begin that say where a part ends; most say something else."""
 _NAMES_PER_KIND = dict(zip(CUTOUT_KINDS, CUTOUTS, strict=True))
 
 
@@ -92,6 +94,8 @@ def _end_of_part(plain: bytes, start: int) -> int | None:
     numbers: dict[bytes, int] = {}
     limit = min(len(plain), start + MAX_HEADER_BLOCKS * BLOCK_BYTES)
     for at in range(start, limit - _CARD_BYTES + 1, _CARD_BYTES):
+        if not plain.startswith(_NAMES, at):
+            continue
         card = plain[at : at + _CARD_BYTES]
         if _END.fullmatch(card):
             data = start + _padded(at + _CARD_BYTES - start)

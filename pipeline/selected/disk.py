@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import structlog
 
@@ -39,14 +39,22 @@ def write_whole(root: Path, path: str, content: bytes) -> Written:
         Of the whole file; one of that name is replaced.
     """
     file = place(root, path)
-    file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}{PART}")
-    with draft.open("wb") as out:
+    with _opened(draft) as out:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())
     draft.replace(file)
     return Written(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _opened(file: Path) -> BinaryIO:
+    """Open a new file; its folder is made where that shows that there is none."""
+    try:
+        return file.open("wb")
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("wb")
 
 
 def append(root: Path, path: str, length: int, content: bytes) -> None:

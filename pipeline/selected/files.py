@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,18 @@ from pipeline.selected.sources import Target
 from pipeline.selected.tables import OutputFile
 
 _DAY = timedelta(days=1)
+# Of arrays: a statement for each of a batch's files takes six times as long.
+_NOTE = text("""
+    INSERT INTO output_files AS o
+        (host, root, path, kind, night, selection_id, length, sha256, closed_at)
+    SELECT :host, :root, n.path, :kind, :night, :selection_id, n.length, n.sha256, :at
+    FROM unnest(CAST(:paths AS text[]), CAST(:lengths AS bigint[]), CAST(:sha256s AS text[]))
+        AS n (path, length, sha256)
+    ON CONFLICT (host, root, path) DO UPDATE
+    SET length = excluded.length, sha256 = excluded.sha256, closed_at = excluded.closed_at,
+        deleted_at = NULL, s3_state = NULL, confirmed_at = NULL
+    WHERE o.sha256 IS DISTINCT FROM excluded.sha256 OR o.deleted_at IS NOT NULL
+""")
 
 
 class Place(Protocol):
@@ -85,33 +97,20 @@ def note_written(
     written: Sequence[Written],
     at: datetime,
 ) -> None:
-    """Note files that are whole on disk; one that is written again is as if it were new."""
-    if not written:
-        return
-    rows = [
+    """Note files that are whole on disk, each once; one that is written again is as if new."""
+    session.execute(
+        _NOTE,
         {
             "host": place.host,
             "root": place.root,
-            "path": each.path,
             "kind": kind,
             "night": night,
             "selection_id": place.id,
-            "length": each.length,
-            "sha256": each.sha256,
-            "closed_at": at,
-        }
-        for each in written
-    ]
-    new = insert(OutputFile)
-    fresh: dict[str, Any] = {name: new.excluded[name] for name in ("length", "sha256", "closed_at")}
-    is_other = OutputFile.sha256.is_distinct_from(new.excluded.sha256)
-    session.execute(
-        new.on_conflict_do_update(
-            index_elements=["host", "root", "path"],
-            set_=fresh | {"deleted_at": None, "s3_state": None, "confirmed_at": None},
-            where=is_other | OutputFile.deleted_at.is_not(None),
-        ),
-        rows,
+            "at": at,
+            "paths": [each.path for each in written],
+            "lengths": [each.length for each in written],
+            "sha256s": [each.sha256 for each in written],
+        },
     )
 
 

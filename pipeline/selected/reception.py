@@ -1,5 +1,6 @@
 """A batch of messages to rows, in one transaction; safe to repeat at any point."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -7,8 +8,7 @@ from itertools import compress
 from typing import Any
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from broker import dead_letters
@@ -30,6 +30,20 @@ from pipeline.selected.rows import row_values
 from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import SURVEY, Target
 from pipeline.selected.tables import SelectedAlert
+
+_GIVEN = [
+    column.name
+    for column in SelectedAlert.__table__.columns
+    if column.name not in {"id", "csv_seq"}
+]
+# One text for any number of rows: the driver takes apart each new one, of 250 rows for 40 ms.
+_INSERT = text(f"""
+    INSERT INTO selected_alerts ({", ".join(_GIVEN)})
+    SELECT {", ".join(_GIVEN)}
+    FROM json_populate_recordset(CAST(NULL AS selected_alerts), CAST(:rows AS json))
+    ON CONFLICT DO NOTHING
+    RETURNING dia_source_id, id
+""")  # noqa: S608 names of our own columns
 
 log = structlog.get_logger(__name__)
 
@@ -186,12 +200,8 @@ class Reception:
             session, self._target, self._clock(), config().output.extra_columns
         )
         rows = [self._columns(alert, file.id, at) for alert in alerts]
-        new = (
-            insert(SelectedAlert)
-            .on_conflict_do_nothing()
-            .returning(SelectedAlert.dia_source_id, SelectedAlert.id)
-        )
-        return {row.dia_source_id: row.id for row in session.execute(new, rows)}
+        found = session.execute(_INSERT, {"rows": json.dumps(rows, default=datetime.isoformat)})
+        return {row.dia_source_id: row.id for row in found}
 
     def _unknown(self, session: Session, alerts: Sequence[Alert]) -> list[Alert]:
         numbers = [alert.values["dia_source_id"] for alert in alerts]

@@ -150,7 +150,8 @@ class Writer:
                 else:
                     gone[kind].append(row["id"])
         written = list(self._pool.map(self._write_one, wanted.items()))
-        disk.sync_folders({disk.place(self._target.path, path).parent for path in wanted})
+        folders = {path.rpartition("/")[0] for path in wanted}
+        disk.sync_folders(disk.place(self._target.path, folder) for folder in folders)
         return written, gone
 
     def _write_one(self, wanted: tuple[str, bytes]) -> Written:
