@@ -1,5 +1,6 @@
 """Rows of credentials that one task works on at a time: taken for a generation, and for a lease."""
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,8 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import KafkaCredential
+from accounts.principals import acls
+from broker.kafka_rights import Acl
 
 LEASE_S = 35
 """Above the hard time limit of the task, so that its holder is dead when it ends."""
@@ -22,7 +25,7 @@ _CLAIM = """
         AND (lease_until IS NULL OR lease_until < now())
         AND (next_try_at IS NULL OR next_try_at <= now())
     RETURNING state, principal, group_prefix, secret_encrypted, secret_expires_at < now(),
-        lease_until, tries, user_id, note
+        lease_until, tries, user_id, note, rights
 """
 
 
@@ -38,6 +41,10 @@ class Claim:
         What is to be done: ``granting``, ``suspending``, ``revoking`` or ``needs_rotation``.
     principal, group_prefix : str
         At Kafka.
+    acls : list of Acl
+        All that the principal may do while it is active.
+    is_service : bool
+        It is nobody's, and may read no public topic.
     secret : bytes or None
         Sealed password; None: rights alone are to be given back; empty: it was too old to keep.
     is_expired : bool
@@ -46,7 +53,7 @@ class Claim:
         By which the holder knows the row again.
     tries : int
         This one included.
-    user_id : UUID
+    user_id : UUID or None
         Whose it is.
     note : str
         What its owner should know.
@@ -57,11 +64,13 @@ class Claim:
     state: str
     principal: str
     group_prefix: str
+    acls: list[Acl]
+    is_service: bool
     secret: bytes | None
     is_expired: bool
     lease_until: datetime
     tries: int
-    user_id: uuid.UUID
+    user_id: uuid.UUID | None
     note: str
 
 
@@ -74,13 +83,16 @@ def take(credential_id: uuid.UUID, generation: int) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    state, principal, prefix, secret, is_expired, lease_until, tries, user_id, note = row
+    state, principal, prefix, secret, is_expired, lease_until, tries, user_id, note, rights = row
+    kept = None if rights is None else json.loads(rights)
     return Claim(
         credential_id,
         generation,
         state,
         principal,
         prefix,
+        acls(principal, prefix, kept),
+        kept is not None,
         None if secret is None else bytes(secret),
         bool(is_expired),
         lease_until,

@@ -10,15 +10,17 @@ import time
 import uuid
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import BabamulUser, KafkaCredential
-from accounts.principals import Reader, email_reader, named_reader
+from accounts.principals import Reader, email_reader, is_persons, named_reader, written
+from broker import kafka_admin
 from broker.celery import enqueue
 from broker.config import config
+from broker.kafka_rights import Acl
 from broker.secrets_box import seal
 
 SETTLE = "accounts.settle"
@@ -72,6 +74,41 @@ def want(
     if present is not None:
         return _rekey(present, password, (*ALIVE, "revoking"))  # who wants it again, has it again
     return _new(user, kind, name, email_reader(user.email, config(), password))
+
+
+def want_service(
+    principal: str, group_prefix: str, rights: Iterable[Acl], password: str
+) -> KafkaCredential:
+    """Ask for a principal that is nobody's, and may do what ``rights`` say and no more.
+
+    One that exists gets these rights and this password instead of its own.
+
+    Parameters
+    ----------
+    principal : str
+        Kafka user name; neither an address nor of one of our own processes.
+    group_prefix : str
+        Its consumer groups begin so.
+    rights : iterable of Acl
+        All that it may do, its groups as well.
+    password : str
+        ASCII; kept sealed until Kafka has confirmed it.
+
+    Raises
+    ------
+    CredentialError
+        If the name is a person's or ours, or the credential is suspended.
+    """
+    if is_persons(principal) or kafka_admin.is_protected(principal):
+        raise CredentialError(f"{principal} is no name of a service")
+    kept = written(rights)
+    rows = KafkaCredential.objects.select_for_update().exclude(state="revoked")
+    present = rows.filter(principal=principal).first()
+    if present is not None:
+        present.rights, present.group_prefix = kept, group_prefix
+        present.save(update_fields=["rights", "group_prefix"])
+        return _rekey(present, password, (*ALIVE, "revoking"))
+    return _create("service", principal, Reader(principal, password, group_prefix), rights=kept)
 
 
 def rotate(credential: KafkaCredential, password: str) -> KafkaCredential:
@@ -194,14 +231,18 @@ def ring(row: KafkaCredential) -> None:
 
 
 def _new(user: BabamulUser, kind: str, name: str, reader: Reader) -> KafkaCredential:
+    return _create(kind, name, reader, user=user)
+
+
+def _create(kind: str, name: str, reader: Reader, **more: Any) -> KafkaCredential:
     row = KafkaCredential.objects.create(
-        user=user,
         kind=kind,
         name=name,
         principal=reader.username,
         group_prefix=reader.group_prefix,
         secret_encrypted=seal(reader.password.encode("ascii")),
         secret_expires_at=Now() + SECRET_LIFE,
+        **more,
     )
     row.refresh_from_db()  # times are Postgres' own
     transaction.on_commit(lambda: ring(row))
@@ -239,7 +280,8 @@ def _suspend(row: KafkaCredential) -> KafkaCredential:
 def _grant_anew(credential: KafkaCredential, states: Collection[str]) -> KafkaCredential:
     # The account first, as in want(): who suspends it finds the row wanted, or is waited for.
     users = BabamulUser.objects.select_for_update().values_list("state", flat=True)
-    if (state := users.get(pk=credential.user_id)) != "active":
+    owner = credential.user_id
+    if owner is not None and (state := users.get(pk=owner)) != "active":
         raise CredentialError(f"this account is {state}")
     row = _locked(credential)
     if row.state not in states:

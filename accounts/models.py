@@ -27,7 +27,7 @@ CREDENTIAL_STATES = (
     "revoking",
     "revoked",
 )
-CREDENTIAL_KINDS = ("email", "named")
+CREDENTIAL_KINDS = ("email", "named", "service")
 CODE_PURPOSES = ("activation", "reset")
 MAIL_STATES = ("waiting", "sent", "expired", "failed")
 
@@ -161,11 +161,22 @@ class KafkaCredential(models.Model):
     """What one principal at Kafka shall be, and how far that is true."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(BabamulUser, models.CASCADE, related_name="credentials")
+    user = models.ForeignKey(
+        BabamulUser,
+        models.CASCADE,
+        null=True,
+        related_name="credentials",
+        help_text="whose it is; a service's is nobody's",
+    )
     kind = models.TextField(choices=words_of(CREDENTIAL_KINDS))
     name = models.TextField(help_text="the user's own word for it")
-    principal = models.TextField(help_text="Kafka user name: the address, or babamul-<uuid4>")
+    principal = models.TextField(
+        help_text="Kafka user name: the address, babamul-<uuid4>, or a service's own"
+    )
     group_prefix = models.TextField(help_text="consumer groups that it may use begin so")
+    rights = models.JSONField(
+        null=True, help_text="all that a service may do; a person reads the public topics"
+    )
     state = models.TextField(choices=words_of(CREDENTIAL_STATES), default="wanted")
     generation = models.PositiveIntegerField(
         default=1, help_text="raised by each change that is wanted; a task of an older one ends"
@@ -197,6 +208,11 @@ class KafkaCredential(models.Model):
                 condition=~Q(state="revoked"),
                 name="babamul_credentials_principal",
             ),
+            models.CheckConstraint(
+                condition=Q(kind="service", user__isnull=True, rights__isnull=False)
+                | (~Q(kind="service") & Q(user__isnull=False, rights__isnull=True)),
+                name="babamul_credentials_service",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -209,7 +225,8 @@ class KafkaCredential(models.Model):
         account's id parts them: a shared group would give each of two readers half of the stream.
         """
         own = self.group_prefix.rstrip("-")
-        unique = f"-{self.user_id.hex[:8]}" if self.kind == "email" else ""
+        owner = self.user_id if self.kind == "email" else None
+        unique = f"-{owner.hex[:8]}" if owner else ""
         return f"{own}{unique}-{suffix}"
 
 

@@ -1,12 +1,15 @@
-"""The two kinds of Kafka principal a person reads the public streams with."""
+"""Kafka principals: the two kinds a person reads the public streams with, and services'."""
 
 import re
 import secrets
 import string
 import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from broker.config import Config
+from broker.kafka_rights import Acl, reader_rights
 
 PASSWORD_CHARACTERS = string.ascii_letters + string.digits
 PASSWORD_LENGTH = 32
@@ -23,6 +26,11 @@ class Reader:
     group_prefix: str
 
 
+def is_persons(principal: str) -> bool:
+    """Return whether a principal is of a kind that we make for people."""
+    return "@" in principal or NAMED.fullmatch(principal) is not None
+
+
 def new_password() -> str:
     """Return 32 random letters and digits."""
     return "".join(secrets.choice(PASSWORD_CHARACTERS) for _ in range(PASSWORD_LENGTH))
@@ -37,3 +45,28 @@ def named_reader(username: str | None = None, password: str | None = None) -> Re
     """Return a ``babamul-<uuid4>`` principal, as the published client demands."""
     name = username or f"babamul-{uuid.uuid4()}"
     return Reader(name, password or new_password(), name)
+
+
+def written(rights: Iterable[Acl]) -> list[list[Any]]:
+    """Return a service's rights as its row keeps them."""
+    return [
+        [right.resource, right.name, right.is_prefix, list(right.operations)] for right in rights
+    ]
+
+
+def acls(principal: str, group_prefix: str, rights: Collection[Any] | None) -> list[Acl]:
+    """Return what a credential's principal may do, from its row.
+
+    Parameters
+    ----------
+    principal, group_prefix : str
+        Of the row.
+    rights : collection or None
+        As ``written`` for a service; None: a person, who reads the public topics.
+    """
+    if rights is None:
+        return reader_rights(principal, group_prefix)
+    return [
+        Acl(principal, resource, name, is_prefix=is_prefix, operations=tuple(operations))
+        for resource, name, is_prefix, operations in rights
+    ]

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts import audit, credentials, settlement
+from accounts import audit, credentials, principals, settlement
 from accounts.claims import LEASE_S
 from accounts.models import DriftReport, KafkaCredential
 from accounts.principals import NAMED
@@ -141,7 +141,7 @@ def compare(
     for row in rows:
         yield from _of_row(row, listing)
     for principal in sorted(listing.principals - set(known)):
-        if not is_persons(principal):
+        if not is_persons(principal) and principal not in revoked:
             continue
         says = listing.told(principal)
         if principal in revoked or principal in seen:
@@ -154,20 +154,19 @@ def compare(
 
 def is_persons(principal: str) -> bool:
     """Return whether a principal is of a kind that we make for people: all others are let be."""
-    if kafka_admin.is_protected(principal):
-        return False
-    return "@" in principal or NAMED.fullmatch(principal) is not None
+    return not kafka_admin.is_protected(principal) and principals.is_persons(principal)
 
 
 def _of_row(row: KafkaCredential, listing: Listing) -> Iterator[Difference]:
     principal, says = row.principal, listing.told(row.principal)
     has_secret, rights = principal in listing.secrets, listing.rights.get(principal, [])
-    wanted = kafka_admin.told(kafka_admin.reader_rights(principal, row.group_prefix))
+    acls = principals.acls(principal, row.group_prefix, row.rights)
+    wanted = kafka_admin.told(acls)
     if row.state == "active" and not has_secret:
         lose = partial(settlement.lose, row, settlement.LOST)
         yield Difference(principal, row.state, says, "its owner is asked to rotate", row, lose)
     elif row.state == "active" and rights != wanted:
-        give = partial(kafka_admin.grant_rights, principal, row.group_prefix)
+        give = partial(kafka_admin.grant_rights, principal, acls)
         yield Difference(principal, row.state, says, "rights made right", row, give)
     elif row.state == "suspended" and rights:
         take = partial(kafka_admin.suspend, principal)

@@ -7,6 +7,7 @@ back. What a task finds when it is done may be a newer generation; then it write
 the row and rings for that one.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from broker.secrets_box import SealError, open_sealed
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2, 300
 PROBE_S = 10.0
+PAUSE_S = 1.0
 PROBE_GROUP = "nightjar-probe"
 """Ends the name of the group whose offsets the probe asks for; the principal's prefix begins it."""
 AT_ONCE = 200
@@ -69,6 +71,26 @@ def settle(credential_id: str, generation: int) -> None:
         raise
     failpoint("credential_settled")
     _confirm(claim, settled)
+
+
+def settle_here(row: KafkaCredential, state: str, within_s: float) -> None:
+    """Do what the worker would do, for it may not run, until Kafka has confirmed ``state``.
+
+    Raises
+    ------
+    TimeoutError
+        If it has not within ``within_s`` [s]; a worker goes on with it.
+    """
+    give_up_at = time.monotonic() + within_s
+    while True:
+        settle(str(row.pk), row.generation)
+        row.refresh_from_db()
+        if row.state == state:
+            return
+        if time.monotonic() > give_up_at:
+            why = row.last_error or row.note
+            raise TimeoutError(f"{row.principal} is {row.get_state_display()}: {why}")
+        time.sleep(PAUSE_S)
 
 
 def sweep() -> int:
@@ -119,7 +141,9 @@ def _grant(claim: Claim) -> Settled:
         password = open_sealed(claim.secret).decode("ascii")
     except SealError:
         return Settled("needs_rotation", EXPIRED)
-    kafka_admin.grant_reader(claim.principal, password, claim.group_prefix)
+    kafka_admin.grant(claim.principal, password, claim.acls)
+    if claim.is_service:
+        return _log_in_as_service(claim, password)
     outcome = kafka_admin.probe_reader(
         claim.principal,
         password,
@@ -133,6 +157,14 @@ def _grant(claim: Claim) -> Settled:
     return Settled("active", "" if outcome is ProbeOutcome.READ else outcome)
 
 
+def _log_in_as_service(claim: Claim, password: str) -> Settled:
+    """Find out that a service's login works; what it may do, Kafka lists."""
+    if not kafka_admin.probe_login(claim.principal, password, config().kafka.public_servers):
+        raise NotYetError(f"no login on {config().kafka.public_servers}")
+    _demand_listed(claim)
+    return Settled("active")
+
+
 def _grant_again(claim: Claim) -> Settled:
     """Give the rights back to a principal whose password stands at Kafka.
 
@@ -140,11 +172,15 @@ def _grant_again(claim: Claim) -> Settled:
     """
     if not kafka_admin.has_secret(claim.principal):
         return Settled("needs_rotation", LOST)
-    kafka_admin.grant_rights(claim.principal, claim.group_prefix)
-    wanted = kafka_admin.told(kafka_admin.reader_rights(claim.principal, claim.group_prefix))
-    if kafka_admin.listed_rights(claim.principal) != {claim.principal: wanted}:
-        raise NotYetError("its rights are not listed yet")
+    kafka_admin.grant_rights(claim.principal, claim.acls)
+    _demand_listed(claim)
     return Settled("active", UNTRIED)
+
+
+def _demand_listed(claim: Claim) -> None:
+    listed = kafka_admin.listed_rights(claim.principal)
+    if listed != {claim.principal: kafka_admin.told(claim.acls)}:
+        raise NotYetError("its rights are not listed yet")
 
 
 def _suspend(claim: Claim) -> Settled:
@@ -198,7 +234,7 @@ def _confirm(claim: Claim, settled: Settled) -> None:
         _give_back(claim)
         return
     log.info("credential.settled", **claims.facts(claim), now=settled.state)
-    if settled.state == "revoked":
+    if settled.state == "revoked" and claim.user_id is not None:
         deletion.finish(claim.user_id)
 
 
@@ -221,9 +257,12 @@ def _put_off(claim: Claim, error: str) -> None:
 
 
 def _tell_owner(credential_id: uuid.UUID) -> None:
-    """Mail the owner of a credential that only they can mend, in the caller's transaction."""
+    """Mail the owner of a credential that only they can mend, in the caller's transaction.
+
+    A service has none: the admin's pages show its state.
+    """
     row = KafkaCredential.objects.select_related("user").get(pk=credential_id)
-    if row.user.is_active:
+    if row.user is not None and row.user.is_active:
         context = {"credential": row, "public_url": config().web.public_url}
         mail.post(row.user.email, "rotate", context)
 

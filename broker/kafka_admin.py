@@ -5,6 +5,8 @@ in ``broker.kafka_secrets``, topics in ``broker.kafka_topics``, logins in ``brok
 Never command-line tools: everybody can read their arguments.
 """
 
+from collections.abc import Collection
+
 from broker.config import config
 from broker.kafka_groups import delete_groups
 from broker.kafka_login import LoginOutcome, probe_login, try_login
@@ -44,6 +46,7 @@ __all__ = [
     "delete_groups",
     "ensure_acls",
     "ensure_topics",
+    "grant",
     "grant_reader",
     "grant_rights",
     "has_secret",
@@ -75,15 +78,28 @@ def grant_reader(principal: str, password: str, group_prefix: str) -> None:
     group_prefix : str
         Every group that begins so is theirs.
     """
+    grant(principal, password, reader_rights(principal, group_prefix))
+
+
+def grant(principal: str, password: str, rights: Collection[Acl]) -> None:
+    """Let a principal log in with ``password`` [ASCII], and do what ``rights`` say and no more."""
     _refuse_protected(principal)
     set_secret(principal, password)
-    grant_rights(principal, group_prefix)
+    grant_rights(principal, rights)
 
 
-def grant_rights(principal: str, group_prefix: str) -> list[str]:
-    """Give a person's rights and take every other; return a line for each that changed."""
+def grant_rights(principal: str, rights: Collection[Acl]) -> list[str]:
+    """Give a principal's rights and take every other; return a line for each that changed.
+
+    Raises
+    ------
+    ValueError
+        If the rights are another's, or the principal one of our own processes.
+    """
     _refuse_protected(principal)
-    return ensure_acls(reader_rights(principal, group_prefix), is_exact=True)
+    if not rights or {right.principal for right in rights} != {principal}:
+        raise ValueError(f"these are not the rights of {principal}")
+    return ensure_acls(rights, is_exact=True)
 
 
 def suspend(principal: str) -> None:

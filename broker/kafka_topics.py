@@ -76,6 +76,19 @@ def ensure_topics(specs: Iterable[TopicSpec]) -> list[str]:
     return lines + _alter_settings(admin, present)
 
 
+def topic_names() -> frozenset[str]:
+    """Return the names of all topics but Kafka's own.
+
+    Raises
+    ------
+    TransientError
+        If the broker is away.
+    """
+    admin = admin_client()
+    listed = answer_of(lambda: admin.list_topics(timeout=ANSWER_S)).topics
+    return frozenset(name for name in listed if not name.startswith("__"))
+
+
 def _make_topics(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
     if not specs:
         return []

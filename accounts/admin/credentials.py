@@ -30,6 +30,7 @@ class CredentialAdmin(ShownAdmin):
         "name",
         "principal",
         "group_prefix",
+        "rights",
         "state",
         "note",
         "generation",

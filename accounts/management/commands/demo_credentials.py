@@ -1,7 +1,6 @@
 """What the demo logs in with: an account, its two Kafka credentials, and a member of staff."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -82,18 +81,10 @@ def _want(known: dict[str, str]) -> list[KafkaCredential]:
 
 
 def _settle(row: KafkaCredential) -> None:
-    """Do what the worker would do, for it may not run yet; done means that Kafka let it in."""
-    deadline = time.monotonic() + SETTLED_WITHIN_S
-    while True:
-        settlement.settle(str(row.pk), row.generation)
-        row.refresh_from_db()
-        if row.state == "active":
-            return
-        if time.monotonic() > deadline:
-            raise CommandError(
-                f"{row.principal} is {row.state}: {row.last_error or row.note}; see: make doctor"
-            )
-        time.sleep(1)
+    try:
+        settlement.settle_here(row, "active", SETTLED_WITHIN_S)
+    except TimeoutError as error:
+        raise CommandError(f"{error}; see: make doctor") from error
 
 
 def _make_staff(password: str, slack_user_id: str | None) -> None:

@@ -103,7 +103,10 @@ def test_rights_of_a_suspended_credential_are_taken_again(bell, owl, mine):
     with transaction.atomic():
         credentials.suspend_all(owl)
     bell.answer()
-    kafka_admin.grant_rights(login.row.principal, login.row.group_prefix)
+    kafka_admin.grant_rights(
+        login.row.principal,
+        kafka_admin.reader_rights(login.row.principal, login.row.group_prefix),
+    )
 
     assert lines() == {login.row.principal: ("suspended", "rights taken")}
     assert rights(login) is None
