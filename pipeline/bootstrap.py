@@ -33,8 +33,11 @@ def selected_topics(settings: Config) -> list[TopicSpec]:
     selected = settings.selected
     kept_ms = selected.retention_days * topics.DAY_MS
     config = topics.topic_config(settings)
-    names = [each.topic(selected) for each in FILTERS]
-    return [TopicSpec(name, selected.partitions, kept_ms, config) for name in names]
+    as_json = [each.json_topic(selected) for each in FILTERS if each.json_is_on(selected)]
+    return [
+        *(TopicSpec(one.topic(selected), selected.partitions, kept_ms, config) for one in FILTERS),
+        *(TopicSpec(name, 1, kept_ms, config) for name in as_json),  # as Lasair's
+    ]
 
 
 def input_topic(settings: Config, name: str) -> TopicSpec:

@@ -21,6 +21,13 @@ class ExtendednessSettings(Section):
     topic: Annotated[
         str, Field(description="where its alerts go", pattern=r"^[A-Za-z0-9._-]{1,249}$")
     ] = "lsst-extendedness-filtered"
+    lasair: Annotated[
+        bool, Field(description="send them as JSON, too, for clients of Lasair's filters")
+    ] = False
+    lasair_topic: Annotated[
+        str,
+        Field(description="where that goes", pattern=r"^lasair_[A-Za-z0-9._-]{1,240}$"),
+    ] = "lasair_1nightjar-extendedness"
     median_min: Annotated[Share, Field(description="lowest median: 0 point-like, 1 extended")] = 0.0
     median_max: Annotated[Share, Field(description="highest median")] = 1.0
     min_threshold: Annotated[Share, Field(description="no source is less extended")] = 0.0

@@ -269,7 +269,10 @@ def by_topic(books: Ledger) -> dict[str, int]:
 
 def copy_topics(settings: SelectedSettings) -> dict[int, str]:
     """Return the topics of second copies, ``babamul.none`` and the filters', by output bit."""
-    return {OUTPUT_NONE_TOPIC: NONE_TOPIC} | {one.bit: one.topic(settings) for one in FILTERS}
+    found = {OUTPUT_NONE_TOPIC: NONE_TOPIC}
+    for one in FILTERS:
+        found |= one.topics(settings)
+    return found
 
 
 def _add_alerts(night: NightBooks, row: Any, copies: Mapping[int, str]) -> None:

@@ -22,6 +22,7 @@ from broker.kafka_types import Message, Packet
 from pipeline.alerts import selecting
 from pipeline.alerts.delivery import delivery_id
 from pipeline.alerts.schema_ids import SchemaIds
+from pipeline.alerts.selected_json import as_json
 from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.wire import container_header, varint
 from pipeline.clients.schema_registry import SchemaRegistry
@@ -32,7 +33,7 @@ from pipeline.surveys.lsst import SOLAR_SYSTEM_PREFIX
 
 SYNC_MARKER = b"nightjar.filters"
 """Ends each container's header and block; any 16 bytes do."""
-BITS = sum(one.bit for one in FILTERS)
+BITS = sum(one.bit | one.json_bit for one in FILTERS)
 """Of ``alerts.outputs``: topics of selected alerts."""
 NOT_NOW = (ArchiveError, UnreadableError, TransientError)
 """Why a message may have to wait."""
@@ -91,12 +92,18 @@ def messages(survey: str, row: Mapping[str, Any], chosen: Chosen) -> Iterator[tu
     survey : str
         Of the alert.
     row : mapping
-        ``candid``, ``name`` (of its object, or None) and ``pending`` of the alert.
+        ``candid``, ``name`` (of its object, or None), ``kafka_timestamp`` and ``pending`` of the
+        alert.
     chosen : Chosen
         Its packet, and what the filters said of it.
     """
     settings = config().selected
     for one in FILTERS:
+        if row["pending"] & one.json_bit:  # first: it waits for no registry
+            record, facts = survey_named(survey).read(chosen.packet), chosen.facts[one.name]
+            value = as_json(record, row["name"], facts, row["kafka_timestamp"])
+            topic = one.json_topic(settings)
+            yield one.json_bit, _message(survey, row, one, topic, chosen, value)
         if row["pending"] & one.bit:
             topic = one.topic(settings)
             if settings.wire == "confluent":

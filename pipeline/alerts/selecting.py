@@ -65,7 +65,7 @@ def select(batch: Batch, settings: SelectedSettings) -> Selection:
             selection.refused[f"{one.name}.{FAILED}"] += len(batch)
             continue
         is_selected = judged.is_selected & batch.is_public
-        selection.bits[is_selected] |= one.bit
+        selection.bits[is_selected] |= one.bits(settings)
         reasons = judged.reason[~is_selected].tolist()
         selection.refused.update(f"{one.name}.{reason}" for reason in reasons if reason)
         for at in np.flatnonzero(is_selected).tolist():

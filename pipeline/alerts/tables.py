@@ -22,6 +22,7 @@ from broker.db import Table
 OUTPUT_CLASS_TOPIC = 1
 OUTPUT_NONE_TOPIC = 2
 OUTPUT_SELECTED = 4
+OUTPUT_SELECTED_JSON = 8
 
 
 class SkyObject(Table):
@@ -123,7 +124,8 @@ class Alert(Table):
     candidate: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Avro, output schema")
     properties: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Avro, output schema")
     outputs: Mapped[int] = mapped_column(
-        SmallInteger, comment="bits: 1 class topic, 2 babamul.none, 4 selected; never cleared"
+        SmallInteger,
+        comment="bits: 1 class topic, 2 babamul.none, 4 selected, 8 these as JSON; never cleared",
     )
     pending: Mapped[int] = mapped_column(
         SmallInteger, comment="same bits, cleared when Kafka acknowledged"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from broker.sections.selected import ExtendednessSettings, SelectedSettings
 from pipeline.alerts.batch import Batch, Points
-from pipeline.alerts.tables import OUTPUT_SELECTED
+from pipeline.alerts.tables import OUTPUT_SELECTED, OUTPUT_SELECTED_JSON
 from pipeline.filters.record import Filter, Judged
 
 NO_EXTENDEDNESS = "no_extendedness"
@@ -117,5 +117,8 @@ FILTER = Filter(
     reasons=(NO_EXTENDEDNESS, MEDIAN, MINIMUM, MAXIMUM, NO_SSSOURCE, IS_SSSOURCE),
     is_on=lambda settings: settings.extendedness.enabled,
     topic=lambda settings: settings.extendedness.topic,
+    json_bit=OUTPUT_SELECTED_JSON,
+    json_is_on=lambda settings: settings.extendedness.lasair,
+    json_topic=lambda settings: settings.extendedness.lasair_topic,
     judge=judge,
 )

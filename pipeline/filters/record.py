@@ -54,6 +54,12 @@ class Filter:
         Whether the settings let it run.
     topic : callable
         Settings to the topic that its alerts go to.
+    json_bit : int
+        Its own in ``alerts.outputs`` for the same alerts as JSON.
+    json_is_on : callable
+        Whether the settings want that, too.
+    json_topic : callable
+        Settings to the topic that it goes to.
     judge : callable
         Batch and settings to a verdict; what a packet lacks refuses it, and never raises.
     """
@@ -66,4 +72,15 @@ class Filter:
     reasons: tuple[str, ...]
     is_on: Callable[[SelectedSettings], bool]
     topic: Callable[[SelectedSettings], str]
+    json_bit: int
+    json_is_on: Callable[[SelectedSettings], bool]
+    json_topic: Callable[[SelectedSettings], str]
     judge: Callable[[Batch, SelectedSettings], Judged]
+
+    def bits(self, settings: SelectedSettings) -> int:
+        """Return the output bits of an alert that it selects now."""
+        return self.bit | (self.json_bit if self.json_is_on(settings) else 0)
+
+    def topics(self, settings: SelectedSettings) -> Mapping[int, str]:
+        """Return where its alerts go, by output bit, whether that is on now or was before."""
+        return {self.bit: self.topic(settings), self.json_bit: self.json_topic(settings)}

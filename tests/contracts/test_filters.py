@@ -6,6 +6,7 @@ from broker.config import Config
 from broker.kafka_rights import PUBLIC_PREFIX
 from pipeline import surveys
 from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
+from pipeline.bootstrap import LASAIR_PREFIX
 from pipeline.filters import FILTERS, filter_named, running
 from tests.unit.pipeline.alerts.batches import make_batch
 
@@ -24,16 +25,29 @@ def test_an_unknown_filter_is_answered_with_the_known_ones():
 
 def test_bits_names_and_topics_are_not_shared():
     settings = Config().selected
-    bits = [OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, *(one.bit for one in FILTERS)]
+    bits = [
+        OUTPUT_CLASS_TOPIC,
+        OUTPUT_NONE_TOPIC,
+        *(bit for one in FILTERS for bit in one.topics(settings)),
+    ]
 
     assert len({one.name for one in FILTERS}) == len(FILTERS)
-    assert len({one.topic(settings) for one in FILTERS}) == len(FILTERS)
+    topics = [topic for one in FILTERS for topic in one.topics(settings).values()]
+    assert len(set(topics)) == len(topics)
     assert sum(bits) == 2 ** len(bits) - 1  # each a bit, none twice
 
 
 @every_filter
 def test_what_a_filter_selects_is_not_open_to_every_account(one):
     assert not one.topic(Config().selected).startswith(PUBLIC_PREFIX)
+
+
+@every_filter
+def test_a_filters_json_is_off_until_somebody_wants_it_and_goes_where_lasairs_client_may_read(one):
+    settings = Config().selected
+
+    assert one.bits(settings) == one.bit
+    assert one.json_topic(settings).startswith(LASAIR_PREFIX)
 
 
 @every_filter

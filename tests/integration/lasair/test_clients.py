@@ -17,13 +17,19 @@ from broker import kafka as wire
 from broker import kafka_admin
 from broker.config import config
 from broker.kafka_admin import TopicSpec, ensure_topics
-from broker.kafka_types import Message
+from broker.kafka_types import Message, Packet
+from pipeline import bootstrap
+from pipeline.alerts import selecting
+from pipeline.alerts.selected_messages import messages
+from pipeline.alerts.tables import OUTPUT_SELECTED_JSON
 from pipeline.bootstrap import LASAIR_PREFIX
 from pipeline.simulate import lasair
 from pipeline.simulate.alerce import StandIn
 from pipeline.simulate.serving import running
+from pipeline.surveys import survey as survey_named
 from tests.client_environment import PROGRAMS, ClientEnvironment
 from tests.environment import of_a_stranger
+from tests.unit.pipeline.surveys.lsst_packets import alert, packet
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -31,6 +37,7 @@ CLIENTS = ClientEnvironment("lasair-0.1.4-alerce-2.3.1", "lasair.lock")
 LIMIT_S = 300
 DAY_MS = 86_400_000
 COUNT = 5
+SENT_AT = datetime(2026, 11, 21, 6, 7, 8, tzinfo=UTC)
 
 
 def run(program: str, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -112,6 +119,39 @@ def test_lasairs_client_reads_a_filters_topic(topic):
     assert done.returncode == 0, done.stderr
     found = [json.loads(line)["objectId"] for line in done.stdout.splitlines()]
     assert found == [one.id for one in lasair.objects("ztf")[:COUNT]]
+
+
+@pytest.fixture
+def own_topic(kafka, set_up) -> str:
+    """The topic of our own filter's JSON, with one selected alert, sent with our pipeline's rights."""
+    name = f"{LASAIR_PREFIX}{uuid.uuid4().hex[:12]}"
+    extendedness = {"lasair": True, "lasair_topic": name, "require_sssource": "any"}
+    set_up(**{f"selected__extendedness__{each}": value for each, value in extendedness.items()})
+    [spec] = [each for each in bootstrap.selected_topics(config()) if each.name == name]
+    ensure_topics([spec])
+    rights = [each for each in bootstrap.service_acls(config()) if each.name == name]
+    kafka_admin.ensure_acls([*rights, *kafka_admin.anonymous_rights(LASAIR_PREFIX)])
+    survey, settings = survey_named("lsst"), config().selected
+    batch, _ = survey.decode([Packet(0, 0, packet(alert({"extendedness": 0.5, "ssObjectId": 9})))])
+    selection = selecting.select(batch, settings)
+    row = {
+        "candid": 2**60 + 1,
+        "name": "sso9",
+        "kafka_timestamp": SENT_AT,
+        "pending": int(selection.bits[0]) & OUTPUT_SELECTED_JSON,
+    }
+    sent = [message for _, message in messages("lsst", row, selection.chosen[0])]
+    assert wire.Producer(wire.own_connection()).send(sent) == [None]
+    return name
+
+
+def test_lasairs_client_reads_what_our_own_filter_selects(own_topic):
+    done = run("read_filter.py", plain_server(), group(), own_topic, "1")
+
+    assert done.returncode == 0, done.stderr
+    [found] = map(json.loads, done.stdout.splitlines())
+    assert (found["objectId"], found["ssObjectId"]) == ("sso9", 9)
+    assert (found["extendedness_median"], found["UTC"]) == (0.5, "2026-11-21 06:07:08")
 
 
 @pytest.mark.parametrize("refused", ["group", "topic"])

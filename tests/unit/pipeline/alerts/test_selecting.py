@@ -8,7 +8,7 @@ import pytest
 from broker.kafka_types import Packet
 from broker.sections.selected import ExtendednessSettings, SelectedSettings
 from pipeline.alerts import selecting
-from pipeline.alerts.tables import OUTPUT_SELECTED
+from pipeline.alerts.tables import OUTPUT_SELECTED, OUTPUT_SELECTED_JSON
 from pipeline.filters import extendedness
 from tests.unit.pipeline.alerts.batches import make_batch
 
@@ -42,6 +42,14 @@ def test_a_selected_alert_has_its_bit_its_packet_and_what_is_said_of_it(batch):
             ("has_sssource", b"true"),
         ]
     }
+
+
+def test_where_its_json_is_wanted_a_selected_alert_has_a_second_bit(batch):
+    wanted = SelectedSettings(extendedness=ExtendednessSettings(lasair=True))
+
+    selection = selecting.select(batch, wanted)
+
+    assert selection.bits.tolist() == [OUTPUT_SELECTED | OUTPUT_SELECTED_JSON, 0, 0]
 
 
 def test_refusals_are_counted_by_filter_and_reason(batch):
