@@ -21,6 +21,7 @@ from broker.errors import TransientError
 from broker.kafka_cluster import Cluster, Watermarks, topic_ids, watermarks
 from broker.kafka_connection import (
     Connection,
+    LoginRefusedError,
     gcn_connection,
     own_connection,
     source_connection,
@@ -33,6 +34,7 @@ __all__ = [
     "Cluster",
     "Fenced",
     "Listeners",
+    "LoginRefusedError",
     "OffsetsExpired",
     "PartitionOwner",
     "Producer",

@@ -29,6 +29,10 @@ Partition = tuple[str, int]
 """Topic and number."""
 
 
+class LoginRefusedError(TransientError):
+    """The broker refuses our login or certificate, or we its; that rarely passes by itself."""
+
+
 def own_connection(principal: Principal = "pipeline") -> dict[str, Any]:
     """Return how a principal of ours reaches the inside listener of our own broker."""
     kafka = config().kafka

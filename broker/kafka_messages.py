@@ -93,12 +93,13 @@ class MessageReader(PartitionOwner):
         ------
         Fenced
             If another process took this slot.
-        TransientError
+        LoginRefusedError, TransientError
             If the broker refuses or is away.
         """
         found = self._serve(timeout_s)
         self._raise_fatal()
         if found is None:
+            self._raise_refusal()
             return None
         if (error := found.error()) is not None:
             if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:

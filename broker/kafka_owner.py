@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Received
 
 from broker.errors import TransientError
-from broker.kafka_connection import REQUEST_S, Connection, Partition
+from broker.kafka_connection import REQUEST_S, Connection, LoginRefusedError, Partition
 
 _OWNER = {
     "enable.auto.commit": False,
@@ -28,6 +28,8 @@ _NORMAL_IN_A_REBALANCE = frozenset(
     }
 )
 
+_REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
+"""Heard of by the error callback alone: a call merely times out."""
 _FENCED = frozenset(
     {
         KafkaError.FENCED_INSTANCE_ID,
@@ -68,6 +70,11 @@ class PartitionOwner:
         A dead slot's partitions go to another after this time [ms].
     settings : mapping, optional
         Further ones of librdkafka; stronger than ours.
+
+    Raises
+    ------
+    LoginRefusedError
+        If nobody can be reached with this connection.
     """
 
     def __init__(
@@ -85,7 +92,8 @@ class PartitionOwner:
         self._owned: set[Partition] = set()
         self._is_paused = True
         self._fatal: KafkaError | None = None
-        self._consumer = Consumer(
+        self._refusal: KafkaError | None = None
+        self._consumer = _consumer(
             {
                 **connection,
                 **_OWNER,
@@ -202,10 +210,17 @@ class PartitionOwner:
     def _note_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _FENCED:
             self._fatal = error
+        if error.code() in _REFUSALS:
+            self._refusal = error
 
     def _raise_fatal(self) -> None:
         if self._fatal is not None:
             raise Fenced(self._fatal.str())
+
+    def _raise_refusal(self) -> None:
+        if self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            raise LoginRefusedError(f"Kafka: {refusal.str()}")
 
     def _forgive(self, error: KafkaError) -> bool:
         self._note_error(error)
@@ -217,3 +232,11 @@ class PartitionOwner:
 
 def _named(partitions: Sequence[TopicPartition]) -> list[Partition]:
     return [(partition.topic, partition.partition) for partition in partitions]
+
+
+def _consumer(settings: Mapping[str, Any]) -> Consumer:
+    try:
+        return Consumer(dict(settings))
+    except KafkaException as error:  # a file of certificates that is not there, or is none
+        file = settings.get("ssl.ca.location", "none")
+        raise LoginRefusedError(f"Kafka: {error.args[0].str()}; ca_file: {file}") from error

@@ -14,8 +14,14 @@ class StreamSettings(Section):
     bootstrap_servers: Annotated[
         str, Field(description="empty: our own broker on its inside listener")
     ] = ""
-    security_protocol: Annotated[str, Field(description="of a foreign broker")] = "SASL_PLAINTEXT"
-    sasl_mechanism: Annotated[str, Field(description="of a foreign broker")] = "SCRAM-SHA-512"
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Field(description="of a foreign broker"),
+    ] = "SASL_PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+        Field(description="of a foreign broker"),
+    ] = "SCRAM-SHA-512"
     username: Annotated[str, Field(description="at a foreign broker")] = ""
     password: Annotated[SecretStr, Field(description="at a foreign broker")] = SecretStr("")
     ca_file: Annotated[

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from broker.config import config
 from broker.db import transaction
 from broker.failpoints import failpoint
-from broker.kafka import Cluster, source_connection
+from broker.kafka import Cluster, LoginRefusedError, source_connection
 from broker.kafka_messages import MessageReader, Received
 from broker.message_loop import REST_S, ReceptionLoop
 from broker.outages import OUTAGES
@@ -101,6 +101,11 @@ class SelectedListener(ReceptionLoop[Reception]):
         -------
         sequence of Received
             What was stored; empty if nothing came, or nothing could be stored.
+
+        Raises
+        ------
+        LoginRefusedError
+            Where nothing was ever read: whoever set it up is to hear of it.
         """
         batch: Sequence[Received] = ()
         try:
@@ -110,6 +115,8 @@ class SelectedListener(ReceptionLoop[Reception]):
                 return ()
             images = self.reception.take(batch)
         except OUTAGES as error:
+            if isinstance(error, LoginRefusedError) and not self.reader.owned:
+                raise
             self.take_again(batch, error)
             return ()
         self._finish(batch, images)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from broker import logs
-from broker.kafka import Fenced
+from broker.kafka import Fenced, LoginRefusedError
 from broker.migrate import require_migrated
 from broker.stop import Stop
 from pipeline.selected import sources
@@ -41,6 +41,8 @@ class Command(BaseCommand):
             )
         except (CollectError, Fenced, KeyError, sources.SelectionTakenError) as error:
             raise CommandError(str(error.args[0])) from None
+        except LoginRefusedError as error:
+            raise CommandError(f"{source}: {error}; see its settings") from None
         self.stdout.write(line(source, found))
         if found.why:
             raise CommandError(found.why)

@@ -15,7 +15,7 @@ from broker import logs
 from broker.celery import doorbell, enqueue
 from broker.config import config, project_path
 from broker.db import transaction
-from broker.kafka import Cluster, Fenced, PartitionOwner, stream_connection
+from broker.kafka import Cluster, Fenced, LoginRefusedError, PartitionOwner, stream_connection
 from broker.migrate import require_migrated
 from broker.ranges.brakes import Brakes
 from broker.ranges.listener import Listener, ListenerSettings
@@ -53,6 +53,8 @@ class Command(BaseCommand):
             log.info("listener.started")
             try:
                 make(stream, name).run(lambda: stop.is_asked)
+            except LoginRefusedError as error:
+                raise CommandError(f"{stream}: {error}; see its settings") from None
             except Fenced as error:
                 log.error("listener.fenced", error=str(error))  # noqa: TRY400 no trace: it says all
                 raise CommandError(f"listener {name} was fenced: {error}") from None
