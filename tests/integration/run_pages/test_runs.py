@@ -53,6 +53,15 @@ def test_without_a_run_the_page_says_how_to_begin(manager):
     assert b"manage.py collect selected" in manager.get("/runs").content
 
 
+def test_every_page_says_that_staff_are_signed_in_and_leads_to_the_runs(manager):
+    page = manager.get("/guide").content.decode()
+
+    assert '<a href="/runs">Runs</a>' in page
+    assert '<a href="/admin/">' in page
+    assert "Get access</a>" not in page
+    assert 'href="/runs"' not in Client(headers={"host": "localhost"}).get("/guide").text
+
+
 def test_the_page_shows_sums_sizes_checksums_and_cutouts(manager, taker, root):
     page = manager.get("/runs").content.decode()
 
