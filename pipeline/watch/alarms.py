@@ -1,22 +1,31 @@
 """Sources that were not read, or of which nothing was written though alerts came."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from broker import kafka_groups
+from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
 from pipeline.selected import sources
 from pipeline.selected.tables import SelectedRun, Selection
 
-NOT_RUN, NOTHING_WRITTEN, UNREAD = REASONS = ("not_run", "nothing_written", "unread")
+NOT_RUN, NOTHING_WRITTEN, UNREAD, SILENT = REASONS = (
+    "not_run",
+    "nothing_written",
+    "unread",
+    "silent",
+)
 USUAL = timedelta(days=7)
-"""A source that was collected within such a time is expected to be collected again."""
+"""A source that was read within such a time is expected to be read again."""
+PROMPT = timedelta(hours=2)
+"""A listener that wrote nothing for so long, while messages wait, does not run."""
 GROUPS = 10
 KEPT_MS = 0
 """No message counts as about to expire: nobody asks for that here."""
@@ -67,23 +76,26 @@ class Look:
     well: tuple[str, ...]
 
 
-def look(since: datetime) -> Look:
+def look(since: datetime, now: datetime | None = None) -> Look:
     """Return what is amiss now, of all that ran or should have run since a time.
 
     Parameters
     ----------
-    since : datetime
+    since, now : datetime
         UTC.
     """
+    now = now or datetime.now(UTC)
+    scheduled = config().collect.scheduled
     with transaction() as session:
-        names = session.scalars(select(Selection.name).distinct().order_by(Selection.name)).all()
+        names = sorted({*session.scalars(select(Selection.name)), *scheduled})
         runs = {name: _runs(session, name, since) for name in names}
-        usual = {name: _was_collected(session, name, since) for name in names}
+        usual = {name: _usual(session, name, since) for name in names}
     found: list[Alarm] = []
     well: list[str] = []
     for name in names:
+        kinds = usual[name] | ({"collect"} if name in scheduled else set())
         try:
-            alarm = _alarm(name, runs[name], since, is_usual=usual[name])
+            alarm = _alarm(name, runs[name], kinds, since, now)
         except TransientError as error:
             log.warning("watch.lag_unknown", source=name, error=str(error))
             continue
@@ -95,24 +107,32 @@ def look(since: datetime) -> Look:
 
 
 def _alarm(
-    name: str, runs: Sequence[SelectedRun], since: datetime, *, is_usual: bool
+    name: str, runs: Sequence[SelectedRun], usual: set[str], since: datetime, now: datetime
 ) -> Alarm | None:
-    if not runs and is_usual:
+    if not runs and "collect" in usual:
         return _not_run(name, since)
-    if any(run.written_count for run in runs):
+    if not runs and usual and _is_elsewhere(name):
+        return _silent(name, since)
+    if any(run.written_count for run in runs) and not _is_late(runs[-1], now):
         return None
     new = sum(run.read_count - run.duplicate_count for run in runs)
-    if new:
+    if new and not any(run.written_count for run in runs):
         return _nothing_written(name, runs, new)
     waiting = _waiting(name)
-    return _unread(name, runs, waiting) if waiting else None
+    return _unread(name, runs, since, waiting) if waiting else None
+
+
+def _is_late(run: SelectedRun, now: datetime) -> bool:
+    """Tell whether a listener stores nothing any more; whoever collects comes again later."""
+    return run.kind == "listen" and run.updated_at < now - PROMPT
 
 
 def _not_run(name: str, since: datetime) -> Alarm:
     return Alarm(
         name,
         NOT_RUN,
-        f"{name} was not collected since {since:%Y-%m-%d %H:%M} UTC, as it was in the week before.",
+        f"{name} was not collected since {since:%Y-%m-%d %H:%M} UTC, as it was in the week before"
+        " or as collect.scheduled wants it.",
         f"Run ./run_lsst_consumer.sh {name} now; nothing is lost while the topic keeps it. Then see"
         " why it was not started: crontab -l, systemctl list-timers, collect.scheduled and beat.",
     )
@@ -131,13 +151,26 @@ def _nothing_written(name: str, runs: Sequence[SelectedRun], new: int) -> Alarm:
     )
 
 
-def _unread(name: str, runs: Sequence[SelectedRun], waiting: int) -> Alarm:
+def _silent(name: str, since: datetime) -> Alarm:
+    return Alarm(
+        name,
+        SILENT,
+        f"{name} read nothing since {since:%Y-%m-%d %H:%M} UTC, as it did in the week before; how"
+        " much waits there only its own broker knows.",
+        f"Is manage.py listen {name} running, and what does it say of its broker? It may be that"
+        " nothing was sent.",
+    )
+
+
+def _unread(name: str, runs: Sequence[SelectedRun], since: datetime, waiting: int) -> Alarm:
     error = next((run.error for run in reversed(runs) if run.error), None)
     why = f" The last run ended with: {error}." if error else ""
+    wrote = max((run.updated_at for run in runs if run.written_count), default=since)
     return Alarm(
         name,
         UNREAD,
-        f"{name} wrote nothing, and {waiting} messages wait on its topic.{why}",
+        f"{name} wrote nothing since {wrote:%Y-%m-%d %H:%M} UTC, and {waiting} messages wait on its"
+        f" topic.{why}",
         f"Run make status: listen-{name} must run. Where cron or a timer collects: run"
         f" ./run_lsst_consumer.sh {name} and read its last line.",
     )
@@ -148,11 +181,12 @@ def _runs(session: Session, name: str, since: datetime) -> Sequence[SelectedRun]
     return session.scalars(wanted.order_by(SelectedRun.id)).all()
 
 
-def _was_collected(session: Session, name: str, since: datetime) -> bool:
-    wanted = _reading(name).where(
-        SelectedRun.kind == "collect", SelectedRun.started_at.between(since - USUAL, since)
+def _usual(session: Session, name: str, since: datetime) -> set[str]:
+    """Return the kinds of runs that read a source in the week before."""
+    runs = session.scalars(
+        _reading(name).where(SelectedRun.updated_at.between(since - USUAL, since))
     )
-    return session.scalars(wanted.limit(1)).one_or_none() is not None
+    return {run.kind for run in runs}
 
 
 def _reading(name: str) -> Select[SelectedRun]:
@@ -163,14 +197,20 @@ def _reading(name: str) -> Select[SelectedRun]:
     )
 
 
+def _is_elsewhere(name: str) -> bool:
+    """Tell whether a source is read from a broker of others; one that is no more is not read."""
+    with suppress(KeyError):
+        return bool(sources.settings_of(name).bootstrap_servers)
+    return False
+
+
 def _waiting(name: str) -> int:
     """Return how many messages of our own Kafka the source's group has not read."""
     try:
-        where = sources.settings_of(name)
+        group = sources.group_of(name)
     except KeyError:
         return 0  # nobody reads it any more
-    if where.bootstrap_servers:
+    if _is_elsewhere(name):
         return 0  # only its own broker knows
-    group = sources.group_of(name)
     found = kafka_groups.groups(group, kept_ms=KEPT_MS, limit=GROUPS)
     return sum(each.lag for each in found if each.name == group)

@@ -9,7 +9,7 @@ from pipeline.s3.query import Late
 from pipeline.selected.query import Night
 from pipeline.selected.retention_book import words
 from pipeline.selected.tables import RetentionRun
-from pipeline.watch.alarms import NOT_RUN, NOTHING_WRITTEN, UNREAD, Alarm
+from pipeline.watch.alarms import NOT_RUN, NOTHING_WRITTEN, SILENT, UNREAD, Alarm
 from pipeline.watch.summary import Summary
 
 RUNS_PATH = "/runs"
@@ -98,6 +98,7 @@ def headline(alarm: Alarm) -> str:
         NOT_RUN: f"{alarm.source} was not collected",
         NOTHING_WRITTEN: f"{alarm.source} wrote nothing though alerts came",
         UNREAD: f"alerts of {alarm.source} wait and nothing is written",
+        SILENT: f"nothing of {alarm.source} is read",
     }[alarm.reason]
 
 

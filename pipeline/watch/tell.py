@@ -39,7 +39,7 @@ def tell(now: datetime) -> None:
         return
     until = morning(now)
     day, url = until.date(), config().web.public_url
-    seen = look(until - DAY)
+    seen = look(until - DAY, now)
     for alarm in seen.alarms:
         _bring(ALARM, f"{day}:{alarm.name}", letter.of_alarm(alarm, url))
     _tell_ended(day, seen.well, url)

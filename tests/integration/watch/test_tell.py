@@ -159,6 +159,48 @@ def test_messages_that_nobody_reads_are_told(ran, monkeypatch):
     assert "Kafka is away" in found.text
 
 
+@pytest.mark.parametrize(
+    ("kind", "hours", "is_amiss"),
+    [("listen", 3, True), ("listen", 1, False), ("collect", 3, False)],
+    ids=["silent", "just wrote", "comes again"],
+)
+def test_a_listener_that_wrote_once_and_went_silent_is_told(
+    ran, monkeypatch, kind, hours, is_amiss
+):
+    ran(NOW - timedelta(hours=hours), kind=kind, read_count=9, written_count=9)
+    monkeypatch.setattr("pipeline.watch.alarms.kafka_groups.groups", lambda *_, **__: [Waits])
+
+    found = alarms.look(NOW - timedelta(days=1), NOW).alarms
+
+    assert [each.reason for each in found] == ([alarms.UNREAD] if is_amiss else [])
+
+
+def test_a_scheduled_source_that_could_never_begin_is_told(set_up):
+    set_up(NIGHTJAR_COLLECT__SCHEDULED="babamul")
+
+    [found] = alarms.look(NOW - timedelta(days=1), NOW).alarms
+
+    assert (found.source, found.reason) == ("babamul", alarms.NOT_RUN)
+
+
+def test_a_listener_of_another_broker_that_read_nothing_for_a_day_is_told(session, set_up):
+    set_up(NIGHTJAR_COLLECT__ANTARES__TOPIC="a_tag")
+    target = sources.claim(session, sources.ANTARES)
+    at = NOW - timedelta(days=2)
+    session.execute(
+        insert(SelectedRun).values(
+            selection_id=target.id, slot="antares-0", kind="listen", night=at.date(),
+            started_at=at, updated_at=at,
+        )
+    )  # fmt: skip
+    session.commit()
+
+    [found] = alarms.look(NOW - timedelta(days=1), NOW).alarms
+
+    assert (found.source, found.reason) == ("antares", alarms.SILENT)
+    assert "read nothing since 2026-11-22 07:00 UTC" in found.text
+
+
 def test_while_kafka_cannot_be_asked_nothing_is_called_well(ran, monkeypatch):
     ran(NOW - timedelta(hours=3))
 
