@@ -4,19 +4,18 @@ A table is closed in two steps. The first says that no row can come any more; th
 be cut off and done again, makes the file what the rows say and notes its checksum.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
 
 import structlog
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 
 from broker.db import lock, transaction
 from broker.failpoints import failpoint
 from pipeline.selected import disk, files, rendering
 from pipeline.selected.sources import Target
 from pipeline.selected.tables import OutputFile, SelectedAlert
-from pipeline.selected.writer import rendered, written_rows
+from pipeline.selected.writer import pieces, rendered, row_chunks
 
 log = structlog.get_logger(__name__)
 
@@ -48,34 +47,36 @@ def close_due(target: Target, now: datetime) -> list[str]:
 
 def finish(target: Target, file: OutputFile, now: datetime) -> None:
     """Make the files of an ended night what its rows say; the caller holds the lock."""
-    content = rendered(file)
-    if disk.read(target.path, file.path) != content:
-        log.warning("selected.table_made_again", path=file.path, length=len(content))
-        disk.write_whole(target.path, file.path, content)
+    whole = disk.sum_up(file.path, pieces(file))
+    if disk.look_up(target.path, file.path) != whole:
+        log.warning("selected.table_made_again", path=file.path, length=whole.length)
+        whole = disk.write_whole(target.path, file.path, rendered(file))
     failpoint("csv_closed")
-    with transaction() as session:
-        rows = written_rows(session, file.id)
-    table = rendering.parquet(rows, file.columns or ())
+    table = rendering.parquet(row_chunks(file.id), file.columns or ())
     written = disk.write_whole(target.path, files.parquet_path(file.path), table)
     disk.sync_folders([disk.place(target.path, file.path).parent])
     failpoint("parquet_written")
-    sha256 = hashlib.sha256(content).hexdigest()
-    changed = {} if sha256 == file.sha256 else {"s3_state": None, "confirmed_at": None}
+    changed = {} if whole.sha256 == file.sha256 else {"s3_state": None, "confirmed_at": None}
     with transaction() as session:
         files.note_written(session, target, "parquet", file.night, [written], now)
+        rows = session.scalar(
+            select(func.count()).where(
+                SelectedAlert.file_id == file.id, SelectedAlert.csv_seq.is_not(None)
+            )
+        )
         session.execute(
             update(OutputFile)
             .where(OutputFile.id == file.id)
             .values(
-                length=len(content),
-                rows=len(rows),
-                sha256=sha256,
+                length=whole.length,
+                rows=rows,
+                sha256=whole.sha256,
                 closed_at=now,
                 deleted_at=None,
                 **changed,
             )
         )
-    log.info("selected.closed", path=file.path, rows=len(rows))
+    log.info("selected.closed", path=file.path, rows=rows)
 
 
 def _end(target: Target, now: datetime) -> None:

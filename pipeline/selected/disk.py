@@ -124,6 +124,23 @@ def sync_folders(folders: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
+def sum_up(path: str, pieces: Iterable[bytes]) -> Written:
+    """Return what a file of these pieces would be."""
+    digest, length = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        length += len(piece)
+    return Written(path, length, digest.hexdigest())
+
+
+def look_up(root: Path, path: str) -> Written | None:
+    """Return what a file is, None where it is not there."""
+    with suppress(FileNotFoundError), place(root, path).open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        return Written(path, content.tell(), sha256)
+    return None
+
+
 def read(root: Path, path: str) -> bytes | None:
     """Return a file's content, None where it is not there."""
     with suppress(FileNotFoundError):

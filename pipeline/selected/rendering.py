@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +34,18 @@ def lines(rows: Sequence[Mapping[str, Any]], extra_names: Sequence[str]) -> byte
     return _lines([_cells(row, extra_names) for row in rows])
 
 
-def parquet(rows: Sequence[Mapping[str, Any]], extra_names: Sequence[str]) -> bytes:
-    """Return the same table as Parquet, with types."""
+def parquet(chunks: Iterable[Sequence[Mapping[str, Any]]], extra_names: Sequence[str]) -> bytes:
+    """Return the same table as Parquet, with types; each chunk of rows becomes a row group."""
     import pyarrow as pa  # noqa: PLC0415 half a second that only closing a night needs
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    kinds = _kinds(extra_names)
-    values = [_values(row, extra_names) for row in rows]
-    schema = pa.schema([(name, _arrow_type(pa, kind)) for name, kind in kinds])
-    columns = [pa.array([row[at] for row in values], field.type) for at, field in enumerate(schema)]
+    schema = pa.schema([(name, _arrow_type(pa, kind)) for name, kind in _kinds(extra_names)])
     out = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, schema=schema), out, compression="zstd")
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for rows in chunks:
+            values = zip(*(_values(row, extra_names) for row in rows), strict=True)
+            columns = [pa.array(of, field.type) for of, field in zip(values, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
     return out.getvalue()
 
 

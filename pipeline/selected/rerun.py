@@ -3,15 +3,16 @@
 from datetime import UTC, date, datetime
 
 import structlog
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import select, update
 
 from broker.db import lock, transaction
 from broker.errors import TransientError
 from broker.host import this_host
 from pipeline.selected import closing, disk, files
+from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import Target, output_root
-from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedRun, Selection
-from pipeline.selected.writer import Row, Writer, rendered, written_rows
+from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, Selection
+from pipeline.selected.writer import Row, Writer, rendered, row_chunks
 
 CHUNK = 100
 """Alerts whose packets are held in memory at once."""
@@ -50,18 +51,27 @@ def rerun(selection_id: int, night: date, by: str) -> None:
     with lock(target.lock) as is_ours:
         if not is_ours:
             raise TransientError(f"another process writes below {target.root}")
-        now = datetime.now(UTC)
-        with transaction() as session:
-            rows = written_rows(session, file.id)
-        writer, gone = Writer(target, 2), 0
+        book = RunBook(target.id, "rerun", "rerun", by)
+        book.begin(night)
         try:
-            for first in range(0, len(rows), CHUNK):
-                gone += _write_cutouts(writer, target, file, rows[first : first + CHUNK], now)
-        finally:
-            writer.close()
-        _write_table(target, file, now)
-    _note(target, night, by, rows, gone)
-    log.info("selected.made_again", night=str(night), rows=len(rows), gone=gone, by=by)
+            gone = _make_all(target, file, book)
+        except BaseException as error:
+            book.end("failed", error=repr(error)[:500])
+            raise
+        book.end("short" if gone else "done", error=GONE.format(gone) if gone else None)
+    log.info("selected.made_again", night=str(night), gone=gone, by=by)
+
+
+def _make_all(target: Target, file: OutputFile, book: RunBook) -> int:
+    """Make cutouts, then the table; return how many cutouts can be had no more."""
+    now, writer, gone = datetime.now(UTC), Writer(target, 2), 0
+    try:
+        for rows in row_chunks(file.id, CHUNK):
+            gone += _write_cutouts(writer, target, file, rows, now, book)
+    finally:
+        writer.close()
+    _write_table(target, file, now)
+    return gone
 
 
 def _found(selection_id: int, night: date) -> tuple[Target, OutputFile]:
@@ -80,13 +90,31 @@ def _found(selection_id: int, night: date) -> tuple[Target, OutputFile]:
 
 
 def _write_cutouts(
-    writer: Writer, target: Target, file: OutputFile, rows: list[Row], now: datetime
+    writer: Writer,
+    target: Target,
+    file: OutputFile,
+    rows: list[Row],
+    now: datetime,
+    book: RunBook,
 ) -> int:
-    """Write the cutouts of some rows; return how many can be had no more."""
-    written, gone = writer.write_cutouts(rows, {})
+    """Write the cutouts of some rows, and count them; return how many can be had no more."""
+    written, by_kind = writer.write_cutouts(rows, {})
+    gone = sum(map(len, by_kind.values()))
     with transaction() as session:
         files.note_written(session, target, "cutout", file.night, written, now)
-    return sum(map(len, gone.values()))
+        book.add(session, _count(rows, gone))
+    return gone
+
+
+def _count(rows: list[Row], gone: int) -> Counts:
+    states = [row[f"{kind}_state"] for row in rows for kind in CUTOUT_KINDS]
+    return Counts(
+        read=len(rows),
+        written=len(rows),
+        no_packet=sum(row["archive_segment_id"] is None for row in rows),
+        missing_cutout=states.count("absent"),
+        broken_cutout=states.count("broken") + gone,
+    )
 
 
 def _write_table(target: Target, file: OutputFile, now: datetime) -> None:
@@ -100,27 +128,4 @@ def _write_table(target: Target, file: OutputFile, now: datetime) -> None:
     with transaction() as session:
         session.execute(
             update(OutputFile).where(OutputFile.id == file.id).values(length=len(content))
-        )
-
-
-def _note(target: Target, night: date, by: str, rows: list[Row], gone: int) -> None:
-    """Leave a row that says what was found, and what could not be made again."""
-    states = [row[f"{kind}_state"] for row in rows for kind in CUTOUT_KINDS]
-    with transaction() as session:
-        session.execute(
-            insert(SelectedRun).values(
-                selection_id=target.id,
-                kind="rerun",
-                night=night,
-                slot="rerun",
-                state="short" if gone else "done",
-                requested_by=by,
-                read_count=len(rows),
-                written_count=len(rows),
-                no_packet_count=sum(row["archive_segment_id"] is None for row in rows),
-                missing_cutout_count=states.count("absent"),
-                broken_cutout_count=states.count("broken") + gone,
-                error=GONE.format(gone) if gone else None,
-                ended_at=func.now(),
-            )
         )

@@ -51,10 +51,13 @@ class RunBook:
     selection_id : int
         ``selections.id``.
     kind, slot : str
-        ``listen`` or ``collect``, and which process of its kind.
+        ``listen``, ``collect`` or ``rerun``, and which process of its kind.
+    by : str, optional
+        Who asked for it.
     """
 
-    def __init__(self, selection_id: int, kind: str, slot: str) -> None:
+    def __init__(self, selection_id: int, kind: str, slot: str, by: str | None = None) -> None:
+        self._by = by
         self._place = {"selection_id": selection_id, "kind": kind, "slot": slot}
         self._night: date | None = None
         self._id = 0
@@ -73,8 +76,8 @@ class RunBook:
                 .where(*left, SelectedRun.state == "running")
                 .values(state="interrupted", ended_at=SelectedRun.updated_at)
             )
-            made = insert(SelectedRun).values(**self._place, night=night).returning(SelectedRun.id)
-            self._id = session.scalars(made).one()
+            made = insert(SelectedRun).values(**self._place, night=night, requested_by=self._by)
+            self._id = session.scalars(made.returning(SelectedRun.id)).one()
         self._night = night
 
     def add(self, session: Session, counts: Counts) -> None:

@@ -5,14 +5,13 @@ table has exactly the length that its own row tells.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import CursorResult, select, text, update
-from sqlalchemy.orm import Session
 
 from broker.db import lock, transaction
 from broker.errors import TransientError
@@ -182,22 +181,35 @@ class Writer:
             files.note_written(session, self._target, "cutout", file.night, cutouts, self._clock())
 
 
-def written_rows(session: Session, file_id: int) -> list[Row]:
-    """Return the rows of a table in the order of its lines."""
-    wanted = (
-        select(*_ROW)
-        .where(SelectedAlert.file_id == file_id, SelectedAlert.csv_seq.is_not(None))
-        .order_by(SelectedAlert.csv_seq)
-    )
-    return [dict(row) for row in session.execute(wanted).mappings()]
+def row_chunks(file_id: int, most: int = MOST_ROWS) -> Iterator[list[Row]]:
+    """Yield the rows of a table in the order of its lines, in chunks: a night may be large."""
+    last = 0
+    while True:
+        wanted = (
+            select(*_ROW)
+            .where(SelectedAlert.file_id == file_id, SelectedAlert.csv_seq > last)
+            .order_by(SelectedAlert.csv_seq)
+            .limit(most)
+        )
+        with transaction() as session:
+            rows = [dict(row) for row in session.execute(wanted).mappings()]
+        if not rows:
+            return
+        yield rows
+        last = rows[-1]["csv_seq"]
+
+
+def pieces(file: OutputFile) -> Iterator[bytes]:
+    """Yield the table that rows and head make, in pieces."""
+    columns = file.columns or ()
+    yield rendering.head(columns)
+    for rows in row_chunks(file.id):
+        yield rendering.lines(rows, columns)
 
 
 def rendered(file: OutputFile) -> bytes:
     """Return the whole table that rows and head make."""
-    columns = file.columns or ()
-    with transaction() as session:
-        rows = written_rows(session, file.id)
-    return rendering.head(columns) + rendering.lines(rows, columns)
+    return b"".join(pieces(file))
 
 
 def _tell_gone(rows: Sequence[Row], gone: Gone) -> None:

@@ -10,7 +10,7 @@ from pipeline.selected import disk, rendering
 from pipeline.selected.files import parquet_path
 from pipeline.selected.sources import DEFAULT, output_root
 from pipeline.selected.tables import OutputFile, Selection
-from pipeline.selected.writer import written_rows
+from pipeline.selected.writer import row_chunks
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ def snapshot(folder: Path) -> Path | None:
     with transaction() as session:
         wanted = select(OutputFile).filter_by(root=str(output_root()), path=path)
         file = session.scalars(wanted).one()
-        rows = written_rows(session, file.id)
     name = parquet_path(found.table.name)
-    disk.write_whole(folder, name, rendering.parquet(rows, file.columns or ()))
+    disk.write_whole(folder, name, rendering.parquet(row_chunks(file.id), file.columns or ()))
     return folder / name

@@ -2,12 +2,14 @@
 
 from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
 from broker.config import config
 from broker.db import lock
 from broker.errors import TransientError
+from pipeline.selected import disk, rendering, writer
 from pipeline.selected.rerun import RerunError, rerun
 from pipeline.selected.tables import SelectedAlert, SelectedRun
 from tests.integration.selected.world import (
@@ -118,3 +120,38 @@ def test_cutouts_that_are_gone_with_their_packets_are_counted_and_the_table_stay
     run = session.scalars(select(SelectedRun).where(SelectedRun.kind == "rerun")).one()
     assert (run.state, run.missing_cutout_count, run.broken_cutout_count) == ("short", 1, 2)
     assert run.error.startswith("2 cutouts are neither here")
+
+
+def test_a_run_that_fails_says_so_and_why(session, root, monkeypatch):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    monkeypatch.setattr(disk, "write_whole", full)
+
+    with pytest.raises(OSError, match="No space"):
+        again(taker)
+
+    run = session.scalars(select(SelectedRun).where(SelectedRun.kind == "rerun")).one()
+    assert (run.state, run.requested_by, run.ended_at is None) == ("failed", "dora", False)
+    assert "No space left" in run.error
+
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_never_more_rows_are_held_than_a_chunk(session, root, monkeypatch):
+    taker = Consumer()
+    taker.work(received(*(packet(number) for number in range(1, 6))))
+    held, lines = [], rendering.lines
+    monkeypatch.setattr(writer.row_chunks, "__defaults__", (2,))
+    monkeypatch.setattr(
+        rendering, "lines", lambda rows, *a: held.append(len(rows)) or lines(rows, *a)
+    )
+    taker.now = MORNING
+
+    taker.work([])
+
+    assert held == [2, 2, 1]
+    assert tree(root)[csv_path(taker.target)].count(b"\n") == 6
+    table = pq.read_table(root / csv_path(taker.target).replace(".csv", ".parquet"))
+    assert table["alertId"].to_pylist() == [2**60 + number for number in range(1, 6)]

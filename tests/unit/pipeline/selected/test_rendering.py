@@ -70,7 +70,7 @@ def test_text_with_commas_and_quotes_is_read_back():
 
 
 def test_parquet_has_the_same_values_with_types():
-    table = pq.read_table(io.BytesIO(rendering.parquet([ROW], ("snr",))))
+    table = pq.read_table(io.BytesIO(rendering.parquet([[ROW]], ("snr",))))
 
     assert ",".join(table.column_names).encode() == HEAD + b",snr"
     [row] = table.to_pylist()
@@ -81,4 +81,18 @@ def test_parquet_has_the_same_values_with_types():
 
 
 def test_the_same_rows_give_the_same_parquet():
-    assert rendering.parquet([ROW], ()) == rendering.parquet([ROW], ())
+    assert rendering.parquet([[ROW]], ()) == rendering.parquet([[ROW]], ())
+
+
+def test_parquet_of_chunks_has_the_rows_of_all_in_order():
+    rows = [ROW | {"alert_id": number} for number in range(5)]
+
+    table = pq.read_table(io.BytesIO(rendering.parquet([rows[:2], rows[2:4], rows[4:]], ())))
+
+    assert table["alertId"].to_pylist() == [0, 1, 2, 3, 4]
+
+
+def test_a_table_without_rows_is_parquet_with_its_columns():
+    table = pq.read_table(io.BytesIO(rendering.parquet([], ())))
+
+    assert (table.num_rows, len(table.column_names)) == (0, 16)
