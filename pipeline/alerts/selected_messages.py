@@ -100,7 +100,8 @@ def messages(survey: str, row: Mapping[str, Any], chosen: Chosen) -> Iterator[tu
     settings = config().selected
     for one in FILTERS:
         if row["pending"] & one.json_bit:  # first: it waits for no registry
-            record, facts = survey_named(survey).read(chosen.packet), chosen.facts[one.name]
+            record = survey_named(survey).read(chosen.packet)
+            facts = chosen.facts.get(one.name, ())
             value = as_json(record, row["name"], facts, row["kafka_timestamp"])
             topic = one.json_topic(settings)
             yield one.json_bit, _message(survey, row, one, topic, chosen, value)

@@ -1,5 +1,6 @@
 """Selected alerts that no range has sent: read back from the archive, or waiting until they can be."""
 
+import json
 import uuid
 import zlib
 
@@ -13,7 +14,7 @@ from broker.ranges.switch_tables import HeldRange
 from pipeline.alerts import holdback, ledger, selected_messages
 from pipeline.alerts.delivery import delivery_id
 from pipeline.alerts.schema_ids import SchemaIds
-from pipeline.alerts.tables import OUTPUT_SELECTED, Alert
+from pipeline.alerts.tables import OUTPUT_SELECTED, OUTPUT_SELECTED_JSON, Alert
 from tests import factories
 from tests.unit.pipeline.surveys.lsst_packets import alert, packet
 
@@ -149,15 +150,20 @@ class Registry:
         return 7
 
 
-def test_with_the_registry_away_a_message_waits_and_goes_out_when_it_is_back(
-    session, gated, file, monkeypatch
-):
+def ask(registry, monkeypatch, now_s):
+    """Let messages be framed with ids of this registry."""
     selected = config().selected.model_copy(update={"wire": "confluent"})
     settings = config().model_copy(update={"selected": selected})
-    registry, now_s, producer = Registry(), [0.0], Producer()
     ids = SchemaIds(registry, lambda: now_s[0])
     monkeypatch.setattr(selected_messages, "config", lambda: settings)
     monkeypatch.setattr(selected_messages, "_ids", lambda: ids)
+
+
+def test_with_the_registry_away_a_message_waits_and_goes_out_when_it_is_back(
+    session, gated, file, monkeypatch
+):
+    registry, now_s, producer = Registry(), [0.0], Producer()
+    ask(registry, monkeypatch, now_s)
 
     assert holdback.publish_held(producer) == 0
     assert ledger.read(session).waiting == 1
@@ -168,3 +174,22 @@ def test_with_the_registry_away_a_message_waits_and_goes_out_when_it_is_back(
     assert [message.value[:5] for message in producer.sent] == [b"\0\0\0\0\7"]
     assert producer.sent[0].value[5:] == file.read_bytes()[5:]
     assert ledger.read(session).waiting == 0
+
+
+def test_its_json_waits_for_no_registry_and_goes_out_once(session, gated, monkeypatch):
+    gated.outputs = gated.pending = OUTPUT_SELECTED | OUTPUT_SELECTED_JSON
+    session.flush()
+    registry, now_s, producer = Registry(), [0.0], Producer()
+    ask(registry, monkeypatch, now_s)
+
+    assert holdback.publish_held(producer) == 1
+    registry.is_back, now_s[0] = True, 60.0
+    session.execute(text("UPDATE held_ranges SET tried_at = now() - interval '61 s'"))
+    assert holdback.publish_held(producer) == 1
+
+    as_json, framed = producer.sent
+    assert (as_json.topic, framed.topic) == ("lasair_1nightjar-extendedness", TOPIC)
+    found = json.loads(as_json.value)
+    assert (found["diaSourceId"], found["ssObjectId"]) == (CANDID, 9)
+    assert (found["extendedness_median"], found["n_extendedness"]) == (0.25, 1)
+    assert ledger.by_topic(ledger.read(session)) == {TOPIC: 1, as_json.topic: 1}
