@@ -12,13 +12,13 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from broker.sections import Section
+from broker.sections import PROJECT, Section
 from broker.sections.antares import AntaresSettings
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
@@ -57,7 +57,7 @@ from broker.sections.streams import (
 from broker.sections.watch import WatchSettings
 
 PREFIX = "NIGHTJAR_"
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = PROJECT
 
 
 class Config(Section):
@@ -103,6 +103,15 @@ class Config(Section):
     logs: LogsSettings = LogsSettings()
     testing: TestingSettings = TestingSettings()
 
+    @model_validator(mode="after")
+    def _check_scheduled(self) -> Self:
+        known = [*self.collect.sources, *(source.name for source in self.selected.sources)]
+        if strange := [name for name in self.collect.scheduled if name not in known]:
+            raise ValueError(
+                f"collect.scheduled: no source {', '.join(strange)}; known: {', '.join(known)}"
+            )
+        return self
+
 
 class ConfigError(Exception):
     """A setting has a wrong value; the message names field and rule."""
@@ -125,12 +134,16 @@ def build(
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: "
-            + ("no such setting" if problem["type"] == "extra_forbidden" else problem["msg"])
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigError("wrong settings: " + "; ".join(lines)) from None
+        problems = error.errors(include_input=False, include_url=False)
+        raise ConfigError("wrong settings: " + "; ".join(map(_said, problems))) from None
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    """Say of one problem where it is and what is wrong; one between sections names its own."""
+    wrong = "no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+    where = ".".join(str(part) for part in problem["loc"])
+    wrong = wrong.removeprefix("Value error, ")
+    return f"{where}: {wrong}" if where else wrong
 
 
 @cache

@@ -1,12 +1,26 @@
 """Settings of nightly tables and images: what is read for them, where they lie, how long."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from broker.sections import Section
 from broker.sections.streams import StreamSettings
+
+ExtraColumn = Literal[
+    "snr",
+    "chi",
+    "prv_candidates",
+    "reliability",
+    "ssObjectId",
+    "designation",
+    "hasSSSource",
+    "timeWithdrawnMjdTai",
+    "antaresLocusId",
+    "antaresAlertId",
+]
+"""Of ``pipeline.selected.columns.EXTRA``, which says what each one holds."""
 
 
 class CollectSettings(Section):
@@ -77,7 +91,7 @@ class OutputSettings(Section):
     ] = "."
     host: Annotated[str, Field(description="name that files belong to; empty: this machine's")] = ""
     extra_columns: Annotated[
-        tuple[str, ...],
+        tuple[ExtraColumn, ...],
         Field(description="further columns of the tables, from the next file on; see docs"),
     ] = ()
 

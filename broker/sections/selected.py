@@ -1,10 +1,16 @@
 """Settings of selected alerts: which filters run on the raw stream, and where their alerts go."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
-from broker.sections import Section, Share
+from broker.sections import GivenFolder, Section, Share
 from broker.sections.streams import StreamSettings
 
 TAKEN_NAMES = {
@@ -37,6 +43,21 @@ class ExtendednessSettings(Section):
         Field(description="only alerts of the solar system; false: only others; any: both"),
     ] = True
 
+    @field_validator("require_sssource", mode="wrap")
+    @classmethod
+    def _check_sssource(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError:
+            raise ValueError(f"{value!r} is none of true, false, any") from None
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        for low, high in (("median_min", "median_max"), ("min_threshold", "max_threshold")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} is above {high}: nothing would ever be selected")
+        return self
+
 
 class SourceSettings(StreamSettings):
     """A broker of others that carries Rubin's packets; its files lie in a folder of its name."""
@@ -53,7 +74,7 @@ class SourceSettings(StreamSettings):
         Literal["container", "confluent"], Field(description="how the packets are framed")
     ] = "confluent"
     schema_dir: Annotated[
-        str, Field(description="directory of {id}.avsc, looked into first; may be empty")
+        GivenFolder, Field(description="directory of {id}.avsc, looked into first; may be empty")
     ] = ""
     registry_url: Annotated[
         str, Field(description="its registry, asked for ids that no file has; may be empty")

@@ -1,10 +1,11 @@
 """Settings of the alert streams: what is read, how fast, by which rules it is published."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from broker.sections import Section
+from broker.sections import GivenFile, Section
 
 
 class StreamSettings(Section):
@@ -25,7 +26,7 @@ class StreamSettings(Section):
     username: Annotated[str, Field(description="at a foreign broker")] = ""
     password: Annotated[SecretStr, Field(description="at a foreign broker")] = SecretStr("")
     ca_file: Annotated[
-        str, Field(description="who vouches for a foreign broker (PEM); empty: the system's")
+        GivenFile, Field(description="who vouches for a foreign broker (PEM); empty: the system's")
     ] = ""
     check_host: Annotated[
         bool, Field(description="a foreign broker's certificate must name its host; ANTARES's not")
@@ -36,6 +37,16 @@ class StreamSettings(Section):
     start: Annotated[
         Literal["earliest", "latest"], Field(description="where a group without offsets begins")
     ] = "earliest"
+
+    @field_validator("topic")
+    @classmethod
+    def _check_topic(cls, topic: str) -> str:
+        if topic.startswith("^"):
+            try:
+                re.compile(topic)
+            except re.error as error:
+                raise ValueError(f"{topic!r} is no regular expression: {error}") from None
+        return topic
 
 
 class StreamsSettings(Section):

@@ -167,12 +167,14 @@ def test_a_wrong_password_ends_a_run_with_the_brokers_word(source_of, database, 
     assert run_sql(database, "SELECT state FROM selected_runs") == [("failed",)]
 
 
-def test_certificates_that_are_not_there_end_a_run_by_name(
+def test_certificates_that_are_none_end_a_run_by_name(
     source_of, database, root, tmp_path, command
 ):
-    source_of(security_protocol="SASL_SSL", ca_file=str(tmp_path / "gone.pem"))
+    none = tmp_path / "none.pem"
+    none.write_text("no certificate")
+    source_of(security_protocol="SASL_SSL", ca_file=str(none))
 
-    with pytest.raises(CommandError, match=r"gone\.pem"):
+    with pytest.raises(CommandError, match=r"none\.pem"):
         command()
 
 
