@@ -18,6 +18,9 @@ JOIN_S = 45.0
 """A group gives no partition before a member that died is forgotten."""
 SILENT_S = 20.0
 """Nothing came for so long, though there is more: somebody else has it, or Kafka is away."""
+SETTLE_S = 30.0
+"""A run waits so long for another process that writes below the same root."""
+LOOK_AGAIN_S = 1.0
 
 
 class CollectError(Exception):
@@ -150,7 +153,7 @@ def collect(
         try:
             book.begin(datetime.now(UTC).date())
             way, why = _read(source, listener, began_s, limits, is_stopping)
-            listener.look()
+            why = settle(listener) or why
         except BaseException as error:
             book.end("failed", error=repr(error)[:500])
             raise
@@ -158,6 +161,19 @@ def collect(
             listener.close()
         book.end("short" if why else "done", behind=way.behind, error=why)
         return Collected(book.total, way.behind, why, time.monotonic() - began_s)
+
+
+def settle(listener: SelectedListener) -> str | None:
+    """Write what is left; return why not, where others below the same root keep it from that."""
+    give_up_at_s = time.monotonic() + SETTLE_S
+    while True:
+        listener.look()
+        waiting = listener.unwritten()
+        if not waiting:
+            return None
+        if time.monotonic() >= give_up_at_s:
+            return f"{waiting} rows are in no file yet: another process writes"
+        time.sleep(LOOK_AGAIN_S)
 
 
 def _read(

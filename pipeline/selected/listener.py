@@ -50,7 +50,7 @@ class SelectedListener(ReceptionLoop[Reception]):
     fetch : callable
         Called before rows are written, to fetch images that some of them wait for.
     forget : callable
-        Called after a batch is committed: none of its messages comes again.
+        Called when what was taken comes no more: a batch is committed, or letters are taken.
     rest_s : float
         Pause after a server was away [s].
     clock : callable
@@ -122,6 +122,10 @@ class SelectedListener(ReceptionLoop[Reception]):
         self._finish(batch, images)
         return batch
 
+    def unwritten(self) -> int:
+        """Return how many rows are in no file, though they wait for no image."""
+        return self._writer.unwritten()
+
     def look(self) -> None:
         """Take letters again that shall be, write what waits, and end the nights that are over.
 
@@ -132,7 +136,8 @@ class SelectedListener(ReceptionLoop[Reception]):
         OUTAGES
             If the disk or a server is away.
         """
-        take_retried(self._target.name, self.reception.take_again)
+        if take_retried(self._target.name, self.reception.take_again):
+            self._forget()
         self._fetch()
         self._writer.write({})
         closing.close_due(self._target, self._clock())

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import CursorResult, select, text, update
+from sqlalchemy import CursorResult, func, select, text, update
 
 from broker.db import lock, transaction
 from broker.errors import TransientError
@@ -93,6 +93,16 @@ class Writer:
                 self._write_some(rows, images)
                 written += len(rows)
             return written
+
+    def unwritten(self) -> int:
+        """Return how many rows ``write`` has not come to."""
+        waits = select(func.count()).where(
+            SelectedAlert.csv_seq.is_(None),
+            SelectedAlert.selection_id == self._target.id,
+            ~wants_images(),
+        )
+        with transaction() as session:
+            return session.scalar(waits) or 0
 
     def _unwritten(self) -> list[Row]:
         """Return rows of one table, in the order in which they shall stand there."""

@@ -3,9 +3,12 @@
 import pytest
 from sqlalchemy import select
 
+from broker.db import lock
+from pipeline.selected import collect as collecting
+from pipeline.selected import listener as listening
 from pipeline.selected.listener import SelectedListener
 from pipeline.selected.tables import SelectedRun
-from tests.integration.selected.world import Consumer, packet, received
+from tests.integration.selected.world import Consumer, expected, packet, received, tree
 
 pytestmark = pytest.mark.integration
 
@@ -29,13 +32,18 @@ class _Reader:
         pass
 
 
+def listener_of(taker, *batches, **given):
+    """Return a listener that these batches come to."""
+    return SelectedListener(
+        _Reader(*batches), taker.reception, taker.writer, taker.target,
+        book=taker.book, most=10, **given,
+    )  # fmt: skip
+
+
 def listen(*batches):
     """Let a listener take these batches, then stop it."""
-    taker, reader = Consumer(), _Reader(*batches)
-    listener = SelectedListener(
-        reader, taker.reception, taker.writer, taker.target, book=taker.book, most=10
-    )
-    listener.run(lambda: not reader.left)
+    listener = listener_of(Consumer(), *batches)
+    listener.run(lambda: not listener.reader.left)
 
 
 def runs(session):
@@ -60,3 +68,28 @@ def test_a_listener_that_read_nothing_leaves_no_run(session, root):
     listen(())
 
     assert runs(session) == []
+
+
+def test_a_run_does_not_end_well_while_another_process_keeps_its_rows_from_their_files(
+    session, root, monkeypatch
+):
+    monkeypatch.setattr(collecting, "SETTLE_S", 0.0)
+    taker = Consumer()
+    taker.reception.take(received(packet(1), packet(2)))
+    listener = listener_of(taker)
+
+    with lock(taker.target.lock):
+        assert collecting.settle(listener) == "2 rows are in no file yet: another process writes"
+
+    assert collecting.settle(listener) is None
+    assert tree(root) == expected(session, taker.target)
+
+
+def test_letters_that_were_taken_again_may_be_taken_again_at_once(session, root, monkeypatch):
+    forgotten = []
+    listener = listener_of(Consumer(), forget=lambda: forgotten.append(1))
+    for taken in (0, 1):
+        monkeypatch.setattr(listening, "take_retried", lambda *_, taken=taken: taken)
+        listener.look()
+
+    assert forgotten == [1]
