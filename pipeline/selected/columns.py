@@ -1,8 +1,8 @@
 """The columns of a night's table: sixteen that never change, and more by declaration.
 
-Another column is one record in ``EXTRA``, and its name in ``broker.sections.output``. Every one of them is kept with each row, in
-``selected_alerts.extra``; the setting ``output.extra_columns`` says which are written behind the
-sixteen, from the next file on.
+Another column is one record in ``EXTRA``, and its name in ``broker.sections.output``. Every one of
+them is kept with each row, in ``selected_alerts.extra``; the setting ``output.extra_columns`` says
+which are written behind the sixteen, from the next file on.
 """
 
 from collections.abc import Callable, Mapping, Sequence

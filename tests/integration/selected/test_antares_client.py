@@ -167,9 +167,7 @@ def test_a_wrong_password_ends_a_run_with_the_brokers_word(source_of, database, 
     assert run_sql(database, "SELECT state FROM selected_runs") == [("failed",)]
 
 
-def test_certificates_that_are_none_end_a_run_by_name(
-    source_of, database, root, tmp_path, command
-):
+def test_certificates_that_are_none_end_a_run_by_name(source_of, database, root, tmp_path, command):
     none = tmp_path / "none.pem"
     none.write_text("no certificate")
     source_of(security_protocol="SASL_SSL", ca_file=str(none))
