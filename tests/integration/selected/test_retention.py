@@ -96,6 +96,17 @@ def test_what_has_expired_goes_and_its_row_says_when(session, root, taker):
     assert delete(Policy(THIRTY), LATE) == []
 
 
+@pytest.mark.parametrize("place", [{"host": "there"}, {"root": "/elsewhere"}], ids=("host", "root"))
+def test_files_that_lie_elsewhere_are_left_to_whoever_has_them(session, root, taker, place):
+    session.execute(update(OutputFile).where(OutputFile.kind == "csv").values(place))
+
+    assert {each.kind for each in delete(Policy(THIRTY), LATE)} == {"cutout", "parquet"}
+    session.expire_all()
+    table = session.scalars(select(OutputFile).where(OutputFile.kind == "csv")).one()
+    assert table.deleted_at is None
+    assert csv_path(taker.target) in tree(root)
+
+
 def test_a_file_that_is_gone_already_hinders_nothing(session, root, taker):
     (root / csv_path(taker.target)).unlink()
 

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select, update
 
 from broker.config import config
-from broker.db import lock
+from broker.db import lock, transaction
+from broker.errors import TransientError
 from pipeline.selected import closing
 from pipeline.selected.rendering import head
 from pipeline.selected.tables import OutputFile, SelectedAlert
@@ -155,6 +156,35 @@ def test_a_clock_that_goes_back_adds_nothing_to_a_closed_table(session, root):
     late = session.scalars(select(SelectedAlert).order_by(SelectedAlert.id.desc()).limit(1)).one()
     assert late.processed_at.isoformat() == "2026-11-23T00:00:00+00:00"
     assert without_parquet(tree(root)) == expected(session, taker.target)
+
+
+def test_a_night_with_rows_that_have_no_line_is_not_closed(session, root):
+    taker = Consumer()
+    taker.reception.take(received(packet(1)))
+
+    assert closing.close_due(taker.target, MORNING) == []
+    assert session.scalars(select(OutputFile.closed_at)).all() == [None]
+
+    taker.writer.write({})
+    assert closing.close_due(taker.target, MORNING) == [csv_path(taker.target)]
+
+
+def test_a_second_writer_that_the_lock_did_not_stop_is_noticed(session, root, monkeypatch):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+
+    def interfere(place):
+        if place == "csv_appended":
+            with transaction() as other:
+                other.execute(update(OutputFile).values(length=OutputFile.length + 1))
+
+    monkeypatch.setattr("pipeline.selected.writer.failpoint", interfere)
+
+    with pytest.raises(TransientError, match="somebody else wrote"):
+        taker.work(received(packet(2), first=1))
+    assert session.scalars(select(SelectedAlert.csv_seq).order_by(SelectedAlert.id)).all() == [
+        1, None,
+    ]  # fmt: skip
 
 
 def test_cutouts_of_a_process_that_died_are_read_from_the_archive(session, root):
