@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -16,7 +17,7 @@ from broker.celery import enqueue
 from broker.config import config
 from broker.host import host_queue, this_host
 from pipeline.alerts.query import reading
-from pipeline.selected import query, retention_book
+from pipeline.selected import disk, query, retention_book
 from pipeline.selected.sources import output_root
 from pipeline.selected.tables import RetentionRun
 from pipeline.selected.tasks import RERUN
@@ -93,12 +94,17 @@ def _ring(request: HttpRequest, host: str, selection_id: int, night: date) -> No
 @access(staff(*READERS))
 @require_http_methods(["GET", "HEAD"])
 def file(_request: HttpRequest, file_id: int) -> HttpResponseBase:
-    """Give a table as it lies on this machine's disk."""
+    """Give a table as it lies on this machine's disk, as far as its lines are whole."""
     with reading() as session:
         found = query.table(session, file_id)
     if found is None or (found.host, found.root) != (this_host(), str(output_root())):
         raise Http404("no such table on this machine")
-    path = Path(found.root) / found.path
+    path = disk.place(Path(found.root), found.path)
     if not path.is_file():
         raise Http404("the table is not on disk")
-    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+    content: BinaryIO = path.open("rb")
+    if found.closed_at is None:
+        # Behind what is noted stands half a line, or a dead writer's.
+        with content as whole:
+            content = BytesIO(whole.read(found.length))
+    return FileResponse(content, as_attachment=True, filename=path.name)

@@ -6,10 +6,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
+from sqlalchemy import select, update
 
 from broker import limits
 from pipeline.selected import retention
 from pipeline.selected.retention_policy import Policy
+from pipeline.selected.tables import OutputFile
 from pipeline.web import run_pages
 from tests.integration.selected.conftest import root
 from tests.integration.selected.world import MORNING, Consumer, csv_path, packet, received, tree
@@ -80,6 +82,30 @@ def test_a_table_can_be_taken_along(manager, taker, root):
 
     content = b"".join(answer.streaming_content)
     assert content == tree(root)[csv_path(taker.target)]
+
+
+def test_of_a_table_that_grows_only_what_is_noted_is_given(manager, session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    path = root / csv_path(taker.target)
+    noted = path.read_bytes()
+    path.write_bytes(noted + b"17000000,")
+    [file_id] = session.scalars(select(OutputFile.id).where(OutputFile.kind == "csv"))
+
+    answer = manager.get(f"/runs/files/{file_id}")
+
+    assert b"".join(answer.streaming_content) == noted
+    assert path.name in answer.headers["Content-Disposition"]
+
+
+def test_a_table_of_another_host_and_a_cutout_are_not_given(manager, session, taker, root):
+    ids = dict(session.execute(select(OutputFile.kind, OutputFile.id)).all())
+    given = manager.get(f"/runs/files/{ids['csv']}")
+    assert b"".join(given.streaming_content) == tree(root)[csv_path(taker.target)]
+    session.execute(update(OutputFile).where(OutputFile.kind == "csv").values(host="there"))
+
+    for kind in ("csv", "cutout"):
+        assert manager.get(f"/runs/files/{ids[kind]}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/runs/files/0", "/runs/files/999999"])
