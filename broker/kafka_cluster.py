@@ -16,6 +16,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription
 from broker.errors import TransientError
 from broker.kafka_connection import REQUEST_S, Connection, Partition
 
+LOOK_S = 3
+"""Longest that a look at a group waits, before there is anything to be read."""
+
 
 class Watermarks(NamedTuple):
     """What a partition holds: offsets from ``low`` up to, not including, ``high``."""
@@ -64,6 +67,25 @@ class Cluster:
             for name, found in self._describe(topics).items()
             for partition in found.partitions
         ]
+
+    def members(self, group: str) -> list[str]:
+        """Return the client ids of a group's consumers, sorted; none of a group that is not there.
+
+        Raises
+        ------
+        TransientError
+            If nobody answers soon, or we may not ask.
+        """
+        futures = self._admin.describe_consumer_groups([group], request_timeout=LOOK_S)
+        try:
+            found = futures[group].result(LOOK_S)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return []
+            raise TransientError(f"group {group}: {error.args[0].str()}") from error
+        except TimeoutError as error:
+            raise TransientError(f"group {group}: no answer in {LOOK_S} s") from error
+        return sorted(member.client_id for member in found.members)
 
     def starting_at(
         self, partitions: Collection[Partition], timestamp_ms: int

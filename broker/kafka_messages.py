@@ -102,6 +102,7 @@ class MessageReader(PartitionOwner):
             self._raise_refusal()
             return None
         if (error := found.error()) is not None:
+            self._trouble = error.str()
             if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None  # it may come yet
             self._note_error(error)

@@ -93,6 +93,8 @@ class PartitionOwner:
         self._is_paused = True
         self._fatal: KafkaError | None = None
         self._refusal: KafkaError | None = None
+        self._last_heard = ""
+        self._trouble = ""
         self._consumer = _consumer(
             {
                 **connection,
@@ -116,6 +118,11 @@ class PartitionOwner:
     def owned(self) -> frozenset[Partition]:
         """Partitions that are ours now."""
         return frozenset(self._owned)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing was given yet: no broker can be reached, or one refuses; empty: unknown."""
+        return self._trouble
 
     def poll(self, timeout_s: float) -> None:
         """Serve the group for up to ``timeout_s``; listeners are called from here.
@@ -189,6 +196,7 @@ class PartitionOwner:
             consumer.pause(partitions)
         came = _named(partitions)
         self._owned |= set(came)
+        self._trouble = ""
         if came:
             self._listeners.on_assign(came)
 
@@ -212,6 +220,10 @@ class PartitionOwner:
             self._fatal = error
         if error.code() in _REFUSALS:
             self._refusal = error
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._trouble = self._last_heard  # what was told of each one just before says more
+        else:
+            self._last_heard = error.str()
 
     def _raise_fatal(self) -> None:
         if self._fatal is not None:

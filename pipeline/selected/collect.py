@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from broker.config import config
 from broker.db import lock
+from broker.errors import TransientError
 from broker.host import this_host
 from broker.kafka import Cluster, Watermarks, source_connection
 from broker.kafka_connection import Partition
@@ -16,6 +18,8 @@ from pipeline.selected.runs import Counts
 
 JOIN_S = 45.0
 """A group gives no partition before a member that died is forgotten."""
+HEARD_S = 7.0
+"""What a broker, or the way to it, refuses for so long is not waited for."""
 SILENT_S = 20.0
 """Nothing came for so long, though there is more: somebody else has it, or Kafka is away."""
 SETTLE_S = 30.0
@@ -139,7 +143,7 @@ def collect(
     Raises
     ------
     CollectError
-        If another run of this source is at work.
+        If another run of this source, or its listener, is at work.
     KeyError, SelectionTakenError
         As ``make_selected_listener``.
     """
@@ -148,6 +152,7 @@ def collect(
         if not is_ours:
             raise CollectError(f"another run of {source} is at work on this machine")
         slot = f"collect-{source}"
+        _refuse_beside_listener(source, slot)
         listener = make_selected_listener(source, slot, kind="collect", workers=workers)
         book = listener.book
         try:
@@ -176,6 +181,21 @@ def settle(listener: SelectedListener) -> str | None:
         time.sleep(LOOK_AGAIN_S)
 
 
+def _refuse_beside_listener(source: str, slot: str) -> None:
+    """Leave a running listener its partitions: who joins its group takes some of them away."""
+    cluster = Cluster(source_connection(sources.settings_of(source)))
+    try:
+        members = cluster.members(sources.group_of(source))
+    except TransientError:
+        return  # a broker that is away, or lets nobody ask, is told of by the run itself
+    if others := [member for member in members if member != slot]:
+        session_s = config().ranges.session_timeout_ms // 1000
+        raise CollectError(
+            f"listen {source} is running ({', '.join(others)}) and writes the same files: leave "
+            f"them to it, or stop it first; Kafka forgets a stopped one after {session_s} s"
+        )
+
+
 def _read(
     source: str,
     listener: SelectedListener,
@@ -199,8 +219,8 @@ def _read(
         read += len(batch)
         now_s = time.monotonic()
         heard_s = now_s if batch else heard_s
-        if now_s - heard_s > (SILENT_S if way.has_begun else JOIN_S):
-            return way, _silence(way, where.topic)
+        if now_s - heard_s > _patience_s(way, listener.reader.trouble):
+            return way, _silence(way, where.topic, listener.reader.trouble)
 
 
 def _shared(way: _Way) -> str | None:
@@ -210,7 +230,14 @@ def _shared(way: _Way) -> str | None:
     return f"{len(others)} partitions are read by another process of the same group"
 
 
-def _silence(way: _Way, topic: str) -> str:
+def _patience_s(way: _Way, trouble: str) -> float:
+    if way.has_begun:
+        return SILENT_S
+    return HEARD_S if trouble else JOIN_S
+
+
+def _silence(way: _Way, topic: str, trouble: str) -> str:
     if way.has_begun:
         return f"nothing came for {SILENT_S:.0f} s, {way.behind} offsets before the end"
-    return f"no partition of {topic} was given: it does not exist, or others of the group have all"
+    why = trouble or "it does not exist, or others of the group have all"
+    return f"no partition of {topic} was given: {why}"

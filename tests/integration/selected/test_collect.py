@@ -104,17 +104,49 @@ def test_a_second_run_at_once_is_refused(database, topic):
         collect("selected")
 
 
-def test_the_command_ends_with_1_for_a_topic_that_is_not_there(database, topic, monkeypatch):
+def test_a_topic_that_is_not_there_is_told_before_a_group_would_give_nothing(
+    database, topic, monkeypatch
+):
     monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__TOPIC", f"{topic}-gone")
     config.cache_clear()
-    monkeypatch.setattr(collecting, "JOIN_S", 3.0)
+    monkeypatch.setattr(collecting, "HEARD_S", 1.0)
 
     found = collect("selected")
 
-    assert (
-        found.why
-        == f"no partition of {topic}-gone was given: it does not exist, or others of the group have all"
-    )
+    assert f"no partition of {topic}-gone was given: " in (found.why or "")
+    assert "Unknown topic or partition" in (found.why or "")
+
+
+def test_a_host_that_nobody_knows_ends_the_process_with_its_name(database, topic):
+    away = {
+        "NIGHTJAR_COLLECT__SELECTED__BOOTSTRAP_SERVERS": "broker.invalid:9092",
+        "NIGHTJAR_COLLECT__SELECTED__SECURITY_PROTOCOL": "PLAINTEXT",
+    }
+
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "collect", "selected"],
+        cwd=ROOT, env=environment(database) | away, check=False, timeout=PATIENCE_S,
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert ended.returncode == 1
+    assert "Failed to resolve 'broker.invalid:9092'" in ended.stderr
+
+
+def test_a_run_beside_a_listener_is_refused_before_it_takes_anything_from_it(database, topic):
+    listener = listening.make_selected_listener("selected", "selected-0")
+    give_up_at = time.monotonic() + PATIENCE_S
+    while len(listener.reader.owned) < 2:
+        assert time.monotonic() < give_up_at, "the listener was given nothing"
+        listener.tick()
+
+    with pytest.raises(CollectError, match=r"listen selected is running \(selected-0\).*stop it"):
+        collect("selected")
+    listener.tick()
+
+    assert len(listener.reader.owned) == 2
+    assert not [run for run in runs(database) if run[0] == "collect"]
+    listener.close()
 
 
 def committed(topic: str) -> int:
