@@ -1,5 +1,6 @@
 """A table that a stream writes, shown to Django as a model that cannot write."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
@@ -132,13 +133,13 @@ def mirror(
 
 
 def plural(words: str) -> str:
-    """Return words for several of a thing: as English has it, of what stands before an "in"."""
-    thing, within, place = words.partition(" in ")
+    """Return words for several of a thing: as English has it, of what stands before an "of"."""
+    thing, *rest = re.split(r"(?= (?:in|of|on|for) )", words, maxsplit=1)
     if thing.endswith("y") and thing[-2:-1] not in "aeiou":
         several = f"{thing[:-1]}ies"
     else:
         several = f"{thing}es" if thing.endswith(("ch", "sh", "s", "x")) else f"{thing}s"
-    return f"{several}{within}{place}"
+    return "".join([several, *rest])
 
 
 def _field(

@@ -105,6 +105,10 @@ def test_a_row_without_a_name_is_called_by_its_key(thing):
         ("delivery", "deliveries"),
         ("replay", "replays"),
         ("notice in reading", "notices in reading"),
+        ("alert of Lasair", "alerts of Lasair"),
+        ("run of selected alerts", "runs of selected alerts"),
+        ("object on S3", "objects on S3"),
+        ("request for images", "requests for images"),
     ],
 )
 def test_several_of_a_thing_have_a_name(one, several):
