@@ -5,13 +5,15 @@ from datetime import UTC, date, datetime
 import structlog
 from sqlalchemy import select, update
 
+from broker.config import config
 from broker.db import lock, transaction
 from broker.errors import TransientError
 from broker.host import this_host
-from pipeline.selected import closing, disk, files
+from pipeline.selected import closing, disk, files, sources
 from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import Target, output_root
 from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, Selection
+from pipeline.selected.thumbnails import Thumbnails
 from pipeline.selected.writer import Row, Writer, rendered, row_chunks
 
 CHUNK = 100
@@ -28,6 +30,7 @@ class RerunError(Exception):
 def rerun(selection_id: int, night: date, by: str) -> None:
     """Write every cutout and the table of a night again; the same rows give the same bytes.
 
+    Images that ANTARES did not show are asked for once more; what comes stands in the table then.
     A cutout whose packet has expired and that is not on disk any more, as retention wants it, is
     counted: its row, and so its line, stays, for S3 may have it.
 
@@ -64,6 +67,8 @@ def rerun(selection_id: int, night: date, by: str) -> None:
 
 def _make_all(target: Target, file: OutputFile, book: RunBook) -> int:
     """Make cutouts, then the table; return how many cutouts can be had no more."""
+    if target.name == sources.ANTARES:
+        Thumbnails.of_settings(target, config().antares).fetch_absent(file.id)
     now, writer, gone = datetime.now(UTC), Writer(target, 2), 0
     try:
         for rows in row_chunks(file.id, CHUNK):

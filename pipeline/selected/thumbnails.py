@@ -6,15 +6,16 @@ no wish left and is written like any other. So a line never changes, and a wish 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from broker.db import transaction
 from broker.errors import TransientError
+from broker.sections.antares import AntaresSettings
 from pipeline.clients.antares import Antares, AntaresError
 from pipeline.selected import disk, files
 from pipeline.selected.cutouts import ABSENT, Cutout, cutout
@@ -26,6 +27,9 @@ MOST_S = 60.0
 AGAIN_S = 60.0
 """After so long an image that was not there is asked for again [s]."""
 MOST_ROWS = 500
+MISSING = ("absent", "broken")
+ALERT_ID = "antaresAlertId"
+"""In ``extra`` of a row whose images ANTARES may show."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +62,12 @@ class Thumbnails:
         self._clock = clock
         self._not_before_s: dict[int, float] = {}
 
+    @classmethod
+    def of_settings(cls, target: Target, settings: AntaresSettings) -> "Thumbnails":
+        """Return what asks ANTARES, as the settings say."""
+        client = Antares.from_settings(settings) if settings.url else None
+        return cls(target, client, settings.images_wait_s)
+
     def fetch(self) -> None:
         """Ask once for what is wanted and due, and tell the rows what came."""
         rows = self._wanting()
@@ -71,6 +81,35 @@ class Thumbnails:
             if now_s >= self._not_before_s.get(row.id, 0.0):
                 self._not_before_s[row.id] = now_s + AGAIN_S
                 self._settle(row)
+
+    def fetch_absent(self, file_id: int) -> int:
+        """Ask once more for images that a table's lines say are not there; return how many came.
+
+        The rows are told: the table is to be made again.
+        """
+        end_s, came = time.monotonic() + MOST_S, 0
+        for row in self._without_images(file_id):
+            if time.monotonic() >= end_s:
+                log.warning("selected.images_not_asked", file=file_id, said="it took too long")
+                break
+            kinds = [kind for kind in CUTOUT_KINDS if getattr(row, f"{kind}_state") in MISSING]
+            found = self._found(row, kinds)
+            there = {kind: image for kind, image in found.items() if image.state == "present"}
+            self._keep(row, there)
+            came += len(there)
+        return came
+
+    def _without_images(self, file_id: int) -> Sequence[SelectedAlert]:
+        states = [getattr(SelectedAlert, f"{kind}_state") for kind in CUTOUT_KINDS]
+        wanted = (
+            select(SelectedAlert)
+            .where(SelectedAlert.file_id == file_id, SelectedAlert.csv_seq.is_not(None))
+            .where(or_(*(state.in_(MISSING) for state in states)))
+            .order_by(SelectedAlert.id)
+            .limit(MOST_ROWS)
+        )
+        with transaction() as session:
+            return session.scalars(wanted).all()
 
     def _wanting(self) -> Sequence[SelectedAlert]:
         wanted = (
@@ -89,6 +128,10 @@ class Thumbnails:
         found = self._found(row, kinds)
         if (self._clock() - row.processed_at).total_seconds() >= self._wait_s:
             found = dict.fromkeys(kinds, ABSENT) | found
+        self._keep(row, found)
+
+    def _keep(self, row: SelectedAlert, found: Mapping[str, Cutout]) -> None:
+        """Write images and tell their row of them."""
         values: dict[str, Any] = {}
         for kind, image in found.items():
             path = None
@@ -106,7 +149,7 @@ class Thumbnails:
 
     def _found(self, row: SelectedAlert, kinds: Sequence[str]) -> dict[str, Cutout]:
         """Return the images that are there, whole or not."""
-        alert_id = row.extra.get("antaresAlertId")
+        alert_id = row.extra.get(ALERT_ID)
         if self._client is None or not alert_id:
             return dict.fromkeys(kinds, ABSENT)
         found = {}

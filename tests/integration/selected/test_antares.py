@@ -6,17 +6,20 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from broker.config import config
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from pipeline.alerts.tables import Alert
 from pipeline.clients.antares import NOBODY, Antares
 from pipeline.selected.antares import MOST_TAKES, AntaresReader
-from pipeline.selected.tables import SelectedAlert
+from pipeline.selected.rerun import rerun
+from pipeline.selected.tables import SelectedAlert, SelectedRun
 from pipeline.selected.thumbnails import AGAIN_S, Thumbnails
 from tests.factories import make_object
 from tests.integration.selected.test_reception import archived
 from tests.integration.selected.world import (
     EVENING,
+    MORNING,
     Consumer,
     counts,
     expected,
@@ -251,6 +254,34 @@ def test_a_line_waits_for_its_images_and_an_absent_one_is_not_waited_for_for_eve
     assert (states(row), row.csv_seq) == (("present", "broken", "absent"), 1)
     assert tree(root) == expected(session, taker.target)
     assert tree(root)[row.science_path] == WHOLE
+
+
+def test_a_night_that_is_made_again_asks_once_more_for_what_was_not_there(
+    session, root, monkeypatch
+):
+    kinds = [thumbnail("science", "/s"), thumbnail("template", "/t"), thumbnail("difference", "/d")]
+    with antares({ALERTS: [NEWEST], IMAGES: kinds, "/s": WHOLE, "/t": b"<html>"}) as server:
+        taker = Taker(server.url)
+        taker.work(received(message()))
+        taker.now = EVENING + timedelta(seconds=WAIT_S)
+        taker.look()
+        taker.now = MORNING
+        taker.work([])
+        before = tree(root)
+        assert [states(row) for row in rows(session)] == [("present", "broken", "absent")]
+
+        monkeypatch.setenv("NIGHTJAR_ANTARES__URL", settings(server.url).url)
+        config.cache_clear()
+        server.known.update({"/t": WHOLE})
+        rerun(taker.target.id, EVENING.date(), "dora")
+
+    [row] = rows(session)
+    assert states(row) == ("present", "present", "absent")
+    assert tree(root)[row.template_path] == WHOLE
+    found = {path: each for path, each in tree(root).items() if path.endswith((".csv", ".fits"))}
+    assert found == expected(session, taker.target) != before
+    run = session.scalars(select(SelectedRun).where(SelectedRun.kind == "rerun")).one()
+    assert (run.state, run.missing_cutout_count, run.broken_cutout_count) == ("done", 1, 0)
 
 
 def states(row):
