@@ -14,7 +14,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription
 
 from broker.errors import TransientError
-from broker.kafka_connection import REQUEST_S, Connection, Partition
+from broker.kafka_connection import REQUEST_S, Connection, Partition, connected
 
 LOOK_S = 3
 """Longest that a look at a group waits, before there is anything to be read."""
@@ -37,7 +37,7 @@ class Cluster:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._admin = AdminClient(dict(connection))
+        self._admin = connected(AdminClient, connection)
 
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Return the offset after the last readable message of each partition; one request.

@@ -33,6 +33,21 @@ class LoginRefusedError(TransientError):
     """The broker refuses our login or certificate, or we its; that rarely passes by itself."""
 
 
+def connected(make: Callable[[dict[str, Any]], _T], settings: Mapping[str, Any]) -> _T:
+    """Return a client of librdkafka's with these settings.
+
+    Raises
+    ------
+    LoginRefusedError
+        If a file of certificates is not there, or is none.
+    """
+    try:
+        return make(dict(settings))
+    except KafkaException as error:
+        file = settings.get("ssl.ca.location", "none")
+        raise LoginRefusedError(f"Kafka: {error.args[0].str()}; ca_file: {file}") from error
+
+
 def own_connection(principal: Principal = "pipeline") -> dict[str, Any]:
     """Return how a principal of ours reaches the inside listener of our own broker."""
     kafka = config().kafka

@@ -9,7 +9,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Received
 
 from broker.errors import TransientError
-from broker.kafka_connection import REQUEST_S, Connection, LoginRefusedError, Partition
+from broker.kafka_connection import (
+    REQUEST_S,
+    Connection,
+    LoginRefusedError,
+    Partition,
+    connected,
+)
 
 _OWNER = {
     "enable.auto.commit": False,
@@ -95,7 +101,8 @@ class PartitionOwner:
         self._refusal: KafkaError | None = None
         self._last_heard = ""
         self._trouble = ""
-        self._consumer = _consumer(
+        self._consumer = connected(
+            Consumer,
             {
                 **connection,
                 **_OWNER,
@@ -105,7 +112,7 @@ class PartitionOwner:
                 "session.timeout.ms": session_timeout_ms,
                 "error_cb": self._note_error,
                 **(settings or {}),
-            }
+            },
         )
         self._consumer.subscribe(
             [topics] if isinstance(topics, str) else list(topics),
@@ -244,11 +251,3 @@ class PartitionOwner:
 
 def _named(partitions: Sequence[TopicPartition]) -> list[Partition]:
     return [(partition.topic, partition.partition) for partition in partitions]
-
-
-def _consumer(settings: Mapping[str, Any]) -> Consumer:
-    try:
-        return Consumer(dict(settings))
-    except KafkaException as error:  # a file of certificates that is not there, or is none
-        file = settings.get("ssl.ca.location", "none")
-        raise LoginRefusedError(f"Kafka: {error.args[0].str()}; ca_file: {file}") from error

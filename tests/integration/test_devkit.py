@@ -124,17 +124,23 @@ ALERTS = st.builds(
     st.sampled_from([None, 0, 7]),
     st.lists(VALUES, max_size=5).map(lambda values: list(enumerate(values))),
 )
-RULES = st.builds(
-    ExtendednessSettings,
-    median_min=SHARES,
-    median_max=SHARES,
-    min_threshold=SHARES,
-    max_threshold=SHARES,
-    require_sssource=st.sampled_from([True, False, "any"]),
-)
+LIMITS = st.tuples(SHARES, SHARES).map(sorted)
 
 
-@given(st.lists(ALERTS, min_size=1, max_size=12), RULES)
+@st.composite
+def rules(draw):
+    """Thresholds that the settings take: no minimum above its maximum."""
+    median, extremes = draw(LIMITS), draw(LIMITS)
+    return ExtendednessSettings(
+        median_min=median[0],
+        median_max=median[1],
+        min_threshold=extremes[0],
+        max_threshold=extremes[1],
+        require_sssource=draw(st.sampled_from([True, False, "any"])),
+    )
+
+
+@given(st.lists(ALERTS, min_size=1, max_size=12), rules())
 def test_four_ways_select_the_same_of_any_alerts(devkit, records, rule):
     ours = mask([packet(record) for record in records], rule)
 
