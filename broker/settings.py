@@ -55,7 +55,7 @@ INSTALLED_APPS = [
     "broker.apps.BrokerConfig",
     "accounts.apps.AccountsConfig",
     "pipeline.apps.PipelineConfig",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # urls.py discovers: only the web needs them
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -9,6 +9,7 @@ from django.urls import include, path
 
 from broker import api_docs, health
 
+admin.autodiscover()
 admin.site.site_header = "Nightjar"
 admin.site.site_title = "Nightjar"
 admin.site.index_title = "Streams and staff"

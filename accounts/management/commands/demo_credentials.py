@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts import credentials, passwords, settlement
 from accounts.models import BabamulUser, KafkaCredential, StaffRecord
 from accounts.principals import Reader, new_password
+from broker.command import ProjectCommand
 from broker.config import config, project_path
 
 DEMO_EMAIL = "demo@nightjar.invalid"
@@ -21,7 +22,7 @@ SETTLED_WITHIN_S = 90.0
 """Longer than the lease of a run that was killed."""
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Make the demo's account and administrator; a second run grants the same passwords again."""
 
     help = (

@@ -5,12 +5,13 @@ from argparse import ArgumentParser
 from difflib import get_close_matches
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from accounts import audit, credentials, settlement
 from accounts.models import KafkaCredential
 from accounts.principals import new_password
+from broker.command import ProjectCommand
 from broker.config import config
 from broker.errors import TransientError
 from broker.kafka_rights import Acl
@@ -22,7 +23,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{1,39}")
 SETTLED_WITHIN_S = 60.0
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Make, change or take the login of a program that reads topics."""
 
     help = (

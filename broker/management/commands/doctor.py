@@ -4,16 +4,14 @@ import subprocess
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from broker.command import ProjectCommand
 from broker.config import project_path
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Print one line per need; exit 1 when one is not met."""
 
     help = "Say what is found and missing, what listens where, and how to mend it."
-    requires_system_checks: tuple[str, ...] = ()
 
     def handle(self, **_options: Any) -> None:
         # A process of its own: the real parts know the project, the project does not know them.

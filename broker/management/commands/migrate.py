@@ -26,7 +26,7 @@ class Command(django_migrate.Command):
         if pending and options["check_unapplied"]:
             self._list(pending)
             sys.exit(1)
-        super().handle(*args, **options)
+        super().handle(*args, **options | {"skip_checks": True})  # as ProjectCommand
         if options["app_label"] or options["fake"]:
             return
         if options["plan"] or options["verbosity"] > 0:

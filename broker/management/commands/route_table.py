@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand
-
+from broker.command import ProjectCommand
 from broker.route_table import FILE, table
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Write the table of every URL and who may open it."""
 
     help = "Write docs/routes.md: every URL and who may open it."

@@ -3,16 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
+from broker.command import ProjectCommand
 from broker.config_examples import COMMAND, examples
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Write the example files, or check that they are as they would be written."""
 
     help = "Write .env.example, nightjar.example.toml and docs/settings.md from the fields."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail if stale")

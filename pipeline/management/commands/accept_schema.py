@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from broker.avro_schema import (
     plain_definition,
     writer_schema,
 )
+from broker.command import ProjectCommand
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import OfSchema
@@ -25,7 +26,7 @@ from pipeline.management import letters
 from pipeline.surveys.allowed import ALLOWED_SCHEMAS, AllowList
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Allow the schema of an .avsc file, or of an Avro container such as one packet."""
 
     help = (

@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from broker import logs
+from broker.command import ProjectCommand
 from broker.kafka import Fenced, LoginRefusedError
 from broker.migrate import require_migrated
 from broker.stop import Stop
@@ -13,7 +14,7 @@ from pipeline.selected import sources
 from pipeline.selected.collect import Collected, CollectError, Limits, collect
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Collect what is new, for cron and timers."""
 
     help = (

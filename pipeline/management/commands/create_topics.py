@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from broker import kafka_admin
+from broker.command import ProjectCommand
 from broker.config import config
 from pipeline import bootstrap
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Make the topics and rights; a second run changes nothing."""
 
     help = (

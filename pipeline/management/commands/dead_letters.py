@@ -4,11 +4,12 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import ColumnElement, func, select
 
+from broker.command import ProjectCommand
 from broker.db import transaction
 from broker.dead_letters import REASONS, RETRIED_STATES, STATES, DeadLetter
 from pipeline.listened import stream_names
@@ -19,7 +20,7 @@ SHOWN_MESSAGE = 100
 FILE_WIDTH = 160
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Look at dead letters, and act on all that the filters name."""
 
     help = (

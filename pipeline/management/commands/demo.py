@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.live import Live
 
 from broker import logs
+from broker.command import ProjectCommand
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
 from pipeline.simulate import demo, demo_registry, demo_selected, demo_words, watch
@@ -38,7 +39,7 @@ TELL_EVERY_S = 10
 NATIVE = (sys.executable, "compose/native")
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Play a night through the whole system."""
 
     help = "Start our processes, play a simulated night (or real packets), show it live."

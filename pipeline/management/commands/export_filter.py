@@ -4,13 +4,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from broker.command import ProjectCommand
 from broker.config import config
 from pipeline.filters import export
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Write one file to upload, and a sheet with what ANTARES asks about it."""
 
     help = "Write the extendedness filter as one file for ANTARES, with a sheet of metadata."

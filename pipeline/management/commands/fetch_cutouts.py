@@ -5,16 +5,15 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from broker import logs
+from broker.command import ProjectCommand
 from broker.config import config
 from pipeline.lasair import requests, stamps
 
 SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Work the requests for images that are due, in this process."""
 
     help = (

@@ -4,15 +4,16 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from rich.console import Console
 from rich.table import Table
 
+from broker.command import ProjectCommand
 from broker.db import transaction
 from pipeline.alerts import ledger
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Print the books of every stream and night; exit 1 when an offset is unaccounted for."""
 
     help = "Print, per stream and night, what became of every packet. Nights are by the alert's jd."

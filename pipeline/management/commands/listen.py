@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from broker import logs
 from broker.celery import doorbell, enqueue
+from broker.command import ProjectCommand
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.kafka import Cluster, Fenced, LoginRefusedError, PartitionOwner, stream_connection
@@ -32,7 +33,7 @@ DRAIN_S = 2.0
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Own partitions of a stream and keep a window of ranges in flight."""
 
     help = "Cut a stream's new offsets into ranges and ring for a task on each, until SIGTERM."

@@ -5,10 +5,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from broker.command import ProjectCommand
 from pipeline.catalogs import CATALOGS, catalog
 from pipeline.catalogs.load import Loaded, Wish, load, own_connection
 from pipeline.catalogs.record import Catalog, LoadError
@@ -16,7 +17,7 @@ from pipeline.catalogs.source import Format
 from pipeline.catalogs.stage import Step
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     help = (
         "Load a static catalog from CSV, FITS, Parquet, a directory of Parquet files or HATS. "
         "The old rows stay in use until the new ones are complete; the same file again is no work."

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.template.loader import render_to_string
 
+from broker.command import ProjectCommand
 from broker.config import config
 from broker.migrate import require_migrated
 from pipeline.watch import letter, tell
@@ -13,7 +13,7 @@ from pipeline.watch.alarms import look
 from pipeline.watch.summary import DAY, summarise
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Print the summary of the last 24 hours, with what is amiss; tell nobody."""
 
     help = "Print the morning summary as of now: rows, cutouts, what is amiss and what to do."

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from broker import logs
 from broker.archive_index import ArchiveError, cut, segments_named
 from broker.celery import doorbell
+from broker.command import ProjectCommand
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import DeadLetter
@@ -44,7 +45,7 @@ class Given(NamedTuple):
     is_letter: bool = False
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Store notices and start their steps; a notice that is known changes nothing."""
 
     help = (

@@ -6,11 +6,12 @@ from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 
 from broker.archive_index import ArchiveReader
 from broker.celery import doorbell
+from broker.command import ProjectCommand
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.errors import TransientError
@@ -27,7 +28,7 @@ DRAIN_S = 2.0
 _NIGHT = "night of the packets' Kafka timestamps, YYYY-MM-DD: local noon to noon, by its first day"
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Show what a replay of past nights would do, ask, have it done, and show how far it is."""
 
     help = (

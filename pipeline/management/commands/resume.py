@@ -3,14 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from broker.command import ProjectCommand
 from broker.db import transaction
 from broker.ranges import stops
 from pipeline import topics
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Let a stopped stream run again."""
 
     help = "Start a stream again that was stopped because most of its packets were bad."

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 from broker import logs
+from broker.command import ProjectCommand
 from broker.config import config
 from broker.db import transaction
 from broker.migrate import require_migrated
@@ -17,7 +18,7 @@ from pipeline.selected import retention
 from pipeline.selected.retention_policy import Expired, Policy, expired
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Delete what the settings of retention let go."""
 
     help = (

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from broker import logs
+from broker.command import ProjectCommand
 from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
@@ -30,7 +31,7 @@ BAD = (End.FAILED, End.AWAY)
 NO_BUCKET = "s3.bucket is not set: nothing is copied; see docs/s3.md"
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Copy to S3; exit 1 when something is missing afterwards."""
 
     help = (

@@ -8,11 +8,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from broker import kafka_admin
+from broker.command import ProjectCommand
 from broker.config import config
 from broker.kafka import Producer, own_connection
 from pipeline import bootstrap, simulate
@@ -23,7 +24,7 @@ from pipeline.simulate.truth import SimulatedPacket, write_table
 _CATALOG_OPTIONS = {"lspsc": "catalog", "gaia_dr3": "archival"}
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     help = (
         "Write schema-true ZTF and LSST packets of an invented night to Kafka or a folder, with a "
         "truth table and the catalogs that agree with them. Same seed and start: same bytes."

@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from broker.command import ProjectCommand
 from broker.errors import TransientError
 from pipeline.simulate import gw, gw_feed
 
 STORIES = {"merger": gw.merger, "retracted": gw.retracted}
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Send the notices of one mock event, with the time between them that was asked for."""
 
     help = (

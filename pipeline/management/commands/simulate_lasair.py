@@ -5,13 +5,14 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from broker.command import ProjectCommand
 from broker.errors import TransientError
 from pipeline.simulate import lasair, lasair_feed
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Send the messages of three filters to our own Kafka, or print them."""
 
     help = (

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from broker.command import ProjectCommand
 from broker.config import config
 from pipeline.clients.slack_manifest import manifest
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Print the manifest."""
 
     help = "Print the manifest of the Slack app; clicks go to web.public_url."

@@ -3,9 +3,9 @@
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand
 
 from broker import logs
+from broker.command import ProjectCommand
 from broker.config import config
 from broker.kafka import Producer, own_connection
 from broker.stop import Stop
@@ -14,7 +14,7 @@ from pipeline.alerts import steady
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Send what comes day and night."""
 
     help = "Write test alerts and the heartbeat, each at its period, until SIGTERM."

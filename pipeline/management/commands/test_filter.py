@@ -6,13 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from sqlalchemy import text
 
 from broker.archive import Slice
 from broker.archive_index import ArchiveError, Segment, read_slice
 from broker.avro import UnreadableError
 from broker.avro_schema import SchemaUnreachableError
+from broker.command import ProjectCommand
 from broker.config import config, project_path
 from broker.db import transaction
 from pipeline.filters import locus, trial
@@ -29,7 +30,7 @@ _OF_NIGHT = text("""
 """)
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Run a filter of the ANTARES DevKit, or a plain function, on LSST packets."""
 
     help = (

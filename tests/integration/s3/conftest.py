@@ -48,14 +48,16 @@ def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return the folder that output is written to; the archive lies beside it."""
-    monkeypatch.setenv("NIGHTJAR_OUTPUT__ROOT", str(tmp_path / "out"))
-    monkeypatch.setenv("NIGHTJAR_OUTPUT__HOST", HOST)
-    monkeypatch.setenv("NIGHTJAR_ARCHIVE__PATH", str(tmp_path / "archive"))
-    monkeypatch.setattr("pipeline.s3.places.socket.gethostname", lambda: HOST)
+    with monkeypatch.context() as patch:
+        patch.setenv("NIGHTJAR_OUTPUT__ROOT", str(tmp_path / "out"))
+        patch.setenv("NIGHTJAR_OUTPUT__HOST", HOST)
+        patch.setenv("NIGHTJAR_ARCHIVE__PATH", str(tmp_path / "archive"))
+        patch.setattr("pipeline.s3.places.socket.gethostname", lambda: HOST)
+        config.cache_clear()
+        yield tmp_path / "out"
     config.cache_clear()
-    return tmp_path / "out"
 
 
 @pytest.fixture
