@@ -108,5 +108,8 @@ class RetentionSettings(Section):
     cutout_days: Annotated[int, Field(ge=0, description="FITS of selected alerts [d]")] = 30
     jsonl_days: Annotated[int, Field(ge=0, description="alerts of Lasair [d]")] = 30
     image_days: Annotated[int, Field(ge=0, description="stamps of Lasair's alerts [d]")] = 30
-    log_days: Annotated[int, Field(ge=0, description="logs of streams [d]")] = 30
+    log_days: Annotated[
+        int,
+        Field(ge=0, description="logs since their last line [d]"),
+    ] = 30
     archive_days: Annotated[int, Field(ge=0, description="raw packets [d]")] = 90

@@ -86,8 +86,10 @@ def run(
     settings, here = config().s3, Here.ours()
     if not settings.bucket:
         return Work(error="s3.bucket is not set: nothing is copied")
-    if not _look(here, reason, settings) or not due(here, prefix, 1):
+    if not _look(here, reason, settings):
         return Work()
+    if reason == "schedule" and not due(here, prefix, 1):
+        return Work()  # whoever asks is told of the bucket all the same
     work = Work()
     until_s = time.monotonic() + budget_s
     with journal() as note:

@@ -21,7 +21,7 @@ from pipeline.clients.s3_errors import S3RefusedError
 from pipeline.json_log import JsonLog
 from pipeline.s3.verify import proving
 from pipeline.selected import disk, retention_book
-from pipeline.selected.retention_policy import ARCHIVE, Expired, Policy, expired
+from pipeline.selected.retention_policy import ARCHIVE, LOG, Expired, Policy, expired
 from pipeline.selected.sources import output_root, writers_lock
 from pipeline.selected.tables import OutputFile
 
@@ -116,7 +116,9 @@ def run(
 
 
 def _delete(due: list[Expired], outcome: Outcome, until_s: float, journal: JsonLog) -> None:
-    _remove_all((each for each in due if not each.is_synced), outcome, until_s, journal)
+    _remove_logs([each for each in due if each.kind == LOG], outcome, journal)
+    alone = (each for each in due if not each.is_synced and each.kind != LOG)
+    _remove_all(alone, outcome, until_s, journal)
     synced = [each for each in due if each.is_synced]
     if not synced or not outcome.is_through:
         return
@@ -127,6 +129,13 @@ def _delete(due: list[Expired], outcome: Outcome, until_s: float, journal: JsonL
     except (S3RefusedError, TransientError) as error:
         outcome.error = f"S3 could not be asked: {error}"
         log.warning("retention.s3_away", kept=len(synced), error=str(error))
+
+
+def _remove_logs(logs: Iterable[Expired], outcome: Outcome, journal: JsonLog) -> None:
+    for each in logs:
+        if _remove(each, outcome):
+            journal.note(event="deleted", **_told(each))
+            outcome.gone.append(each)
 
 
 def _remove_all(

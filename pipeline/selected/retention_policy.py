@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,9 @@ from pipeline.selected.sources import output_root
 from pipeline.selected.tables import OutputFile
 
 ARCHIVE = "archive"
+LOG = "log"
+LOGS = "logs"
+"""Folder below the root of all output; its files have no rows."""
 _DAYS = "_days"
 
 
@@ -26,9 +29,9 @@ class Expired:
     Attributes
     ----------
     id : int
-        Of its row.
+        Of its row; 0 for a log, which has none.
     kind : str
-        Of ``output_files``, or ``archive``.
+        Of ``output_files``, ``archive`` or ``log``.
     path : str
         Relative to the folder of its kind.
     night : date
@@ -109,8 +112,11 @@ def expired(session: Session, policy: Policy, today: date) -> Iterator[Expired]:
         UTC.
     """
     for kind, before in _ends(policy, today):
-        found = _segments if kind == ARCHIVE else _files
-        yield from found(session, policy, kind, before)
+        if kind == LOG:
+            yield from _logs(before)
+        else:
+            found = _segments if kind == ARCHIVE else _files
+            yield from found(session, policy, kind, before)
 
 
 def hosts(session: Session, policy: Policy, today: date) -> set[str]:
@@ -120,6 +126,8 @@ def hosts(session: Session, policy: Policy, today: date) -> set[str]:
         if kind == ARCHIVE:
             names = select(ArchiveSegment.host).where(*_old_segments(before)).distinct()
             found |= {host_of_archive(name) for name in session.scalars(names)}
+        elif kind == LOG:  # nobody knows of those on other disks
+            found |= {this_host()} if next(_logs(before), None) else set()
         else:
             found |= {
                 *session.scalars(select(OutputFile.host).where(*_old(kind, before)).distinct())
@@ -153,6 +161,17 @@ def _files(session: Session, policy: Policy, kind: str, before: date) -> Iterato
         why = why or policy.why_unconfirmed(kind, kind, is_confirmed=row.confirmed_at is not None)
         is_synced = policy.is_synced(kind, kind)
         yield Expired(row.id, kind, row.path, row.night, row.length, row.sha256, why, is_synced)
+
+
+def _logs(before: date) -> Iterator[Expired]:
+    """Yield logs that nothing was written to since then."""
+    root = output_root()
+    for path in sorted((root / LOGS).rglob("*.log*")):
+        found = path.stat()
+        written = datetime.fromtimestamp(found.st_mtime, UTC).date()
+        if path.is_file() and written < before:
+            place = str(path.relative_to(root))
+            yield Expired(0, LOG, place, written, found.st_size, None, None)
 
 
 def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:

@@ -3,14 +3,14 @@
 Whether a source is due stands in its rows: a beat that was started anew forgets nothing.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.config import config
-from broker.db import transaction
 from broker.errors import TransientError
 from broker.kafka import Fenced
 from pipeline.selected import sources
@@ -23,27 +23,31 @@ LONGEST_S = 60.0
 log = structlog.get_logger(__name__)
 
 
-def collect_due() -> None:
-    """Collect every scheduled source that is due; one that cannot be stops no other."""
-    with transaction() as session:
-        names = due(session, datetime.now(UTC))
-    for name in names:
-        try:
-            found = collect(name, limits=Limits(duration_s=LONGEST_S))
-        except (
-            CollectError,
-            Fenced,
-            KeyError,
-            sources.SelectionTakenError,
-            TransientError,
-        ) as error:
-            log.warning("selected.not_collected", source=name, error=str(error))
-            continue
-        log.info("selected.collected", source=name, behind=found.behind, why=found.why)
+class Due(NamedTuple):
+    """A source whose time has come, and the host that writes its files; None: none did yet."""
+
+    source: str
+    host: str | None
 
 
-def due(session: Session, now: datetime) -> list[str]:
-    """Return the scheduled sources whose last run here is too long ago, or stopped short.
+def collect_now(source: str) -> None:
+    """Collect a source that is due; one that another process collects is left to it."""
+    try:
+        found = collect(source, limits=Limits(duration_s=LONGEST_S))
+    except (
+        CollectError,
+        Fenced,
+        KeyError,
+        sources.SelectionTakenError,
+        TransientError,
+    ) as error:
+        log.warning("selected.not_collected", source=source, error=str(error))
+        return
+    log.info("selected.collected", source=source, behind=found.behind, why=found.why)
+
+
+def due(session: Session, now: datetime) -> list[Due]:
+    """Return the scheduled sources whose last run is too long ago, or stopped short.
 
     Parameters
     ----------
@@ -54,21 +58,35 @@ def due(session: Session, now: datetime) -> list[str]:
     """
     settings = config().collect
     before = now - timedelta(hours=settings.every_h)
-    return [name for name in settings.scheduled if _is_due(session, name, before)]
+    return [
+        Due(name, _host(session, name))
+        for name in settings.scheduled
+        if _is_due(_last(session, name), before)
+    ]
 
 
-def _is_due(session: Session, name: str, before: datetime) -> bool:
-    last = session.scalars(
+def _host(session: Session, name: str) -> str | None:
+    """Return who wrote the files of a source last."""
+    return session.scalars(
+        select(Selection.host)
+        .outerjoin(SelectedRun, SelectedRun.selection_id == Selection.id)
+        .where(Selection.name == name)
+        .order_by(SelectedRun.id.desc().nulls_last(), Selection.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _last(session: Session, name: str) -> SelectedRun | None:
+    return session.scalars(
         select(SelectedRun)
         .join(Selection, Selection.id == SelectedRun.selection_id)
-        .where(
-            Selection.name == name,
-            Selection.root == str(sources.output_root()),
-            SelectedRun.kind == "collect",
-        )
+        .where(Selection.name == name, SelectedRun.kind == "collect")
         .order_by(SelectedRun.id.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _is_due(last: SelectedRun | None, before: datetime) -> bool:
     return last is None or last.started_at <= before or _is_to_go_on(last)
 
 

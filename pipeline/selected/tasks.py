@@ -12,7 +12,7 @@ from pipeline.selected import rerun, retention_book, schedule
 from pipeline.selected.retention_policy import Policy
 
 RERUN, QUEUE = "selected.rerun", "sinks"
-RETENTION = "retention.delete"
+RETENTION, COLLECT = "retention.delete", "selected.collect"
 COLLECT_LOOK_S = 60
 RETENTION_LOOK_S = 300
 RETENTION_BUDGET_S = 200.0
@@ -30,10 +30,21 @@ def make_again(selection_id: int, night: str, by: str) -> None:
         log.error("selected.not_made_again", why=str(error))  # noqa: TRY400 no trace: it says all
 
 
-@task("selected.collect_due", queue=QUEUE, every_s=COLLECT_LOOK_S)
+@task("selected.collect_due", queue="upkeep", every_s=COLLECT_LOOK_S)
 def collect_due() -> None:
-    """Collect the sources whose time has come; one that another process collects is left alone."""
-    schedule.collect_due()
+    """Ring for each source whose time has come, at the host that has its files."""
+    with transaction() as session:
+        found = schedule.due(session, datetime.now(UTC))
+    for source, host in found:
+        queue = host_queue(host) if host else QUEUE
+        if is_heard(queue):
+            enqueue(COLLECT, queue, source)
+
+
+@task(COLLECT, queue=QUEUE)
+def collect_source(source: str) -> None:
+    """Collect a source that is due; a second time finds nothing new."""
+    schedule.collect_now(source)
 
 
 @task(RETENTION, queue=QUEUE)

@@ -269,7 +269,7 @@ def machine(watch, monkeypatch):
 
 
 def test_no_story_breaks_a_promise(machine):
-    is_short = settings.get_current_profile_name() in {"default", "ci"}
+    is_short = settings.get_current_profile_name() != "long"
     try:
         run_state_machine_as_test(machine, settings=SHORT if is_short else settings())
     finally:

@@ -117,8 +117,10 @@ def test_a_server_that_fails_thrice_is_left_alone(session, bucket, disk):
     assert sync.run("schedule", "me").told == []
 
 
-def test_a_missing_bucket_is_said_by_name(session, bucket, disk, set_up):
-    make_file(disk, CUTOUT, b"abc")
+@pytest.mark.parametrize("files", [1, 0], ids=["a file waits", "nothing waits"])
+def test_a_missing_bucket_is_said_by_name(session, bucket, disk, set_up, files):
+    for _ in range(files):
+        make_file(disk, CUTOUT, b"abc")
     set_up(bucket="nightjar-nowhere")
 
     assert "no bucket nightjar-nowhere" in sync.run("command", "me").error

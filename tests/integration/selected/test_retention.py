@@ -1,5 +1,6 @@
 """Only what is old enough, closed, and confirmed where S3 has it, is deleted, and it is said."""
 
+import os
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -153,3 +154,21 @@ def test_the_dry_run_says_what_would_go_and_deletes_nothing(session, root, taker
     assert "would go" in said
     assert csv_path(taker.target) in said
     assert tree(root) == before
+
+
+def test_logs_that_nothing_was_written_to_go_after_their_days(session, root):
+    old, new, other = (root / "logs" / name for name in ("lasair/a.log.1", "b.log", "notes.txt"))
+    old.parent.mkdir(parents=True)
+    for path in (old, new, other):
+        path.write_text("a line\n")
+    for path in (old, other):
+        long_ago_s = (MORNING - timedelta(days=40)).timestamp()
+        os.utime(path, (long_ago_s, long_ago_s))
+    policy = Policy({"log": 30})
+
+    assert [each.path for each in expired(session, policy, MORNING.date())] == [
+        "logs/lasair/a.log.1"
+    ]
+    assert delete(Policy({"log": 0}), MORNING.date()) == []
+    assert [each.path for each in delete(policy, MORNING.date())] == ["logs/lasair/a.log.1"]
+    assert (old.exists(), new.exists(), other.exists()) == (False, True, True)

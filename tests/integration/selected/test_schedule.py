@@ -3,14 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, update
 
 from broker.config import config
 from broker.db import transaction
-from pipeline.selected import schedule, sources
-from pipeline.selected.collect import Collected, CollectError
-from pipeline.selected.runs import Counts
-from pipeline.selected.tables import SelectedRun
+from pipeline.selected import schedule, sources, tasks
+from pipeline.selected.collect import CollectError
+from pipeline.selected.tables import SelectedRun, Selection
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +40,7 @@ def ran(hours_ago: float, **values: object) -> None:
 
 def due() -> list[str]:
     with transaction() as session:
-        return schedule.due(session, NOW)
+        return [each.source for each in schedule.due(session, NOW)]
 
 
 @pytest.mark.usefixtures("_scheduled")
@@ -73,17 +72,29 @@ def test_without_a_schedule_nothing_is_due(database, root):
 
 
 @pytest.mark.usefixtures("_scheduled")
-def test_a_source_that_cannot_be_collected_stops_no_other(monkeypatch):
-    asked = []
+def test_a_source_is_rung_for_where_its_files_are(monkeypatch):
+    rung = []
+    monkeypatch.setattr(tasks, "is_heard", lambda _: True)
+    monkeypatch.setattr(tasks, "enqueue", lambda *told: rung.append(told))
+    ran(24)
+    with transaction() as session:
+        session.execute(update(Selection).where(Selection.name == "selected").values(host="there"))
+        session.execute(delete(SelectedRun))
+        session.execute(delete(Selection).where(Selection.name == "babamul"))
 
-    def collect(name, limits):
-        asked.append(name)
-        if name == "selected":
-            raise CollectError("another run of selected is at work on this machine")
-        return Collected(Counts(), 0, None, 0.1)
+    tasks.collect_due()
+
+    assert rung == [
+        ("selected.collect", "sinks.there", "selected"),
+        ("selected.collect", "sinks", "babamul"),
+    ]
+
+
+@pytest.mark.usefixtures("_scheduled")
+def test_a_source_that_cannot_be_collected_is_left_alone(monkeypatch):
+    def collect(source, limits):
+        raise CollectError(f"another run of {source} is at work on this machine")
 
     monkeypatch.setattr(schedule, "collect", collect)
 
-    schedule.collect_due()
-
-    assert asked == ["selected", "babamul"]
+    schedule.collect_now("selected")
