@@ -167,9 +167,11 @@ def _logs(before: date) -> Iterator[Expired]:
     """Yield logs that nothing was written to since then."""
     root = output_root()
     for path in sorted((root / LOGS).rglob("*.log*")):
+        if not path.is_file():
+            continue
         found = path.stat()
         written = datetime.fromtimestamp(found.st_mtime, UTC).date()
-        if path.is_file() and written < before:
+        if written < before:
             place = str(path.relative_to(root))
             yield Expired(0, LOG, place, written, found.st_size, None, None)
 

@@ -3,7 +3,7 @@
 Whether a source is due stands in its rows: a beat that was started anew forgets nothing.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.config import config
+from broker.db import transaction
 from broker.errors import TransientError
 from broker.kafka import Fenced
 from pipeline.selected import sources
@@ -31,7 +32,13 @@ class Due(NamedTuple):
 
 
 def collect_now(source: str) -> None:
-    """Collect a source that is due; one that another process collects is left to it."""
+    """Collect a source if it is due still; one that another process collects is left to it.
+
+    While a queue is busy it is rung for again each minute.
+    """
+    with transaction() as session:
+        if source not in {each.source for each in due(session, datetime.now(UTC))}:
+            return
     try:
         found = collect(source, limits=Limits(duration_s=LONGEST_S))
     except (

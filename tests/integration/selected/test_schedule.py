@@ -8,7 +8,8 @@ from sqlalchemy import delete, insert, update
 from broker.config import config
 from broker.db import transaction
 from pipeline.selected import schedule, sources, tasks
-from pipeline.selected.collect import CollectError
+from pipeline.selected.collect import Collected, CollectError
+from pipeline.selected.runs import Counts
 from pipeline.selected.tables import SelectedRun, Selection
 
 pytestmark = pytest.mark.integration
@@ -98,3 +99,23 @@ def test_a_source_that_cannot_be_collected_is_left_alone(monkeypatch):
     monkeypatch.setattr(schedule, "collect", collect)
 
     schedule.collect_now("selected")
+
+
+@pytest.mark.usefixtures("_scheduled")
+def test_a_second_ring_for_what_was_collected_meanwhile_does_nothing(monkeypatch):
+    asked = []
+
+    def collect(source, limits):
+        asked.append(source)
+        with transaction() as session:
+            target = sources.claim(session, source)
+            row = {"kind": "collect", "state": "done", "slot": source, "night": NOW.date()}
+            session.execute(insert(SelectedRun).values(selection_id=target.id, **row))
+        return Collected(Counts(), 0, None, 0.1)
+
+    monkeypatch.setattr(schedule, "collect", collect)
+
+    schedule.collect_now("selected")
+    schedule.collect_now("selected")
+
+    assert asked == ["selected"]
