@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(BIN)/python compose/native
 READY := $(VENV)/ready
+CLIENT := pipeline/telescope/client
 PLANS := $(VENV)/plans
 PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " found"; fflush()} \
 	/^Installing collected/ {print "  unpacking them"; fflush()}
@@ -95,12 +96,12 @@ lock: $(READY) ## pin every dependency by hash, Python's and Kafka's
 	@$(NATIVE) lock
 
 # Made again when the lock changes. Hashes are demanded of everything but ourselves.
-$(READY): requirements-dev.lock
+$(READY): requirements-dev.lock $(CLIENT)/pyproject.toml
 	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing the $$(grep -c '^[a-z].*==' $<) packages of $<: minutes, the first time"
 	@$(UNPACKED) & trap "kill $$!" EXIT; \
 		$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $< | awk '$(PROGRESS)'
-	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . -e $(CLIENT)
 	@touch $@
 
 # Of what the others need it has the same versions: nothing that runs is changed under its feet.

@@ -1,0 +1,1 @@
+"""The telescope bus: commands go out, acknowledgments, data and status come back."""
