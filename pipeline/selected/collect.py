@@ -126,6 +126,7 @@ def collect(
     limits: Limits = Limits(),
     workers: int | None = None,
     is_stopping: Callable[[], bool] = lambda: False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Collected:
     """Read a source to the ends that it has now, and write what is new.
 
@@ -139,6 +140,8 @@ def collect(
         Cutouts written at once; that of the settings when not given.
     is_stopping : callable
         Asked between batches.
+    clock : callable
+        Returns the time (UTC) at which alerts are written.
 
     Raises
     ------
@@ -153,10 +156,12 @@ def collect(
             raise CollectError(f"another run of {source} is at work on this machine")
         slot = f"collect-{source}"
         _refuse_beside_listener(source, slot)
-        listener = make_selected_listener(source, slot, kind="collect", workers=workers)
+        listener = make_selected_listener(
+            source, slot, kind="collect", workers=workers, clock=clock
+        )
         book = listener.book
         try:
-            book.begin(datetime.now(UTC).date())
+            book.begin(clock().date())
             way, why = _read(source, listener, began_s, limits, is_stopping)
             why = settle(listener) or why
         except BaseException as error:

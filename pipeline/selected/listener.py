@@ -155,9 +155,16 @@ class SelectedListener(ReceptionLoop[Reception]):
 
 
 def make_selected_listener(
-    source: str, slot: str, *, kind: str = "listen", workers: int | None = None
+    source: str,
+    slot: str,
+    *,
+    kind: str = "listen",
+    workers: int | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SelectedListener:
     """Return the listener of one slot of a source, made from the settings.
+
+    ``kind`` is that of its runs, ``clock`` returns the time (UTC) at which alerts are written.
 
     Raises
     ------
@@ -180,12 +187,14 @@ def make_selected_listener(
     )
     book = RunBook(target.id, kind, slot)
     intake = _intake(source, target)
-    reception = Reception(target, book, partial(_topic_id, Cluster(connection)), read=intake.read)
-    writer = Writer(target, workers or settings.collect.workers)
+    reception = Reception(
+        target, book, partial(_topic_id, Cluster(connection)), read=intake.read, clock=clock
+    )
+    writer = Writer(target, workers or settings.collect.workers, clock)
     most = min(intake.most, settings.collect.batch_messages)
     return SelectedListener(
         reader, reception, writer, target,
-        book=book, most=most, fetch=intake.fetch, forget=intake.forget,
+        book=book, most=most, fetch=intake.fetch, forget=intake.forget, clock=clock,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The demo's selected alerts: a table, a cutout, and Parquet before the night is over."""
+"""The demo's selected alerts: tonight's table, a cutout, and Parquet of the night before."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,16 +6,13 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from broker.db import transaction
-from pipeline.selected import disk, rendering
-from pipeline.selected.files import parquet_path
 from pipeline.selected.sources import DEFAULT, output_root
 from pipeline.selected.tables import OutputFile, Selection
-from pipeline.selected.writer import row_chunks
 
 
 @dataclass(frozen=True)
 class Look:
-    """Files of the newest night.
+    """Files of the newest night, and of the one before it.
 
     Attributes
     ----------
@@ -23,17 +20,21 @@ class Look:
         The table, and one of the cutouts; None while there is none.
     rows, cutouts : int
         Lines, and files.
+    parquet : Path or None
+        Of the newest night that is over.
     """
 
     table: Path | None = None
     cutout: Path | None = None
     rows: int = 0
     cutouts: int = 0
+    parquet: Path | None = None
 
     def __str__(self) -> str:
         if self.table is None:
             return "Selected alerts: none yet"
-        return f"Selected alerts: {self.rows} lines, {self.cutouts} cutouts; {self.table}"
+        over = f"\nThe night before: {self.parquet}" if self.parquet else ""
+        return f"Selected alerts: {self.rows} lines, {self.cutouts} cutouts; {self.table}{over}"
 
 
 def look() -> Look:
@@ -50,21 +51,8 @@ def look() -> Look:
             of_mine, OutputFile.kind == "cutout", OutputFile.night == newest.night
         )
         path, count = session.execute(cutouts).one()
-    return Look(root / newest.path, root / path if path else None, newest.rows, count)
-
-
-def snapshot(folder: Path) -> Path | None:
-    """Write the newest table as Parquet into a folder of the demo's; None without one.
-
-    The true one is written beside the table when its UTC date is over.
-    """
-    found = look()
-    if found.table is None:
-        return None
-    path = str(found.table.relative_to(output_root()))
-    with transaction() as session:
-        wanted = select(OutputFile).filter_by(root=str(output_root()), path=path)
-        file = session.scalars(wanted).one()
-    name = parquet_path(found.table.name)
-    disk.write_whole(folder, name, rendering.parquet(row_chunks(file.id), file.columns or ()))
-    return folder / name
+        closed = select(func.max(OutputFile.path)).where(of_mine, OutputFile.kind == "parquet")
+        parquet = session.scalar(closed)
+    cutout = root / path if path else None
+    over = root / parquet if parquet else None
+    return Look(root / newest.path, cutout, newest.rows, count, over)

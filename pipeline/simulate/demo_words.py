@@ -55,7 +55,8 @@ def show(console: Console, settings: Config, logins: dict[str, Any], story: Stor
     _print(
         console,
         "Selected alerts, as files that need no account",
-        f"{folder}/data has a table for today, {folder}/cutouts its images",
+        f"{folder}/data has a table for today, and last night's as CSV and Parquet",
+        f"{folder}/cutouts has their images",
         f"{url}/runs, for the administrator, what was read and written",
     )
     _print(

@@ -23,7 +23,14 @@ from broker import logs
 from broker.command import ProjectCommand
 from broker.config import Config, config, project_path
 from pipeline.management.commands.ledger import show
-from pipeline.simulate import demo, demo_registry, demo_selected, demo_words, watch
+from pipeline.simulate import (
+    demo,
+    demo_last_night,
+    demo_registry,
+    demo_selected,
+    demo_words,
+    watch,
+)
 from pipeline.simulate.demo_gw import Story
 from pipeline.simulate.demo_lasair import Filters
 from pipeline.simulate.slack.__main__ import SHIFTER
@@ -63,7 +70,7 @@ class Command(ProjectCommand):
                 program = _prepare(console, settings, seed, options)
                 program.catalogs["galaxies"] = [story.galaxies(seed)]
                 _load(console, settings, program)
-                logins = _start(console, program)
+                logins = _start(console, program, seed)
                 is_complete = _play(console, settings, program, logins, story, once=options["once"])
             except KeyboardInterrupt:
                 is_complete = True
@@ -127,12 +134,14 @@ def _load(console: Console, settings: Config, program: demo.Program) -> None:
         call_command("load_catalog", name, str(file))
 
 
-def _start(console: Console, program: demo.Program) -> dict[str, Any]:
+def _start(console: Console, program: demo.Program, seed: int) -> dict[str, Any]:
     console.print("[bold]Topics, two Kafka credentials, one administrator[/bold]")
     call_command("create_topics", input=sorted(program.topics), stdout=StringIO())
     logins: dict[str, Any] = json.loads(
         call_command("demo_credentials", slack_user=SHIFTER, stdout=StringIO())
     )
+    console.print("[bold]Selected alerts of last night[/bold]")
+    console.print(f"  {demo_last_night.play(config(), seed)}", highlight=False, soft_wrap=True)
     console.print("[bold]Processes[/bold]")
     up = subprocess.run([*NATIVE, "up", "processes"], check=False)  # noqa: S603 our own command
     if up.returncode:
@@ -207,7 +216,7 @@ def _play(
     story.stop()
     _conclude(console, figures[-1], feed.sent, time.monotonic() - began)
     console.print(str(waves))
-    _show_files(console, settings)
+    _show_files(console)
     console.print(str(lasair))
     console.print(str(schemas), soft_wrap=True, highlight=False)
     for line in waves.failed:
@@ -226,11 +235,10 @@ def _warn(console: Console, received: int, elapsed_s: float, *, is_warned: bool)
     return is_warned
 
 
-def _show_files(console: Console, settings: Config) -> None:
+def _show_files(console: Console) -> None:
     """Name a table, a cutout and a Parquet file that anybody here can open."""
     found = demo_selected.look()
-    snapshot = demo_selected.snapshot(project_path(settings.home) / "demo")
-    for path in filter(None, (found.table, found.cutout, snapshot)):
+    for path in filter(None, (found.table, found.cutout, found.parquet)):
         console.print(str(path), soft_wrap=True, highlight=False)
 
 
