@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from broker.sections import PROJECT, Section
 from broker.sections.antares import AntaresSettings
@@ -54,6 +54,7 @@ from broker.sections.streams import (
     StreamsSettings,
     TestStreamSettings,
 )
+from broker.sections.telescope import TelescopeBusSettings, Telescopes, check_telescopes
 from broker.sections.watch import WatchSettings
 
 PREFIX = "NIGHTJAR_"
@@ -84,6 +85,12 @@ class Config(Section):
     lasair: LasairSettings = LasairSettings()
     alerce: AlerceSettings = AlerceSettings()
     antares: AntaresSettings = AntaresSettings()
+    telescope: TelescopeBusSettings = TelescopeBusSettings()
+    telescopes: Annotated[
+        Telescopes,
+        AfterValidator(check_telescopes),
+        Field(description="the telescopes on the bus by name"),
+    ] = Field(default_factory=dict)
     archive: ArchiveSettings = ArchiveSettings()
     collect: CollectSettings = CollectSettings()
     output: OutputSettings = OutputSettings()
@@ -230,7 +237,7 @@ _LISTS = {
     "mail_to",
 }
 """Settings that the environment names with commas in between."""
-_TABLES = {"plan_groups", "topics", "sources"}
+_TABLES = {"plan_groups", "topics", "sources", "telescopes"}
 """Settings that it gives as JSON."""
 
 

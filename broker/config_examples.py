@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from broker.config import PREFIX, ROOT, Config, build
+from broker.sections.telescope import BEAM, TelescopeSettings
 
 COMMAND = "python manage.py settings_examples"
 WIDTH = 100
@@ -51,6 +52,10 @@ Names of the systems before us, understood as well:
   CELERY_BROKER_URL, REDIS_URL                          the same as NIGHTJAR_REDIS__URL
   REDIS_HOST _PORT _PASSWORD _DB                        the same, in pieces
   FINK_SLACK_TOKEN                                      the same as NIGHTJAR_SLACK__TOKEN
+"""
+_TELESCOPES = """\
+Telescopes on the bus, each a section of its own, in the environment all of them as JSON; none by
+default. For example BEAM, the radio telescope whose messages the bus was made for.
 """
 _BOUNDS = (("gt", "> {}"), ("ge", "≥ {}"), ("lt", "< {}"), ("le", "≤ {}"))
 _PLAIN = re.compile(r"[\w./:@,+-]*")
@@ -98,6 +103,8 @@ def env_example() -> str:
             lines.append(f"# {setting.variable}=")
         else:
             lines.append(f"#{setting.variable}={_env_value(setting.default)}")
+    beam = json.dumps({"beam": BEAM.model_dump()})
+    lines += ["", *_comment(_TELESCOPES), f"# {PREFIX}TELESCOPES='{beam}'"]
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +124,18 @@ def toml_example() -> str:
             lines.append(f"# {name} = {_toml_value(setting.default)}")
         else:
             lines.append(f"{name} = {_toml_value(setting.default)}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "", *_telescope_example()]) + "\n"
+
+
+def _telescope_example() -> Iterator[str]:
+    """Yield one telescope's record, with every field; all of it is a comment."""
+    yield from _comment(_TELESCOPES)
+    yield "#"
+    yield "#[telescopes.beam]"
+    for name, field in TelescopeSettings.model_fields.items():
+        value = getattr(BEAM, name)
+        yield from ("#", *_comment(str(field.description)))
+        yield from (f"#{line}" for line in f"{name} = {_toml_value(value)}".splitlines())
 
 
 def follow_up_page() -> str:
@@ -152,7 +170,7 @@ def _fields(
         default = getattr(defaults, name)
         if isinstance(default, BaseModel):
             yield from _fields(type(default), default, (*path, name))
-        else:
+        elif not isinstance(default, dict):  # records, each a section; ``_telescope_example``
             is_secret = isinstance(default, SecretStr)
             value = default.get_secret_value() if is_secret else default
             yield Setting((*path, name), _describe(field, value, is_secret), value, is_secret)

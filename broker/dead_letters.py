@@ -51,6 +51,7 @@ REASONS = (
     "bad_time",
     "event_missing",
     "unanswered",
+    "conflict",
 )
 STATES = ("open", "retried", "resolved", "ignored")
 RETRIED_STATES = ("open", "ignored")

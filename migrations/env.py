@@ -27,7 +27,8 @@ import pipeline.gw.plan_tables
 import pipeline.gw.tables
 import pipeline.lasair.tables
 import pipeline.s3.tables
-import pipeline.selected.tables  # noqa: F401
+import pipeline.selected.tables
+import pipeline.telescope.tables  # noqa: F401
 from broker.db import Table
 from broker.migrate import conninfo, django_tables, migration_engine, migration_lock
 

@@ -9,6 +9,7 @@ from broker.config import Config
 from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec, anonymous_rights
 from pipeline import topics
 from pipeline.filters import FILTERS
+from pipeline.telescope.rights import pipeline_rights
 
 INPUT_RETENTION_DAYS = 7
 LASAIR_PREFIX = "lasair_"
@@ -93,7 +94,8 @@ def lasair_topics(settings: Config) -> list[TopicSpec]:
 def service_acls(settings: Config) -> list[Acl]:
     """Return the rights of our own principals; none is a super-user but ``admin``."""
     nobodys = anonymous_rights(LASAIR_PREFIX) if settings.kafka.lasair_port else []
-    return list(dict.fromkeys([*_pipeline_acls(settings), *_feed_acls(settings), *nobodys]))
+    ours = (*_pipeline_acls(settings), *pipeline_rights(settings), *_feed_acls(settings))
+    return list(dict.fromkeys([*ours, *nobodys]))
 
 
 def _pipeline_acls(settings: Config) -> Iterator[Acl]:

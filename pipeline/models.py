@@ -1,7 +1,7 @@
 """Mirrors: what the streams wrote, readable through Django; nothing here writes.
 
-Those of GW follow-up, of Lasair and of selected alerts are in ``models`` of their flows; Django
-finds them because they are named here.
+Those of GW follow-up, of Lasair, of selected alerts and of telescopes are in ``models`` of their
+flows; Django finds them because they are named here.
 """
 
 from broker import attempts, dead_letters
@@ -11,12 +11,14 @@ from broker.mirror import Mirror, mirror
 from broker.ranges import replay_tables as replays
 from broker.ranges import switch_tables as switches
 from broker.ranges import tables as ranges
+from broker.sections.telescope import STREAM as TELESCOPE
 from pipeline.alerts import tables as alerts
 from pipeline.gw import models as _gw  # noqa: F401 Django knows a model once it is imported
 from pipeline.lasair import models as _lasair  # noqa: F401 for the same reason
 from pipeline.s3 import models as _s3  # noqa: F401 for the same reason
 from pipeline.selected import models as _selected  # noqa: F401 for the same reason
 from pipeline.selected import sources
+from pipeline.telescope import models as _telescope  # noqa: F401 for the same reason
 from pipeline.topics import LASAIR, NOTICE_STREAMS, STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")
@@ -24,7 +26,7 @@ SERIES_NAMES = ("detection", "limit", "forced")
 _SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
 _STREAMS = words_of(stream.name for stream in STREAMS)
 _NOTICES = words_of(stream.name for stream in NOTICE_STREAMS)
-_SOURCES = words_of((*sources.names(), LASAIR))
+_SOURCES = words_of((*sources.names(), LASAIR, TELESCOPE))
 _CLASSES = words_of(("stellar", "hosted", "hostless", "unknown"))
 _BANDS = words_of("ugrizy")
 

@@ -1,7 +1,7 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
-alerts, objects, dead_letters, replays, bookkeeping, selected, streams, switches, gw, s3: pages ·
-filters, cells: what they share.
+alerts, objects, dead_letters, replays, bookkeeping, selected, streams, switches, gw, s3,
+telescope: pages · filters, cells: what they share.
 """
 
 from pipeline.admin import (
@@ -15,6 +15,7 @@ from pipeline.admin import (
     selected,
     streams,
     switches,
+    telescope,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "selected",
     "streams",
     "switches",
+    "telescope",
 ]

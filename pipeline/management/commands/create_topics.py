@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from broker import kafka_admin
 from broker.command import ProjectCommand
-from broker.config import config
+from broker.config import Config, config
+from broker.kafka import Cluster, own_connection
 from pipeline import bootstrap
+from pipeline.telescope.record import telescopes
+from pipeline.telescope.topics import telescope_topics
 
 
 class Command(ProjectCommand):
@@ -35,6 +38,7 @@ class Command(ProjectCommand):
             *bootstrap.fixed_input_topics(settings),
             *bootstrap.notice_topics(settings),
             *bootstrap.lasair_topics(settings),
+            *telescope_topics(settings),
             *(bootstrap.input_topic(settings, name) for name in options["input"]),
         ]
         rights = bootstrap.service_acls(settings)
@@ -43,4 +47,18 @@ class Command(ProjectCommand):
             *kafka_admin.ensure_acls(rights, is_exact=options["exact"]),
         ):
             self.stdout.write(line)
+        _refuse_split_commands(settings)
         self.stdout.write(f"{len(specs)} topics and the rights of our principals are in place.")
+
+
+def _refuse_split_commands(settings: Config) -> None:
+    """Refuse a topic of commands with several partitions: a cancel could overtake its start."""
+    topics = [telescope.commands for telescope in telescopes(settings)]
+    partitions = Cluster(own_connection("admin")).partitions(topics)
+    for topic in topics:
+        if (found := sum(name == topic for name, _ in partitions)) > 1:
+            raise CommandError(
+                f"{topic} has {found} partitions, so a cancel could overtake its start; Kafka"
+                " cannot take partitions away: stop its applications, delete the topic, and run"
+                " this again"
+            )

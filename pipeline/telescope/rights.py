@@ -1,0 +1,61 @@
+"""Who may do what on the bus: literal topics of one telescope, and groups of one's own name.
+
+A right on the prefix ``telescope.`` would reach every other telescope's commands.
+"""
+
+from collections.abc import Iterator
+
+from broker.config import Config
+from broker.kafka_rights import Acl
+from pipeline.telescope.record import Telescope, telescopes
+
+READ, WRITE = ("READ", "DESCRIBE"), ("WRITE", "DESCRIBE")
+
+
+def application_rights(telescope: Telescope, application: str) -> list[Acl]:
+    """Return what an application of a telescope may do: obey, acknowledge, tell how it is.
+
+    Raises
+    ------
+    RecordError
+        If the telescope has no such application.
+    """
+    principal = telescope.principal(application)
+    written = [telescope.acknowledgments, telescope.status]
+    if telescope.application(application).writes_data:
+        written.append(telescope.data)
+    return [
+        _on_topic(principal, telescope.commands, READ),
+        *(_on_topic(principal, topic, WRITE) for topic in written),
+        *_groups(principal),
+    ]
+
+
+def monitor_rights(telescope: Telescope, monitor: str) -> list[Acl]:
+    """Return what who looks on may do: read all four topics of a telescope."""
+    principal = telescope.principal(monitor)
+    topics = (telescope.commands, telescope.acknowledgments, telescope.data, telescope.status)
+    return [*(_on_topic(principal, topic, READ) for topic in topics), *_groups(principal)]
+
+
+def pipeline_rights(settings: Config) -> Iterator[Acl]:
+    """Yield what our own processes may do: command, listen, store, and bury data."""
+    principal = settings.kafka.username
+    for telescope in telescopes(settings):
+        yield _on_topic(principal, telescope.commands, ("WRITE", *READ))  # recovery reads it back
+        for topic in (telescope.acknowledgments, telescope.status, telescope.data):
+            yield _on_topic(principal, topic, READ)
+        yield _on_topic(principal, telescope.data_dlq, ("WRITE", *READ))  # a retry reads it
+    if settings.telescopes:
+        group = settings.telescope.group_id
+        yield Acl(principal, "group", group, is_prefix=True, operations=("READ",))
+
+
+def _on_topic(principal: str, topic: str, operations: tuple[str, ...]) -> Acl:
+    return Acl(principal, "topic", topic, is_prefix=False, operations=operations)
+
+
+def _groups(principal: str) -> Iterator[Acl]:
+    """Yield the right on the group of one's own name, and on those that begin with it and ``-``."""
+    yield Acl(principal, "group", principal, is_prefix=False, operations=("READ",))
+    yield Acl(principal, "group", f"{principal}-", is_prefix=True, operations=("READ",))
