@@ -12,7 +12,6 @@ from pipeline.alerts.schema_ids import SchemaIds
 from pipeline.alerts.selected_messages import as_confluent
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.surveys import lsst
-from tests import native
 from tests.client_environment import ClientEnvironment
 from tests.environment import of_a_stranger
 from tests.unit.pipeline.surveys.lsst_packets import alert, packet
@@ -24,16 +23,6 @@ SUBJECT = "lsst-extendedness-filtered-value"
 PROGRAM = ROOT / "compose" / "native" / "deserialize.py"
 READ_LIMIT_S = 60
 PATIENCE_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def registry(parts: native.Parts) -> native.Parts:
-    """Start the registry beside the other parts of this run; it ends with them."""
-    done = parts.native.run("up", "registry")
-    if "a network is needed once" in done.stderr:
-        pytest.skip(f"no registry: {done.stderr}")
-    assert done.returncode == 0, done.stderr
-    return parts
 
 
 def patient() -> SchemaRegistry:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import fastavro
 from fastavro.read import SchemaResolutionError
 
+from nightjar_telescope.errors import UndecodableError
 from nightjar_telescope.messages import EPOCH, Message
 from nightjar_telescope.schema import describe, schema_of
 from nightjar_telescope.validation import validate
@@ -32,10 +33,6 @@ _UNREADABLE = (
     struct.error,
 )
 """What fastavro raises for bytes that are no such record."""
-
-
-class UndecodableError(ValueError):
-    """A value that is no message of the bus."""
 
 
 def parsed_schema(message: type[Message]) -> Any:

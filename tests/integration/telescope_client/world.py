@@ -1,0 +1,87 @@
+"""Topics of one telescope on the real Kafka, and clients for them."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from nightjar_telescope import KafkaAvroConsumer, KafkaAvroProducer
+from nightjar_telescope.messages import KINDS, Message
+from nightjar_telescope.schema import schema_text
+
+from broker.config import config
+from broker.kafka import own_connection
+from broker.kafka_admin import TopicSpec, ensure_topics
+from tests import native
+from tests.conftest import TOPIC_PREFIX
+
+HOUR_MS = 3_600_000
+LARGE = str(9 * 2**20)
+
+
+def login(principal: str = "pipeline") -> dict[str, Any]:
+    """Return how an application logs in on the inside listener."""
+    found = own_connection(principal)
+    return {name: found[name] for name in found if name.startswith(("security.", "sasl."))}
+
+
+@dataclass(frozen=True)
+class Bus:
+    """Four topics of a telescope that is only a test's.
+
+    Attributes
+    ----------
+    prefix : str
+        Its topics begin so.
+    """
+
+    prefix: str
+
+    def topic(self, kind: type[Message]) -> str:
+        return self.prefix + next(each.topic_end for each in KINDS if each.message is kind)
+
+    def group(self) -> str:
+        return f"nightjar-{uuid.uuid4().hex[:12]}"
+
+    def producer(self, kind: type[Message], **changes: Any) -> KafkaAvroProducer[Any]:
+        settings = {
+            "bootstrap_servers": config().kafka.bootstrap_servers,
+            "schema_registry_url": config().registry.url,
+            "topic": self.topic(kind),
+            "schema_class": kind,
+            "security": login(),
+        }
+        return KafkaAvroProducer(**settings | changes)
+
+    def consumer(self, kind: type[Message], **changes: Any) -> KafkaAvroConsumer[Any]:
+        settings = {
+            "bootstrap_servers": config().kafka.bootstrap_servers,
+            "schema_registry_url": config().registry.url,
+            "topic": self.topic(kind),
+            "group_id": self.group(),
+            "message_class": kind,
+            "auto_offset_reset": "earliest",
+            "security": login(),
+        }
+        return KafkaAvroConsumer(**settings | changes)
+
+    def register(self, *kinds: type[Message]) -> dict[type[Message], int]:
+        """Register schemas as an operator does; return their ids."""
+        client = SchemaRegistryClient({"url": config().registry.url})
+        return {
+            kind: client.register_schema(
+                f"{self.topic(kind)}-value", Schema(schema_text(kind), "AVRO")
+            )
+            for kind in kinds or [each.message for each in KINDS]
+        }
+
+
+def new_bus() -> Bus:
+    """Make the topics of a telescope; nothing is registered yet."""
+    bus = Bus(f"{TOPIC_PREFIX}{uuid.uuid4().hex[:12]}.")
+    topics = [
+        TopicSpec(bus.topic(each.message), 1, HOUR_MS, {"max.message.bytes": LARGE})
+        for each in KINDS
+    ]
+    native.patiently(lambda: ensure_topics(topics))
+    return bus
