@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from nightjar_telescope.avro import as_record, from_record
 from nightjar_telescope.messages import KINDS
 from nightjar_telescope.schema import schema_text
 
-from broker.config import config
 from broker.kafka import own_connection
+from tests.integration.telescope_client.world import registry_client
 from tests.unit.telescope_client.messages import data, one_of_each
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("registry")]
@@ -58,8 +57,9 @@ def test_the_published_deserializer_reads_what_we_send(bus, message):
     asyncio.run(send())
 
     found = received(bus.topic(kind.message))
-    read = AvroDeserializer(SchemaRegistryClient({"url": config().registry.url}))
-    record = read(found.value(), SerializationContext(found.topic(), MessageField.VALUE))
+    with registry_client() as client:
+        read = AvroDeserializer(client)
+        record = read(found.value(), SerializationContext(found.topic(), MessageField.VALUE))
     assert from_record(kind.message, record) == message
     assert found.value()[:5] == struct.pack(">bI", 0, schema_id)
     assert found.key() == getattr(message, kind.key_field).encode()
@@ -69,12 +69,10 @@ def test_the_published_deserializer_reads_what_we_send(bus, message):
 @EACH
 def test_we_read_what_the_published_serializer_sends(bus, message):
     topic = bus.topic(type(message))
-    serialize = AvroSerializer(
-        SchemaRegistryClient({"url": config().registry.url}),
-        schema_text(type(message)),
-        conf={"auto.register.schemas": False},
-    )
-    value = serialize(as_record(message), SerializationContext(topic, MessageField.VALUE))
+    with registry_client() as client:
+        known = {"auto.register.schemas": False}
+        serialize = AvroSerializer(client, schema_text(type(message)), conf=known)
+        value = serialize(as_record(message), SerializationContext(topic, MessageField.VALUE))
     producer = Producer(own_connection())
     producer.produce(topic, value, b"k", headers=[("origin", b"console")])
     assert producer.flush(PATIENCE_S) == 0

@@ -25,6 +25,11 @@ def login(principal: str = "pipeline") -> dict[str, Any]:
     return {name: found[name] for name in found if name.startswith(("security.", "sasl."))}
 
 
+def registry_client() -> SchemaRegistryClient:
+    """Return the published client of the real registry, to be entered."""
+    return SchemaRegistryClient({"url": config().registry.url})
+
+
 @dataclass(frozen=True)
 class Bus:
     """Four topics of a telescope that is only a test's.
@@ -67,13 +72,13 @@ class Bus:
 
     def register(self, *kinds: type[Message]) -> dict[type[Message], int]:
         """Register schemas as an operator does; return their ids."""
-        client = SchemaRegistryClient({"url": config().registry.url})
-        return {
-            kind: client.register_schema(
-                f"{self.topic(kind)}-value", Schema(schema_text(kind), "AVRO")
-            )
-            for kind in kinds or [each.message for each in KINDS]
-        }
+        with registry_client() as client:
+            return {
+                kind: client.register_schema(
+                    f"{self.topic(kind)}-value", Schema(schema_text(kind), "AVRO")
+                )
+                for kind in kinds or [each.message for each in KINDS]
+            }
 
 
 def new_bus() -> Bus:
