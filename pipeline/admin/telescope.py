@@ -13,6 +13,7 @@ admin.site.register(
         models.TelescopeLatestStatus,
         models.TelescopeSwitch,
         models.TelescopeEvent,
+        models.TelescopeSchema,
     ),
     PlainAdmin,
 )

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 from broker.errors import TransientError
@@ -14,9 +14,35 @@ from pipeline.clients.redirects import NoRedirect
 
 TIMEOUT_S = 5.0
 MAX_REPLY_BYTES = 2 * 2**20
+SAID_BYTES = 2000
+"""Most of a refusal's text that is kept."""
 _HEADERS = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
 
+NOT_TAKEN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
+
 Found = TypeVar("Found")
+
+
+class SchemaRefusedError(Exception):
+    """A registry does not take a schema: it fits its predecessors not, or is none."""
+
+
+class Version(NamedTuple):
+    """A schema as one version of a subject.
+
+    Attributes
+    ----------
+    schema_id : int
+        Its id; the same under every subject.
+    number : int
+        Of the version, from 1.
+    definition : object
+        What its JSON holds.
+    """
+
+    schema_id: int
+    number: int
+    definition: Any
 
 
 class SchemaRegistry:
@@ -51,23 +77,57 @@ class SchemaRegistry:
             None if body is None else _field(url, body, lambda reply: json.loads(reply["schema"]))
         )
 
-    def register(self, subject: str, definition: bytes) -> int:
+    def register(self, subject: str, definition: bytes, compatibility: str = "NONE") -> int:
         """Return the id of a schema under a subject, which gets one now if it has none.
 
-        The subject takes any version: what others change in their schemas is theirs to decide.
+        Parameters
+        ----------
+        subject : str
+            Topic and ``-value``.
+        definition : bytes
+            The schema's JSON.
+        compatibility : str
+            What the subject takes from now on. NONE: any version; what others change in their
+            schemas is theirs to decide.
+
+        Raises
+        ------
+        TransientError
+            If the registry is away, busy, or answers something else.
+        SchemaRefusedError
+            If it does not take the schema.
+        """
+        place = quote(subject, safe="")
+        self._ask("PUT", f"{self._url}/config/{place}", {"compatibility": compatibility})
+        url = f"{self._url}/subjects/{place}/versions"
+        body = self._ask("POST", url, {"schema": definition.decode()})
+        if body is None:
+            raise TransientError(f"registry: POST {url}: 404")
+        return _field(url, body, lambda reply: int(reply["id"]))
+
+    def version(self, subject: str, definition: bytes) -> Version | None:
+        """Return what a schema is under a subject, or None where it is not registered.
 
         Raises
         ------
         TransientError
             If the registry is away, busy, or answers something else.
         """
-        place = quote(subject, safe="")
-        self._ask("PUT", f"{self._url}/config/{place}", {"compatibility": "NONE"})
-        url = f"{self._url}/subjects/{place}/versions"
+        url = f"{self._url}/subjects/{quote(subject, safe='')}"
         body = self._ask("POST", url, {"schema": definition.decode()})
-        if body is None:
-            raise TransientError(f"registry: POST {url}: 404")
-        return _field(url, body, lambda reply: int(reply["id"]))
+        return None if body is None else _field(url, body, _version)
+
+    def latest(self, subject: str) -> Version | None:
+        """Return the newest version of a subject, or None where it has none.
+
+        Raises
+        ------
+        TransientError
+            If the registry is away, busy, or answers something else.
+        """
+        url = f"{self._url}/subjects/{quote(subject, safe='')}/versions/latest"
+        body = self._ask("GET", url)
+        return None if body is None else _field(url, body, _version)
 
     def _ask(self, method: str, url: str, sent: Any = None) -> bytes | None:
         """Return the body of a reply, or None where there is no such thing."""
@@ -77,9 +137,15 @@ class SchemaRegistry:
             with self._opener.open(request, timeout=self._timeout_s) as reply:
                 body: bytes = reply.read(MAX_REPLY_BYTES + 1)
         except urllib.error.HTTPError as error:
-            error.close()
+            with error:
+                said = error.read(SAID_BYTES) if error.code in NOT_TAKEN else b""
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
+            if error.code in NOT_TAKEN:
+                text = said.decode(errors="replace")
+                raise SchemaRefusedError(
+                    f"registry: {method} {url}: {error.code}: {text}"
+                ) from error
             raise TransientError(f"registry: {method} {url}: {error.code}") from error
         except (OSError, HTTPException) as error:  # the latter: a reply that is no HTTP, or is cut
             raise TransientError(f"registry: {method} {url}: {error!r}") from error
@@ -93,3 +159,7 @@ def _field(url: str, body: bytes, read: Callable[[Any], Found]) -> Found:
         return read(json.loads(body))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TransientError(f"registry: {url}: no schema in the reply") from error
+
+
+def _version(reply: Any) -> Version:
+    return Version(int(reply["id"]), int(reply["version"]), json.loads(reply["schema"]))

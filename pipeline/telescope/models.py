@@ -2,7 +2,7 @@
 
 from broker.choices import words_of
 from broker.mirror import Mirror, mirror
-from pipeline.telescope import tables
+from pipeline.telescope import schema_table, tables
 
 _LEVELS = words_of(tables.LEVELS)
 
@@ -69,4 +69,12 @@ TelescopeEvent: type[Mirror] = mirror(
     __name__,
     verbose_name="event at a telescope",
     title="what",
+)
+
+TelescopeSchema: type[Mirror] = mirror(
+    schema_table.TelescopeSchema,
+    "TelescopeSchema",
+    __name__,
+    verbose_name="schema of telescopes",
+    title="subject",
 )
