@@ -190,7 +190,7 @@ def _append(place: Place, file_id: int) -> int:
     if not rows:
         return 0
     content = b"".join(map(line, rows))
-    length = disk.append_mending(
+    length, _ = disk.append_mending(
         place.path, file.path, file.length, content, lambda: rendered(file_id)
     )
     failpoint("lines_appended")

@@ -6,6 +6,7 @@ be cut off and done again, makes the file what the rows say and notes its checks
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Select, func, select, update
@@ -20,7 +21,16 @@ from pipeline.selected.writer import pieces, rendered, row_chunks
 log = structlog.get_logger(__name__)
 
 
-def close_due(target: Target, now: datetime) -> list[str]:
+class Closed(NamedTuple):
+    """A table that is closed now."""
+
+    path: str
+    """Below the target's root."""
+    mended: int
+    """Files that were not what its rows say, and are made again."""
+
+
+def close_due(target: Target, now: datetime) -> list[Closed]:
     """Close every table whose UTC date is over and whose rows are all written.
 
     Parameters
@@ -32,28 +42,35 @@ def close_due(target: Target, now: datetime) -> list[str]:
 
     Returns
     -------
-    list of str
-        Paths of the tables that are closed now; none while another process writes there.
+    list of Closed
+        Tables that are closed now; none while another process writes there.
     """
     with lock(target.lock) as is_ours:
         if not is_ours:
             return []
         _end(target, now)
-        due = _unfinished(target)
-        for file in due:
-            finish(target, file, now)
-        return [file.path for file in due]
+        return [Closed(file.path, finish(target, file, now)) for file in _unfinished(target)]
 
 
-def finish(target: Target, file: OutputFile, now: datetime) -> None:
-    """Make the files of an ended night what its rows say; the caller holds the lock."""
+def finish(target: Target, file: OutputFile, now: datetime) -> int:
+    """Make the files of an ended night what its rows say; the caller holds the lock.
+
+    Returns
+    -------
+    int
+        How many of them were lost or changed. A night that was not closed has no Parquet to lose.
+    """
+    mended = 0
     whole = disk.sum_up(file.path, pieces(file))
     if disk.look_up(target.path, file.path) != whole:
         log.warning("selected.table_made_again", path=file.path, length=whole.length)
         whole = disk.write_whole(target.path, file.path, rendered(file))
+        mended += 1
     failpoint("csv_closed")
     table = rendering.parquet(row_chunks(file.id), file.columns or ())
+    before = disk.look_up(target.path, files.parquet_path(file.path))
     written = disk.write_whole(target.path, files.parquet_path(file.path), table)
+    mended += file.sha256 is not None and before != written
     disk.sync_folders([disk.place(target.path, file.path).parent])
     failpoint("parquet_written")
     changed = {} if whole.sha256 == file.sha256 else {"s3_state": None, "confirmed_at": None}
@@ -77,6 +94,7 @@ def finish(target: Target, file: OutputFile, now: datetime) -> None:
             )
         )
     log.info("selected.closed", path=file.path, rows=rows)
+    return mended
 
 
 def _end(target: Target, now: datetime) -> None:

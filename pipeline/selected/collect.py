@@ -1,12 +1,13 @@
 """Read a source once: from where its group stands to the ends that it has now."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from broker.config import config
-from broker.db import lock
+from broker.db import lock, transaction
 from broker.errors import TransientError
 from broker.host import this_host
 from broker.kafka import Cluster, Watermarks, source_connection
@@ -14,7 +15,7 @@ from broker.kafka_connection import Partition
 from broker.kafka_messages import Received
 from pipeline.selected import sources
 from pipeline.selected.listener import SelectedListener, make_selected_listener
-from pipeline.selected.runs import Counts
+from pipeline.selected.runs import Counts, RunBook
 
 JOIN_S = 45.0
 """A group gives no partition before a member that died is forgotten."""
@@ -62,14 +63,17 @@ class Collected:
         Messages.
     behind : int
         Offsets that it did not read.
+    state : str
+        One of ``RUN_STATES``: done, short of the end, or failed to reach the topic at all.
     why : str or None
-        Why it stopped short.
+        Why it is not done.
     took_s : float
         Duration [s].
     """
 
     counts: Counts
     behind: int
+    state: str
     why: str | None
     took_s: float
 
@@ -156,21 +160,36 @@ def collect(
             raise CollectError(f"another run of {source} is at work on this machine")
         slot = f"collect-{source}"
         _refuse_beside_listener(source, slot)
-        listener = make_selected_listener(
-            source, slot, kind="collect", workers=workers, clock=clock
-        )
-        book = listener.book
-        try:
-            book.begin(clock().date())
-            way, why = _read(source, listener, began_s, limits, is_stopping)
-            why = settle(listener) or why
-        except BaseException as error:
-            book.end("failed", error=repr(error)[:500])
-            raise
-        finally:
-            listener.close()
-        book.end("short" if why else "done", behind=way.behind, error=why)
-        return Collected(book.total, way.behind, why, time.monotonic() - began_s)
+        with _begun(source, slot, clock().date()) as book:
+            listener = make_selected_listener(source, slot, book=book, workers=workers, clock=clock)
+            try:
+                way, why = _read(source, listener, began_s, limits, is_stopping)
+                why = settle(listener) or why
+            finally:
+                listener.close()
+        state = _state(way, why)
+        book.end(state, behind=way.behind, error=why)
+        return Collected(book.total, way.behind, state, why, time.monotonic() - began_s)
+
+
+@contextmanager
+def _begun(source: str, slot: str, night: date) -> Iterator[RunBook]:
+    """Note a run before anybody is asked for anything, and that it failed if it raises."""
+    with transaction() as session:
+        book = RunBook(sources.claim(session, source).id, "collect", slot)
+    book.begin(night)
+    try:
+        yield book
+    except BaseException as error:
+        book.end("failed", error=repr(error)[:500])
+        raise
+
+
+def _state(way: _Way, why: str | None) -> str:
+    """Return how a run ended; that which saw no partition read nothing, and nothing is balanced."""
+    if why is None:
+        return "done"
+    return "short" if way.has_begun else "failed"
 
 
 def settle(listener: SelectedListener) -> str | None:
@@ -188,9 +207,9 @@ def settle(listener: SelectedListener) -> str | None:
 
 def _refuse_beside_listener(source: str, slot: str) -> None:
     """Leave a running listener its partitions: who joins its group takes some of them away."""
-    cluster = Cluster(source_connection(sources.settings_of(source)))
+    where = sources.settings_of(source)
     try:
-        members = cluster.members(sources.group_of(source))
+        members = Cluster(source_connection(where)).members(sources.group_of(source))
     except TransientError:
         return  # a broker that is away, or lets nobody ask, is told of by the run itself
     if others := [member for member in members if member != slot]:
@@ -217,7 +236,7 @@ def _read(
         if way.has_begun and not way.behind:
             return way, _shared(way)
         if is_stopping() or limits.are_reached(began_s, read):
-            return way, f"stopped {way.behind} offsets before the end"
+            return way, _stopped(way, where.topic)
         batch = listener.tick()
         way.meet()
         way.go(batch)
@@ -226,6 +245,12 @@ def _read(
         heard_s = now_s if batch else heard_s
         if now_s - heard_s > _patience_s(way, listener.reader.trouble):
             return way, _silence(way, where.topic, listener.reader.trouble)
+
+
+def _stopped(way: _Way, topic: str) -> str:
+    if way.has_begun:
+        return f"stopped {way.behind} offsets before the end"
+    return f"stopped before a partition of {topic} was given"
 
 
 def _shared(way: _Way) -> str | None:

@@ -84,7 +84,7 @@ def append(root: Path, path: str, length: int, content: bytes) -> None:
 
 def append_mending(
     root: Path, path: str, length: int, content: bytes, made_again: Callable[[], bytes]
-) -> int:
+) -> tuple[int, bool]:
     """Add ``content`` as ``append`` does; a file that lost bytes is first made again.
 
     Parameters
@@ -97,9 +97,10 @@ def append_mending(
 
     Returns
     -------
-    int
-        The file's length then.
+    tuple of int and bool
+        The file's length then, and whether it had lost bytes.
     """
+    is_mended = False
     try:
         append(root, path, length, content)
     except ShorterError as error:
@@ -107,7 +108,8 @@ def append_mending(
         whole = made_again()
         length = write_whole(root, path, whole).length
         append(root, path, length, content)
-    return length + len(content)
+        is_mended = True
+    return length + len(content), is_mended
 
 
 class ShorterError(OSError):

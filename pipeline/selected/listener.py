@@ -21,10 +21,10 @@ from pipeline.selected.judging import Images
 from pipeline.selected.messages import Reader
 from pipeline.selected.others import OthersReader
 from pipeline.selected.reception import Reception
-from pipeline.selected.runs import RunBook
+from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import Target
 from pipeline.selected.thumbnails import Thumbnails
-from pipeline.selected.writer import Writer
+from pipeline.selected.writer import Writer, Wrote
 
 BATCH_BYTES = 64 * 2**20
 POLL_S = 0.5
@@ -139,8 +139,9 @@ class SelectedListener(ReceptionLoop[Reception]):
         if take_retried(self._target.name, self.reception.take_again):
             self._forget()
         self._fetch()
-        self._writer.write({})
-        closing.close_due(self._target, self._clock())
+        wrote = self._writer.write({})
+        closed = closing.close_due(self._target, self._clock())
+        self._note(wrote, sum(each.mended for each in closed))
 
     def _finish(self, batch: Sequence[Received], images: dict[int, Images]) -> None:
         """Commit what is stored and write it; if that fails now, the next look does it."""
@@ -148,23 +149,45 @@ class SelectedListener(ReceptionLoop[Reception]):
             self.commit(batch)
             self._forget()
             failpoint("selected_committed")
-            self._writer.write(images)
+            self._note(self._writer.write(images))
         except OUTAGES as error:
             self.look_at = 0.0
             self.rest(error)
+
+    def _note(self, wrote: Wrote | None, mended: int = 0) -> None:
+        """Count what was made good of what stood there before, if anything."""
+        wrote = wrote or Wrote()
+        healed = Counts(late=wrote.late, mended=wrote.mended + mended)
+        if healed == Counts():
+            return
+        self.book.begin(self._clock().date())
+        with transaction() as session:
+            self.book.add(session, healed)
+        self.book.total.add(healed)
 
 
 def make_selected_listener(
     source: str,
     slot: str,
     *,
-    kind: str = "listen",
+    book: RunBook | None = None,
     workers: int | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SelectedListener:
     """Return the listener of one slot of a source, made from the settings.
 
-    ``kind`` is that of its runs, ``clock`` returns the time (UTC) at which alerts are written.
+    Parameters
+    ----------
+    source : str
+        Of ``sources.names()``.
+    slot : str
+        Which process of its kind.
+    book : RunBook, optional
+        Of a run that has begun; a listener's own when not given.
+    workers : int, optional
+        Cutouts written at once; that of the settings when not given.
+    clock : callable
+        Returns the time (UTC) at which alerts are written.
 
     Raises
     ------
@@ -185,7 +208,7 @@ def make_selected_listener(
         start=where.start,
         session_timeout_ms=settings.ranges.session_timeout_ms,
     )
-    book = RunBook(target.id, kind, slot)
+    book = book or RunBook(target.id, "listen", slot)
     intake = _intake(source, target)
     reception = Reception(
         target, book, partial(_topic_id, Cluster(connection)), read=intake.read, clock=clock

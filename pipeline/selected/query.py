@@ -17,7 +17,7 @@ MOST_NIGHTS = 14
 
 COUNTED = (
     *("read", "written", "filtered", "failed", "duplicate"),
-    *("no_packet", "missing_cutout", "broken_cutout"),
+    *("no_packet", "missing_cutout", "broken_cutout", "late", "mended"),
 )
 
 
@@ -64,6 +64,20 @@ class Night:
         sums = self.sums
         parts = ("written", "filtered", "failed", "duplicate")
         return sums["read"] == sum(sums[name] for name in parts)
+
+    @property
+    def hindered(self) -> list[SelectedRun]:
+        """Return the newest run of each process that reads, where it did not end well."""
+        newest: dict[str, SelectedRun] = {}
+        for run in self.runs:
+            if run.kind != "rerun":
+                newest.setdefault(run.slot, run)
+        return [run for run in newest.values() if run.state in {"failed", "short"}]
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether sums say nothing: who was to read could not, and nobody did since."""
+        return any(run.state == "failed" for run in self.hindered)
 
     def deleted_after(self, settings: Config) -> date | None:
         """Return the date after which retention takes the table; None: never."""

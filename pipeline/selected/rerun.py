@@ -75,7 +75,9 @@ def _make_all(target: Target, file: OutputFile, book: RunBook) -> int:
             gone += _write_cutouts(writer, target, file, rows, now, book)
     finally:
         writer.close()
-    _write_table(target, file, now)
+    mended = _write_table(target, file, now)
+    with transaction() as session:
+        book.add(session, Counts(mended=mended))
     return gone
 
 
@@ -103,15 +105,23 @@ def _write_cutouts(
     book: RunBook,
 ) -> int:
     """Write the cutouts of some rows, and count them; return how many can be had no more."""
+    before = _seen(target, rows)
     written, by_kind = writer.write_cutouts(rows, {})
+    mended = sum(before[each.path] != each for each in written)
     gone = sum(map(len, by_kind.values()))
     with transaction() as session:
         files.note_written(session, target, "cutout", file.night, written, now)
-        book.add(session, _count(rows, gone))
+        book.add(session, _count(rows, gone, mended))
     return gone
 
 
-def _count(rows: list[Row], gone: int) -> Counts:
+def _seen(target: Target, rows: list[Row]) -> dict[str, disk.Written | None]:
+    """Return what lies where the cutouts of some rows belong."""
+    paths = [row[f"{kind}_path"] for row in rows for kind in CUTOUT_KINDS]
+    return {path: disk.look_up(target.path, path) for path in paths if path is not None}
+
+
+def _count(rows: list[Row], gone: int, mended: int) -> Counts:
     states = [row[f"{kind}_state"] for row in rows for kind in CUTOUT_KINDS]
     return Counts(
         read=len(rows),
@@ -119,18 +129,20 @@ def _count(rows: list[Row], gone: int) -> Counts:
         no_packet=sum(row["archive_segment_id"] is None for row in rows),
         missing_cutout=states.count("absent"),
         broken_cutout=states.count("broken") + gone,
+        mended=mended,
     )
 
 
-def _write_table(target: Target, file: OutputFile, now: datetime) -> None:
+def _write_table(target: Target, file: OutputFile, now: datetime) -> int:
+    """Make a night's table what its rows say; return how many of its files were not."""
     if file.closed_at is not None:
-        closing.finish(target, file, now)
-        return
+        return closing.finish(target, file, now)
     content = rendered(file)
     if disk.read(target.path, file.path) == content:
-        return
+        return 0
     disk.write_whole(target.path, file.path, content)
     with transaction() as session:
         session.execute(
             update(OutputFile).where(OutputFile.id == file.id).values(length=len(content))
         )
+    return 1

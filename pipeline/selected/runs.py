@@ -22,6 +22,10 @@ class Counts:
         Messages.
     no_packet, missing_cutout, broken_cutout : int
         Of what was written.
+    late : int
+        Lines of rows that a process before this one had stored and not written.
+    mended : int
+        Files that were lost or changed, and are made again.
     """
 
     read: int = 0
@@ -32,6 +36,8 @@ class Counts:
     no_packet: int = 0
     missing_cutout: int = 0
     broken_cutout: int = 0
+    late: int = 0
+    mended: int = 0
 
     def add(self, other: "Counts") -> None:
         """Count what another batch had."""

@@ -181,6 +181,13 @@ class SelectedRun(Table):
     )
     missing_cutout_count: Mapped[int] = mapped_column(server_default="0", comment="not in a packet")
     broken_cutout_count: Mapped[int] = mapped_column(server_default="0", comment="unreadable")
+    late_count: Mapped[int] = mapped_column(
+        server_default="0",
+        comment="lines of rows that a process before it had stored and not written",
+    )
+    mended_count: Mapped[int] = mapped_column(
+        server_default="0", comment="files that were lost or changed, and are made again"
+    )
     behind_count: Mapped[int] = mapped_column(
         server_default="0", comment="offsets that a run that stopped short did not read"
     )

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import CursorResult, func, select, text, update
@@ -26,6 +26,19 @@ MOST_ROWS = 1000
 """Written at once: what must be written again after a kill."""
 
 Row = dict[str, Any]
+
+
+class Wrote(NamedTuple):
+    """What became of rows that had no line."""
+
+    rows: int = 0
+    """Lines."""
+    late: int = 0
+    """Those of them whose rows a process before this one had stored."""
+    mended: int = 0
+    """Tables that had lost bytes and are made again."""
+
+
 Images = Mapping[int, Mapping[str, Cutout]]
 Gone = Mapping[str, Sequence[int]]
 """Rows (``selected_alerts.id``) by kind of cutout: neither on disk nor in the archive."""
@@ -60,13 +73,14 @@ class Writer:
     ) -> None:
         self._target = target
         self._clock = clock
+        self._began_at = clock()
         self._pool = ThreadPoolExecutor(workers, "cutouts")
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown()
 
-    def write(self, images: Images) -> int | None:
+    def write(self, images: Images) -> Wrote | None:
         """Write every row of this selection that no file has yet and that waits for no image.
 
         Parameters
@@ -77,8 +91,8 @@ class Writer:
 
         Returns
         -------
-        int or None
-            How many rows; None while another process writes here.
+        Wrote or None
+            How many rows and tables; None while another process writes here.
 
         Raises
         ------
@@ -88,11 +102,11 @@ class Writer:
         with lock(self._target.lock) as is_ours:
             if not is_ours:
                 return None
-            written = 0
+            wrote = Wrote()
             while rows := self._unwritten():
-                self._write_some(rows, images)
-                written += len(rows)
-            return written
+                some = self._write_some(rows, images)
+                wrote = Wrote(*map(sum, zip(wrote, some, strict=True)))
+            return wrote
 
     def unwritten(self) -> int:
         """Return how many rows ``write`` has not come to."""
@@ -124,7 +138,7 @@ class Writer:
         with transaction() as session:
             return [dict(row) for row in session.execute(wanted).mappings()]
 
-    def _write_some(self, rows: list[Row], images: Images) -> None:
+    def _write_some(self, rows: list[Row], images: Images) -> Wrote:
         cutouts, gone = self.write_cutouts(rows, images)
         _tell_gone(rows, gone)
         failpoint("cutouts_written")
@@ -132,12 +146,14 @@ class Writer:
         content = rendering.lines(rows, file.columns or ())
         if file.length == 0:
             content = rendering.head(file.columns or ()) + content
-        length = disk.append_mending(
+        length, is_mended = disk.append_mending(
             self._target.path, file.path, file.length, content, lambda: rendered(file)
         )
         failpoint("csv_appended")
         self._mark(file, rows, length, cutouts)
         failpoint("csv_marked")
+        late = sum(row["processed_at"] < self._began_at for row in rows)
+        return Wrote(len(rows), late, int(is_mended))
 
     def write_cutouts(self, rows: list[Row], images: Images) -> tuple[list[Written], Gone]:
         """Write the cutouts of rows, and tell which can be had no more.

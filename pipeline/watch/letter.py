@@ -151,10 +151,10 @@ def _to_do_of(night: Night, waiting: Mapping[int, int], public_url: str) -> Iter
             f"{name}: {_many(sums['broken_cutout'], 'cutout')} could not be read; if the disk was"
             f" at fault, press *Make these files again* at {page}"
         )
-    for run in _ended_badly(night):
+    for run in night.hindered:
         yield (
-            f"{name}: {run} Run ./run_lsst_consumer.sh {night.selection.name}; it goes on where"
-            " that run stopped"
+            f"{name}: {run.slot} ended {run.state}: {run.error}. Run ./run_lsst_consumer.sh"
+            f" {night.selection.name}; it goes on where that run stopped"
         )
 
 
@@ -168,11 +168,16 @@ def _nights(summary: Summary) -> Iterator[Part]:
 
 def _night_lines(night: Night, waiting: Mapping[int, int]) -> Iterator[str]:
     sums, table = night.sums, night.csv
-    verdict = "adds up" if _adds_up(night, waiting) else "DOES NOT ADD UP"
     yield (
         f"{sums['read']:,} read = {sums['written']:,} written + {sums['filtered']:,} filtered +"
-        f" {sums['failed']:,} failed + {sums['duplicate']:,} duplicate: {verdict}"
+        f" {sums['failed']:,} failed + {sums['duplicate']:,} duplicate:"
+        f" {_verdict(night, waiting)}"
     )
+    if sums["late"] or sums["mended"]:
+        yield (
+            f"Made good: {_many(sums['late'], 'line')} of rows stored before,"
+            f" {_many(sums['mended'], 'file')} made again"
+        )
     if table is None:
         yield "No table: nothing was selected"
     else:
@@ -221,21 +226,16 @@ def _retention(summary: Summary) -> Iterator[Part]:
             yield Part(f"Retention on {run.host}, {run.day}", (*gone, *kept))
 
 
+def _verdict(night: Night, waiting: Mapping[int, int]) -> str:
+    if not _adds_up(night, waiting):
+        return "DOES NOT ADD UP"
+    return "NOT READ TO THE END, a run failed" if night.has_failed else "adds up"
+
+
 def _adds_up(night: Night, waiting: Mapping[int, int]) -> bool:
     """Tell whether every message became something, and every row a line, or waits for it."""
     lines = night.csv.rows + waiting.get(night.csv.id, 0) if night.csv else 0
     return night.adds_up and lines == night.sums["written"]
-
-
-def _ended_badly(night: Night) -> Iterator[str]:
-    """Say of the newest run of each slot how it ended, where that is not well."""
-    seen: set[str] = set()
-    for run in night.runs:
-        if run.kind == "rerun" or run.slot in seen:
-            continue
-        seen.add(run.slot)
-        if run.state in {"failed", "short"}:
-            yield f"{run.slot} ended {run.state}: {run.error}."
 
 
 def _many(count: int, noun: str) -> str:

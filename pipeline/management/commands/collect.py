@@ -52,8 +52,10 @@ class Command(ProjectCommand):
 def line(source: str, found: Collected) -> str:
     """Return the last line of a run, which monitoring looks for."""
     counts = found.counts
+    healed = f", late {counts.late}, mended {counts.mended}"
+    ending = "" if found.state == "done" else f", {found.state}"
     return (
         f"LSST Alert Consumer {source}: read {counts.read}, written {counts.written}, "
         f"filtered {counts.filtered}, failed {counts.failed}, duplicate {counts.duplicate}, "
-        f"{found.took_s:.1f} s"
+        f"{found.took_s:.1f} s{healed if counts.late or counts.mended else ''}{ending}"
     )

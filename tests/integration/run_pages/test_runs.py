@@ -9,8 +9,10 @@ from django.test import Client
 from sqlalchemy import select, update
 
 from broker import limits
+from broker.db import transaction
 from pipeline.selected import retention
 from pipeline.selected.retention_policy import Policy
+from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.tables import OutputFile
 from pipeline.web import run_pages
 from tests.integration.selected.conftest import root
@@ -72,6 +74,30 @@ def test_the_page_shows_sums_sizes_checksums_and_cutouts(manager, taker, root):
     assert "3 on disk" in page
     assert page.count("<code>") == 2
     assert "2026-12-22" in page  # 30 days later
+
+
+def test_a_run_that_never_reached_its_topic_is_not_called_balanced(manager, session, root):
+    book = RunBook(Consumer().target.id, "collect", "collect-selected")
+    book.begin(MORNING.date())
+    book.end("failed", error="no partition of t was given: refused")
+
+    page = manager.get("/runs").content.decode()
+
+    assert "adds up" not in page
+    assert "collect-selected ended failed: no partition of t was given: refused" in page
+
+
+def test_what_a_run_made_good_is_shown(manager, session, root):
+    book = RunBook(Consumer().target.id, "collect", "collect-selected")
+    book.begin(MORNING.date())
+    with transaction() as opened:
+        book.add(opened, Counts(late=3, mended=1))
+    book.end("done")
+
+    page = manager.get("/runs").content.decode()
+
+    assert "Made good: 3 lines of rows stored before, 1 file made again" in page
+    assert "3 late lines, 1 file<" in page
 
 
 def test_a_table_can_be_taken_along(manager, taker, root):

@@ -13,6 +13,7 @@ import pytest
 from broker import kafka as wire
 from broker.config import ROOT, config
 from broker.db import lock, transaction
+from broker.kafka import LoginRefusedError
 from broker.kafka_messages import MessageReader
 from broker.kafka_types import Message
 from pipeline.selected import collect as collecting
@@ -115,6 +116,38 @@ def test_a_topic_that_is_not_there_is_told_before_a_group_would_give_nothing(
 
     assert f"no partition of {topic}-gone was given: " in (found.why or "")
     assert "Unknown topic or partition" in (found.why or "")
+    assert (found.state, runs(database)) == ("failed", [("collect", "failed", 0, 0, 0, 0, 0)])
+
+
+def test_a_run_whose_certificates_are_none_is_noted_as_failed(
+    database, topic, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__CA_FILE", str(tmp_path / "none.pem"))
+    config.cache_clear()
+
+    with pytest.raises(LoginRefusedError):
+        collect("selected")
+
+    assert runs(database) == [("collect", "failed", 0, 0, 0, 0, 0)]
+
+
+def test_a_run_that_writes_what_a_dead_one_stored_says_so(database, topic, root):
+    send(topic, *(packet(n) for n in range(1, 4)))
+    mortal = environment(database) | {"NIGHTJAR_TESTING__FAILPOINT": "selected_committed"}
+    died = subprocess.run(
+        [sys.executable, "manage.py", "collect", "selected"],
+        cwd=ROOT, env=mortal, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL
+
+    found = collect("selected")
+
+    left = run_sql(database, "SELECT sum(written_count) FROM selected_runs")
+    assert found.counts.late + found.counts.written == 3
+    assert (left, found.counts.late > 0) == ([(3,)], True)
+    assert run_sql(database, "SELECT sum(late_count) FROM selected_runs") == [(found.counts.late,)]
 
 
 def test_a_host_that_nobody_knows_ends_the_process_with_its_name(database, topic):

@@ -52,7 +52,7 @@ def test_the_night_before_is_closed_as_soon_as_somebody_listens(
     assert f"12 alerts of {now - timedelta(days=1):%Y-%m-%d}" in told
     assert again == "on disk from an earlier demo"
     found = demo_selected.look()
-    assert (closed, found.rows, found.cutouts) == (
+    assert ([each.path for each in closed], found.rows, found.cutouts) == (
         [csv_path(Consumer().target, now - timedelta(days=1))],
         12,
         36,

@@ -76,7 +76,19 @@ def test_files_that_were_lost_are_there_again_to_the_byte(session, root, is_clos
     assert (run.state, run.requested_by, run.read_count, run.written_count) == (
         "done", "dora", 2, 2,
     )  # fmt: skip
-    assert run.missing_cutout_count == 1
+    assert (run.missing_cutout_count, run.mended_count) == (1, len(before))
+
+
+def test_files_that_are_whole_are_not_called_mended(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    taker.now = MORNING
+    taker.work([])
+
+    again(taker)
+
+    run = session.scalars(select(SelectedRun).where(SelectedRun.kind == "rerun")).one()
+    assert (run.written_count, run.mended_count) == (1, 0)
 
 
 def test_after_it_the_night_goes_on(session, root):

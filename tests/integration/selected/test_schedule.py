@@ -111,7 +111,7 @@ def test_a_second_ring_for_what_was_collected_meanwhile_does_nothing(monkeypatch
             target = sources.claim(session, source)
             row = {"kind": "collect", "state": "done", "slot": source, "night": NOW.date()}
             session.execute(insert(SelectedRun).values(selection_id=target.id, **row))
-        return Collected(Counts(), 0, None, 0.1)
+        return Collected(Counts(), 0, "done", None, 0.1)
 
     monkeypatch.setattr(schedule, "collect", collect)
 

@@ -1,6 +1,7 @@
 """Rows to files: what a process that died left half done, the next one does to the byte."""
 
 import os
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -11,6 +12,7 @@ from broker.errors import TransientError
 from pipeline.selected import closing
 from pipeline.selected.rendering import head
 from pipeline.selected.tables import OutputFile, SelectedAlert
+from pipeline.selected.writer import Wrote
 from tests.integration.selected.conftest import Died
 from tests.integration.selected.world import (
     EVENING,
@@ -95,8 +97,9 @@ def test_a_table_that_lost_bytes_is_made_again(session, root):
     taker.work(received(packet(1), packet(2)))
     os.truncate(root / csv_path(taker.target), 10)
 
-    taker.work(received(packet(3), first=2))
+    wrote = taker.writer.write(taker.reception.take(received(packet(3), first=2)))
 
+    assert wrote == Wrote(rows=1, mended=1)
     assert tree(root) == expected(session, taker.target)
 
 
@@ -123,9 +126,7 @@ def test_a_table_that_was_changed_by_hand_is_made_again_when_it_is_closed(sessio
     with (root / csv_path(taker.target)).open("r+b") as table:
         table.write(b"X")
 
-    taker.now = MORNING
-    taker.work([])
-
+    assert closing.close_due(taker.target, MORNING) == [(csv_path(taker.target), 1)]
     assert without_parquet(tree(root)) == expected(session, taker.target)
 
 
@@ -166,7 +167,7 @@ def test_a_night_with_rows_that_have_no_line_is_not_closed(session, root):
     assert session.scalars(select(OutputFile.closed_at)).all() == [None]
 
     taker.writer.write({})
-    assert closing.close_due(taker.target, MORNING) == [csv_path(taker.target)]
+    assert closing.close_due(taker.target, MORNING) == [(csv_path(taker.target), 0)]
 
 
 def test_a_second_writer_that_the_lock_did_not_stop_is_noticed(session, root, monkeypatch):
@@ -190,9 +191,9 @@ def test_a_second_writer_that_the_lock_did_not_stop_is_noticed(session, root, mo
 def test_cutouts_of_a_process_that_died_are_read_from_the_archive(session, root):
     Consumer().reception.take(received(packet(1)))
 
-    heir = Consumer()
-    heir.writer.write({})
+    heir = Consumer(EVENING + timedelta(seconds=1))
 
+    assert heir.writer.write({}) == Wrote(rows=1, late=1)
     assert tree(root) == expected(session, heir.target)
 
 
@@ -218,7 +219,7 @@ def test_who_does_not_get_the_lock_writes_nothing(session, root):
         assert taker.writer.write(images) is None
         assert closing.close_due(taker.target, MORNING) == []
 
-    assert taker.writer.write(images) == 1
+    assert taker.writer.write(images) == Wrote(rows=1)
 
 
 def test_further_columns_hold_from_the_next_table_on(session, root, monkeypatch):

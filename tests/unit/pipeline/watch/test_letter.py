@@ -6,6 +6,7 @@ import pytest
 from django.template.loader import render_to_string
 
 from pipeline.s3.query import Late
+from pipeline.selected import query as selected_query
 from pipeline.selected.query import Night
 from pipeline.selected.tables import OutputFile, RetentionRun, SelectedRun, Selection
 from pipeline.watch import letter
@@ -25,6 +26,7 @@ def night(counts, *, rows=None, broken=0, **run):
     found = dict(zip(COUNTED, counts, strict=True))
     values = {f"{name}_count": value for name, value in found.items()}
     values |= {"no_packet_count": 0, "missing_cutout_count": 2, "broken_cutout_count": broken}
+    values |= {"late_count": 0, "mended_count": 0}
     made = SelectedRun(
         **values | {"kind": "collect", "slot": "collect-selected", "state": "done"} | run
     )
@@ -86,11 +88,27 @@ def test_a_run_that_was_followed_by_a_good_one_is_forgiven():
     given = night((5, 5, 0, 0, 0))
     [good] = given.runs
     bad = SelectedRun(kind="collect", slot=good.slot, state="failed", error="x", **{
-        f"{name}_count": 0 for name in (*COUNTED, "no_packet", "missing_cutout", "broken_cutout")
+        f"{name}_count": 0 for name in selected_query.COUNTED
     })  # fmt: skip
     given.runs.append(bad)  # newest first
 
     assert letter.of_summary(summary(given), URL).to_do == ()
+
+
+def test_a_run_that_never_reached_its_topic_is_not_called_balanced():
+    found = night((0, 0, 0, 0, 0), state="failed", error="no partition of t was given: refused")
+
+    said = letter.of_summary(summary(found), URL)
+
+    assert "adds up" not in text_of(said)
+    assert "0 duplicate: NOT READ TO THE END, a run failed" in text_of(said)
+    assert "ended failed: no partition of t was given: refused. Run ./run" in said.to_do[0]
+
+
+def test_what_a_run_made_good_is_said():
+    text = text_of(letter.of_summary(summary(night((0,) * 5, late_count=3, mended_count=1)), URL))
+
+    assert "Made good: 3 lines of rows stored before, 1 file made again" in text
 
 
 def test_rows_that_wait_for_their_images_add_up():
