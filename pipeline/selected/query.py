@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from broker.config import Config
-from pipeline.selected.tables import OutputFile, SelectedRun, Selection
+from pipeline.selected.tables import OutputFile, SelectedAlert, SelectedRun, Selection
 
 MOST_NIGHTS = 14
 """Shown: the cutouts of each are counted."""
 
+TABLES = ("csv", "parquet")
 COUNTED = (
     *("read", "written", "filtered", "failed", "duplicate"),
     *("no_packet", "missing_cutout", "broken_cutout", "late", "mended"),
@@ -35,6 +36,8 @@ class Night:
         CSV, and Parquet once it is over.
     cutouts, cutout_bytes, cutouts_confirmed : int
         On disk, and how many of them S3 has.
+    waiting : int
+        Rows of its table that have no line yet.
     runs : list of SelectedRun
         Newest first.
     """
@@ -45,6 +48,7 @@ class Night:
     cutouts: int = 0
     cutout_bytes: int = 0
     cutouts_confirmed: int = 0
+    waiting: int = 0
     runs: list[SelectedRun] = field(default_factory=list)
 
     @property
@@ -63,7 +67,13 @@ class Night:
         """Tell whether every message became something, and every row a line."""
         sums = self.sums
         parts = ("written", "filtered", "failed", "duplicate")
-        return sums["read"] == sum(sums[name] for name in parts)
+        is_whole = sums["read"] == sum(sums[name] for name in parts)
+        return is_whole and sums["written"] == self.rows
+
+    @property
+    def rows(self) -> int:
+        """Return how many alerts its table has, or will have."""
+        return (self.csv.rows if self.csv else 0) + self.waiting
 
     @property
     def hindered(self) -> list[SelectedRun]:
@@ -87,14 +97,19 @@ class Night:
 
 def nights(session: Session) -> list[Night]:
     """Return the last nights of every selection, newest first."""
-    dates = session.scalars(
-        select(SelectedRun.night).distinct().order_by(SelectedRun.night.desc()).limit(MOST_NIGHTS)
-    ).all()
+    ran = select(SelectedRun.night)
+    filed = select(OutputFile.night).where(
+        OutputFile.kind.in_(TABLES), OutputFile.selection_id.is_not(None)
+    )
+    known = union(ran, filed).subquery()
+    newest = select(known.c.night).order_by(known.c.night.desc()).limit(MOST_NIGHTS)
+    dates = session.scalars(newest).all()
     if not dates:
         return []
     selections = {each.id: each for each in session.scalars(select(Selection))}
     found: defaultdict[tuple[date, int], dict[str, Any]] = defaultdict(dict)
     _add_tables(session, dates, found)
+    _add_waiting(session, dates, found)
     _add_cutouts(session, dates, found)
     _add_runs(session, dates, found)
     return [
@@ -113,7 +128,7 @@ def selection(session: Session, selection_id: int) -> Selection | None:
 def table(session: Session, file_id: int) -> OutputFile | None:
     """Return a table that can be downloaded."""
     found = session.get(OutputFile, file_id)
-    if found is None or found.kind not in {"csv", "parquet"} or found.deleted_at is not None:
+    if found is None or found.kind not in TABLES or found.deleted_at is not None:
         return None
     return found
 
@@ -123,13 +138,24 @@ Found = defaultdict[tuple[date, int], dict[str, Any]]
 
 def _add_tables(session: Session, dates: Sequence[date], found: Found) -> None:
     wanted = select(OutputFile).where(
-        OutputFile.kind.in_(("csv", "parquet")),
+        OutputFile.kind.in_(TABLES),
         OutputFile.night.in_(dates),
         OutputFile.selection_id.is_not(None),
     )
     for file in session.scalars(wanted.order_by(OutputFile.path)):
         key = file.night, file.selection_id or 0
         found[key].setdefault("tables", []).append(file)
+
+
+def _add_waiting(session: Session, dates: Sequence[date], found: Found) -> None:
+    wanted = (
+        select(OutputFile.night, OutputFile.selection_id, func.count().label("waiting"))
+        .join(SelectedAlert, SelectedAlert.file_id == OutputFile.id)
+        .where(SelectedAlert.csv_seq.is_(None), OutputFile.night.in_(dates))
+        .group_by(OutputFile.night, OutputFile.selection_id)
+    )
+    for row in session.execute(wanted):
+        found[row.night, row.selection_id]["waiting"] = row.waiting
 
 
 def _add_cutouts(session: Session, dates: Sequence[date], found: Found) -> None:

@@ -48,6 +48,14 @@ _INSERT = text(f"""
 log = structlog.get_logger(__name__)
 
 
+class _NightOverError(Exception):
+    """The table of a moment takes no row any more; rows carry a later one."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
 class Reception:
     """Stores the messages of one source.
 
@@ -79,6 +87,7 @@ class Reception:
         self._topic_id = topic_id
         self._read = read
         self._clock = clock
+        self._open_from = datetime.min.replace(tzinfo=UTC)
         archive = config().archive
         self._archive = ArchiveWriter(project_path(archive.path), archive.segment_bytes)
         self._attempts = Attempts()
@@ -136,14 +145,36 @@ class Reception:
         alerts = list(compress(alerts, is_selected))
         self._find_packets(alerts)
         letters = [(one.message.topic, self._letter(one)) for one in bad]
-        self._book.begin(self._clock().date())
+        filtered = read - len(alerts)
+        try:
+            return self._book_of(batch, alerts, letters, filtered)
+        except _NightOverError as over:
+            self._open_from = over.at
+            return self._book_of(batch, alerts, letters, filtered)
+
+    def _book_of(
+        self,
+        batch: Sequence[Received],
+        alerts: Sequence[Alert],
+        letters: Sequence[tuple[str, Letter]],
+        filtered: int,
+    ) -> dict[int, Images]:
+        """Store and count a batch: the run of the very date whose table has the rows.
+
+        Raises
+        ------
+        _NightOverError
+            If that table is closed meanwhile: nothing is stored.
+        """
+        at = max(self._clock(), self._open_from)
+        self._book.begin(at.date())
         with transaction() as session:
-            new = self._store(session, alerts)
+            new = self._store(session, alerts, at)
             for topic, letter in letters:
                 source_id = self._sources[topic]
                 dead_letters.bury(session, self._target.name, topic, source_id, [letter])
             stored = [alert for alert in alerts if alert.values["dia_source_id"] in new]
-            counts = _count(len(batch), len(bad), read - len(alerts), stored)
+            counts = _count(len(batch), len(letters), filtered, stored)
             self._book.add(session, counts)
         self._book.total.add(counts)
         failpoint("selected_stored")
@@ -191,14 +222,17 @@ class Reception:
             for alert, piece in zip(some, slices, strict=True):
                 alert.slice = piece
 
-    def _store(self, session: Session, alerts: Sequence[Alert]) -> dict[int, int]:
-        """Insert the rows that are new; return their ids by their sources'."""
+    def _store(
+        self, session: Session, alerts: Sequence[Alert], wanted_at: datetime
+    ) -> dict[int, int]:
+        """Insert the rows that are new, as of a moment; return their ids by their sources'."""
         alerts = self._unknown(session, alerts)
         if not alerts:
             return {}  # a night without a row has no table
-        file, at = files.begin_csv(
-            session, self._target, self._clock(), config().output.extra_columns
-        )
+        extra = config().output.extra_columns
+        file, at = files.begin_csv(session, self._target, wanted_at, extra)
+        if at != wanted_at:
+            raise _NightOverError(at)
         rows = [self._columns(alert, file.id, at) for alert in alerts]
         found = session.execute(_INSERT, {"rows": json.dumps(rows, default=datetime.isoformat)})
         return {row.dia_source_id: row.id for row in found}

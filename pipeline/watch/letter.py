@@ -1,6 +1,6 @@
 """What people read of a morning and of an alarm: plain values, for Slack and for mail alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.gw import blocks
@@ -106,7 +106,7 @@ def _to_do(summary: Summary, public_url: str) -> Iterator[str]:
     for alarm in summary.alarms:
         yield f"{alarm.text} {alarm.remedy}"
     for night in summary.nights:
-        yield from _to_do_of(night, summary.waiting, public_url)
+        yield from _to_do_of(night, public_url)
     for topic in summary.lasair:
         if topic.failed:
             yield (
@@ -133,10 +133,10 @@ def _to_do_of_retention(run: RetentionRun) -> str:
     )
 
 
-def _to_do_of(night: Night, waiting: Mapping[int, int], public_url: str) -> Iterator[str]:
+def _to_do_of(night: Night, public_url: str) -> Iterator[str]:
     name, sums = f"{night.selection.name}, {night.night}", night.sums
     page = f"{public_url}{RUNS_PATH}"
-    if not _adds_up(night, waiting):
+    if not night.adds_up:
         yield (
             f"{name}: what was read does not add up with the rows of the table; press *Make these"
             f" files again* at {page}, and report it if it stays so"
@@ -160,18 +160,18 @@ def _to_do_of(night: Night, waiting: Mapping[int, int], public_url: str) -> Iter
 
 def _nights(summary: Summary) -> Iterator[Part]:
     for night in summary.nights:
-        lines = tuple(_night_lines(night, summary.waiting))
+        lines = tuple(_night_lines(night))
         yield Part(f"{night.selection.name}, {night.night}", lines)
     if not summary.nights:
         yield Part("Selected alerts", ("No source was read.",))
 
 
-def _night_lines(night: Night, waiting: Mapping[int, int]) -> Iterator[str]:
+def _night_lines(night: Night) -> Iterator[str]:
     sums, table = night.sums, night.csv
     yield (
         f"{sums['read']:,} read = {sums['written']:,} written + {sums['filtered']:,} filtered +"
         f" {sums['failed']:,} failed + {sums['duplicate']:,} duplicate:"
-        f" {_verdict(night, waiting)}"
+        f" {_verdict(night)}"
     )
     if sums["late"] or sums["mended"]:
         yield (
@@ -183,8 +183,8 @@ def _night_lines(night: Night, waiting: Mapping[int, int]) -> Iterator[str]:
     else:
         state = "closed" if table.closed_at else "open until its UTC date is over"
         yield f"{table.path}: {table.rows:,} rows, {state}"
-        if late := waiting.get(table.id):
-            yield f"Without a line yet, for their images or the disk: {_many(late, 'row')}"
+        if night.waiting:
+            yield f"Without a line yet, for their images or the disk: {_many(night.waiting, 'row')}"
     yield (
         f"Cutouts: {night.cutouts:,} on disk, {sums['missing_cutout']:,} missing,"
         f" {sums['broken_cutout']:,} broken"
@@ -226,16 +226,10 @@ def _retention(summary: Summary) -> Iterator[Part]:
             yield Part(f"Retention on {run.host}, {run.day}", (*gone, *kept))
 
 
-def _verdict(night: Night, waiting: Mapping[int, int]) -> str:
-    if not _adds_up(night, waiting):
-        return "DOES NOT ADD UP"
+def _verdict(night: Night) -> str:
+    if not night.adds_up:
+        return "DOES NOT ADD UP" if night.runs else "no run of it is known"
     return "NOT READ TO THE END, a run failed" if night.has_failed else "adds up"
-
-
-def _adds_up(night: Night, waiting: Mapping[int, int]) -> bool:
-    """Tell whether every message became something, and every row a line, or waits for it."""
-    lines = night.csv.rows + waiting.get(night.csv.id, 0) if night.csv else 0
-    return night.adds_up and lines == night.sums["written"]
 
 
 def _many(count: int, noun: str) -> str:

@@ -1,7 +1,7 @@
 """What the last day brought: nights of selected alerts, Lasair's topics, copies on S3."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from pipeline.ledger import OPEN_STATES
 from pipeline.s3 import query as s3
 from pipeline.selected import query as selected
 from pipeline.selected import retention_book
-from pipeline.selected.tables import RetentionRun, SelectedAlert
+from pipeline.selected.tables import RetentionRun
 from pipeline.watch.alarms import Alarm
 
 DAY = timedelta(days=1)
@@ -65,8 +65,6 @@ class Summary:
         Lasair's messages are counted in between, UTC.
     nights : sequence of Night
         The UTC date before, which is closed, and this one so far.
-    waiting : mapping of int to int
-        Rows that have no line yet, by ``output_files.id`` of their table.
     lasair : sequence of LasairTopic
         Every topic that is read, or was.
     images : Images
@@ -82,7 +80,6 @@ class Summary:
     since: datetime
     until: datetime
     nights: Sequence[selected.Night]
-    waiting: Mapping[int, int]
     lasair: Sequence[LasairTopic]
     images: Images
     late: s3.Late | None
@@ -103,21 +100,11 @@ def summarise(until: datetime, alarms: Sequence[Alarm]) -> Summary:
     since = until - DAY
     with transaction() as session:
         nights = [each for each in selected.nights(session) if each.night >= since.date()]
-        waiting = _waiting(session)
         lasair = _lasair(session, since)
         images = _images(session, since)
         deletions = retention_book.since(session, since)
     late = s3.late() if config().s3.bucket else None
-    return Summary(since, until, nights, waiting, lasair, images, late, alarms, deletions)
-
-
-def _waiting(session: Session) -> dict[int, int]:
-    rows = session.execute(
-        select(SelectedAlert.file_id, func.count())
-        .where(SelectedAlert.csv_seq.is_(None))
-        .group_by(SelectedAlert.file_id)
-    )
-    return {row[0]: row[1] for row in rows}
+    return Summary(since, until, nights, lasair, images, late, alarms, deletions)
 
 
 def _lasair(session: Session, since: datetime) -> list[LasairTopic]:

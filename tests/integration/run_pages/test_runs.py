@@ -6,14 +6,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from broker import limits
 from broker.db import transaction
 from pipeline.selected import retention
 from pipeline.selected.retention_policy import Policy
 from pipeline.selected.runs import Counts, RunBook
-from pipeline.selected.tables import OutputFile
+from pipeline.selected.tables import OutputFile, SelectedRun
 from pipeline.web import run_pages
 from tests.integration.selected.conftest import root
 from tests.integration.selected.world import MORNING, Consumer, csv_path, packet, received, tree
@@ -85,6 +85,27 @@ def test_a_run_that_never_reached_its_topic_is_not_called_balanced(manager, sess
 
     assert "adds up" not in page
     assert "collect-selected ended failed: no partition of t was given: refused" in page
+
+
+def test_rows_that_no_run_counted_are_no_balance(manager, session, taker):
+    session.execute(update(OutputFile).where(OutputFile.kind == "csv").values(rows=2))
+    session.commit()
+
+    page = manager.get("/runs").content.decode()
+
+    assert "does not add up: 2 rows" in page
+    assert "adds up<" not in page
+
+
+def test_a_night_with_files_and_without_a_run_is_listed(manager, session, taker):
+    session.execute(delete(SelectedRun))
+    session.commit()
+
+    page = manager.get("/runs").content.decode()
+
+    assert "no run of it is known: 1 row<" in page
+    assert "No run of this night is known." in page
+    assert "lsst_alerts_20261122.csv" in page
 
 
 def test_what_a_run_made_good_is_shown(manager, session, root):

@@ -122,9 +122,11 @@ def test_a_topic_that_is_not_there_is_told_before_a_group_would_give_nothing(
 def test_a_run_whose_certificates_are_none_is_noted_as_failed(
     database, topic, tmp_path, monkeypatch
 ):
+    authority = tmp_path / "none.pem"
+    authority.write_text("no certificate\n")
     monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__SECURITY_PROTOCOL", "SSL")
     monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__CA_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("NIGHTJAR_COLLECT__SELECTED__CA_FILE", str(authority))
     config.cache_clear()
 
     with pytest.raises(LoginRefusedError):

@@ -9,7 +9,7 @@ from broker.dead_letters import DeadLetter
 from broker.kafka_types import Packet
 from pipeline.selected import sources
 from pipeline.selected.reception import Reception
-from pipeline.selected.tables import SelectedAlert, SelectedRun
+from pipeline.selected.tables import OutputFile, SelectedAlert, SelectedRun
 from pipeline.surveys import lsst
 from tests.factories import make_alert, make_source
 from tests.integration.selected.world import (
@@ -61,14 +61,51 @@ def test_bad_messages_are_letters_with_their_place_and_the_others_rows(session, 
     assert counts(session) == [(5, 2, 0, 3, 0)]
 
 
+def nights(session):
+    """Return the dates of the runs that wrote something, and of the tables."""
+    session.expire_all()
+    wrote = select(SelectedRun.night).where(SelectedRun.written_count > 0)
+    return (
+        session.scalars(wrote.order_by(SelectedRun.id)).all(),
+        session.scalars(select(OutputFile.night).order_by(OutputFile.night)).all(),
+    )
+
+
+def test_rows_across_midnight_are_counted_on_the_date_of_their_table(session, root):
+    taker = Consumer()
+    times = iter([EVENING])
+    taker.reception._clock = lambda: next(times, MORNING)
+
+    taker.reception.take(received(packet(1)))
+    taker.reception.take(received(packet(2), first=1))
+
+    ran, tabled = nights(session)
+    assert ran == tabled == [EVENING.date(), MORNING.date()]
+
+
+def test_rows_that_a_closed_table_takes_no_more_are_counted_on_the_next_date(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    taker.now = MORNING
+    taker.work([])
+    taker.now = EVENING
+    taker.work(received(packet(2), b"", first=1))
+    taker.work(received(packet(3), first=3))
+
+    ran, tabled = nights(session)
+    assert ran == [EVENING.date(), MORNING.date()]
+    assert set(tabled) == {EVENING.date(), MORNING.date()}
+    assert counts(session) == [(1, 1, 0, 0, 0), (3, 2, 0, 1, 0)]
+
+
 def test_a_message_that_cannot_be_stored_is_buried_alone(session, root, monkeypatch):
     taker = Consumer()
     store = Reception._store
 
-    def refuse(self, session, alerts):
+    def refuse(self, session, alerts, at):
         if any(alert.values["alert_id"] == 2**60 + 2 for alert in alerts):
             raise ValueError("no such column")
-        return store(self, session, alerts)
+        return store(self, session, alerts, at)
 
     monkeypatch.setattr(Reception, "_store", refuse)
 

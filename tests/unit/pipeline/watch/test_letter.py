@@ -17,11 +17,10 @@ from tests.block_kit import faults
 URL = "https://nightjar.invalid"
 MORNING = datetime(2026, 11, 23, 6, tzinfo=UTC)
 NIGHT = date(2026, 11, 22)
-TABLE = 7
 COUNTED = ("read", "written", "filtered", "failed", "duplicate")
 
 
-def night(counts, *, rows=None, broken=0, **run):
+def night(counts, *, rows=None, broken=0, waiting=0, **run):
     """A night of one run: what it read, and how many lines its table has."""
     found = dict(zip(COUNTED, counts, strict=True))
     values = {f"{name}_count": value for name, value in found.items()}
@@ -31,16 +30,17 @@ def night(counts, *, rows=None, broken=0, **run):
         **values | {"kind": "collect", "slot": "collect-selected", "state": "done"} | run
     )
     table = OutputFile(
-        id=TABLE,
         kind="csv",
         path="lsst_alerts/data/t.csv",
         rows=found["written"] if rows is None else rows,
     )
-    return Night(Selection(name="selected"), NIGHT, [table], cutouts=7, runs=[made])
+    return Night(
+        Selection(name="selected"), NIGHT, [table], cutouts=7, waiting=waiting, runs=[made]
+    )
 
 
 def summary(*nights, **values):
-    nothing = {"waiting": {}, "lasair": (), "images": Images(0, 0, 0), "late": None}
+    nothing = {"lasair": (), "images": Images(0, 0, 0), "late": None}
     nothing |= {"alarms": (), "retention": ()}
     return Summary(MORNING, MORNING, nights, **(nothing | values))
 
@@ -112,7 +112,7 @@ def test_what_a_run_made_good_is_said():
 
 
 def test_rows_that_wait_for_their_images_add_up():
-    found = letter.of_summary(summary(night((5, 5, 0, 0, 0), rows=3), waiting={TABLE: 2}), URL)
+    found = letter.of_summary(summary(night((5, 5, 0, 0, 0), rows=3, waiting=2)), URL)
 
     assert found.to_do == ()
     assert "their images or the disk: 2 rows" in text_of(found)
