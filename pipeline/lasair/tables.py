@@ -38,6 +38,7 @@ class LasairAlert(Table):
         ),
         Index(None, "object_id"),
         Index(None, "detected_at"),
+        Index(None, "topic", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -1,63 +1,35 @@
 """Sources that were not read, or of which nothing was written though alerts came."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from broker import kafka_groups
+from broker import kafka_groups, kafka_unread
 from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
+from broker.kafka_unread import Unread
+from pipeline import topics
 from pipeline.selected import sources
 from pipeline.selected.tables import SelectedRun, Selection
+from pipeline.watch import elsewhere, listened
+from pipeline.watch.alarm import NOT_RUN, UNREAD, Alarm
+from pipeline.watch.elsewhere import PROMPT, Heard
+from pipeline.watch.lasair_topics import LasairTopic, brought
 
-NOT_RUN, NOTHING_WRITTEN, UNREAD, SILENT = REASONS = (
-    "not_run",
-    "nothing_written",
-    "unread",
-    "silent",
-)
 USUAL = timedelta(days=7)
 """A source that was read within such a time is expected to be read again."""
-PROMPT = timedelta(hours=2)
-"""A listener that wrote nothing for so long, while messages wait, does not run."""
 GROUPS = 10
 KEPT_MS = 0
 """No message counts as about to expire: nobody asks for that here."""
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True)
-class Alarm:
-    """Something that is amiss with a source.
-
-    Attributes
-    ----------
-    source : str
-        Its name.
-    reason : str
-        One of the words above.
-    text : str
-        What is known.
-    remedy : str
-        What to do.
-    """
-
-    source: str
-    reason: str
-    text: str
-    remedy: str
-
-    @property
-    def name(self) -> str:
-        """Return what makes it one of its day."""
-        return f"{self.source}:{self.reason}"
+Waits = Unread | TransientError
 
 
 @dataclass(frozen=True)
@@ -70,14 +42,48 @@ class Look:
         At most one for each source.
     well : tuple of str
         Sources of which nothing is amiss; one whose topic could not be asked is in neither.
+    waits : mapping of str to Unread or None
+        What waits on the brokers of others, by source; None where one does not say.
     """
 
     alarms: tuple[Alarm, ...]
     well: tuple[str, ...]
+    waits: Mapping[str, Unread | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What ran of a source since a time, and which kinds of runs read it in the week before."""
+
+    name: str
+    runs: Sequence[SelectedRun]
+    usual: set[str]
+
+    def sum(self, name: str) -> int:
+        """Return the sum of one count of the runs."""
+        return sum(getattr(run, f"{name}_count") for run in self.runs)
+
+    @property
+    def heard(self) -> Heard:
+        """Return the same as of a topic; who collects comes again later, and is never late."""
+        kinds = {self.runs[-1].kind} if self.runs else self.usual
+        return Heard(
+            self.name,
+            self.name,
+            self.sum("read") - self.sum("duplicate"),
+            self.sum("written"),
+            self.sum("failed"),
+            self.sum("filtered"),
+            last_at=max((run.updated_at for run in self.runs), default=None),
+            is_wanted="listen" in kinds,
+            was_heard=bool(self.usual),
+        )
 
 
 def look(since: datetime, now: datetime | None = None) -> Look:
     """Return what is amiss now, of all that ran or should have run since a time.
+
+    Brokers are asked outside of any transaction, all of them together within seconds.
 
     Parameters
     ----------
@@ -88,38 +94,44 @@ def look(since: datetime, now: datetime | None = None) -> Look:
     scheduled = config().collect.scheduled
     with transaction() as session:
         names = sorted({*session.scalars(select(Selection.name)), *scheduled})
-        runs = {name: _runs(session, name, since) for name in names}
-        usual = {name: _usual(session, name, since) for name in names}
-    found: list[Alarm] = []
-    well: list[str] = []
-    for name in names:
-        kinds = usual[name] | ({"collect"} if name in scheduled else set())
+        read = [_read(session, name, since, name in scheduled) for name in names]
+        lasair = _lasair(session, since)
+    strangers = listened.sources_elsewhere(names)
+    places = strangers | listened.lasair_topics()
+    waits = kafka_unread.unread(places, old_s=PROMPT.total_seconds())
+    _log_unknown(waits)
+    found: dict[str, Alarm | None] = {
+        each.name: elsewhere.alarm(each, waits[each.name], since, now) for each in lasair
+    }
+    for one in read:
         try:
-            alarm = _alarm(name, runs[name], kinds, since, now)
+            found[one.name] = _alarm(one, waits.get(one.name), since, now)
         except TransientError as error:
-            log.warning("watch.lag_unknown", source=name, error=str(error))
-            continue
-        if alarm is None:
-            well.append(name)
-        else:
-            found.append(alarm)
-    return Look(tuple(found), tuple(well))
+            log.warning("watch.lag_unknown", source=one.name, error=str(error))
+    return Look(
+        tuple(alarm for alarm in found.values() if alarm),
+        tuple(name for name, alarm in found.items() if alarm is None and _is_known(waits, name)),
+        {name: each if isinstance(each, Unread) else None for name, each in waits.items()},
+    )
 
 
-def _alarm(
-    name: str, runs: Sequence[SelectedRun], usual: set[str], since: datetime, now: datetime
-) -> Alarm | None:
-    if not runs and "collect" in usual:
-        return _not_run(name, since)
-    if not runs and usual and _is_elsewhere(name):
-        return _silent(name, since)
-    if any(run.written_count for run in runs) and not _is_late(runs[-1], now):
+def _alarm(read: _Read, waits: Waits | None, since: datetime, now: datetime) -> Alarm | None:
+    """Return what is amiss with a source; ``waits`` is None where our own Kafka has it."""
+    if not read.runs and "collect" in read.usual:
+        return _not_run(read, since)
+    if waits is None:
+        return _alarm_here(read, since, now)
+    return _failed(read, since) or elsewhere.alarm(read.heard, waits, since, now)
+
+
+def _alarm_here(read: _Read, since: datetime, now: datetime) -> Alarm | None:
+    heard = read.heard
+    if heard.written and not _is_late(read.runs[-1], now):
         return None
-    new = sum(run.read_count - run.duplicate_count for run in runs)
-    if new and not any(run.written_count for run in runs):
-        return _nothing_written(name, runs, new)
-    waiting = _waiting(name)
-    return _unread(name, runs, since, waiting) if waiting else None
+    if heard.new and not heard.written:
+        return elsewhere.nothing_written(heard)
+    waiting = _waiting(read.name)
+    return _unread(read, since, waiting) if waiting else _failed(read, since)
 
 
 def _is_late(run: SelectedRun, now: datetime) -> bool:
@@ -127,66 +139,52 @@ def _is_late(run: SelectedRun, now: datetime) -> bool:
     return run.kind == "listen" and run.updated_at < now - PROMPT
 
 
-def _not_run(name: str, since: datetime) -> Alarm:
+def _failed(read: _Read, since: datetime) -> Alarm | None:
+    """Return the alarm of a source whose every run failed before it read anything."""
+    if not read.runs or read.sum("read") or any(run.state != "failed" for run in read.runs):
+        return None
     return Alarm(
-        name,
+        read.name,
         NOT_RUN,
-        f"{name} was not collected since {since:%Y-%m-%d %H:%M} UTC, as it was in the week before"
-        " or as collect.scheduled wants it.",
-        f"Run ./run_lsst_consumer.sh {name} now; nothing is lost while the topic keeps it. Then see"
-        " why it was not started: crontab -l, systemctl list-timers, collect.scheduled and beat.",
+        f"{read.name} was not collected since {since:%Y-%m-%d %H:%M} UTC: of"
+        f" {len(read.runs)} runs each failed, the last with: {read.runs[-1].error}",
+        f"Mend that, then run ./run_lsst_consumer.sh {read.name}; nothing is lost while the topic"
+        " keeps it.",
     )
 
 
-def _nothing_written(name: str, runs: Sequence[SelectedRun], new: int) -> Alarm:
-    failed = sum(run.failed_count for run in runs)
-    filtered = sum(run.filtered_count for run in runs)
+def _not_run(read: _Read, since: datetime) -> Alarm:
     return Alarm(
-        name,
-        NOTHING_WRITTEN,
-        f"{name} wrote nothing though {new} messages came: {failed} could not be read, {filtered}"
-        " were refused by our own look.",
-        f"Look at the dead letters of {name} in the admin: their reasons say what has changed."
-        " Where messages were refused, compare our thresholds with those of the sender's filter.",
+        read.name,
+        NOT_RUN,
+        f"{read.name} was not collected since {since:%Y-%m-%d %H:%M} UTC, as it was in the week"
+        " before or as collect.scheduled wants it.",
+        f"Run ./run_lsst_consumer.sh {read.name} now; nothing is lost while the topic keeps it."
+        " Then see why it was not started: crontab -l, systemctl list-timers, collect.scheduled"
+        " and beat.",
     )
 
 
-def _silent(name: str, since: datetime) -> Alarm:
-    return Alarm(
-        name,
-        SILENT,
-        f"{name} read nothing since {since:%Y-%m-%d %H:%M} UTC, as it did in the week before; how"
-        " much waits there only its own broker knows.",
-        f"Is manage.py listen {name} running, and what does it say of its broker? It may be that"
-        " nothing was sent.",
-    )
-
-
-def _unread(name: str, runs: Sequence[SelectedRun], since: datetime, waiting: int) -> Alarm:
-    error = next((run.error for run in reversed(runs) if run.error), None)
+def _unread(read: _Read, since: datetime, waiting: int) -> Alarm:
+    error = next((run.error for run in reversed(read.runs) if run.error), None)
     why = f" The last run ended with: {error}." if error else ""
-    wrote = max((run.updated_at for run in runs if run.written_count), default=since)
+    wrote = max((run.updated_at for run in read.runs if run.written_count), default=since)
     return Alarm(
-        name,
+        read.name,
         UNREAD,
-        f"{name} wrote nothing since {wrote:%Y-%m-%d %H:%M} UTC, and {waiting} messages wait on its"
-        f" topic.{why}",
-        f"Run make status: listen-{name} must run. Where cron or a timer collects: run"
-        f" ./run_lsst_consumer.sh {name} and read its last line.",
+        f"{read.name} wrote nothing since {wrote:%Y-%m-%d %H:%M} UTC, and {waiting} messages wait"
+        f" on its topic.{why}",
+        f"Run make status: listen-{read.name} must run. Where cron or a timer collects: run"
+        f" ./run_lsst_consumer.sh {read.name} and read its last line.",
     )
 
 
-def _runs(session: Session, name: str, since: datetime) -> Sequence[SelectedRun]:
+def _read(session: Session, name: str, since: datetime, is_scheduled: bool) -> _Read:  # noqa: FBT001 a fact of the source
     wanted = _reading(name).where(SelectedRun.updated_at >= since)
-    return session.scalars(wanted.order_by(SelectedRun.id)).all()
-
-
-def _usual(session: Session, name: str, since: datetime) -> set[str]:
-    """Return the kinds of runs that read a source in the week before."""
-    runs = session.scalars(
-        _reading(name).where(SelectedRun.updated_at.between(since - USUAL, since))
-    )
-    return {run.kind for run in runs}
+    runs = session.scalars(wanted.order_by(SelectedRun.id)).all()
+    before = _reading(name).where(SelectedRun.updated_at.between(since - USUAL, since))
+    usual = {run.kind for run in session.scalars(before)}
+    return _Read(name, runs, usual | ({"collect"} if is_scheduled else set()))
 
 
 def _reading(name: str) -> Select[SelectedRun]:
@@ -197,11 +195,29 @@ def _reading(name: str) -> Select[SelectedRun]:
     )
 
 
-def _is_elsewhere(name: str) -> bool:
-    """Tell whether a source is read from a broker of others; one that is no more is not read."""
-    with suppress(KeyError):
-        return bool(sources.settings_of(name).bootstrap_servers)
-    return False
+def _lasair(session: Session, since: datetime) -> list[Heard]:
+    """Return what was heard of each topic of Lasair that the settings name."""
+    before = {each.name: each for each in brought(session, since - USUAL, since)}
+    wanted = {topic.name for topic in config().lasair.topics}
+    return [
+        _of_topic(each, before[each.name])
+        for each in brought(session, since)
+        if each.name in wanted
+    ]
+
+
+def _of_topic(topic: LasairTopic, before: LasairTopic) -> Heard:
+    return Heard(
+        topic.name,
+        topics.LASAIR,
+        topic.stored + topic.failed,
+        topic.stored,
+        topic.failed,
+        filtered=0,
+        last_at=topic.last_at,
+        is_wanted=True,
+        was_heard=before.last_at is not None,
+    )
 
 
 def _waiting(name: str) -> int:
@@ -210,7 +226,15 @@ def _waiting(name: str) -> int:
         group = sources.group_of(name)
     except KeyError:
         return 0  # nobody reads it any more
-    if _is_elsewhere(name):
-        return 0  # only its own broker knows
     found = kafka_groups.groups(group, kept_ms=KEPT_MS, limit=GROUPS)
     return sum(each.lag for each in found if each.name == group)
+
+
+def _log_unknown(waits: Mapping[str, Waits]) -> None:
+    for name, each in waits.items():
+        if isinstance(each, TransientError):
+            log.warning("watch.lag_unknown", source=name, error=str(each))
+
+
+def _is_known(waits: Mapping[str, Waits], name: str) -> bool:
+    return not isinstance(waits.get(name), TransientError)

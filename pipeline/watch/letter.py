@@ -9,7 +9,7 @@ from pipeline.s3.query import Late
 from pipeline.selected.query import Night
 from pipeline.selected.retention_book import words
 from pipeline.selected.tables import RetentionRun
-from pipeline.watch.alarms import NOT_RUN, NOTHING_WRITTEN, SILENT, UNREAD, Alarm
+from pipeline.watch.alarm import NOT_RUN, NOTHING_WRITTEN, SILENT, UNREAD, Alarm
 from pipeline.watch.summary import Summary
 
 RUNS_PATH = "/runs"

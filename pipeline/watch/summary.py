@@ -5,39 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broker.config import config
 from broker.db import transaction
-from broker.dead_letters import DeadLetter
-from pipeline import topics
-from pipeline.lasair.tables import IMAGE_KINDS, LasairAlert, StampRequest
+from pipeline.lasair.tables import IMAGE_KINDS, StampRequest
 from pipeline.ledger import OPEN_STATES
 from pipeline.s3 import query as s3
 from pipeline.selected import query as selected
 from pipeline.selected import retention_book
 from pipeline.selected.tables import RetentionRun
-from pipeline.watch.alarms import Alarm
+from pipeline.watch.alarm import Alarm
+from pipeline.watch.lasair_topics import LasairTopic, brought
 
 DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class LasairTopic:
-    """What one of Lasair's filters sent.
-
-    Attributes
-    ----------
-    name : str
-        Of the topic.
-    stored, failed : int
-        Messages that became rows, and dead letters.
-    """
-
-    name: str
-    stored: int
-    failed: int
 
 
 @dataclass(frozen=True)
@@ -100,35 +82,11 @@ def summarise(until: datetime, alarms: Sequence[Alarm]) -> Summary:
     since = until - DAY
     with transaction() as session:
         nights = [each for each in selected.nights(session) if each.night >= since.date()]
-        lasair = _lasair(session, since)
+        lasair = brought(session, since)
         images = _images(session, since)
         deletions = retention_book.since(session, since)
     late = s3.late() if config().s3.bucket else None
     return Summary(since, until, nights, lasair, images, late, alarms, deletions)
-
-
-def _lasair(session: Session, since: datetime) -> list[LasairTopic]:
-    stored = _by_topic(
-        session,
-        select(LasairAlert.topic, func.count())
-        .where(LasairAlert.received_at >= since)
-        .group_by(LasairAlert.topic),
-    )
-    failed = _by_topic(
-        session,
-        select(DeadLetter.topic, func.count())
-        .where(DeadLetter.stream == topics.LASAIR, DeadLetter.first_seen_at >= since)
-        .group_by(DeadLetter.topic),
-    )
-    read = {topic.name for topic in config().lasair.topics}
-    return [
-        LasairTopic(name, stored.get(name, 0), failed.get(name, 0))
-        for name in sorted(read | stored.keys() | failed.keys())
-    ]
-
-
-def _by_topic(session: Session, statement: Select[str, int]) -> dict[str, int]:
-    return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def _images(session: Session, since: datetime) -> Images:

@@ -16,7 +16,8 @@ from pipeline.clients.slack import slack
 from pipeline.gw import deliver
 from pipeline.gw.steps import StepFailed
 from pipeline.watch import letter
-from pipeline.watch.alarms import REASONS, look
+from pipeline.watch.alarm import REASONS
+from pipeline.watch.alarms import look
 from pipeline.watch.letter import Letter
 from pipeline.watch.summary import DAY, summarise
 

@@ -6,6 +6,7 @@ from functools import cache
 from broker import health
 from broker.config import config
 from broker.health_parts import Finding
+from broker.kafka_unread import Unread
 from broker.kept import Kept
 from pipeline.s3 import query
 from pipeline.watch import alarms, letter
@@ -31,7 +32,8 @@ def findings(report: health.Report) -> list[Finding]:
     ):
         return []
     seen = _kept().get()
-    return [*(ringing(seen.value) if seen else ()), *copies()]
+    told = [*ringing(seen.value), *waiting(seen.value)] if seen else []
+    return [*told, *copies()]
 
 
 def ringing(found: Look) -> list[Finding]:
@@ -40,6 +42,22 @@ def ringing(found: Look) -> list[Finding]:
         Finding(f"source_{alarm.source}", "warning", letter.headline(alarm))
         for alarm in found.alarms
     ]
+
+
+def waiting(found: Look) -> list[Finding]:
+    """Return how much waits on the brokers of others, of each source that does not ring."""
+    rings = {alarm.source for alarm in found.alarms}
+    return [
+        Finding(f"source_{name}", "ok", _words(waits))
+        for name, waits in found.waits.items()
+        if name not in rings
+    ]
+
+
+def _words(waits: Unread | None) -> str:
+    if waits is None:
+        return "its broker does not say how much waits"
+    return f"{waits.total} messages wait on its broker" if waits.total else "read to the end"
 
 
 def copies() -> list[Finding]:

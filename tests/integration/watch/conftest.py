@@ -3,6 +3,7 @@
 import pytest
 
 from broker.config import config
+from broker.errors import TransientError
 from tests.integration.accounts.conftest import configured
 from tests.integration.selected.conftest import root
 from tests.integration.slack.conftest import later, set_up, standin
@@ -18,3 +19,12 @@ def watched(db, session, root, set_up, monkeypatch):
     monkeypatch.setenv("NIGHTJAR_WATCH__MAIL_TO", TO)
     config.cache_clear()
     monkeypatch.setattr("pipeline.watch.alarms.kafka_groups.groups", lambda *_, **__: [])
+    said_of(monkeypatch, TransientError("nobody is asked"))
+
+
+def said_of(monkeypatch, waits):
+    """Let every broker of others say this of what waits there."""
+    monkeypatch.setattr(
+        "pipeline.watch.alarms.kafka_unread.unread",
+        lambda places, **_: dict.fromkeys(places, waits),
+    )

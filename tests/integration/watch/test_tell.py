@@ -11,7 +11,7 @@ from broker.errors import TransientError
 from pipeline.selected import sources
 from pipeline.selected.tables import SelectedRun
 from pipeline.simulate.slack.faults import Fault
-from pipeline.watch import alarms, tell
+from pipeline.watch import alarm, alarms, tell
 from tests.integration.selected.world import EVENING, Consumer, packet, received
 from tests.integration.watch.conftest import TO
 from tests.slack import OPERATORS, texts
@@ -121,8 +121,8 @@ def test_a_source_that_was_not_collected_is_told_once_and_its_end_once(ran, stan
 @pytest.mark.parametrize(
     ("counts", "reason"),
     [
-        ({"read_count": 5, "failed_count": 5}, alarms.NOTHING_WRITTEN),
-        ({"read_count": 5, "filtered_count": 4, "duplicate_count": 1}, alarms.NOTHING_WRITTEN),
+        ({"read_count": 5, "failed_count": 5}, alarm.NOTHING_WRITTEN),
+        ({"read_count": 5, "filtered_count": 4, "duplicate_count": 1}, alarm.NOTHING_WRITTEN),
         ({"read_count": 5, "duplicate_count": 5}, None),
         ({"read_count": 5, "failed_count": 4, "written_count": 1}, None),
         ({}, None),
@@ -154,7 +154,7 @@ def test_messages_that_nobody_reads_are_told(ran, monkeypatch):
 
     [found] = alarms.look(NOW - timedelta(days=1)).alarms
 
-    assert found.reason == alarms.UNREAD
+    assert found.reason == alarm.UNREAD
     assert "12 messages wait" in found.text
     assert "Kafka is away" in found.text
 
@@ -172,7 +172,7 @@ def test_a_listener_that_wrote_once_and_went_silent_is_told(
 
     found = alarms.look(NOW - timedelta(days=1), NOW).alarms
 
-    assert [each.reason for each in found] == ([alarms.UNREAD] if is_amiss else [])
+    assert [each.reason for each in found] == ([alarm.UNREAD] if is_amiss else [])
 
 
 def test_a_scheduled_source_that_could_never_begin_is_told(set_up):
@@ -180,7 +180,7 @@ def test_a_scheduled_source_that_could_never_begin_is_told(set_up):
 
     [found] = alarms.look(NOW - timedelta(days=1), NOW).alarms
 
-    assert (found.source, found.reason) == ("babamul", alarms.NOT_RUN)
+    assert (found.source, found.reason) == ("babamul", alarm.NOT_RUN)
 
 
 def test_a_listener_of_another_broker_that_read_nothing_for_a_day_is_told(session, set_up):
@@ -197,7 +197,7 @@ def test_a_listener_of_another_broker_that_read_nothing_for_a_day_is_told(sessio
 
     [found] = alarms.look(NOW - timedelta(days=1), NOW).alarms
 
-    assert (found.source, found.reason) == ("antares", alarms.SILENT)
+    assert (found.source, found.reason) == ("antares", alarm.SILENT)
     assert "read nothing since 2026-11-22 07:00 UTC" in found.text
 
 

@@ -10,8 +10,9 @@ from pipeline.selected import query as selected_query
 from pipeline.selected.query import Night
 from pipeline.selected.tables import OutputFile, RetentionRun, SelectedRun, Selection
 from pipeline.watch import letter
-from pipeline.watch.alarms import REASONS, Alarm
-from pipeline.watch.summary import Images, LasairTopic, Summary
+from pipeline.watch.alarm import REASONS, Alarm
+from pipeline.watch.lasair_topics import LasairTopic
+from pipeline.watch.summary import Images, Summary
 from tests.block_kit import faults
 
 URL = "https://nightjar.invalid"
