@@ -44,11 +44,14 @@ class Look:
         Sources of which nothing is amiss; one whose topic could not be asked is in neither.
     waits : mapping of str to Unread or None
         What waits on the brokers of others, by source; None where one does not say.
+    heard : mapping of str to datetime or None
+        When the newest message of each source was read, UTC; None: none in the time looked at.
     """
 
     alarms: tuple[Alarm, ...]
     well: tuple[str, ...]
     waits: Mapping[str, Unread | None] = field(default_factory=dict)
+    heard: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def look(since: datetime, now: datetime | None = None) -> Look:
         tuple(alarm for alarm in found.values() if alarm),
         tuple(name for name, alarm in found.items() if alarm is None and _is_known(waits, name)),
         {name: each if isinstance(each, Unread) else None for name, each in waits.items()},
+        {each.name: each.last_at for each in (*(one.heard for one in read), *lasair)},
     )
 
 

@@ -14,7 +14,8 @@ from broker import health
 from broker.access import PUBLIC, access
 from broker.config import config
 from pipeline import standins
-from pipeline.web import amiss, figures
+from pipeline.watch import amiss
+from pipeline.web import figures
 from pipeline.web.topic_pages import ALL
 
 REFRESH_S = 5

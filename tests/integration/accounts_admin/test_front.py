@@ -7,7 +7,12 @@ import pytest
 from accounts.models import BabamulUser, DriftReport, OutboxMail
 from broker import admin_front, health
 from broker.health_parts import Finding
+from broker.kafka_unread import Unread
+from broker.kept import Kept
 from broker.ranges import stops, switches
+from pipeline.watch import amiss
+from pipeline.watch.alarm import SILENT, Alarm
+from pipeline.watch.alarms import Look
 from tests.factories import make_dead_letter
 from tests.integration.accounts_admin.test_acts import member
 
@@ -60,6 +65,25 @@ def test_what_waits_in_the_streams_is_told(staff, session, source):
     assert found["Dead letters"] == ("warning", "1 open")
     assert found["Kill switches"] == ("warning", "ztf is held back: a bad night")
     assert found["Streams"] == ("warning", "lsst stands: too many dead letters")
+
+
+def test_listeners_of_selected_alerts_lasair_and_antares_are_told(staff, monkeypatch):
+    at = datetime(2026, 11, 23, 5, 12, tzinfo=UTC)
+    found = Look(
+        (Alarm("antares", SILENT, "known to staff", "what to do"),),
+        ("selected",),
+        {"lasair_1x": Unread(3, 0), "antares": None},
+        {"selected": at, "antares": None, "lasair_1x": None},
+    )
+    monkeypatch.setattr(amiss, "_kept", lambda: Kept("x", lambda: found, keep_s=9, patience_s=9))
+
+    lines = lines_of(staff)
+
+    assert lines["Source selected"] == ("ok", "last read 2026-11-23 05:12 UTC")
+    assert lines["Source antares"] == ("warning", "nothing of antares is read")
+    assert lines["Source lasair_1x"] == (
+        "ok", "nothing came in 24 h, 3 messages wait on its broker",
+    )  # fmt: skip
 
 
 def test_what_waits_for_people_is_told(staff):

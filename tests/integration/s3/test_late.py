@@ -10,7 +10,7 @@ from broker import health
 from broker.health_parts import Finding
 from pipeline.s3 import query, sync
 from pipeline.s3.tables import S3Upload
-from pipeline.web import amiss
+from pipeline.watch import amiss
 from tests.integration.s3.conftest import make_file, make_segment
 from tests.standins.faulty import status
 

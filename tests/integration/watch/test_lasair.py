@@ -10,9 +10,8 @@ from broker.kafka_unread import Unread
 from pipeline.lasair.tables import LasairAlert
 from pipeline.selected import sources
 from pipeline.selected.tables import SelectedRun
-from pipeline.watch import alarms
+from pipeline.watch import alarms, amiss
 from pipeline.watch.alarm import NOT_RUN, NOTHING_WRITTEN, SILENT, UNREAD
-from pipeline.web import amiss
 from tests.integration.lasair.test_reception import bells, taker
 from tests.integration.watch.conftest import said_of
 from tests.lasair import TOPIC, alert, batch

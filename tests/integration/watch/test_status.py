@@ -11,9 +11,10 @@ from broker.health_parts import Finding
 from broker.kept import Seen
 from pipeline.selected import sources
 from pipeline.selected.tables import SelectedRun
+from pipeline.watch import amiss
 from pipeline.watch.alarm import Alarm
 from pipeline.watch.alarms import Look
-from pipeline.web import amiss, status_pages
+from pipeline.web import status_pages
 
 pytestmark = pytest.mark.integration
 

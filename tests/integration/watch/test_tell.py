@@ -209,7 +209,8 @@ def test_while_kafka_cannot_be_asked_nothing_is_called_well(ran, monkeypatch):
 
     monkeypatch.setattr("pipeline.watch.alarms.kafka_groups.groups", away)
 
-    assert alarms.look(NOW - timedelta(days=1)) == alarms.Look((), ())
+    found = alarms.look(NOW - timedelta(days=1))
+    assert (found.alarms, found.well) == ((), ())
 
 
 def test_nobody_is_told_where_nobody_is_named(night, set_up, standin, monkeypatch):

@@ -1,4 +1,4 @@
-"""What ``/status`` says of files: sources of selected alerts that ring, copies that are late."""
+"""What ``/status`` and the admin say of files: sources that ring, copies that are late."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -42,6 +42,27 @@ def ringing(found: Look) -> list[Finding]:
         Finding(f"source_{alarm.source}", "warning", letter.headline(alarm))
         for alarm in found.alarms
     ]
+
+
+def listeners() -> list[Finding]:
+    """Return how each source of selected alerts, and each topic of Lasair, is read; for staff."""
+    seen = _kept().get()
+    return reading(seen.value) if seen else []
+
+
+def reading(found: Look) -> list[Finding]:
+    """Return of each source what is amiss, else when it was heard and what waits elsewhere."""
+    rings = {alarm.source: letter.headline(alarm) for alarm in found.alarms}
+    return [
+        Finding(name, "warning" if name in rings else "ok", rings.get(name) or _heard(found, name))
+        for name in found.heard
+    ]
+
+
+def _heard(found: Look, name: str) -> str:
+    at = found.heard[name]
+    last = f"last read {at:%Y-%m-%d %H:%M} UTC" if at else "nothing came in 24 h"
+    return f"{last}, {_words(found.waits[name])}" if name in found.waits else last
 
 
 def waiting(found: Look) -> list[Finding]:
