@@ -4,7 +4,7 @@ import json
 import urllib.error
 import urllib.request
 
-from broker.config import ConfigError, read_config
+from broker.config import Config, ConfigError, read_config
 from compose.native import (
     crashes,
     jars,
@@ -12,6 +12,7 @@ from compose.native import (
     kafka,
     lifecycle,
     outside,
+    outside_selected,
     planner,
     ports,
     postgres,
@@ -25,6 +26,13 @@ from compose.native.beforehand import Need, installable, maven, python
 from compose.native.home import Home
 from compose.native.processes import running
 
+STAND_INS = {
+    "slack": standins.SLACK,
+    "owncloud": standins.WEBDAV,
+    "alerce": standins.ALERCE,
+    "s3": standins.S3,
+}
+"""By the name of the need."""
 HEALTH_S = 10.0
 """Longest that the page is waited for; it answers within half of that, whatever is down."""
 
@@ -44,11 +52,25 @@ def examine(home: Home) -> list[Need]:
         maven(),
         _jars(),
         planner.need(home),
-        *outside.needs(read_config(with_native_env=False)),
+        *_outside(home, read_config(with_native_env=False)),
         *_listening(home),
         *_crashing(home),
         *_unwell(home),
     ]
+
+
+def _outside(home: Home, settings: Config) -> list[Need]:
+    found = [*outside.needs(settings), *outside_selected.needs(settings)]
+    return [with_stand_in(home, settings, need) for need in found]
+
+
+def with_stand_in(home: Home, settings: Config, need: Need) -> Need:
+    """Say of a server of others that the demo's stand-in takes its place, where that runs."""
+    name = STAND_INS.get(need.name, "")
+    if name not in standins.names(settings) or not running(home, name):
+        return need
+    text = f"the demo's stand-in runs, see :{name}; beside it: {need.text}"
+    return Need(need.name, need.is_met, text)
 
 
 def _postgres(home: Home) -> Need:
