@@ -252,6 +252,9 @@ class RangeMachine(RuleBasedStateMachine):
                 tell()
 
 
+DEATHS = 4
+
+
 @pytest.fixture
 def watch(database):
     with psycopg.connect(database, autocommit=True) as connection:
@@ -274,3 +277,41 @@ def test_no_story_breaks_a_promise(machine):
         run_state_machine_as_test(machine, settings=SHORT if is_short else settings())
     finally:
         tell()
+
+
+@pytest.mark.parametrize("point", ["begin", "commit"])
+def test_whoever_dies_while_burying_is_followed_by_one_that_buries(machine, point):
+    world = World(machine.watch, machine.packets, figures)
+    seams.play(world)
+    crew = world.crew
+    crew.start_listener("0")
+    world.feed.append(0, ["deadly"])
+    try:
+        for _ in range(DEATHS):
+            _rung(world)
+            crew.deliver(0, again=False)
+            crew.step(crew.workers()[-1])
+        _rung(world)
+        crew.deliver(0, again=False)
+        life = crew.workers()[-1]
+        crew.step(life, reach(point, 2))  # the first is the claim's
+
+        assert not life.actor.ended
+        crew.kill_worker(life, is_freed=False)
+        world.end_lease(None)
+        world.heal()
+    finally:
+        world.end()
+
+    found = world.watch.execute("SELECT reason FROM dead_letters").fetchall()
+    assert found == [("worker_died",)]
+
+
+def _rung(world):
+    """Let listeners tick until there is a bell."""
+    for _ in range(5):
+        for process in world.crew.alive():
+            world.crew.tick(process)
+        if world.crew.queue:
+            return
+        world.pass_time(31.0)

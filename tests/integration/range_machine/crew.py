@@ -84,8 +84,17 @@ class Crew:
         life = self.life()
         life.held = held
         if held is not None:
-            self.claimed[held.owner, held.attempts, held.first] = life
+            self._note_held(held)
         return held
+
+    def note_burial(self, bury: Any, held: claims.Claim, *arguments: Any) -> None:
+        """Note a claim that leads to a burial: whoever dies in between still has the row."""
+        self.life().held = held
+        self._note_held(held)
+        bury(held, *arguments)
+
+    def _note_held(self, held: claims.Claim) -> None:
+        self.claimed[held.owner, held.attempts, held.first] = self.life()
 
     def note_release(self, held: claims.Claim, error: Any, *, infrastructure: bool) -> None:
         if not infrastructure and not isinstance(error, SoftTimeLimitExceeded):

@@ -29,6 +29,8 @@ def build_in(monkeypatch: Any) -> None:
             monkeypatch.setattr(module, "failpoint", crash_point)
     monkeypatch.setattr(tasks, "claim", _claim)
     monkeypatch.setattr(tasks, "release", _release)
+    bury = claims._bury
+    monkeypatch.setattr(claims, "_bury", lambda *given: _worlds[-1].crew.note_burial(bury, *given))
     monkeypatch.setattr(tasks, "resources", lambda: _worlds[-1].crew.resources)
     for module in (claims, listeners):
         monkeypatch.setattr(module, "time", _Now())
