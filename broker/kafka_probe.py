@@ -21,6 +21,14 @@ STEP_S = 0.1
 ANSWER_S = 5.0
 PARTITION = 0
 """Of the probe's topic, which has one."""
+_COORDINATOR_COMES = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""What a broker says in its first seconds: no reason to warn whoever tries again."""
 _ABSENT = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -143,5 +151,6 @@ def _told(step: Callable[[], ProbeOutcome]) -> ProbeOutcome:
         return ProbeOutcome.NO_GROUP
     if cause.code() in _ABSENT:
         return ProbeOutcome.ABSENT  # whether it may be read is not known then
-    log.warning("probe.unanswered", error=cause.str(), code=cause.name())
+    tell = log.info if cause.code() in _COORDINATOR_COMES else log.warning
+    tell("probe.unanswered", error=cause.str(), code=cause.name())
     return ProbeOutcome.UNREACHABLE

@@ -57,7 +57,8 @@ def show(console: Console, settings: Config, logins: dict[str, Any], story: Stor
         "Selected alerts, as files that need no account",
         f"{folder}/data has a table for today, and last night's as CSV and Parquet",
         f"{folder}/cutouts has their images",
-        f"{url}/runs, for the administrator, what was read and written",
+        f"{url}/runs, for the administrator, what was read and written, and both tables",
+        f"{url}/admin/accounts/outboxmail/, five minutes from now, the morning summary",
     )
     _print(
         console,

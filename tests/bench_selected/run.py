@@ -1,18 +1,28 @@
 """One run: packets to a topic, untimed; then from there to rows and files, against the clock."""
 
+import io
 import json
-import resource
+import statistics
+import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from astropy.io import fits
+from pyarrow import parquet
+
+from tests.bench_selected import memory
+from tests.bench_selected.consumer import Consumed
 
 BATCH = 200
-KIBIBYTE, MEGABYTE = 1024, 1e6
+SEED = 20261122
+MEGABYTE = 1e6
+LONGEST_S = 3600
 
 
 @dataclass(frozen=True)
@@ -37,34 +47,28 @@ PROFILES = {one.name: one for one in (Profile("smoke", 60), Profile("default", 1
 
 @dataclass
 class Figures:
-    """What one run took.
-
-    Attributes
-    ----------
-    took_s : float
-        From the start of ``collect`` to its end: joining, rows, files [s].
-    cpu_s : float
-        Of this process, its threads included [s].
-    peak_bytes : tuple of int
-        Memory of this process after sending, half-way and at the end.
-    """
+    """What one run took, and what of it is not as it shall be."""
 
     profile: str
-    alerts: int
     message_bytes: int
-    took_s: float
-    cpu_s: float
-    peak_bytes: tuple[int, int, int]
+    consumed: Consumed
     failures: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return the figures for people."""
-        rate, cpu_ms = self.alerts / self.took_s, 1e3 * self.cpu_s / self.alerts
-        sent, half, end = (peak / MEGABYTE for peak in self.peak_bytes)
+        took = self.consumed
+        rate, cpu_ms = took.written / took.took_s, 1e3 * took.cpu_s / max(1, took.written)
+        after = memory.steady(took.memory)
+        thousands = " ".join(f"{of / MEGABYTE:.0f}" for of in memory.every_thousand(took.memory))
+        grew, closed = memory.growth_bytes(took.memory) / MEGABYTE, took.closing_bytes / MEGABYTE
+        usual = statistics.median(after) / MEGABYTE
         return [
-            f"{self.alerts:,} alerts of {self.message_bytes:,} bytes with three cutouts each",
-            f"{self.took_s:.1f} s, {rate:.0f} alerts/s, {cpu_ms:.2f} ms CPU of each",
-            f"peak memory {sent:.0f} MB before, {half:.0f} half-way, {end:.0f} at the end",
+            f"{took.written:,} alerts of {self.message_bytes:,} bytes with three cutouts each",
+            f"{took.took_s:.1f} s, {rate:.0f} alerts/s, {cpu_ms:.2f} ms CPU of each",
+            f"the night closed in {took.closing_s:.1f} s: {', '.join(took.tables) or 'no table'}",
+            f"memory of the consumer, the most of each {memory.EVERY:,} alerts: {thousands} MB",
+            f"after the warm-up: {usual:.0f} MB, at most {max(after) / MEGABYTE:.0f}",
+            f"over the last half {grew:+.0f} MB; {closed:.0f} MB when the night was closed",
         ]
 
     def as_json(self) -> str:
@@ -73,9 +77,8 @@ class Figures:
 
 
 def run(profile: Profile, folder: Path) -> Figures:
-    """Send the packets, collect half of them and the rest, and hold files against rows."""
+    """Send the packets, let a process collect them and close the night, hold files against rows."""
     from broker.config import config
-    from pipeline.selected.collect import Limits, collect
     from tests.environment import point_at
 
     topic = f"nightjar-bench-{uuid.uuid4().hex[:8]}"
@@ -88,33 +91,43 @@ def run(profile: Profile, folder: Path) -> Figures:
     config.cache_clear()
     size = send(topic, profile.alerts)
     print(f"{profile.alerts} packets sent")
-    sent = peak()
-    cpu_s, began_s = time.process_time(), time.perf_counter()
-    first = collect("selected", limits=Limits(max_messages=profile.alerts // 2))
-    half = peak()
-    second = collect("selected")
-    took_s = time.perf_counter() - began_s
-    counted = first.counts.written + second.counts.written
-    found = Figures(
-        profile.name, counted, size, took_s, time.process_time() - cpu_s, (sent, half, peak())
-    )
-    found.failures += list(failures(profile, found, folder / "out"))
+    found = Figures(profile.name, size, consumed())
+    found.failures += failures(profile, found.consumed, folder / "out")
     return found
 
 
-def failures(profile: Profile, found: Figures, root: Path) -> Iterator[str]:
+def consumed() -> Consumed:
+    """Run the consumer; return what it took."""
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.bench_selected.consumer"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=LONGEST_S,
+    ).stdout
+    found = json.loads(told.splitlines()[-1])
+    found["memory"] = [(alerts, resident) for alerts, resident in found["memory"]]
+    return Consumed(**found | {"tables": tuple(found["tables"])})
+
+
+def failures(profile: Profile, found: Consumed, root: Path) -> Iterator[str]:
     """Return what is not as it shall be."""
     from tests.integration.selected.world import table_of_rows
 
-    if found.alerts != profile.alerts:
-        yield f"{found.alerts} rows of {profile.alerts} messages"
+    if found.written != profile.alerts:
+        yield f"{found.written} rows of {profile.alerts} messages"
     cutouts = sum(1 for _ in root.rglob("*.fits"))
     if cutouts != 3 * profile.alerts:
         yield f"{cutouts} cutouts of {profile.alerts} alerts"
     if not table_of_rows(root):
         yield "a table is not what its rows say"
-    if profile.goal_s is not None and found.took_s > profile.goal_s:
-        yield f"{found.took_s:.1f} s, wanted {profile.goal_s:.0f}"
+    lines = sum(parquet.read_metadata(path).num_rows for path in root.rglob("*.parquet"))
+    if lines != profile.alerts:
+        yield f"{lines} rows in Parquet of {profile.alerts} alerts"
+    if profile.goal_s is not None:
+        yield from memory.failures(found.memory)
+        if found.took_s > profile.goal_s:
+            yield f"{found.took_s:.1f} s, wanted {profile.goal_s:.0f}"
 
 
 def send(topic: str, alerts: int) -> int:
@@ -145,19 +158,42 @@ def send(topic: str, alerts: int) -> int:
 
 
 def packets(alerts: int) -> Iterator[bytes]:
-    """Yield containers of simulated packets, as the filter's topic has them."""
+    """Yield containers of simulated packets, as the filter's topic has them.
+
+    Each has noise of its own in its images, as the sky has: what compresses well would leave a
+    consumer's queue, which is bounded in Kafka's bytes, as large as the whole topic.
+    """
     from pipeline.simulate import lsst, single
     from pipeline.surveys.lsst import read
     from tests.samples import container
 
     record: dict[str, Any] = read(single.make_lsst_packet(extendedness=0.31179, snr=7.5))
+    random = np.random.default_rng(SEED)
+    images = {name: Image.of(record[name]) for name in record if name.startswith("cutout")}
     for number in range(alerts):
         record["diaSourceId"] = record["diaSource"]["diaSourceId"] = 10**17 + number
         record["diaSource"]["ra"] = 150 + number / 1e5
+        record |= {name: image.with_noise(random) for name, image in images.items()}
         yield container(lsst.schema(lsst.SCHEMA_ID), record)
 
 
-def peak() -> int:
-    """Return the most memory that this process has had [bytes]."""
-    unit = 1 if sys.platform == "darwin" else KIBIBYTE
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+class Image(NamedTuple):
+    """A FITS file, and where its pixels lie, four bytes each."""
+
+    content: bytes
+    pixels: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return the image of a file."""
+        with fits.open(io.BytesIO(content)) as found:
+            spans = [(one.fileinfo()["datLoc"], one.data.nbytes) for one in found if one.size]
+        return cls(content, tuple(spans))
+
+    def with_noise(self, random: np.random.Generator) -> bytes:
+        """Return the file with other pixels."""
+        made = bytearray(self.content)
+        for start, length in self.pixels:
+            noise = random.standard_normal(length // 4, np.float32)
+            made[start : start + length] = noise.astype(">f4").tobytes()
+        return bytes(made)

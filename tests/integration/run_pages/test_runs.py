@@ -72,7 +72,7 @@ def test_the_page_shows_sums_sizes_checksums_and_cutouts(manager, taker, root):
     assert "3 read = 1 written + 0 filtered" in page
     assert "adds up" in page
     assert "3 on disk" in page
-    assert page.count("<code>") == 2
+    assert page.count('<code class="long">') == 2
     assert "2026-12-22" in page  # 30 days later
 
 
