@@ -12,7 +12,10 @@ HOME = ".nightjar/bench"
 
 @dataclass(frozen=True)
 class Load:
-    """Alerts of one survey by what they are for; every one is sent to the flow but the naive's."""
+    """Alerts of one survey by what they are for; every one is sent to the flow but the naive's.
+
+    ``filtered`` ones are timed with the filters and without; 0: no filter reads this survey.
+    """
 
     warm: int
     timed: int
@@ -20,11 +23,13 @@ class Load:
     open_loop: int
     singles: int
     naive: int
+    filtered: int = 0
 
     @property
     def flow(self) -> int:
         """Alerts that go through the flow."""
-        return self.warm + self.timed + self.idle + self.open_loop + self.singles
+        once = self.warm + self.timed + self.idle + self.open_loop
+        return once + self.singles + self.filtered
 
     @property
     def total(self) -> int:
@@ -56,6 +61,8 @@ class Profile:
         Longest open loop [s].
     catalog_a_rows, catalog_b_rows : int
         Rows of the point-source catalog and of the archival one.
+    filter_pairs : int
+        Segments with the filters, and as many without.
     curve : tuple of int
         Values of ``ranges.alerts_per_task`` tried beside the default.
     free_bytes : int
@@ -78,6 +85,7 @@ class Profile:
     open_loop_s: float = 30.0
     catalog_a_rows: int = 5_000_000
     catalog_b_rows: int = 1_000_000
+    filter_pairs: int = 4
     curve: tuple[int, ...] = (1,)
     free_bytes: int = 20 * 10**9
     one_in: int = 100
@@ -89,8 +97,9 @@ PROFILES = {
     "smoke": Profile(
         "smoke",
         ztf=Load(warm=60, timed=160, idle=20, open_loop=60, singles=40, naive=40),
-        lsst=Load(warm=60, timed=60, idle=10, open_loop=30, singles=20, naive=20),
+        lsst=Load(warm=60, timed=60, idle=10, open_loop=30, singles=20, naive=20, filtered=40),
         segments=2,
+        filter_pairs=1,
         d_s=0.2,
         still_s=1.0,
         idle_rate_hz=10.0,
@@ -105,12 +114,16 @@ PROFILES = {
     "default": Profile(
         "default",
         ztf=Load(warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500),
-        lsst=Load(warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500),
+        lsst=Load(
+            warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500, filtered=4000
+        ),
     ),
     "full": Profile(
         "full",
         ztf=Load(warm=1000, timed=40_000, idle=600, open_loop=12_000, singles=2000, naive=1000),
-        lsst=Load(warm=500, timed=10_000, idle=400, open_loop=3000, singles=1000, naive=500),
+        lsst=Load(
+            warm=500, timed=10_000, idle=400, open_loop=3000, singles=1000, naive=500, filtered=8000
+        ),
         segments=10,
         d_s=2.0,
         open_loop_s=60.0,

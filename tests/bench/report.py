@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tests.bench import filtering
 from tests.bench.micro import SCHEMALESS
 
 Figures = dict[str, Any]
@@ -116,6 +117,7 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
         f"{'filters, of all CPU':<{WIDTH}} {100 * share:.2f} %: judging every alert, and the messages"
         " of selected ones"
     )
+    yield from _filters(f["filters"])
     yield (
         f"{'Redis bytes per alert':<{WIDTH}} {f['redis_bytes_per_alert']:.1f} of all that came in,"
         f" which the goal counts; polling and beat alone would bring"
@@ -149,6 +151,17 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
     other = f["cpu_ms_other"]
     yield f"  {'other':<34} {other:7.3f}  = {100 * other / f['cpu_ms_total']:.1f} % of the total"
     yield f"  {'total':<34} {f['cpu_ms_total']:7.3f}"
+
+
+def _filters(f: Figures | None) -> Iterator[str]:
+    if f is None:
+        return
+    met = f"≤ {1 + filtering.MOST:g}: {'met' if f['is_met'] else 'not met'}"
+    yield (
+        f"{'with / without filters, CPU':<{WIDTH}} {_spread(f['cpu_ratio'], '.3f')} × per alert, {met}"
+        f" ({f['alerts']} alerts in turns, {_spread(f['cpu_ms_on'], '.2f')} CPU-ms with)"
+    )
+    yield f"{'with / without filters, rate':<{WIDTH}} {_spread(f['rate_ratio'], '.3f')} ×"
 
 
 def _replaced(f: Figures) -> Iterator[str]:

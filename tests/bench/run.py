@@ -17,6 +17,7 @@ from pipeline.catalogs.load import Wish
 from tests.bench import (
     baseline,
     evidence,
+    filtering,
     flow,
     goals,
     history,
@@ -29,6 +30,7 @@ from tests.bench import (
     world,
 )
 from tests.bench.evidence import Messages
+from tests.bench.filtering import Pairs
 from tests.bench.flow import Segment, WorkerLog
 from tests.bench.latency import Stream
 from tests.bench.measure import Calibration
@@ -64,6 +66,7 @@ class SurveyRun:
     segments: list[Segment] = field(default_factory=list)
     streams: dict[str, Stream] = field(default_factory=dict)
     curve: dict[int, Segment] = field(default_factory=dict)
+    filter_pairs: Pairs | None = None
     naive: baseline.Result | None = None
     beside_naive: Segment | None = None
     """The flow's way of the packets that the baseline is timed with."""
@@ -124,6 +127,8 @@ def measured(profile: Profile, chosen: Sequence[str]) -> dict[str, Any]:
             run.surveys[survey] = SurveyRun(run.prepared.spools[survey], load)
             _timed(run, run.surveys[survey])
             _streams(run, run.surveys[survey])
+            if load.filtered:
+                run.surveys[survey].filter_pairs = filtering.pairs(run, run.surveys[survey])
         run.peak_memory = measure.peak_memory(system)
         run.redis_peak = int(system.redis()["used_memory_peak"])
         _send_naives(run)
@@ -310,6 +315,7 @@ def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, A
         "redis_idle_bytes_per_alert": run.idle_redis_hz
         * sum(segment.seconds for segment in one.segments)
         / alerts,
+        "filters": one.filter_pairs.figures() if one.filter_pairs else None,
         "latency": {
             kind: {
                 "rate_hz": stream.rate_hz,

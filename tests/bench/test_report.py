@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.bench import report
+from tests.bench.filtering import Pairs
 from tests.bench.flow import Segment, Work
 from tests.bench.measure import Cpu
 from tests.bench.stages import gap_problems, stages, steady
@@ -65,6 +66,19 @@ def test_lines_below_nothing_do_not_hide_what_is_missing():
 
     assert stages([child_gone]).lines["worker: Celery in the children"] < 0
     assert "9.7 %" in gap_problems(stages([child_gone]))[0]
+
+
+@pytest.mark.parametrize(("more_s", "is_met"), [(0.29, True), (0.73, False)])
+def test_what_the_filters_add_is_judged_by_pairs(more_s, is_met):
+    plain = segment()
+    parts = plain.cpu.parts | {"worker": plain.cpu.parts["worker"] + more_s}
+    with_filters = replace(plain, seconds=11.0, cpu=replace(plain.cpu, parts=parts))
+
+    found = Pairs([with_filters] * 3, [plain] * 3).figures()
+
+    assert found["cpu_ratio"] == pytest.approx([1 + more_s / 7.25] * 3)
+    assert found["rate_ratio"] == pytest.approx([10 / 11] * 3)
+    assert (found["is_met"], found["alerts"]) == (is_met, 6000)
 
 
 def cpu(*children):

@@ -1,6 +1,7 @@
 """``make bench-selected``: ``python -m tests.bench_selected [smoke|default]``."""
 
 import argparse
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,11 @@ def main() -> int:
     from tests import native
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its servers must not outlive it
-    running = native.Native(native.Home.named(f"{HOME}-{options.profile}"))
+    home = native.Home.named(f"{HOME}-{options.profile}")
+    running = native.Native(home)
+    running.must("down")
+    for left in ("postgres", "kafka/data"):  # of a run before, whose rows would be counted too
+        shutil.rmtree(home.path / left, ignore_errors=True)
     try:
         running.must("up", "postgres", "kafka", "--free-ports")
         point_at(running.settings())
