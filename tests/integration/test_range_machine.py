@@ -279,8 +279,9 @@ def test_no_story_breaks_a_promise(machine):
         tell()
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
 @pytest.mark.parametrize("point", ["begin", "commit"])
-def test_whoever_dies_while_burying_is_followed_by_one_that_buries(machine, point):
+def test_whoever_is_lost_while_burying_is_followed_by_one_that_buries(machine, point, is_killed):
     world = World(machine.watch, machine.packets, figures)
     seams.play(world)
     crew = world.crew
@@ -297,7 +298,8 @@ def test_whoever_dies_while_burying_is_followed_by_one_that_buries(machine, poin
         crew.step(life, reach(point, 2))  # the first is the claim's
 
         assert not life.actor.ended
-        crew.kill_worker(life, is_freed=False)
+        if is_killed:
+            crew.kill_worker(life, is_freed=False)
         world.end_lease(None)
         world.heal()
     finally:
