@@ -9,14 +9,18 @@ import fastavro
 import psycopg
 
 from pipeline.alerts.schemas import record_schema
+from tests.bench.books import CLASS_BIT, NONE_BIT
 from tests.bench.contents import is_same
 
 Record = dict[str, Any]
 
-ROW = """
+PUBLIC_BITS = CLASS_BIT | NONE_BIT
+# The baseline has no filters: what they select beside is in the flow's own books.
+ROW = f"""
 SELECT a.candid, o.object_id AS name, o.alert_count, o.is_public, a.jd_utc, a.night, a.ra_deg,
        a.dec_deg, a.hpx29, a.band, a.programid, a.magpsf_abmag, a.score, a.gate_reason,
-       a.alert_class, m.object_id AS matched, a.output_topic, a.outputs, a.pending,
+       a.alert_class, m.object_id AS matched, a.output_topic,
+       a.outputs & {PUBLIC_BITS} AS outputs, a.pending & {PUBLIC_BITS} AS pending,
        a.archive_length, a.archive_crc32, a.candidate, a.properties
 FROM alerts AS a
 JOIN objects AS o ON o.id = a.object_id
