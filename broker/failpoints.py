@@ -49,10 +49,12 @@ FAILPOINTS = (
     "lines_appended",
     "lines_committed",
     "image_written",
+    "command_noted",
+    "command_written",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
 then those of whoever reads notices or batches, does their steps, copies files to S3, and writes
-tables, lines and images."""
+tables, lines and images; before and after a command is on its topic."""
 
 _passes: Counter[str] = Counter()
 

@@ -7,10 +7,14 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from broker.failpoints import failpoint
 from broker.kafka_messages import MessageReader, Received
+from broker.outages import OUTAGES
 
 REST_S = 1.0
 COMPLAIN_EVERY_S = 10.0
+BATCH_MESSAGES = 500
+BATCH_BYTES = 32 * 2**20
 
 log = structlog.get_logger(__name__)
 
@@ -121,3 +125,37 @@ class ReceptionLoop(MessageLoop, Generic[ReceptionT]):
         for message in first.values():
             self.reader.rewind(message)
         self.rest(error)
+
+
+class TakesBatches(Takes, Protocol):
+    """What a loop over batches wants of whoever stores or buries them."""
+
+    def take(self, messages: Sequence[Received]) -> None:
+        """Store or bury messages; whoever does it twice changes nothing."""
+
+
+BatchesT = TypeVar("BatchesT", bound=TakesBatches)
+
+
+class BatchLoop(ReceptionLoop[BatchesT]):
+    """Takes messages in batches, each in one transaction, then commits their offsets."""
+
+    poll_s = 0.5
+    """A batch that is not full is taken after this time [s]."""
+
+    def tick(self) -> None:
+        """Take the next batch; what cannot be stored now is taken again."""
+        batch: Sequence[Received] = ()
+        try:
+            self.look_when_due()
+            batch = self.reader.batch(BATCH_MESSAGES, BATCH_BYTES, self.poll_s)
+            if batch:
+                self._take(batch)
+        except OUTAGES as error:
+            self.take_again(batch, error)
+
+    def _take(self, batch: Sequence[Received]) -> None:
+        self.reception.take(batch)
+        failpoint("batch_stored")
+        self.commit(batch)
+        failpoint("batch_committed")

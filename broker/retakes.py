@@ -20,7 +20,7 @@ from broker.db import lock, transaction
 from broker.dead_letters import RETRIED_STATES, DeadLetter
 from broker.kafka_messages import Received
 from broker.letter_packets import NoPacketError, archived_packet
-from broker.sections import lasair
+from broker.sections import lasair, telescope
 
 MOST_LETTERS = 100
 """Taken at one look: the group must hear of its member meanwhile."""
@@ -43,7 +43,7 @@ def streams() -> frozenset[str]:
     """Return the streams whose letters are taken in this way."""
     settings = config()
     others = (source.name for source in settings.selected.sources)
-    return frozenset((*settings.collect.sources, *others, lasair.STREAM))
+    return frozenset((*settings.collect.sources, *others, lasair.STREAM, telescope.STREAM))
 
 
 def ask(session: Session, ids: Sequence[int]) -> Asked:

@@ -28,6 +28,7 @@ TASK_MODULES = (
     "pipeline.selected.tasks",
     "pipeline.watch.tasks",
     "pipeline.s3.tasks",
+    "pipeline.telescope.tasks",
 )
 """A flow adds its line here."""
 

@@ -62,6 +62,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
         Process("listen-gcn_json", (*MANAGE, "listen", "gcn_json", "--slot", "0")),
         Process("listen-selected", (*MANAGE, "listen", "selected", "--slot", "0")),
         *_lasair(settings),
+        *_telescopes(settings),
         Process("steady", (*MANAGE, "steady")),
     )
 
@@ -70,6 +71,12 @@ def _lasair(settings: Config) -> tuple[Process, ...]:
     """Return the listener of Lasair's filters, where some are named."""
     words = (*MANAGE, "listen", "lasair", "--slot", "0")
     return (Process("listen-lasair", words),) if settings.lasair.topics else ()
+
+
+def _telescopes(settings: Config) -> tuple[Process, ...]:
+    """Return the listener of what telescopes say; none without one."""
+    words = (*MANAGE, "listen", "telescope", "--slot", "0")
+    return (Process("listen-telescope", words),) if settings.telescopes else ()
 
 
 def _worker(queue: str, concurrency: int, *more_queues: str) -> Process:

@@ -17,6 +17,7 @@ from tests.integration.lasair import test_listener as lasair
 from tests.integration.s3 import test_killed as copies
 from tests.integration.selected import test_collect, test_writer
 from tests.integration.slack import test_once
+from tests.integration.telescope import test_send
 
 CALL = re.compile(r'\bfailpoint\("(\w+)"\)')
 KILLED_AT = {
@@ -34,6 +35,7 @@ KILLED_AT = {
     *lasair.KILLED_AT,
     *test_day_files.KILLED_AT,
     *test_stamps.KILLED_AT,
+    *test_send.KILLED_AT,
 }
 
 

@@ -113,7 +113,15 @@ class _Registering(Answers):
             fault(self)
         else:
             ids = self.server.known.setdefault("ids", {})
-            self.reply(200, {"id": ids.setdefault(text, 7 + len(ids))})
+            number = ids.setdefault(text, 7 + len(ids))
+            self.reply(200, {"id": number, "version": 1, "schema": text})
+
+    def answer(self) -> None:
+        """Give a schema out by its id."""
+        name = urlsplit(self.path).path.rpartition("/")[2]
+        ids = self.server.known.get("ids", {})
+        found = [text for text, known in ids.items() if str(known) == name]
+        self.reply(200, {"schema": found[0]}) if found else self.reply(404, {})
 
     def _sent(self) -> Any:
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -20,6 +20,7 @@ from broker.kafka import Cluster, Fenced, LoginRefusedError, PartitionOwner, str
 from broker.migrate import require_migrated
 from broker.ranges.brakes import Brakes
 from broker.ranges.listener import Listener, ListenerSettings
+from broker.sections import telescope
 from broker.stop import Stop
 from pipeline import topics
 from pipeline.alerts.crossmatch import require_lspsc
@@ -73,6 +74,8 @@ def _maker(stream: str) -> Callable[[str, str], Any]:
         return _make_selected
     if stream == topics.LASAIR:
         return _make_lasair
+    if stream == telescope.STREAM:
+        return _make_telescope
     _require_catalogs(topics.stream(stream).survey)
     return make_listener
 
@@ -94,6 +97,16 @@ def _make_lasair(_stream: str, name: str) -> Any:
     try:
         return listener.make_lasair_listener(name)
     except listener.NoTopicsError as error:
+        raise CommandError(str(error)) from None
+
+
+def _make_telescope(stream: str, name: str) -> Any:
+    """Return the listener of one slot of all telescopes."""
+    from pipeline.telescope import listener, record  # noqa: PLC0415 as above
+
+    try:
+        return listener.make_telescope_listener(stream, name)
+    except (listener.NoTelescopesError, record.RecordError) as error:
         raise CommandError(str(error)) from None
 
 

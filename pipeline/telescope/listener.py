@@ -1,0 +1,52 @@
+"""``manage.py listen telescope``: acknowledgments and status of all telescopes, one group."""
+
+from broker.config import config
+from broker.kafka import Cluster, own_connection
+from broker.kafka_messages import MessageReader
+from broker.message_loop import BatchLoop
+from broker.retakes import take_retried
+from broker.sections.telescope import STREAM
+from pipeline.telescope.codec import codec
+from pipeline.telescope.reception import TelescopeReception
+from pipeline.telescope.record import telescopes
+
+
+class NoTelescopesError(Exception):
+    """Nobody is to be listened to."""
+
+
+class TelescopeListener(BatchLoop[TelescopeReception]):
+    """Takes what telescopes say, in order, each message once into the tables."""
+
+    poll_s = 0.1  # who waits for an acknowledgment looks at it
+
+    def look(self) -> None:
+        """Take letters again that shall be."""
+        take_retried(STREAM, self.reception.take_again)
+
+
+def make_telescope_listener(_stream: str, name: str) -> TelescopeListener:
+    """Return the listener of one slot, made from the settings.
+
+    Raises
+    ------
+    NoTelescopesError
+        If no telescope has a record.
+    RecordError
+        If a record does not fit.
+    """
+    known = telescopes()
+    if not known:
+        raise NoTelescopesError("no telescope has a record: set [telescopes.NAME]")
+    settings, connection = config(), own_connection()
+    reader = MessageReader(
+        connection,
+        settings.telescope.group_id,
+        name,
+        # Each by its name: a pattern would also find what no record names.
+        [topic for one in known for topic in (one.acknowledgments, one.status)],
+        session_timeout_ms=settings.ranges.session_timeout_ms,
+    )
+    cluster = Cluster(connection)
+    reception = TelescopeReception(lambda topic: cluster.topic_ids([topic]).get(topic, ""), codec())
+    return TelescopeListener(reader, reception)
