@@ -82,26 +82,31 @@ def claim(table: type[Ledgered], row_id: int, owner: str, lease_s: int) -> Row[A
     Row or None
         The row as it is now; None when there is nothing to do.
     """
-    statement = (
-        update(table)
-        .where(
-            table.id == row_id,
-            or_(
-                and_(table.state == "wanted", table.not_before <= func.now()),
-                and_(table.state == "running", table.lease_until < func.now()),
-            ),
-        )
-        .values(
-            state="running",
-            owner=owner,
-            attempts=table.attempts + 1,
-            lease_until=_in_s(lease_s),
-            ring_at=_in_s(lease_s),
-        )
-        .returning(*table.__table__.columns)
-    )
+    statement = _claiming(table, owner, lease_s).where(table.id == row_id, _may_be_claimed(table))
     with transaction() as session:
         return session.execute(statement).one_or_none()
+
+
+def claim_all(
+    table: type[Ledgered], ids: Sequence[int], owner: str, lease_s: int
+) -> Sequence[Row[Any]]:
+    """Take those of these rows that are due and that nobody else is just taking, in one statement.
+
+    Returns
+    -------
+    sequence of Row
+        As they are now, in the order of ``ids``.
+    """
+    mine = (
+        select(table.id)
+        .where(table.id.in_(ids), _may_be_claimed(table))
+        .order_by(table.id)
+        .with_for_update(skip_locked=True)
+    )
+    with transaction() as session:
+        rows = session.execute(_claiming(table, owner, lease_s).where(table.id.in_(mine))).all()
+    places = {row_id: place for place, row_id in enumerate(ids)}
+    return sorted(rows, key=lambda row: places[row.id])
 
 
 def lock_mine(session: Session, held: Held) -> bool:
@@ -288,6 +293,27 @@ def take_due(session: Session, table: type[Ledgered]) -> Sequence[Row[Any]]:
 def shortened(error: str | None) -> str | None:
     """Return ``error`` as Postgres takes it: no NUL, at most 500 characters."""
     return error and error.replace("\x00", "\\0")[:ERROR_CHARACTERS]
+
+
+def _may_be_claimed(table: type[Ledgered]) -> Any:
+    return or_(
+        and_(table.state == "wanted", table.not_before <= func.now()),
+        and_(table.state == "running", table.lease_until < func.now()),
+    )
+
+
+def _claiming(table: type[Ledgered], owner: str, lease_s: int) -> Any:
+    return (
+        update(table)
+        .values(
+            state="running",
+            owner=owner,
+            attempts=table.attempts + 1,
+            lease_until=_in_s(lease_s),
+            ring_at=_in_s(lease_s),
+        )
+        .returning(*table.__table__.columns)
+    )
 
 
 def _mine(held: Held) -> tuple[Any, ...]:

@@ -87,6 +87,10 @@ class S3Settings(Section):
         Field(description="when_required: an old store without checksums; files are read back"),
     ] = "when_supported"
     attempts: Annotated[int, Field(gt=0, le=5, description="of one request")] = 2
+    threads: Annotated[
+        int,
+        Field(gt=0, le=32, description="objects that travel at once; each takes up to 16 MiB"),
+    ] = 8
     connect_timeout_s: Annotated[float, Field(gt=0, le=60, description="to connect [s]")] = 5
     read_timeout_s: Annotated[
         float, Field(gt=0, le=60, description="between two pieces of an answer [s]")

@@ -36,7 +36,7 @@ class Remote(NamedTuple):
 
 
 class Bucket:
-    """One bucket; every call may be repeated.
+    """One bucket; every call may be repeated, and made by several threads at once.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ class Bucket:
             config=Config(
                 connect_timeout=settings.connect_timeout_s,
                 read_timeout=settings.read_timeout_s,
+                max_pool_connections=settings.threads,
                 retries={"total_max_attempts": settings.attempts, "mode": "standard"},
                 request_checksum_calculation=settings.request_checksum_calculation,
                 # A store of one's own seldom has a name for each bucket.

@@ -1,8 +1,10 @@
-"""All that S3 does not have yet, one object after the other, for as long as a task may take."""
+"""All that S3 does not have yet, batch after batch, for as long as a task may take."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from sqlalchemy import delete, func, select, update
@@ -13,21 +15,22 @@ from broker.errors import TransientError
 from broker.sections.outside import S3Settings
 from pipeline import ledger
 from pipeline.clients.s3 import Bucket
+from pipeline.clients.s3_content import PART_BYTES
 from pipeline.clients.s3_errors import S3RefusedError
 from pipeline.clients.s3_privacy import privacy
 from pipeline.s3 import query, wanted
+from pipeline.s3.batch import Line
 from pipeline.s3.journal import Note, journal
 from pipeline.s3.places import Here
-from pipeline.s3.send import End, Told, send
+from pipeline.s3.send import Carried, End, Told
 from pipeline.s3.tables import S3Sync, S3Upload
 
 BUDGET_S = 60.0
 """After so long no further object is begun: other work waits for the same worker."""
 REFUSED_S, AWAY_S = 600.0, 60.0
 """How long nothing is sent after S3 refused, or was away."""
-FAILURES = 3
-"""In a row, before S3 is taken to be away."""
-AT_ONCE = 50
+ROUNDS = 8
+"""Objects of one batch for each thread; what they are is written down together."""
 LOOKS_KEPT_D = 30
 NOT_PRIVATE = (
     "S3: {bucket} is declared private (s3.private) but its policy or its rights let strangers in: "
@@ -37,6 +40,9 @@ NOT_KNOWN = (
     "S3: {bucket} is declared private (s3.private), and the store does not say whether it is: "
     "grant s3:GetBucketPolicyStatus and s3:GetBucketAcl, or set s3.private_unverified"
 )
+
+SILENT = (End.REFUSED, End.NOT_BEGUN)
+"""What these say is said once for all."""
 
 log = structlog.get_logger(__name__)
 
@@ -125,10 +131,23 @@ def admit(bucket: Bucket, settings: S3Settings) -> None:
         raise S3RefusedError(NOT_KNOWN.format(bucket=bucket.name), stops_all=True)
 
 
-def due(here: Here, prefix: str, limit: int) -> list[int]:
-    """Return ids of objects that may be claimed now, the longest due first."""
+def due(here: Here, prefix: str, most: int) -> list[int]:
+    """Return ids of objects that may be claimed now, the longest due first, for one batch.
+
+    One whose worker died comes alone: should it be what killed it, no neighbour's attempts are
+    counted with its own. A batch ends with the file that makes it large, too: a lease is for all.
+
+    Parameters
+    ----------
+    here : Here
+        Whose files.
+    prefix : str
+        Of the keys.
+    most : int
+        Of the batch.
+    """
     statement = (
-        select(S3Upload.id)
+        select(S3Upload.id, S3Upload.state, S3Upload.length)
         .where(
             S3Upload.host == here.host,
             S3Upload.bucket == config().s3.bucket,
@@ -136,10 +155,21 @@ def due(here: Here, prefix: str, limit: int) -> list[int]:
             query.is_due(),
         )
         .order_by(S3Upload.not_before, S3Upload.id)
-        .limit(limit)
+        .limit(most)
     )
     with transaction() as session:
-        return list(session.scalars(statement))
+        rows = session.execute(statement).all()
+    orphans = [row.id for row in rows if row.state == "running"]
+    return orphans[:1] or list(_together(rows, most * PART_BYTES))
+
+
+def _together(rows: Iterable[Any], most_bytes: int) -> Iterator[int]:
+    bytes_ = 0
+    for row in rows:
+        yield row.id
+        bytes_ += row.length or 0
+        if bytes_ >= most_bytes:
+            return
 
 
 def _look(here: Here, reason: str, settings: S3Settings) -> bool:
@@ -184,22 +214,29 @@ def _bring_all(
     note: Note,
     tell: Callable[[Told], None] | None,
 ) -> None:
-    failures = 0
-    while ids := due(here, prefix, AT_ONCE):
-        for row_id in ids:
-            if time.monotonic() > until_s:
+    most = config().s3.threads
+    with ThreadPoolExecutor(most, "s3") as threads:
+        line = Line(bucket, threads, owner, until_s)
+        while ids := due(here, prefix, most * ROUNDS):
+            if line.is_closed:
                 work.has_more = True
                 return
-            told = send(bucket, row_id, owner, until_s)
-            if told.end is End.NOBODYS:
-                continue
-            note(str(told.end), key=told.key, length=told.length, error=told.error)
-            work.told.append(told)
-            if tell is not None:
-                tell(told)
-            failures = failures + 1 if told.end is End.AWAY else 0
-            if failures == FAILURES:
-                raise TransientError(told.error)
+            for carried in line.bring(ids):
+                if carried.end in SILENT:
+                    continue
+                told = carried.told
+                note(str(told.end), key=told.key, length=told.length, error=told.error)
+                work.told.append(told)
+                if tell is not None:
+                    tell(told)
+            if line.broke is not None:
+                raise _why(line.broke)
+
+
+def _why(broke: Carried) -> Exception:
+    if broke.end is End.REFUSED:
+        return S3RefusedError(broke.error, stops_all=True)
+    return TransientError(broke.error)
 
 
 def _rest(here: Here, error: Exception) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from broker import health
 from broker.health_parts import Finding
-from pipeline.s3 import query, sync
+from pipeline.s3 import batch, query, sync
 from pipeline.s3.tables import S3Upload
 from pipeline.watch import amiss
 from tests.integration.s3.conftest import make_file, make_segment
@@ -51,9 +51,9 @@ def test_what_is_there_waits_no_more(session, bucket, disk):
 
 
 def test_the_newest_look_says_why_nothing_is_sent(session, bucket, disk):
-    for number in range(sync.FAILURES):
+    for number in range(batch.FAILURES):
         make_file(disk, f"lsst_alerts/cutouts/{number}.fits", b"abc", closed_at=LONG_AGO)
-    bucket.faults["PUT"] = [status(503)] * sync.FAILURES
+    bucket.faults["PUT"] = [status(503)] * batch.FAILURES
     sync.run("command", "me")
 
     assert "503" in (query.late().error or "")

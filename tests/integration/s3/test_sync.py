@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from broker.archive import ArchiveSegment
-from pipeline.s3 import send, sync
+from pipeline.s3 import batch, send, sync
 from pipeline.s3.journal import PATH
 from pipeline.s3.send import End
 from pipeline.s3.tables import S3Sync, S3Upload
@@ -95,7 +96,7 @@ def test_what_a_disk_lost_is_said_and_not_confirmed(session, bucket, disk):
 def test_a_refused_login_stops_all_and_nothing_is_asked_for_a_while(session, bucket, disk):
     for number in range(3):
         make_file(disk, f"lsst_alerts/cutouts/{number}.fits", b"abc")
-    bucket.faults["PUT"].append(answer(403, "InvalidAccessKeyId"))
+    bucket.faults["PUT"] = [answer(403, "InvalidAccessKeyId")] * 3
 
     work = sync.run("command", "me")
     asked = len(bucket.asked)
@@ -106,15 +107,22 @@ def test_a_refused_login_stops_all_and_nothing_is_asked_for_a_while(session, buc
     assert session.scalars(select(S3Upload.attempts)).all() == [0, 0, 0]
 
 
-def test_a_server_that_fails_thrice_is_left_alone(session, bucket, disk):
-    for number in range(5):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_server_that_fails_thrice_is_left_alone(session, bucket, disk, set_up, threads):
+    set_up(threads=threads)
+    for number in range(20):
         make_file(disk, f"lsst_alerts/cutouts/{number}.fits", b"abc")
-    bucket.faults["PUT"] = [status(503)] * 5
+    bucket.faults["PUT"] = [status(503)] * 20
 
     work = sync.run("command", "me")
 
-    assert len(work.told) == sync.FAILURES
+    assert batch.FAILURES <= len(work.told) < batch.FAILURES + threads
     assert sync.run("schedule", "me").told == []
+    states = session.execute(select(S3Upload.state, S3Upload.attempts)).all()
+    assert Counter(states) == {
+        ("wanted", 1): len(work.told),
+        ("wanted", 0): 20 - len(work.told),
+    }
 
 
 @pytest.mark.parametrize("files", [1, 0], ids=["a file waits", "nothing waits"])
