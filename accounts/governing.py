@@ -78,7 +78,7 @@ def give_credential(user: BabamulUser, actor: str, why: str) -> None:
 
 @transaction.atomic
 def rotate(credential: KafkaCredential, actor: str, why: str) -> None:
-    """Withdraw the password of a credential; its owner is mailed to draw another one."""
+    """Withdraw the password of a credential; a person is mailed to draw another one."""
     demand = partial(credentials.demand_rotation, note=ROTATED)
     _change(demand, "rotate", credential, actor, why)
 

@@ -74,9 +74,12 @@ class CredentialAdmin(ShownAdmin):
         Act(
             "rotate",
             "Rotate",
-            "The password is withdrawn: running consumers stop within seconds, and the owner is "
-            "mailed to draw another one. Nobody else ever sees it.",
-            "withdrawn; the owner is asked to rotate once Kafka has confirmed.",
+            "The password is withdrawn: running consumers stop within seconds. A person is mailed "
+            "to draw another one, which nobody else ever sees. A service has no owner and nobody "
+            "is mailed: run the command that made it (reader_credential, service_credential) once "
+            "more for a new password.",
+            "withdrawn; once Kafka has confirmed, a person is asked to rotate, and a service waits "
+            "for the command that made it.",
             governing.rotate,
             ALIVE,
         ),

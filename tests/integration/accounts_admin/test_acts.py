@@ -142,6 +142,17 @@ def test_rotate_withdraws_a_password_that_only_its_owner_draws_anew(staff, lapto
     assert last_entry()[:3] == ("staff:staff", "rotate", f"credential:{laptop.pk}")
 
 
+def test_of_a_service_nobody_is_said_to_be_mailed(staff, db):
+    service = credentials.want_service("a-reader", "a-reader", [], "x" * 32)
+
+    page = staff.get(f"{CREDENTIALS}/{service.pk}/do/rotate/").content.decode()
+    done = do(staff, CREDENTIALS, service, "rotate").content.decode()
+
+    assert "A service has no owner and nobody is mailed" in " ".join(page.split())
+    assert "the owner is" not in page + done
+    assert "a service waits for the command that made it" in " ".join(done.split())
+
+
 def test_staff_give_a_credential_whose_password_only_its_owner_draws(staff, owl):
     page = staff.get(f"{PEOPLE}/{owl.pk}/change/").content.decode()
     assert "Give a Kafka credential" in page
