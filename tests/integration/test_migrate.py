@@ -5,9 +5,10 @@ import sys
 
 import psycopg
 import pytest
+from alembic import command
 
 from broker.config import ROOT
-from broker.migrate import LOCK_KEY, django_tables
+from broker.migrate import LOCK_KEY, alembic_config, django_tables
 from tests.database import environment, run_command, run_sql
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -143,3 +144,28 @@ def test_light_curves_are_stored_uncompressed(database):
     )
 
     assert found == [("e",)]
+
+
+DOUBLED = """
+    INSERT INTO selected_alerts (
+        selection_id, survey, alert_id, source_id, source_partition, source_offset, dia_source_id,
+        ra_deg, dec_deg, mjd_tai, science_state, template_state, difference_state, extra,
+        processed_at, file_id, csv_seq
+    )
+    SELECT 1, 'lsst', alert_id, 1, 0, alert_id, dia_source_id, 10, 10, 61000,
+        'absent', 'absent', 'absent', '{}', now(), 1, csv_seq
+    FROM (VALUES (1, 7, 1), (2, 7, NULL), (3, 8, NULL), (4, 8, 2), (5, 8, 3), (6, 9, NULL))
+        AS one (alert_id, dia_source_id, csv_seq)
+"""
+
+
+def test_sources_that_are_there_twice_are_kept_once(empty_database, caplog):
+    settings = alembic_config(dsn=empty_database, lock_is_held=True)
+    command.upgrade(settings, "a90e4c1d7b35")
+    run_sql(empty_database, DOUBLED)
+
+    command.upgrade(settings, "b60e4d1f97a8")
+
+    kept = run_sql(empty_database, "SELECT alert_id FROM selected_alerts ORDER BY alert_id")
+    assert [number for (number,) in kept] == [1, 4, 6], "of each source the first line's"
+    assert "3 rows that a dia_source_id had twice are gone" in caplog.text
