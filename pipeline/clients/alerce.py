@@ -70,7 +70,7 @@ class Alerce(Closing):
     def from_settings(cls, settings: AlerceSettings) -> Self:
         """Return a client of the services in the settings; close it after use."""
         timeout = httpx.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s)
-        return cls(httpx.Client(timeout=timeout, trust_env=False), settings)
+        return cls(bounded.client(timeout=timeout), settings)
 
     def detections(self, survey: Survey, object_id: str) -> list[Detection]:
         """Return the detections of an object that have images; none of one that is not known.

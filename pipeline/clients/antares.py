@@ -60,6 +60,8 @@ class LocusAlert(NamedTuple):
 class Antares(Closing):
     """ANTARES's interface; nothing is changed there, and every call may be repeated.
 
+    Within ``bounded.until`` all calls, with all their tries, end by its moment.
+
     Parameters
     ----------
     http : httpx.Client
@@ -86,7 +88,7 @@ class Antares(Closing):
     def from_settings(cls, settings: AntaresSettings) -> Self:
         """Return a client of the interface in the settings; close it after use."""
         timeout = httpx.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s)
-        return cls(httpx.Client(timeout=timeout, trust_env=False), settings)
+        return cls(bounded.client(timeout=timeout), settings)
 
     def alerts(self, locus_id: str) -> list[LocusAlert]:
         """Return the alerts of a locus, the newest first.
@@ -164,6 +166,8 @@ class Antares(Closing):
                 return bounded.get(self._http, "ANTARES", url, limit_bytes, accept)
             except TransientError as error:
                 log.info("antares.tried", attempt=attempt + 1, error=str(error)[:200])
+                if bounded.is_over():
+                    raise
                 self._sleep(FIRST_PAUSE_S * 2**attempt)
         return bounded.get(self._http, "ANTARES", url, limit_bytes, accept)
 

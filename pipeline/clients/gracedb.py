@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Self
 from urllib.parse import quote
 
-import httpx
 import structlog
 
 from broker.sections.outside import GracedbSettings
@@ -47,7 +46,7 @@ class GraceDb(Closing):
     def from_settings(cls, settings: GracedbSettings) -> Self:
         """Return a client of the GraceDB in the settings; close it after use."""
         base = f"{settings.url.rstrip('/')}/"
-        return cls(httpx.Client(base_url=base, timeout=settings.timeout_s, trust_env=False))
+        return cls(bounded.client(base_url=base, timeout=settings.timeout_s))
 
     def notices(self, superevent_id: str) -> list[bytes]:
         """Return every public notice of an event as it was on Kafka, versions in their order.

@@ -4,8 +4,6 @@ import re
 from http import HTTPStatus
 from typing import Self
 
-import httpx
-
 from broker.sections.outside import SwiftSettings
 from pipeline.clients import bounded
 from pipeline.clients.bounded import TooLargeError
@@ -28,7 +26,7 @@ class SwiftPages(Closing):
     def from_settings(cls, settings: SwiftSettings) -> Self:
         """Return a client of the server in the settings; close it after use."""
         base = f"{settings.url.rstrip('/')}/"
-        return cls(httpx.Client(base_url=base, timeout=settings.timeout_s, trust_env=False))
+        return cls(bounded.client(base_url=base, timeout=settings.timeout_s))
 
     def bat_page(self, trigger_id: str) -> bytes | None:
         """Return the page of BAT's analysis; None while there is none that can be read.

@@ -16,6 +16,7 @@ from sqlalchemy import or_, select, update
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.sections.antares import AntaresSettings
+from pipeline.clients import bounded
 from pipeline.clients.antares import Antares, AntaresError
 from pipeline.selected import disk, files
 from pipeline.selected.cutouts import ABSENT, Cutout, cutout
@@ -23,7 +24,7 @@ from pipeline.selected.sources import Target
 from pipeline.selected.tables import CUTOUT_KINDS, SelectedAlert, wants_images
 
 MOST_S = 60.0
-"""Of one turn [s]: the group must hear of its listener."""
+"""Of one turn, its last request too [s]: the group must hear of its listener."""
 AGAIN_S = 60.0
 """After so long an image that was not there is asked for again [s]."""
 MOST_ROWS = 500
@@ -80,7 +81,8 @@ class Thumbnails:
                 return
             if now_s >= self._not_before_s.get(row.id, 0.0):
                 self._not_before_s[row.id] = now_s + AGAIN_S
-                self._settle(row)
+                with bounded.until(end_s):
+                    self._settle(row)
 
     def fetch_absent(self, file_id: int) -> int:
         """Ask once more for images that a table's lines say are not there; return how many came.
@@ -93,7 +95,8 @@ class Thumbnails:
                 log.warning("selected.images_not_asked", file=file_id, said="it took too long")
                 break
             kinds = [kind for kind in CUTOUT_KINDS if getattr(row, f"{kind}_state") in MISSING]
-            found = self._found(row, kinds)
+            with bounded.until(end_s):
+                found = self._found(row, kinds)
             there = {kind: image for kind, image in found.items() if image.state == "present"}
             self._keep(row, there)
             came += len(there)

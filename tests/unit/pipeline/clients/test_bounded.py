@@ -1,5 +1,6 @@
 """One answer ends: by its size, and by its time."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -48,3 +49,11 @@ def test_an_answer_may_be_neither_too_long_nor_take_too_long(
         else:
             with pytest.raises(error, match="It: GET /: more than"):
                 bounded.get(http, "It", "/", limit_bytes, "*/*")
+
+
+def test_what_is_left_ends_with_its_block():
+    with bounded.until(time.monotonic() - 1):
+        assert bounded.is_over()
+        with bounded.until(time.monotonic() + 60):
+            assert bounded.is_over(), "an outer end holds inside too"
+    assert not bounded.is_over()
