@@ -1,6 +1,9 @@
 """Several objects on their way at once: none waits for another, none falls with another."""
 
 import json
+from base64 import b64encode
+from hashlib import sha256
+from io import BytesIO
 from threading import Barrier, BrokenBarrierError
 
 import pytest
@@ -165,3 +168,31 @@ def test_what_killed_its_workers_is_given_up(session, bucket, disk):
 
     assert (told.end, "its worker died" in told.error) == (End.FAILED, True)
     assert row_of(session, file_id).s3_state == "failed"
+
+
+def lost(_server, _s3, environ, start_response):
+    """Say that a body was taken, and keep nothing of it."""
+    environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    start_response("200 OK", [("Content-Length", "0")])
+    return [b""]
+
+
+def exchanged(_server, s3, environ, start_response):
+    """Keep other bytes of the same length, with the checksum that they have."""
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    other = bytes([body[0] ^ 1]) + body[1:]
+    environ["wsgi.input"] = BytesIO(other)
+    environ["HTTP_X_AMZ_CHECKSUM_SHA256"] = b64encode(sha256(other).digest()).decode()
+    return s3(environ, start_response)
+
+
+@pytest.mark.parametrize("fault", [lost, exchanged])
+def test_what_a_store_says_to_have_taken_is_looked_at(session, bucket, disk, fault):
+    file_id = make_file(disk, path(1), b"abc")
+    bucket.faults["PUT"] = [fault]
+
+    [told] = sync.run("command", "me").told
+
+    assert (told.end, told.key in told.error) == (End.AWAY, True)
+    assert "what lies there is not what was sent" in told.error
+    assert row_of(session, file_id).confirmed_at is None
