@@ -51,6 +51,7 @@ from broker.sections.streams import (
     LsstSettings,
     RangesSettings,
     RouteSettings,
+    StreamSettings,
     StreamsSettings,
     TestStreamSettings,
 )
@@ -112,12 +113,24 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_scheduled(self) -> Self:
-        known = [*self.collect.sources, *(source.name for source in self.selected.sources)]
+        known = [*self.own_sources, *(source.name for source in self.selected.sources)]
         if strange := [name for name in self.collect.scheduled if name not in known]:
             raise ValueError(
                 f"collect.scheduled: no source {', '.join(strange)}; known: {', '.join(known)}"
             )
         return self
+
+    @property
+    def own_sources(self) -> Mapping[str, StreamSettings]:
+        """Return where each source of selected alerts that we know is read, by name.
+
+        What ``collect`` says of a filter's source holds; its topic is the filter's unless named.
+        """
+        found = dict(self.collect.sources)
+        for name, ours in self.selected.filter_sources.items():
+            said = found.get(name, ours)
+            found[name] = said if said.topic else said.model_copy(update={"topic": ours.topic})
+        return found
 
 
 class ConfigError(Exception):

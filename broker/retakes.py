@@ -43,7 +43,7 @@ def streams() -> frozenset[str]:
     """Return the streams whose letters are taken in this way."""
     settings = config()
     others = (source.name for source in settings.selected.sources)
-    return frozenset((*settings.collect.sources, *others, lasair.STREAM, telescope.STREAM))
+    return frozenset((*settings.own_sources, *others, lasair.STREAM, telescope.STREAM))
 
 
 def ask(session: Session, ids: Sequence[int]) -> Asked:

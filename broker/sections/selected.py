@@ -1,6 +1,7 @@
 """Settings of selected alerts: which filters run on the raw stream, and where their alerts go."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -20,20 +21,35 @@ TAKEN_NAMES = {
 """Of streams and folders of ours."""
 
 
-class ExtendednessSettings(Section):
-    """The extendedness filter of LSST alerts, over the alert's own and its earlier sources."""
+TOPIC, LASAIR_TOPIC = r"^[A-Za-z0-9._-]{1,249}$", r"^lasair_[A-Za-z0-9._-]{1,240}$"
+"""What names of topics look like."""
+
+
+class FilterSettings(Section):
+    """What every filter's section has beside its thresholds; the filter gives it its name."""
+
+    source: ClassVar[str] = ""
+    """Of its topic, as in ``collect NAME``; empty: the filter's name."""
 
     enabled: Annotated[bool, Field(description="whether it runs")] = True
-    topic: Annotated[
-        str, Field(description="where its alerts go", pattern=r"^[A-Za-z0-9._-]{1,249}$")
-    ] = "lsst-extendedness-filtered"
+    topic: Annotated[str, Field(description="where its alerts go", pattern=TOPIC)]
     lasair: Annotated[
         bool, Field(description="send them as JSON, too, for clients of Lasair's filters")
     ] = False
-    lasair_topic: Annotated[
-        str,
-        Field(description="where that goes", pattern=r"^lasair_[A-Za-z0-9._-]{1,240}$"),
-    ] = "lasair_1nightjar-extendedness"
+    lasair_topic: Annotated[str, Field(description="where that goes", pattern=LASAIR_TOPIC)]
+
+
+class ExtendednessSettings(FilterSettings):
+    """The extendedness filter of LSST alerts, over the alert's own and its earlier sources."""
+
+    source: ClassVar[str] = "selected"
+
+    topic: Annotated[str, Field(description="where its alerts go", pattern=TOPIC)] = (
+        "lsst-extendedness-filtered"
+    )
+    lasair_topic: Annotated[str, Field(description="where that goes", pattern=LASAIR_TOPIC)] = (
+        "lasair_1nightjar-extendedness"
+    )
     median_min: Annotated[Share, Field(description="lowest median: 0 point-like, 1 extended")] = 0.0
     median_max: Annotated[Share, Field(description="highest median")] = 1.0
     min_threshold: Annotated[Share, Field(description="no source is less extended")] = 0.0
@@ -73,6 +89,9 @@ class SourceSettings(StreamSettings):
     wire: Annotated[
         Literal["container", "confluent"], Field(description="how the packets are framed")
     ] = "confluent"
+    filter: Annotated[
+        str, Field(description="filter of ours whose thresholds collect.recheck applies")
+    ] = "extendedness"
     schema_dir: Annotated[
         GivenFolder, Field(description="directory of {id}.avsc, looked into first; may be empty")
     ] = ""
@@ -113,3 +132,28 @@ class SelectedSettings(Section):
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"named twice: {', '.join(sorted(twice))}")
         return sources
+
+    @model_validator(mode="after")
+    def _check_filters(self) -> Self:
+        if taken := {each.name for each in self.sources} & self.filter_sources.keys():
+            raise ValueError(f"{', '.join(sorted(taken))}: a source of a filter of ours")
+        if strange := {each.filter for each in self.sources} - self.filters.keys():
+            raise ValueError(f"no filter {', '.join(sorted(strange))}: {', '.join(self.filters)}")
+        return self
+
+    @property
+    def filters(self) -> Mapping[str, FilterSettings]:
+        """Return the sections of our own filters, by the filter's name."""
+        return {
+            name: value
+            for name in type(self).model_fields
+            if isinstance(value := getattr(self, name), FilterSettings)
+        }
+
+    @property
+    def filter_sources(self) -> Mapping[str, StreamSettings]:
+        """Return where what each of our own filters selects is read, by the source's name."""
+        return {
+            each.source or name: StreamSettings(topic=each.topic)
+            for name, each in self.filters.items()
+        }

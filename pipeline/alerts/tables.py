@@ -23,6 +23,7 @@ OUTPUT_CLASS_TOPIC = 1
 OUTPUT_NONE_TOPIC = 2
 OUTPUT_SELECTED = 4
 OUTPUT_SELECTED_JSON = 8
+"""Of the first filter; those of each further one lie two bits higher."""
 
 
 class SkyObject(Table):

@@ -3,14 +3,14 @@
 The rule of ``antares_extendedness_filter``, over the columns of a batch: a microsecond per alert.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from broker.sections.selected import ExtendednessSettings, SelectedSettings
 from pipeline.alerts.batch import Batch, Points
-from pipeline.alerts.tables import OUTPUT_SELECTED, OUTPUT_SELECTED_JSON
 from pipeline.filters.record import Filter, Judged
 
 NO_EXTENDEDNESS = "no_extendedness"
@@ -73,6 +73,31 @@ def judge(batch: Batch, settings: SelectedSettings) -> Judged:
     )
 
 
+def judge_rows(rows: Sequence[Mapping[str, Any]], settings: SelectedSettings) -> list[str | None]:
+    """Return why each row would be refused, None where it would be selected.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Columns of ``selected_alerts``.
+    settings : SelectedSettings
+        As ``judge`` takes it.
+    """
+    median = _column(rows, "extendedness_median")
+    found = Statistics(
+        median,
+        _column(rows, "extendedness_min"),
+        _column(rows, "extendedness_max"),
+        np.isfinite(median).astype(np.int64),  # how many does not matter, only whether any
+    )
+    associated = [row["extra"]["hasSSSource"] or row["extra"]["ssObjectId"] for row in rows]
+    return list(refusals(found, np.array(associated, bool), settings.extendedness))
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
+    return np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
+
+
 def refusals(
     found: Statistics, has_sssource: NDArray[np.bool_], rule: ExtendednessSettings
 ) -> NDArray[np.object_]:
@@ -113,12 +138,8 @@ FILTER = Filter(
     version="1",
     description="LSST alerts whose sources are as extended as wanted, of the solar system or not.",
     survey="lsst",
-    bit=OUTPUT_SELECTED,
+    number=0,
     reasons=(NO_EXTENDEDNESS, MEDIAN, MINIMUM, MAXIMUM, NO_SSSOURCE, IS_SSSOURCE),
-    is_on=lambda settings: settings.extendedness.enabled,
-    topic=lambda settings: settings.extendedness.topic,
-    json_bit=OUTPUT_SELECTED_JSON,
-    json_is_on=lambda settings: settings.extendedness.lasair,
-    json_topic=lambda settings: settings.extendedness.lasair_topic,
     judge=judge,
+    judge_rows=judge_rows,
 )

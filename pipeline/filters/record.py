@@ -1,14 +1,15 @@
 """What Nightjar must know of a filter to run it on the raw stream and publish what it selects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.sections.selected import SelectedSettings
+from broker.sections.selected import FilterSettings, SelectedSettings
 from pipeline.alerts.batch import Batch
+from pipeline.alerts.tables import OUTPUT_SELECTED, OUTPUT_SELECTED_JSON
 
 
 @dataclass(frozen=True)
@@ -46,36 +47,60 @@ class Filter:
         One sentence.
     survey : str
         Whose alerts it sees; of these only the public ones.
-    bit : int
-        Its own in ``alerts.outputs``.
+    number : int
+        Its own for ever, from 0: bits of ``alerts.outputs`` follow from it.
     reasons : tuple of str
         Why it may refuse an alert; the first that holds is given.
-    is_on : callable
-        Whether the settings let it run.
-    topic : callable
-        Settings to the topic that its alerts go to.
-    json_bit : int
-        Its own in ``alerts.outputs`` for the same alerts as JSON.
-    json_is_on : callable
-        Whether the settings want that, too.
-    json_topic : callable
-        Settings to the topic that it goes to.
     judge : callable
         Batch and settings to a verdict; what a packet lacks refuses it, and never raises.
+    judge_rows : callable
+        Rows of ``selected_alerts`` and settings to a reason of refusal for each, None where it
+        would select: our own look at what another broker calls selected.
+
+    Notes
+    -----
+    Its settings are the section of ``selected`` that has its name, a ``FilterSettings``; topics,
+    switches and the source that ``collect`` reads stand there.
     """
 
     name: str
     version: str
     description: str
     survey: str
-    bit: int
+    number: int
     reasons: tuple[str, ...]
-    is_on: Callable[[SelectedSettings], bool]
-    topic: Callable[[SelectedSettings], str]
-    json_bit: int
-    json_is_on: Callable[[SelectedSettings], bool]
-    json_topic: Callable[[SelectedSettings], str]
     judge: Callable[[Batch, SelectedSettings], Judged]
+    judge_rows: Callable[[Sequence[Mapping[str, Any]], SelectedSettings], Sequence[str | None]]
+
+    @property
+    def bit(self) -> int:
+        """Return its own bit of ``alerts.outputs``."""
+        return OUTPUT_SELECTED << 2 * self.number
+
+    @property
+    def json_bit(self) -> int:
+        """Return its own bit of ``alerts.outputs`` for the same alerts as JSON."""
+        return OUTPUT_SELECTED_JSON << 2 * self.number
+
+    def section(self, settings: SelectedSettings) -> FilterSettings:
+        """Return its own settings."""
+        return settings.filters[self.name]
+
+    def is_on(self, settings: SelectedSettings) -> bool:
+        """Tell whether the settings let it run."""
+        return self.section(settings).enabled
+
+    def topic(self, settings: SelectedSettings) -> str:
+        """Return the topic that its alerts go to."""
+        return self.section(settings).topic
+
+    def json_is_on(self, settings: SelectedSettings) -> bool:
+        """Tell whether its alerts go out as JSON, too."""
+        return self.section(settings).lasair
+
+    def json_topic(self, settings: SelectedSettings) -> str:
+        """Return the topic that they go to as JSON."""
+        return self.section(settings).lasair_topic
 
     def bits(self, settings: SelectedSettings) -> int:
         """Return the output bits of an alert that it selects now."""

@@ -18,8 +18,6 @@ DEFAULT = "selected"
 """The source whose files lie in ``lsst_alerts`` itself."""
 FOLDER = "lsst_alerts"
 ANTARES = "antares"
-OURS = (DEFAULT, "babamul", ANTARES)
-"""Sources that we know; all others are records of ``selected.sources``."""
 SURVEY = "lsst"
 
 
@@ -64,7 +62,7 @@ class Target:
 
 def names() -> tuple[str, ...]:
     """Return every source that may be read: those that we know, and the settings' own."""
-    return (*OURS, *(source.name for source in config().selected.sources))
+    return (*config().own_sources, *(source.name for source in config().selected.sources))
 
 
 def folder(source: str) -> str:
@@ -91,11 +89,9 @@ def settings_of(source: str) -> StreamSettings:
         If there is no such source, or nobody has said where it is.
     """
     settings = config()
-    if source not in OURS:
+    found = settings.own_sources.get(source)
+    if found is None:
         return by_name("source", source, settings.selected.sources)
-    found = settings.collect.named(source)
-    if source == DEFAULT and not found.topic:
-        found = found.model_copy(update={"topic": settings.selected.extendedness.topic})
     if not found.topic:
         raise KeyError(f"the source {source} names no topic: set collect.{source}.topic")
     return found

@@ -1,13 +1,19 @@
 """Every filter of the registry has a bit of its own, and names why it refuses."""
 
+from dataclasses import replace
+
 import pytest
+from pydantic import ValidationError
 
 from broker.config import Config
 from broker.kafka_rights import PUBLIC_PREFIX
+from broker.sections.selected import FilterSettings, SelectedSettings
 from pipeline import surveys
 from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
 from pipeline.bootstrap import LASAIR_PREFIX
 from pipeline.filters import FILTERS, filter_named, running
+from pipeline.selected import columns, sources
+from pipeline.selected.tables import SelectedAlert
 from tests.unit.pipeline.alerts.batches import make_batch
 
 every_filter = pytest.mark.parametrize("one", FILTERS, ids=lambda one: one.name)
@@ -57,6 +63,72 @@ def test_a_filter_runs_until_it_is_switched_off(one):
 
     assert one in running(settings)
     assert one not in running(settings.model_copy(update=off))
+
+
+@every_filter
+def test_what_a_filter_selects_is_a_source_that_is_read_from_its_topic(one):
+    settings = Config()
+    [source] = [
+        name
+        for name, where in settings.own_sources.items()
+        if where.topic == one.topic(settings.selected)
+    ]
+
+    assert sources.settings_of(source).topic == one.topic(settings.selected)
+    assert {source, *settings.selected.filter_sources} <= set(sources.names())
+
+
+@every_filter
+def test_a_row_that_lacks_everything_is_refused_for_a_reason_of_the_filter(one):
+    row = dict.fromkeys(SelectedAlert.__table__.columns.keys())
+    row["extra"] = dict.fromkeys(column.name for column in columns.EXTRA)
+
+    [reason] = one.judge_rows([row], Config().selected)
+
+    assert reason in one.reasons
+
+
+@every_filter
+def test_the_settings_of_a_filter_are_the_section_of_its_name(one):
+    assert isinstance(one.section(Config().selected), FilterSettings)
+    assert set(Config().selected.filters) == {each.name for each in FILTERS}
+
+
+class Faint(FilterSettings):
+    """The section of a filter that nobody has written yet."""
+
+    topic: str = "faint-alerts"
+    lasair_topic: str = "lasair_1faint"
+
+
+class Two(SelectedSettings):
+    """Settings with a second filter."""
+
+    faint: Faint = Faint()
+
+
+def test_a_second_filter_is_a_record_and_a_section_and_nothing_else(monkeypatch):
+    second = replace(FILTERS[0], name="faint", number=1)
+    settings = Config().model_copy(update={"selected": Two()})
+    monkeypatch.setattr(sources, "config", lambda: settings)
+
+    assert second.topics(settings.selected) == {16: "faint-alerts", 32: "lasair_1faint"}
+    assert second.is_on(settings.selected)
+    assert sources.settings_of("faint").topic == "faint-alerts"
+    assert sources.names()[-1] == "faint"
+    assert "source of a filter" in str(_refusal(name="faint"))
+
+
+def test_a_source_of_others_names_a_filter_that_there_is():
+    assert "no filter nobody" in str(_refusal(name="elsewhere", filter="nobody"))
+
+
+def _refusal(**source):
+    """Return why a record of a broker of others is refused beside two filters."""
+    given = {"topic": "t", "bootstrap_servers": "kafka.invalid:9092"} | source
+    with pytest.raises(ValidationError) as refused:
+        Two(sources=[given])
+    return refused.value
 
 
 @every_filter

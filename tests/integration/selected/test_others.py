@@ -130,6 +130,8 @@ def test_real_alerts_are_judged_as_in_the_stream(
     session, root, believing, monkeypatch, required, written
 ):
     believing("true")
+    record = {"name": NAME, "topic": "t", "bootstrap_servers": "broker.invalid:9092"}
+    monkeypatch.setenv("NIGHTJAR_SELECTED__SOURCES", json.dumps([record]))
     monkeypatch.setenv("NIGHTJAR_SELECTED__EXTENDEDNESS__REQUIRE_SSSOURCE", required)
     config.cache_clear()
 

@@ -235,6 +235,9 @@ def test_an_alert_of_an_old_schema_has_its_own_id_and_comes_once(session, root):
 
 
 def test_what_another_broker_sends_is_held_against_our_own_thresholds(session, root, monkeypatch):
+    record = '[{"name": "external", "topic": "t", "bootstrap_servers": "broker.invalid:9092"}]'
+    monkeypatch.setenv("NIGHTJAR_SELECTED__SOURCES", record)
+    config.cache_clear()
     taker = Consumer(source="external")
 
     taker.reception.take(received(packet(1), packet(2)))
