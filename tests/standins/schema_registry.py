@@ -132,3 +132,38 @@ def registering() -> Iterator[ThreadingHTTPServer]:
     """Run a registry that takes schemas; ``known`` may name a fault."""
     with serving(_Registering, {}) as server:
         yield server
+
+
+class _LookingUp(Answers):
+    """Answers look-ups of texts and of ids from ``server.known``; ``fault`` names a fault."""
+
+    def do_POST(self) -> None:
+        self.server.asked.append(self.path)
+        text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["schema"]
+        subject = urlsplit(self.path).path.removeprefix("/subjects/")
+        schema_id = self.server.known["subjects"].get(subject)
+        if fault := self.server.known.get("fault"):
+            fault(self)
+        elif schema_id is None:
+            self.reply(404, {"error_code": 40401, "message": "Subject not found"})
+        elif text != self.server.known["schemas"][schema_id]:
+            self.reply(404, {"error_code": 40403, "message": "Schema not found"})
+        else:
+            self.reply(200, {"schema": text, "id": schema_id, "version": 1, "subject": subject})
+
+    def answer(self) -> None:
+        name = urlsplit(self.path).path.removeprefix("/schemas/ids/")
+        text = self.server.known["schemas"].get(int(name))
+        if fault := self.server.known.get("fault"):
+            fault(self)
+        elif text is None:
+            self.reply(404, {"error_code": 40403, "message": "Schema not found"})
+        else:
+            self.reply(200, {"schema": text})
+
+
+@contextmanager
+def looking_up(schemas: dict[int, str], subjects: dict[str, int]) -> Iterator[ThreadingHTTPServer]:
+    """Run a registry of schemas, each of one version; ``known`` may name a fault."""
+    with serving(_LookingUp, {"schemas": schemas, "subjects": subjects}) as server:
+        yield server

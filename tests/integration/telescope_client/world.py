@@ -43,7 +43,9 @@ class Bus:
     prefix: str
 
     def topic(self, kind: type[Message]) -> str:
-        return self.prefix + next(each.topic_end for each in KINDS if each.message is kind)
+        return self.prefix + next(
+            each.topic_end for each in KINDS if issubclass(kind, each.message)
+        )
 
     def group(self) -> str:
         return f"nightjar-{uuid.uuid4().hex[:12]}"
@@ -72,13 +74,15 @@ class Bus:
 
     def register(self, *kinds: type[Message]) -> dict[type[Message], int]:
         """Register schemas as an operator does; return their ids."""
-        with registry_client() as client:
-            return {
-                kind: client.register_schema(
-                    f"{self.topic(kind)}-value", Schema(schema_text(kind), "AVRO")
-                )
-                for kind in kinds or [each.message for each in KINDS]
-            }
+        wanted = kinds or tuple(each.message for each in KINDS)
+        return {kind: register_schema(kind, self.topic(kind)) for kind in wanted}
+
+
+def register_schema(kind: type[Message], topic: str) -> int:
+    """Register a message's schema for a topic; return its id."""
+    with registry_client() as client:
+        found: int = client.register_schema(f"{topic}-value", Schema(schema_text(kind), "AVRO"))
+        return found
 
 
 def new_bus() -> Bus:

@@ -10,6 +10,7 @@ from nightjar_telescope.errors import (
     UnavailableError,
     UndecodableError,
 )
+from nightjar_telescope.login import Login
 from nightjar_telescope.messages import (
     AckStatus,
     CommandAcknowledgment,
@@ -35,6 +36,7 @@ __all__ = [
     "InvalidMessageError",
     "KafkaAvroConsumer",
     "KafkaAvroProducer",
+    "Login",
     "NotDeliveredError",
     "ObservationBase",
     "Problem",

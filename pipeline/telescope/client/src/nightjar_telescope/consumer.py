@@ -95,7 +95,7 @@ class KafkaAvroConsumer(Generic[M]):
         self.trouble = ""
         self._max_poll_records = max_poll_records
         self._registry_url = schema_registry_url
-        is_command = message_class is TelescopeCommand
+        is_command = issubclass(message_class, TelescopeCommand)
         self._answers = None
         if is_command and refuse_expired:
             self._answers = Answers(
@@ -223,7 +223,7 @@ class KafkaAvroConsumer(Generic[M]):
         self._settle()
         while True:
             left_s = max(0.0, deadline - time.monotonic())
-            reads = await self._next(self._max_poll_records, left_s)
+            reads = await self._next(self._max_poll_records, min(left_s, STEP_S))
             self._handed |= next_offsets(read.record for read in reads)
             messages = [self._told(read) for read in reads]
             found = [message for message in messages if message is not None]

@@ -89,7 +89,8 @@ class KafkaAvroProducer(Generic[M]):
             "message.max.bytes": MESSAGE_BYTES,
             "delivery.timeout.ms": int(DELIVERY_S * 1000),
         }
-        self._key_field = {kind.message: kind.key_field for kind in KINDS}.get(schema_class)
+        known = [kind.key_field for kind in KINDS if issubclass(schema_class, kind.message)]
+        self._key_field = known[0] if known else None
         self._registry_url = schema_registry_url
         self._registry: Registry | None = None
         self._schema_id = 0

@@ -152,6 +152,8 @@ class Reader:
 
     def _fetch(self, timeout_s: float) -> None:
         consumer = self._owned()
+        if self.waiting:
+            return  # of a fetch that its caller gave up
         first = consumer.poll(timeout_s)
         self._connection.raise_refusal()
         if first is not None:
