@@ -11,7 +11,6 @@ from broker.sections.telescope import (
     prefix_of,
     principal_of,
 )
-from pipeline.gw import telescopes as plan_table
 
 HEARD = ("acknowledgments", "status")
 """What telescopes tell us, beside their data; ``listen telescope`` reads it."""
@@ -128,6 +127,8 @@ def telescope(name: str) -> Telescope:
 
 def of_plan(plan_name: str) -> Telescope | None:
     """Return the telescope on the bus that plans call so, or None."""
+    from pipeline.gw import telescopes as plan_table  # noqa: PLC0415 see _checked
+
     wanted = plan_table.canonical(plan_name)
     for found in telescopes():
         if found.settings.plan_name and plan_table.canonical(found.settings.plan_name) == wanted:
@@ -146,6 +147,9 @@ def heard_on(topic: str) -> tuple[Telescope, str] | None:
 
 @cache
 def _checked(name: str, plan_name: str) -> None:
+    # The bus works without the GW flow: only a telescope that plans call by a name asks it.
+    from pipeline.gw import telescopes as plan_table  # noqa: PLC0415
+
     try:
         plan_table.telescope(plan_name)
     except plan_table.TelescopeError as error:
