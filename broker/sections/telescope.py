@@ -72,8 +72,9 @@ class TelescopeSettings(Section):
         float, Field(gt=0, le=86_400, description="of one command [s]")
     ] = 3600
     altitude_limit_deg: Annotated[
-        float, Field(ge=-5, le=89, description="targets below are refused [deg]")
-    ] = 0
+        float,
+        Field(ge=-90, le=89, description="targets below are refused [deg]; -90: none is"),
+    ] = -90
     plan_name: Annotated[
         str, Field(description="in the table of telescopes that plans are made for; empty: none")
     ] = ""

@@ -11,8 +11,8 @@ tables, plan_tables, action_tables, grb_tables: the rows · models: their mirror
 step_registry, tasks: what is done with a notice, step by step · standing: whether it still counts.
 
 deliver (a message, once) · tell, tell_view, tell_picture, tell_acts, tell_retracted (steps that
-tell Slack) · act, act_answers, act_forms, act_plans, act_tiles, ranks, tile_claims, action_tasks
-(what a click leads to) · bad_notices (warnings).
+tell Slack) · withdrawal (what telescopes were asked for) · act, act_answers, act_forms, act_plans,
+act_tiles, ranks, tile_claims, action_tasks (what a click leads to) · bad_notices (warnings).
 
 share, share_paths, share_files: folders and files on OwnCloud · notice_files, logbook, cleanup,
 upkeep_tasks: notices and the log as files, and what is thrown away · voevents, grb, grb_cards,

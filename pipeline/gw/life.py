@@ -14,6 +14,8 @@ THREAD = "thread"
 CARD = "card"
 PICTURE = "picture"
 RETRACT = "retract"
+WITHDRAW = "withdraw"
+"""Of what telescopes were asked for."""
 FOLDERS = "folders"
 NOTICE_FILES = "notice_files"
 PLANS = "plans"
@@ -147,8 +149,9 @@ class Situation:
 def wanted_steps(now: Situation) -> list[str]:
     """Return the steps of a notice that was just stored, in the order of their bells."""
     if now.alert_type == RETRACTION:
-        is_told = now.state == "retracted" and now.has_thread
-        return [CARD, RETRACT] if is_told else []
+        if now.state != "retracted":
+            return []
+        return [CARD, RETRACT, WITHDRAW] if now.has_thread else [WITHDRAW]
     if now.state == "retracted" or now.is_silent:
         return []
     if not (now.is_significant or now.has_thread):

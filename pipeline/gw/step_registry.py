@@ -63,6 +63,7 @@ KINDS: tuple[StepKind, ...] = (
     StepKind("card", "pipeline.gw.tell:card", "notify", is_in_thread=True),
     StepKind("picture", "pipeline.gw.tell_picture:picture", "gw", is_in_thread=True),
     StepKind("retract", "pipeline.gw.tell_retracted:retract", "notify", is_in_thread=True),
+    StepKind("withdraw", "pipeline.gw.withdrawal:withdraw_commands", "gw"),
     StepKind("mark_retracted", "pipeline.gw.tell_retracted:mark", "gw"),
     StepKind("card_again", "pipeline.gw.tell:card_again", "gw"),
     StepKind("headline", "pipeline.gw.tell:headline", "gw"),

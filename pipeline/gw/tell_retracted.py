@@ -26,7 +26,6 @@ from pipeline.gw.tables import Delivery, GwAlert, GwStep
 from pipeline.gw.tell import NO_TOKEN, cards_of, edit, group_reports, marked
 from pipeline.gw.tell_acts import CLAIM, DECISION, END, RUN, claim_said, decision_said
 from pipeline.gw.tell_view import Event, event_of
-from pipeline.telescope.ledger import withdraw
 
 ON_ITS_WAY = timedelta(minutes=10)
 """A message that is not there after this time will not come."""
@@ -35,10 +34,8 @@ _TOLD_PLANS = ("done", "failed")
 
 
 def retract(step: Step) -> Outcome:
-    """Take back what telescopes were asked for; have the red banner put on all that was posted."""
+    """Have the red banner put on everything that was posted of an event."""
     event = event_of(step)
-    for trigger_id in {row.trigger_id for row in event.rows}:
-        withdraw(trigger_id, "nightjar", "the event was retracted", is_automatic=True)
     cause = f"retracted-{step.id_gw}"
     # More than one where the event was marked as mock and has gone on in their channel.
     threads = {(each.channel, each.thread_ts): each.id_gw for each in event.rows if each.thread_ts}

@@ -6,11 +6,8 @@ speaks to Kafka. Pages, REST, plans and retractions call these and write nothing
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
-from nightjar_telescope import CommandType
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from broker.celery import enqueue
@@ -19,29 +16,51 @@ from broker.db import transaction
 from pipeline.telescope import board
 from pipeline.telescope.ids import new_command_id, new_observation_id
 from pipeline.telescope.record import Telescope, telescope
+from pipeline.telescope.rows import (
+    START,
+    Act,
+    NotNowError,
+    cancel_row,
+    clock,
+    find,
+    is_cancellable,
+    lock,
+    may_run,
+    note,
+    of_key,
+    switch,
+)
 from pipeline.telescope.settle import CANCEL
+from pipeline.telescope.sky import SUNRISE_DEG, sun_altitude_deg
 from pipeline.telescope.tables import (
     OPEN_STATES,
-    UNDER_WAY_STATES,
     TelescopeCommand,
-    TelescopeEvent,
-    TelescopeSwitch,
 )
 from pipeline.telescope.wish import (
     ASKED,
     Wish,
     observation_of,
-    refuse_words,
     stored,
 )
 
+__all__ = [
+    "Act",
+    "NotNowError",
+    "UnconfirmedError",
+    "cancel",
+    "create",
+    "resend",
+    "resume",
+    "retry",
+    "stop",
+    "withdraw",
+]
+
 SEND, QUEUE = "telescope.send", "notify"
-START = CommandType.START_OBSERVATION.value
 EXPIRY_MARGIN_S = 30
 """So long after it expired a command may still be met by an application whose clock is slow."""
 STOPPED_BACK = timedelta(days=1)
 """``stop`` also cancels what timed out since then: no deadline lies further behind a start."""
-CANCELLABLE = ("sending", "unknown", *UNDER_WAY_STATES)
 RETRIED = ("failed", "rejected", "timeout", "cancelled", "unknown")
 
 
@@ -57,28 +76,6 @@ class UnconfirmedError(Exception):
     def __init__(self, doubts: Sequence[str]) -> None:
         super().__init__("; ".join(doubts))
         self.doubts = tuple(doubts)
-
-
-class NotNowError(Exception):
-    """The state of the command, or of the telescope, does not allow it; the message says why."""
-
-
-class Act(NamedTuple):
-    """What was done.
-
-    Attributes
-    ----------
-    command_id : str
-        To which command.
-    did : str
-        In words.
-    new_id : str or None
-        The command that was made for it.
-    """
-
-    command_id: str
-    did: str
-    new_id: str | None = None
 
 
 def create(wish: Wish, by: str, *, is_confirmed: bool = False) -> Act:
@@ -106,13 +103,13 @@ def create(wish: Wish, by: str, *, is_confirmed: bool = False) -> Act:
     """
     target = telescope(wish.telescope)
     with transaction() as session:
-        _lock(session, target.name)
-        if (known := _of_key(session, wish.idempotency_key)) is not None:
+        lock(session, target.name)
+        if (known := of_key(session, wish.idempotency_key)) is not None:
             return Act(known, "was asked for before")
         row = _new(session, wish, target, by)
         _demand_ready(session, target, is_confirmed=is_confirmed)
         session.add(row)
-        _note(session, row, by, "requested", "")
+        note(session, row, by, "requested", "")
     _ring(target.name)
     return Act(row.command_id, "requested")
 
@@ -126,8 +123,8 @@ def cancel(command_id: str, by: str, why: str) -> Act:
         If there is no such command, it has ended, or is a cancel itself.
     """
     with transaction() as session:
-        row = _row(session, command_id)
-        act = _cancel(session, row, by, why)
+        row = find(session, command_id)
+        act = cancel_row(session, row, by, why)
     _ring(row.telescope)
     return act
 
@@ -146,7 +143,7 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
         As ``create``.
     """
     with transaction() as session:
-        old = _row(session, command_id)
+        old = find(session, command_id)
         target = telescope(old.telescope)
         if old.command_type == CANCEL or old.state not in RETRIED:
             raise NotNowError(f"{command_id} is {old.state}: it cannot be asked for again")
@@ -158,15 +155,15 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
             tile_id=old.tile_id,
             filter=old.filter,
         )
-        is_doubtful = old.state == "unknown" or _may_run(old)
+        is_doubtful = old.state == "unknown" or may_run(old)
         doubts = _early(old) if is_doubtful else []
         _demand_ready(session, target, is_confirmed=is_confirmed, more=doubts, but=old.command_id)
         if is_doubtful:  # before the new one is made, so that it is sent before it
-            _cancel(session, old, by, f"asked for again: {why}")
+            cancel_row(session, old, by, f"asked for again: {why}")
         row = _new(session, wish, target, by)
         row.retry_of = old.command_id
         session.add(row)
-        _note(session, row, by, "requested", f"again, for {old.command_id}: {why}")
+        note(session, row, by, "requested", f"again, for {old.command_id}: {why}")
     _ring(target.name)
     return Act(command_id, "asked for again", row.command_id)
 
@@ -180,15 +177,15 @@ def resend(command_id: str, by: str, why: str) -> Act:
         If its state is not ``unknown``, or the telescope accepts no commands.
     """
     with transaction() as session:
-        row = _row(session, command_id)
+        row = find(session, command_id)
         if row.state != "unknown":
             raise NotNowError(f"{command_id} is {row.state}, not unknown: it is not sent again")
         if row.command_type == START:
             if not board.accepts_commands(session, row.telescope):
                 raise NotNowError(f"{row.telescope} accepts no commands: resume it first")
-            row.receive_by = _now(session) + timedelta(seconds=config().telescope.receive_within_s)
+            row.receive_by = clock(session) + timedelta(seconds=config().telescope.receive_within_s)
         row.state, row.due_at, row.last_error = "requested", row.receive_by, None
-        _note(session, row, by, "sent again", why)
+        note(session, row, by, "sent again", why)
     _ring(row.telescope)
     return Act(command_id, "is sent again")
 
@@ -206,9 +203,9 @@ def stop(name: str, by: str, why: str) -> list[Act]:
     """
     target = telescope(name)
     with transaction() as session:
-        _lock(session, target.name)
-        _switch(session, target.name, by, why, accepts=False)
-        since = _now(session) - STOPPED_BACK
+        lock(session, target.name)
+        switch(session, target.name, by, why, accepts=False)
+        since = clock(session) - STOPPED_BACK
         rows = session.scalars(
             select(TelescopeCommand)
             .where(
@@ -222,7 +219,7 @@ def stop(name: str, by: str, why: str) -> list[Act]:
             .order_by(TelescopeCommand.command_id)
             .with_for_update()
         ).all()
-        acts = [_cancel(session, row, by, why) for row in rows if _is_cancellable(row)]
+        acts = [cancel_row(session, row, by, why) for row in rows if is_cancellable(row)]
     _ring(target.name)
     return acts
 
@@ -231,8 +228,8 @@ def resume(name: str, by: str, why: str) -> None:
     """Let a telescope accept commands again."""
     target = telescope(name)
     with transaction() as session:
-        _lock(session, target.name)
-        _switch(session, target.name, by, why, accepts=True)
+        lock(session, target.name)
+        switch(session, target.name, by, why, accepts=True)
 
 
 def withdraw(trigger_id: str, by: str, why: str, *, is_automatic: bool = False) -> list[Act]:
@@ -267,7 +264,7 @@ def withdraw(trigger_id: str, by: str, why: str, *, is_automatic: bool = False) 
             .order_by(TelescopeCommand.command_id)
             .with_for_update()
         ).all()
-        acts = [_cancel(session, row, by, why) for row in rows]
+        acts = [cancel_row(session, row, by, why) for row in rows]
     for name in {row.telescope for row in rows}:
         _ring(name)
     return acts
@@ -277,34 +274,8 @@ def _ring(name: str) -> None:
     enqueue(SEND, QUEUE, name)
 
 
-def _lock(session: Session, name: str) -> None:
-    """Wait for whoever else creates commands of this telescope, or stops it."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"nightjar.telescope.{name}"))))
-
-
-def _now(session: Session) -> datetime:
-    """Return the time of this statement by Postgres' clock: one clock for all processes."""
-    found: datetime = session.scalars(select(func.clock_timestamp())).one()
-    return found.astimezone(UTC)
-
-
-def _row(session: Session, command_id: str) -> TelescopeCommand:
-    row = session.get(TelescopeCommand, command_id, with_for_update=True, populate_existing=True)
-    if row is None:
-        raise NotNowError(f"there is no command {command_id}")
-    return row
-
-
-def _of_key(session: Session, key: str | None) -> str | None:
-    if key is None:
-        return None
-    column = TelescopeCommand.idempotency_key
-    return session.scalar(select(TelescopeCommand.command_id).where(column == key))
-
-
 def _new(session: Session, wish: Wish, target: Telescope, by: str) -> TelescopeCommand:
-    now = _now(session)
-    refuse_words(wish)
+    now = clock(session)
     observation = observation_of(wish, target, new_observation_id(target.name), now)
     receive_by = now + timedelta(seconds=config().telescope.receive_within_s)
     return TelescopeCommand(
@@ -340,9 +311,18 @@ def _demand_ready(
         raise NotNowError(f"{target.name} accepts no commands: resume it first")
     if is_confirmed:
         return
-    doubts = [*more, *board.doubts(session, target), *_busy(session, target, but)]
+    heard = board.doubts(session, target)
+    doubts = [*more, *heard, *_daylight(target), *_busy(session, target, but)]
     if doubts:
         raise UnconfirmedError(doubts)
+
+
+def _daylight(target: Telescope) -> list[str]:
+    """Say that the Sun is up where a telescope looks for light."""
+    record = target.settings
+    sun_deg = sun_altitude_deg(record.latitude_deg, record.longitude_deg, datetime.now(UTC))
+    is_day = record.kind == "optical" and sun_deg > SUNRISE_DEG
+    return [f"the Sun is up at {target.title} ({sun_deg:.0f} deg)"] if is_day else []
 
 
 def _busy(session: Session, target: Telescope, but: str | None) -> list[str]:
@@ -369,83 +349,3 @@ def _early(row: TelescopeCommand) -> list[str]:
     if datetime.now(UTC) >= until:
         return []
     return [f"{row.command_id} may still be obeyed until {until:%H:%M:%S} UTC: both would run"]
-
-
-def _may_run(row: TelescopeCommand) -> bool:
-    """Return whether we ended a command by a deadline and the telescope has not ended it since."""
-    return (
-        row.state == "timeout"
-        and row.ended_by == "deadline"
-        and row.timeout_stage != "send"
-        and row.late_status in {None, "received", "started"}
-    )
-
-
-def _is_cancellable(row: TelescopeCommand) -> bool:
-    return row.state in {"requested", *CANCELLABLE} or _may_run(row)
-
-
-def _cancel(session: Session, row: TelescopeCommand, by: str, why: str) -> Act:
-    if row.command_type == CANCEL:
-        raise NotNowError(f"{row.command_id} is a cancel itself")
-    if not _is_cancellable(row):
-        raise NotNowError(f"{row.command_id} is {row.state}: there is nothing to cancel")
-    if row.state == "requested" and row.attempts:  # it was to be sent again: the first may be there
-        row.state, row.due_at = "unknown", None
-    if row.state == "requested":
-        row.state, row.ended_by, row.finished_at = "cancelled", "operator", _now(session)
-        row.due_at = None
-        _note(session, row, by, "cancelled before it was sent", why)
-        return Act(row.command_id, "cancelled before it was sent")
-    if (present := _open_cancel(session, row.command_id)) is not None:
-        return Act(row.command_id, "is being cancelled", present)
-    new = _cancel_of(session, row, by)
-    session.add(new)
-    _note(session, row, by, f"cancel requested: {new.command_id}", why)
-    return Act(row.command_id, "a cancel is sent", new.command_id)
-
-
-def _open_cancel(session: Session, command_id: str) -> str | None:
-    return session.scalar(
-        select(TelescopeCommand.command_id)
-        .where(TelescopeCommand.cancels == command_id, TelescopeCommand.state.in_(OPEN_STATES))
-        .limit(1)
-    )
-
-
-def _cancel_of(session: Session, row: TelescopeCommand, by: str) -> TelescopeCommand:
-    return TelescopeCommand(
-        command_id=new_command_id(),
-        telescope=row.telescope,
-        command_type=CANCEL,
-        observation_id=row.observation_id,
-        request=row.request,
-        state="requested",
-        cancels=row.command_id,
-        origin=row.origin,
-        requested_by=by,
-        trigger_id=row.trigger_id,
-        tile_id=row.tile_id,
-        filter=row.filter,
-        attempts=0,
-        created_at=_now(session),
-    )
-
-
-def _switch(session: Session, name: str, by: str, why: str, *, accepts: bool) -> None:
-    values = {"accepts_commands": accepts, "changed_by": by, "why": why, "changed_at": func.now()}
-    session.execute(
-        insert(TelescopeSwitch)
-        .values(telescope=name, **values)
-        .on_conflict_do_update(index_elements=["telescope"], set_=values)
-    )
-    what = "accepts commands" if accepts else "stopped: accepts no commands"
-    session.add(TelescopeEvent(telescope=name, command_id=None, who=by, what=what, why=why))
-
-
-def _note(session: Session, row: TelescopeCommand, by: str, what: str, why: str) -> None:
-    session.add(
-        TelescopeEvent(
-            telescope=row.telescope, command_id=row.command_id, who=by, what=what, why=why
-        )
-    )

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from nightjar_telescope import CommandType, ObservationBase, Problem, TelescopeCommand, problems
 from nightjar_telescope.avro import as_record, from_record
 from nightjar_telescope.schema import milliseconds
 
 from pipeline.telescope.record import Telescope
+from pipeline.telescope.sky import altitude_deg
+from pipeline.telescope.tables import ORIGINS
 
 ASKED = (
     "target_name",
@@ -30,6 +32,8 @@ _NUMBERS = frozenset(each.name for each in fields(ObservationBase) if each.name 
 })  # fmt: skip
 _TIMES = ("submitted_at", "completed_at", "created_at", "updated_at")
 LONGEST_WORD = 255
+LOWEST_DEG = -90
+"""An altitude limit that is none."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,8 @@ def refuse(observation: ObservationBase, telescope: Telescope, now: datetime) ->
     found = [_of_observation(each) for each in problems(command)]
     known = {each.field for each in found}
     found += [each for each in _beyond(observation, telescope) if each.field not in known]
+    if not found:  # a place that is one
+        found += _too_low(observation, telescope, now)
     if found:
         raise RefusedError(tuple(found))
 
@@ -140,8 +146,46 @@ def refuse_words(wish: Wish) -> None:
         for name, word in words.items()
         if word is not None and (len(word) > LONGEST_WORD or "\0" in word)
     ]
+    if wish.origin not in ORIGINS:
+        found.append(Problem("origin", wish.origin, f"must be one of {', '.join(ORIGINS)}"))
     if found:
         raise RefusedError(tuple(found))
+
+
+class Tile(NamedTuple):
+    """A tile of a plan: its number, centre (ICRS) [deg], all exposures [s], and filter."""
+
+    number: int
+    ra_deg: float
+    dec_deg: float
+    exposure_s: float
+    filter: str | None
+
+
+def of_tile(trigger_id: str, telescope: str, tile: Tile) -> Wish:
+    """Return the wish for a tile of a plan; the same tile twice is one command."""
+    number = str(tile.number)
+    return Wish(
+        telescope,
+        {
+            "target_name": f"{trigger_id} tile {number}",
+            "observation_object": "gw_tile",
+            "ra": tile.ra_deg,
+            "dec": tile.dec_deg,
+            "center_frequency": 0.0,
+            "rf_gain": 0.0,
+            "if_gain": 0.0,
+            "bb_gain": 0.0,
+            "observation_type": "imaging",
+            "integration_time": tile.exposure_s,
+            "output_filename": f"{trigger_id}_{telescope}_{number}.fits",
+        },
+        origin="plan",
+        trigger_id=trigger_id,
+        tile_id=number,
+        filter=tile.filter,
+        idempotency_key=f"{trigger_id}/{telescope}/{number}",
+    )
 
 
 def stored(observation: ObservationBase) -> dict[str, Any]:
@@ -169,6 +213,20 @@ def _unfitting(given: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _of_observation(problem: Problem) -> Problem:
     return problem._replace(field=problem.field.removeprefix("observation_request."))
+
+
+def _too_low(
+    observation: ObservationBase, telescope: Telescope, now: datetime
+) -> Iterator[Problem]:
+    """Yield the altitude of a target that stands below the telescope's limit now."""
+    record = telescope.settings
+    if record.altitude_limit_deg <= LOWEST_DEG:
+        return
+    site = record.latitude_deg, record.longitude_deg
+    height_deg = altitude_deg(observation.ra, observation.dec, *site, now)
+    if height_deg < record.altitude_limit_deg:
+        limit = f"must be at least {record.altitude_limit_deg:g} deg at {telescope.title}"
+        yield Problem("altitude", round(height_deg, 1), limit)
 
 
 def _beyond(observation: ObservationBase, telescope: Telescope) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ OF_A_NOTICE = (
     life.CARD,
     life.PICTURE,
     life.RETRACT,
+    life.WITHDRAW,
     life.CARD_AGAIN,
     life.HEADLINE,
     life.REPORT,

@@ -22,6 +22,7 @@ NAMES = (
     "headline",
     "picture",
     "retract",
+    "withdraw",
     "folders",
     "notice_files",
     "plans",

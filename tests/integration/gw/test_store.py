@@ -182,7 +182,7 @@ def test_a_retraction_cancels_plans_and_is_told(take, session):
     session.expire_all()
     assert [row.state for row in rows(session)] == ["retracted", "retracted"]
     assert (made.state, made.reason) == ("cancelled", "the event was retracted")
-    assert step_names(session, 2) == ["card", "retract"]
+    assert step_names(session, 2) == ["card", "retract", "withdraw"]
     assert not any(row.is_process_running for row in rows(session))
 
 

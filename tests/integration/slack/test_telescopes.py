@@ -20,7 +20,7 @@ def test_a_retraction_takes_unsent_commands_back(take, work, session, set_up, mo
     name, other = asked("beam", trigger_id="S260102ab"), asked("beam", trigger_id="S260102ac")
 
     take("RETRACTION", minute=9)
-    work()
+    work(also=["withdraw"])
 
     session.expire_all()
     assert session.get(TelescopeCommand, name).state == "cancelled"

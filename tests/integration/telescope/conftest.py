@@ -65,8 +65,8 @@ def two(kafka: native.Parts, set_up: Callable[..., None]) -> tuple[Telescope, Te
 
 
 @pytest.fixture
-def registry(set_up: Callable[..., None]) -> Iterator[ThreadingHTTPServer]:
-    """A registry that takes every schema; the settings name it."""
+def small_registry(set_up: Callable[..., None]) -> Iterator[ThreadingHTTPServer]:
+    """A registry that takes every schema, where the real one is too large; the settings name it."""
     with registering() as server:
         set_up(registry__url=server.url)
         codec.codec.cache_clear()
@@ -153,6 +153,6 @@ class Field:
 
 
 @pytest.fixture
-def field(registry: ThreadingHTTPServer) -> Field:
+def field(small_registry: ThreadingHTTPServer) -> Field:
     """The field, with the registry of this test."""
-    return Field(registry.url)
+    return Field(small_registry.url)

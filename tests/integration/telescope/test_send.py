@@ -37,7 +37,7 @@ SENDER = (
 
 
 @pytest.fixture
-def mine(two, registry, database, bells, tmp_path, set_up):
+def mine(two, small_registry, database, bells, tmp_path, set_up):
     """A telescope whose topics are this test's own."""
     set_up(archive__path=tmp_path / "archive")
     return two[0]
@@ -171,18 +171,18 @@ def test_a_killed_sender_leaves_one_message_or_a_question(mine, database, place)
     assert row(name).state == "sent"
 
 
-def test_without_the_registry_nothing_is_written_and_it_waits(mine, registry, monkeypatch):
+def test_without_the_registry_nothing_is_written_and_it_waits(mine, small_registry):
     from tests.standins.schema_registry import busy
 
     name = asked(mine.name)
-    registry.known["fault"] = busy
+    small_registry.known["fault"] = busy
 
     with pytest.raises(TransientError, match="503"):
         send.send_all(mine.name)
 
     assert (row(name).state, row(name).attempts) == ("requested", 0)
     assert "503" in row(name).last_error
-    del registry.known["fault"]
+    del small_registry.known["fault"]
     sent_by(mine)
     assert row(name).state == "sent"
 

@@ -125,8 +125,8 @@ def test_what_is_done_with_a_notice(changes, expected):
 @pytest.mark.parametrize(
     ("state", "has_thread", "expected"),
     [
-        ("retracted", True, ["card", "retract"]),
-        ("retracted", False, []),
+        ("retracted", True, ["card", "retract", "withdraw"]),
+        ("retracted", False, ["withdraw"]),
         ("ignored", False, []),
     ],
     ids=["of a told event", "of an event nobody was told of", "of an unknown event"],

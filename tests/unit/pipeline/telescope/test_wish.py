@@ -6,7 +6,15 @@ import pytest
 
 from broker.sections.telescope import BEAM
 from pipeline.telescope.record import Telescope
-from pipeline.telescope.wish import RefusedError, Wish, observation_of, restored, stored
+from pipeline.telescope.wish import (
+    RefusedError,
+    Tile,
+    Wish,
+    observation_of,
+    of_tile,
+    restored,
+    stored,
+)
 
 NOW = datetime(2026, 3, 1, 22, 0, 0, 123_000, tzinfo=UTC)
 RADIO = Telescope("beam", BEAM)
@@ -103,3 +111,36 @@ def test_an_observation_survives_its_row():
     assert restored(stored(found)) == found
     assert found.user is None
     assert stored(found)["submitted_at"] == 1772402400123
+
+
+def test_a_target_below_the_limit_is_refused_with_its_altitude():
+    limited = Telescope("beam", BEAM.model_copy(update={"altitude_limit_deg": 20}))
+
+    # By astropy M31 stands 0.89° below BEAM's horizon then.
+    with pytest.raises(RefusedError, match=r"altitude = -0\.9: must be at least 20 deg at BEAM"):
+        observation(limited)
+    assert observation(limited, dec=80.0).dec == 80
+
+
+def test_what_a_tile_of_a_plan_asks_for():
+    tile = Tile(7, 120.5, -10.25, 180.0, "r")
+
+    found = of_tile("S260102ab", "tca", tile)
+
+    assert found.idempotency_key == "S260102ab/tca/7"
+    assert (found.origin, found.trigger_id, found.tile_id, found.filter) == (
+        "plan", "S260102ab", "7", "r",
+    )  # fmt: skip
+    asked = observation_of(found, OPTICAL, "tca-1", NOW)
+    assert (asked.target_name, asked.output_filename) == (
+        "S260102ab tile 7",
+        "S260102ab_tca_7.fits",
+    )
+    assert (asked.ra, asked.dec, asked.integration_time) == (120.5, -10.25, 180)
+    assert (asked.observation_object, asked.observation_type) == ("gw_tile", "imaging")
+    assert asked.center_frequency == 0
+
+
+def test_an_origin_that_is_none_is_refused():
+    with pytest.raises(RefusedError, match="origin = 'x': must be one of console, plan"):
+        observation_of(Wish("beam", ASKED, origin="x"), RADIO, "beam-1", NOW)

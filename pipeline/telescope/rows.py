@@ -1,0 +1,167 @@
+"""Rows that the ledger writes: found, locked, cancelled, noted; in the caller's transaction."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from nightjar_telescope import CommandType
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from pipeline.telescope.ids import new_command_id
+from pipeline.telescope.settle import CANCEL
+from pipeline.telescope.tables import (
+    OPEN_STATES,
+    UNDER_WAY_STATES,
+    TelescopeCommand,
+    TelescopeEvent,
+    TelescopeSwitch,
+)
+
+START = CommandType.START_OBSERVATION.value
+CANCELLABLE = ("requested", "sending", "unknown", *UNDER_WAY_STATES)
+
+
+class NotNowError(Exception):
+    """The state of the command, or of the telescope, does not allow it; the message says why."""
+
+
+class Act(NamedTuple):
+    """What was done.
+
+    Attributes
+    ----------
+    command_id : str
+        To which command.
+    did : str
+        In words.
+    new_id : str or None
+        The command that was made for it.
+    """
+
+    command_id: str
+    did: str
+    new_id: str | None = None
+
+
+def lock(session: Session, name: str) -> None:
+    """Wait for whoever else creates commands of this telescope, or stops it."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"nightjar.telescope.{name}"))))
+
+
+def clock(session: Session) -> datetime:
+    """Return the time of this statement by Postgres' clock: one clock for all processes."""
+    found: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return found.astimezone(UTC)
+
+
+def find(session: Session, command_id: str) -> TelescopeCommand:
+    """Return a command, locked until the transaction ends.
+
+    Raises
+    ------
+    NotNowError
+        If there is none.
+    """
+    row = session.get(TelescopeCommand, command_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotNowError(f"there is no command {command_id}")
+    return row
+
+
+def of_key(session: Session, key: str | None) -> str | None:
+    """Return the command that was asked for with this key, or None."""
+    if key is None:
+        return None
+    column = TelescopeCommand.idempotency_key
+    return session.scalar(select(TelescopeCommand.command_id).where(column == key))
+
+
+def may_run(row: TelescopeCommand) -> bool:
+    """Return whether we ended a command by a deadline and the telescope has not ended it since."""
+    return (
+        row.state == "timeout"
+        and row.ended_by == "deadline"
+        and row.timeout_stage != "send"
+        and row.late_status in {None, "received", "started"}
+    )
+
+
+def is_cancellable(row: TelescopeCommand) -> bool:
+    """Return whether a command may still be obeyed, or is."""
+    return row.state in CANCELLABLE or may_run(row)
+
+
+def cancel_row(session: Session, row: TelescopeCommand, by: str, why: str) -> Act:
+    """Cancel a command in the way that its state allows.
+
+    Raises
+    ------
+    NotNowError
+        If there is nothing to cancel.
+    """
+    if row.command_type == CANCEL:
+        raise NotNowError(f"{row.command_id} is a cancel itself")
+    if not is_cancellable(row):
+        raise NotNowError(f"{row.command_id} is {row.state}: there is nothing to cancel")
+    if row.state == "requested" and row.attempts:  # it was to be sent again: the first may be there
+        row.state, row.due_at = "unknown", None
+    if row.state == "requested":
+        row.state, row.ended_by, row.finished_at = "cancelled", "operator", clock(session)
+        row.due_at = None
+        note(session, row, by, "cancelled before it was sent", why)
+        return Act(row.command_id, "cancelled before it was sent")
+    if (present := _open_cancel(session, row.command_id)) is not None:
+        return Act(row.command_id, "is being cancelled", present)
+    new = _cancel_of(session, row, by)
+    session.add(new)
+    note(session, row, by, f"cancel requested: {new.command_id}", why)
+    return Act(row.command_id, "a cancel is sent", new.command_id)
+
+
+def _open_cancel(session: Session, command_id: str) -> str | None:
+    return session.scalar(
+        select(TelescopeCommand.command_id)
+        .where(TelescopeCommand.cancels == command_id, TelescopeCommand.state.in_(OPEN_STATES))
+        .limit(1)
+    )
+
+
+def _cancel_of(session: Session, row: TelescopeCommand, by: str) -> TelescopeCommand:
+    return TelescopeCommand(
+        command_id=new_command_id(),
+        telescope=row.telescope,
+        command_type=CANCEL,
+        observation_id=row.observation_id,
+        request=row.request,
+        state="requested",
+        cancels=row.command_id,
+        origin=row.origin,
+        requested_by=by,
+        trigger_id=row.trigger_id,
+        tile_id=row.tile_id,
+        filter=row.filter,
+        attempts=0,
+        created_at=clock(session),
+    )
+
+
+def switch(session: Session, name: str, by: str, why: str, *, accepts: bool) -> None:
+    """Note whether a telescope accepts commands, and who said so."""
+    values = {"accepts_commands": accepts, "changed_by": by, "why": why, "changed_at": func.now()}
+    session.execute(
+        insert(TelescopeSwitch)
+        .values(telescope=name, **values)
+        .on_conflict_do_update(index_elements=["telescope"], set_=values)
+    )
+    what = "accepts commands" if accepts else "stopped: accepts no commands"
+    session.add(TelescopeEvent(telescope=name, command_id=None, who=by, what=what, why=why))
+
+
+def note(session: Session, row: TelescopeCommand, by: str, what: str, why: str) -> None:
+    """Note what was done to a command, by whom and why."""
+    session.add(
+        TelescopeEvent(
+            telescope=row.telescope, command_id=row.command_id, who=by, what=what, why=why
+        )
+    )
