@@ -43,7 +43,7 @@ def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture(scope="session")
-def registry(parts: native.Parts) -> native.Parts:
+def real_registry(parts: native.Parts) -> native.Parts:
     """Start the schema registry beside the other parts of this run; it ends with them."""
     done = parts.native.run("up", "registry")
     if "a network is needed once" in done.stderr:

@@ -30,11 +30,11 @@ def patient() -> SchemaRegistry:
     return SchemaRegistry(config().registry.url, PATIENCE_S)
 
 
-def test_a_part_that_is_named_runs_and_one_that_is_not_does_not(registry):
-    assert registry.native.states()["registry"]["says"] == "answers"
+def test_a_part_that_is_named_runs_and_one_that_is_not_does_not(real_registry):
+    assert real_registry.native.states()["registry"]["says"] == "answers"
 
 
-def test_versions_that_cannot_read_each_other_get_ids_of_their_own(registry):
+def test_versions_that_cannot_read_each_other_get_ids_of_their_own(real_registry):
     ids = SchemaIds(patient())
     schemas = [writer_schema(lsst.package_schema(schema_id)) for schema_id in (1000, 1101, 1000)]
 
@@ -46,7 +46,7 @@ def test_versions_that_cannot_read_each_other_get_ids_of_their_own(registry):
     assert found.fingerprint == schemas[1].fingerprint
 
 
-def test_the_published_deserializer_reads_what_we_write(registry):
+def test_the_published_deserializer_reads_what_we_write(real_registry):
     values = [packet(alert({"extendedness": 0.5, "ssObjectId": n}), 1101) for n in (7, 9)]
     ids = SchemaIds(patient())
     sent = [base64.b64encode(as_confluent("lsst", value, SUBJECT, ids)) for value in values]
@@ -65,7 +65,7 @@ def test_the_published_deserializer_reads_what_we_write(registry):
     assert done.stdout.split() == [str(2**60 + 1)] * 2
 
 
-def test_without_the_registry_a_new_schema_has_no_id(registry):
+def test_without_the_registry_a_new_schema_has_no_id(real_registry):
     away = SchemaRegistry("http://127.0.0.1:9/apis/ccompat/v7")
 
     with pytest.raises(TransientError, match="refused"):

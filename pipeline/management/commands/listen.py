@@ -102,11 +102,11 @@ def _make_lasair(_stream: str, name: str) -> Any:
 
 def _make_telescope(stream: str, name: str) -> Any:
     """Return the listener of one slot of all telescopes."""
-    from pipeline.telescope import listener, record  # noqa: PLC0415 as above
+    from pipeline.telescope import codec, listener, record  # noqa: PLC0415 as above
 
     try:
         return listener.make_telescope_listener(stream, name)
-    except (listener.NoTelescopesError, record.RecordError) as error:
+    except (listener.NoTelescopesError, record.RecordError, *codec.REFUSALS) as error:
         raise CommandError(str(error)) from None
 
 

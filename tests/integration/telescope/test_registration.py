@@ -233,7 +233,7 @@ def test_what_is_kept_is_a_source_of_writer_schemas(memory):
 
 
 @pytest.fixture
-def real(registry, session):
+def real(real_registry, session):
     """The real registry, with time for a machine that tests keep busy."""
     return SchemaRegistry(config().registry.url, PATIENCE_S)
 

@@ -7,7 +7,7 @@ from tests.integration.telescope_client.world import Bus, new_bus
 
 
 @pytest.fixture
-def bare_bus(kafka: native.Parts, registry: native.Parts) -> Bus:
+def bare_bus(kafka: native.Parts, real_registry: native.Parts) -> Bus:
     """Topics whose schemas nobody has registered."""
     return new_bus()
 

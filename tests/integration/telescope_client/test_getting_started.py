@@ -45,7 +45,7 @@ def program(name, telescope_prefix):
 
 
 @pytest.fixture
-def tca(kafka, registry, set_up, transactional_db):
+def tca(kafka, real_registry, set_up, transactional_db):
     """A telescope with topics, schemas, and one application that may write."""
     from accounts.models import KafkaCredential
     from pipeline import bootstrap

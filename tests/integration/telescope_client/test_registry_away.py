@@ -15,14 +15,14 @@ PATIENCE_S = 240.0
 
 
 @pytest.fixture
-def away(registry):
+def away(real_registry):
     """Return a function that kills the registry, as if its machine had failed; it is started again."""
-    yield lambda: registry.native.kill("registry")
-    registry.native.must("up", "registry")
+    yield lambda: real_registry.native.kill("registry")
+    real_registry.native.must("up", "registry")
 
 
 def test_a_registry_that_is_killed_stops_no_producer_and_loses_nothing(
-    bus, registry, away, monkeypatch, caplog
+    bus, real_registry, away, monkeypatch, caplog
 ):
     monkeypatch.setattr(module, "RECHECK_S", 0.0)
 
@@ -42,7 +42,7 @@ def test_a_registry_that_is_killed_stops_no_producer_and_loses_nothing(
             async with bus.consumer(TelescopeStatus) as consumer:
                 assert await consumer.poll(5000) == []
                 assert "registry http" in consumer.trouble
-                await asyncio.to_thread(registry.native.must, "up", "registry")
+                await asyncio.to_thread(real_registry.native.must, "up", "registry")
                 found = []
                 while len(found) < 3:
                     found += await consumer.poll(1000)
