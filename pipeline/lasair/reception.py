@@ -98,7 +98,7 @@ class TopicReception:
             new = self._store(session, source_id, good)
             bells = stamps.want(session, self._topic.survey, [each.said for each in new])
             dead_letters.bury(session, STREAM, self._topic.name, source_id, letters)
-        stamps.ring(bells)
+        stamps.ring(self._place.host, bells)
         self._tell(new, bad)
         log.info(
             "lasair.taken",

@@ -8,8 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
 from broker.db import transaction
+from broker.host import this_host
 from pipeline import ledger
 from pipeline.lasair.tables import LasairAlert, StampRequest
+from pipeline.selected.tables import OutputFile
 
 MOST = 10_000
 """Looked at by one call."""
@@ -18,6 +20,8 @@ _ONE_DAY = timedelta(days=1)
 
 def add_for_alerts(night: date | None) -> int:
     """Ask for images of alerts that nobody asked for, as while they were switched off.
+
+    They are for the disk that has the alert's line.
 
     Parameters
     ----------
@@ -32,11 +36,13 @@ def add_for_alerts(night: date | None) -> int:
     same = ("survey", "object_id", "detected_at")
     columns = [getattr(LasairAlert, name) for name in same]
     alerts = (
-        select(*columns, func.max(LasairAlert.jd_utc))
+        select(*columns, func.max(LasairAlert.jd_utc), func.min(OutputFile.host))
+        .join(OutputFile, OutputFile.id == LasairAlert.file_id)
         .where(*_of_night(LasairAlert.detected_at, night))
         .group_by(*columns)
     )
-    new = insert(StampRequest).from_select([*same, "jd_utc"], alerts).on_conflict_do_nothing()
+    asked = insert(StampRequest).from_select([*same, "jd_utc", "host"], alerts)
+    new = asked.on_conflict_do_nothing()
     with transaction() as session:
         return len(session.scalars(new.returning(StampRequest.id)).all())
 
@@ -54,12 +60,13 @@ def want_missing(night: date | None) -> int:
 
 
 def due(night: date | None) -> list[int]:
-    """Return the requests that may be worked now, the oldest first."""
+    """Return the requests of this host that may be worked now, the oldest first."""
     with transaction() as session:
         return list(
             session.scalars(
                 select(StampRequest.id)
                 .where(
+                    StampRequest.host == this_host(),
                     StampRequest.state == "wanted",
                     StampRequest.not_before <= func.now(),
                     *_of_night(StampRequest.detected_at, night),

@@ -20,6 +20,7 @@ from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.host import QUEUE, host_queue, this_host
 from pipeline import ledger
 from pipeline.clients.alerce import AlerceError
 from pipeline.lasair.fetch import AlerceBusyError, Fetched, Wanted, fetch, unix_s_to_jd_utc
@@ -27,7 +28,7 @@ from pipeline.lasair.images import Image, kept, note, write
 from pipeline.lasair.message import LasairMessage
 from pipeline.lasair.tables import IMAGE_KINDS, StampRequest
 
-TASK, QUEUE = "lasair.stamps", "sinks"
+TASK = "lasair.stamps"
 ATTEMPTS = 8
 """That end in trouble, not those that find nothing."""
 LOOK_AGAIN_S = (300, 1800, 7200, 43_200, 86_400)
@@ -74,10 +75,11 @@ class Request:
 def want(session: Session, survey: str, messages: Iterable[LasairMessage]) -> list[int]:
     """Ask for the images of detections that nobody asked for yet; return the requests' ids.
 
-    Several filters tell of one detection: its images are fetched once.
+    Several filters tell of one detection: its images are fetched once, and to this host's disk.
     """
     rows = [
         {
+            "host": this_host(),
             "survey": survey,
             "object_id": each.object_id,
             "jd_utc": each.jd_utc,
@@ -91,10 +93,10 @@ def want(session: Session, survey: str, messages: Iterable[LasairMessage]) -> li
     return list(session.scalars(new, rows))
 
 
-def ring(ids: Iterable[int]) -> None:
-    """Tell workers of requests, after the commit; the sweeper rings again for what was lost."""
+def ring(host: str, ids: Iterable[int]) -> None:
+    """Tell workers of a host of its requests, after the commit; the sweeper rings for lost ones."""
     for request_id in ids:
-        enqueue(TASK, QUEUE, request_id)
+        enqueue(TASK, host_queue(host), request_id)
 
 
 def run(request_id: int, owner: str) -> None:

@@ -77,6 +77,7 @@ class StampRequest(Ledgered):
         Index(None, "detected_at"),
     )
 
+    host: Mapped[str] = mapped_column(comment="whose disk the images are for")
     survey: Mapped[str]
     object_id: Mapped[str]
     jd_utc: Mapped[float | None] = mapped_column(Double, comment="of the detection, where known")

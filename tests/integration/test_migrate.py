@@ -1,5 +1,6 @@
 """One command brings both owners' tables up to date, whoever else does the same."""
 
+import socket
 import subprocess
 import sys
 
@@ -157,6 +158,41 @@ DOUBLED = """
     FROM (VALUES (1, 7, 1), (2, 7, NULL), (3, 8, NULL), (4, 8, 2), (5, 8, 3), (6, 9, NULL))
         AS one (alert_id, dia_source_id, csv_seq)
 """
+
+
+ASKED = """
+    INSERT INTO output_files (host, root, path, kind, night)
+    VALUES ('away', '/out', 'data/alerts.jsonl', 'jsonl', '2026-11-22');
+    INSERT INTO lasair_alerts (survey, topic, source_id, source_partition, source_offset,
+        kafka_timestamp, object_id, detected_at, payload, file_id)
+    SELECT 'ztf', 'lasair_1', 1, 0, 1, now(), 'ZTF18aaaaaaa', '2026-11-22', '{}', id
+    FROM output_files;
+    INSERT INTO stamp_requests (survey, object_id, detected_at)
+    VALUES ('ztf', 'ZTF18aaaaaaa', '2026-11-22'), ('ztf', 'ZTF18bbbbbbb', '2026-11-22')
+"""
+
+
+@pytest.mark.parametrize(
+    ("hosts", "found"), [((), "away"), (("another",), socket.gethostname())], ids=["one", "two"]
+)
+def test_images_asked_for_belong_to_the_host_of_their_alert_or_to_the_only_one(
+    empty_database, monkeypatch, hosts, found
+):
+    monkeypatch.delenv("NIGHTJAR_OUTPUT__HOST", raising=False)
+    settings = alembic_config(dsn=empty_database, lock_is_held=True)
+    command.upgrade(settings, "d7a30b58c1e4")
+    run_sql(empty_database, ASKED)
+    for host in hosts:
+        run_sql(
+            empty_database,
+            "INSERT INTO output_files (host, root, path, kind, night)"
+            f" VALUES ('{host}', '/out', 'b', 'image', '2026-11-22')",
+        )
+
+    command.upgrade(settings, "e94b12c7a0d5")
+
+    asked = run_sql(empty_database, "SELECT object_id, host FROM stamp_requests ORDER BY 1")
+    assert asked == [("ZTF18aaaaaaa", "away"), ("ZTF18bbbbbbb", found)]
 
 
 def test_sources_that_are_there_twice_are_kept_once(empty_database, caplog):

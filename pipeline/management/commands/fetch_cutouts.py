@@ -14,12 +14,12 @@ SHOWN = 20
 
 
 class Command(ProjectCommand):
-    """Work the requests for images that are due, in this process."""
+    """Work the requests for images of this host that are due, in this process."""
 
     help = (
         "Fetch the images of Lasair's alerts that are due, from our archive or from ALeRCE. With "
         "--missing also those that were given up or rest. Workers may run meanwhile: each image is "
-        "fetched once."
+        "fetched once. Those for another host's disk are left to its workers."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 
 from pipeline.lasair import stamps
 from pipeline.lasair.tables import StampRequest
+from pipeline.selected.tables import OutputFile
 from pipeline.simulate.alerce import StandIn
 from pipeline.simulate.serving import running
 from tests.integration.lasair.test_stamps import IMAGES, JD, PAST, files, point_at, shown
@@ -50,6 +51,18 @@ def test_alerts_that_nobody_asked_for_are_asked_for_now(session, root, set_up, a
     assert first == "1 requests worked, 1 of them new.\n1 done\n"
     assert second == "1 requests worked, 1 of them new.\n2 done\n"
     assert len(files(root / "images")) == 12
+
+
+def test_what_was_missed_belongs_to_the_host_whose_table_has_it(
+    session, root, set_up, alerts, capsys
+):
+    first = session.scalars(select(OutputFile).order_by(OutputFile.night)).first()
+    first.host = "there"
+    session.commit()
+
+    assert run(capsys).startswith("1 requests worked, 2 of them new.")
+    asked = select(StampRequest.host, StampRequest.state).order_by(StampRequest.detected_at)
+    assert session.execute(asked).all() == [("there", "wanted"), ("here", "skipped")]
 
 
 def test_what_was_given_up_is_named_and_tried_again_when_asked(

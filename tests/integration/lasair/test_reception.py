@@ -84,6 +84,13 @@ def test_an_alert_has_its_columns_and_its_utc(taker, session):
     assert row.line_seq is None
 
 
+def test_images_are_fetched_where_the_alerts_file_is(taker, session, bells):
+    taker.take(batch(alert()))
+
+    [(_, queue, _)] = bells
+    assert (queue, session.scalars(select(StampRequest.host)).one()) == ("sinks.here", "here")
+
+
 def test_a_value_that_is_no_date_is_told_and_the_alert_stays(taker, session, root):
     taker.take(batch(alert(latest_detection="soon")))
 

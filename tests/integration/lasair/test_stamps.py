@@ -239,7 +239,25 @@ def test_the_sweeper_rings_what_is_due(session, request_id, monkeypatch):
     tasks.sweep()
     tasks.sweep()
 
-    assert rung == [("lasair.stamps", "sinks", request_id)]
+    assert rung == [("lasair.stamps", "sinks.here", request_id)]
+
+
+def test_the_sweeper_rings_at_the_host_whose_files_they_are(session, request_id, monkeypatch):
+    rung = []
+    monkeypatch.setattr(stamps, "enqueue", lambda *ring: rung.append(ring))
+    monkeypatch.setattr(tasks, "is_heard", lambda queue: queue != "sinks.dead")
+    other, nobodys = (ask(session, object_id=f"ZTF18{name}") for name in ("bbbbbbb", "ccccccc"))
+    for moved_id, host in ((other, "there"), (nobodys, "dead")):
+        session.execute(update(StampRequest).filter_by(id=moved_id).values(host=host))
+    session.execute(update(StampRequest).values(ring_at=PAST))
+    session.commit()
+
+    tasks.sweep()
+
+    assert sorted(rung) == [
+        ("lasair.stamps", "sinks.here", request_id),
+        ("lasair.stamps", "sinks.there", other),
+    ]
 
 
 @pytest.mark.parametrize("place", KILLED_AT)

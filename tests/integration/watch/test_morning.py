@@ -35,7 +35,13 @@ def test_an_image_is_missing_only_when_nobody_asks_for_it_any_more(
 ):
     now = datetime.now(UTC)
     images = {"science_state": "present", "template_state": "absent", "difference_state": "absent"}
-    one = {"survey": "ztf", "object_id": "ZTF18abcdefg", "detected_at": now, "state": state}
+    one = {
+        "survey": "ztf",
+        "object_id": "ZTF18abcdefg",
+        "detected_at": now,
+        "state": state,
+        "host": "here",
+    }
     session.execute(insert(StampRequest).values(**one, **images))
     session.commit()
 
