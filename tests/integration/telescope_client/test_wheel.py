@@ -1,13 +1,16 @@
 """The wheel alone: what it holds, what it needs, and that it works without the site."""
 
 import base64
+import tomllib
 import zipfile
 from email.parser import Parser
 
 import pytest
 from nightjar_telescope.avro import encode
 from nightjar_telescope.messages import ObservationBase, TelescopeCommand
+from setuptools import find_packages
 
+from broker.config import ROOT
 from tests.client_environment import PROGRAMS
 from tests.integration.telescope_client.wheel import SOURCE, build, install, must
 
@@ -52,3 +55,11 @@ def test_it_writes_and_reads_where_nothing_of_the_site_is(wheel):
     )
     ours = encode(TelescopeCommand("cmd-1", timestamp=5, observation_request=request))
     assert said == [base64.b64encode(ours).decode(), "KafkaAvroProducer", "KafkaAvroConsumer"]
+
+
+def test_the_site_is_packed_without_it():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = find_packages(str(ROOT), **settings["tool"]["setuptools"]["packages"]["find"])
+
+    assert "pipeline.telescope" in found
+    assert not [name for name in found if "client" in name.split(".") or "nightjar" in name]

@@ -1,7 +1,15 @@
 """What producers and consumers are made with: what is wrong is named before Kafka is asked."""
 
+import asyncio
+
 import pytest
-from nightjar_telescope import KafkaAvroConsumer, KafkaAvroProducer, Login
+from nightjar_telescope import (
+    KafkaAvroConsumer,
+    KafkaAvroProducer,
+    Login,
+    UnavailableError,
+    connection,
+)
 from nightjar_telescope.connection import Connection
 from nightjar_telescope.messages import TelescopeCommand, TelescopeData, TelescopeStatus
 
@@ -62,6 +70,29 @@ def test_the_fields_arguments_have_their_places():
     assert producer._settings["batch.size"] == 1000
     assert producer._settings["linger.ms"] == 5
     assert producer._settings["enable.idempotence"] is True
+
+
+def test_without_kafka_a_consumers_start_fails_by_name(monkeypatch):
+    monkeypatch.setattr(connection, "CONNECT_S", 0.0)
+
+    with pytest.raises(UnavailableError, match=r"Kafka 127\.0\.0\.1:9"):
+        asyncio.run(KafkaAvroConsumer(*NOWHERE, "t", "g", TelescopeStatus).start())
+
+
+def test_an_address_that_is_none_is_named_before_anything_is_opened():
+    consumer = KafkaAvroConsumer("127.0.0.1:9", "localhost:8081", "t", "g", TelescopeStatus)
+
+    with pytest.raises(ValueError, match="localhost:8081"):
+        asyncio.run(consumer.start())
+
+
+def test_what_is_not_started_says_so():
+    consumer = KafkaAvroConsumer(*NOWHERE, "t", "g", TelescopeStatus)
+
+    for call in (consumer.poll, consumer.commit, consumer.seek_to_end, consumer.seek_to_beginning):
+        with pytest.raises(RuntimeError, match="not started"):
+            asyncio.run(call())
+    asyncio.run(consumer.stop())
 
 
 FILE = """# of tca

@@ -136,9 +136,13 @@ class KafkaAvroConsumer(Generic[M]):
         """
         if self._open is not None:
             return
-        reader = self._new_reader()
-        await reader.open()
         registry = Registry(self._registry_url)
+        reader = self._new_reader()
+        try:
+            await reader.open()
+        except BaseException:
+            registry.close()
+            raise
         self._open = reader, Decoder(self.message_class, registry, self._answers)
         self._is_stopping = False
 

@@ -71,5 +71,8 @@ class Decoder(Generic[M]):
     async def _decoded(self, record: Record) -> M:
         if record.value is None:
             raise UndecodableError("no value")
-        writer = await asyncio.to_thread(self._registry.writer, schema_id(record.value))
+        found = schema_id(record.value)
+        writer = self._registry.known(found)
+        if writer is None:
+            writer = await asyncio.to_thread(self._registry.writer, found)
         return decode(self._message_class, writer, record.value[PREFIX.size :])

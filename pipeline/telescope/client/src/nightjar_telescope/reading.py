@@ -21,6 +21,7 @@ LONGEST_CALLBACK_MS = 86_400_000
 COMMIT_MS = 1000
 ASSIGNED_S = 15.0
 STEP_S = 0.1
+ANOTHER = "start another consumer"
 
 Result = TypeVar("Result")
 
@@ -154,11 +155,14 @@ class Reader:
         consumer = self._owned()
         if self.waiting:
             return  # of a fetch that its caller gave up
-        first = consumer.poll(timeout_s)
-        self._connection.raise_refusal()
-        if first is not None:
+        try:
+            first = consumer.poll(timeout_s)
             # Without patience: the first is not kept waiting for more.
-            self._take([first, *consumer.consume(self._most - 1, 0)])
+            found = [] if first is None else [first, *consumer.consume(self._most - 1, 0)]
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka: {error.args[0].str()}; {ANOTHER}") from error
+        self._connection.raise_refusal()
+        self._take(found)
 
     def _take(self, received: Iterable[Any]) -> None:
         """Keep the messages; then raise what came among them."""
@@ -171,7 +175,7 @@ class Reader:
         for error in errors:
             self._connection.raise_if_refused(error, ", ".join(self._topics))
             if error.fatal():
-                raise UnavailableError(f"Kafka: {error.str()}; start another consumer")
+                raise UnavailableError(f"Kafka: {error.str()}; {ANOTHER}")
             log.warning("Kafka: %s", error.str())
 
     def _seek(self, offset: int) -> None:

@@ -69,6 +69,10 @@ class Registry:
             )
         return int(found.schema_id)
 
+    def known(self, schema_id: int) -> Any:
+        """Return the schema with an id if it was asked for before, or None; never blocks."""
+        return self._writers.get(schema_id)
+
     def writer(self, schema_id: int) -> Any:
         """Return the schema with an id, as fastavro takes it; asked for once.
 
