@@ -6,6 +6,7 @@ Each is asked once, within seconds, and only where the settings name it: none is
 from collections.abc import Callable
 
 import sqlalchemy.exc
+from nightjar_telescope.schema import schema_text
 
 from broker.config import Config
 from broker.db import transaction
@@ -15,6 +16,7 @@ from compose.native.beforehand import Need
 from pipeline.clients.s3 import Bucket
 from pipeline.clients.s3_errors import S3RefusedError
 from pipeline.clients.s3_privacy import privacy
+from pipeline.clients.schema_registry import WHOLE_PATH, SchemaRefusedError, SchemaRegistry
 from pipeline.clients.slack import connect
 from pipeline.clients.slack_errors import SlackRefusedError
 from pipeline.clients.slack_manifest import SCOPES
@@ -22,6 +24,8 @@ from pipeline.clients.webdav import WebDav, WebDavRefusedError
 from pipeline.gw import hosts
 from pipeline.gw.telescopes import is_known
 from pipeline.s3.sync import admit
+from pipeline.telescope.record import telescopes as bus_telescopes
+from pipeline.telescope.registration import subjects
 
 PATIENCE_S = 5
 """Of each call."""
@@ -36,6 +40,7 @@ def needs(settings: Config) -> list[Need]:
         gcn(settings),
         galaxies(),
         telescopes(settings),
+        schemas(settings),
     ]
 
 
@@ -47,6 +52,30 @@ def telescopes(settings: Config) -> Need:
         text = f"gw.plan_groups: not planned, for the table has no {', '.join(unknown)}: "
         return Need("telescopes", is_met=False, text=f"{text}the names stand at /gw/telescopes")
     return Need("telescopes", is_met=True, text=f"{len(names)} are planned by themselves")
+
+
+def schemas(settings: Config) -> Need:
+    """Say whether the registry has the schema of every topic of the telescopes on the bus."""
+    wanted = subjects(bus_telescopes(settings))
+    if not wanted:
+        without = "no telescope is commanded"
+        return _absent("schemas", "[telescopes.NAME]", without, "docs/telescope.md")
+    place = settings.registry.url
+    registry = SchemaRegistry(place, PATIENCE_S)
+    try:
+        missing = [
+            subject
+            for subject, message in wanted
+            if registry.version(subject, schema_text(message).encode()) is None
+        ]
+    except (SchemaRefusedError, TransientError) as error:
+        text = f"{error}; here: compose/native up registry; {WHOLE_PATH}"
+        return Need("schemas", is_met=False, text=text)
+    if missing:
+        text = f"{place} lacks {missing[0]}, {len(missing)} of {len(wanted)}: manage.py"
+        register = "generate_schemas --register"
+        return Need("schemas", is_met=False, text=f"{text} {register}; {WHOLE_PATH}")
+    return Need("schemas", is_met=True, text=f"{place} has all {len(wanted)}")
 
 
 def slack(settings: Config) -> Need:

@@ -14,6 +14,7 @@ from pipeline.clients.redirects import NoRedirect
 
 TIMEOUT_S = 5.0
 MAX_REPLY_BYTES = 2 * 2**20
+WHOLE_PATH = "the address needs its whole path, as http://localhost:8081/apis/ccompat/v7"
 SAID_BYTES = 2000
 """Most of a refusal's text that is kept."""
 _HEADERS = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
@@ -102,7 +103,7 @@ class SchemaRegistry:
         url = f"{self._url}/subjects/{place}/versions"
         body = self._ask("POST", url, {"schema": definition.decode()})
         if body is None:
-            raise TransientError(f"registry: POST {url}: 404")
+            raise TransientError(f"registry: POST {url}: 404; {WHOLE_PATH}")
         return _field(url, body, lambda reply: int(reply["id"]))
 
     def version(self, subject: str, definition: bytes) -> Version | None:

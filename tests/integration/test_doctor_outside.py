@@ -3,14 +3,18 @@
 import json
 
 import pytest
+from nightjar_telescope.messages import KINDS
+from nightjar_telescope.schema import schema_text
 
 from broker.config import build
 from broker.kafka_login import LoginOutcome, try_gcn
 from compose.native import outside
 from pipeline.gw import hosts
+from tests.integration.telescope.conftest import records
 from tests.slack import serving
 from tests.slack import settings as slack_settings
 from tests.standins.s3_server import KEY, SECRET, s3_server
+from tests.standins.schema_registry import busy, looking_up
 from tests.standins.webdav_server import PASSWORD, USER, webdav_server
 
 pytestmark = pytest.mark.integration
@@ -41,6 +45,7 @@ def owncloud(dav, **changed):
         (outside.slack, "slack.token is not set: nobody is told of GW events; see docs/slack.md"),
         (outside.owncloud, "owncloud.url is not set: no files are shared; see docs/owncloud.md"),
         (outside.s3, "s3.bucket is not set: tables, images and packets lie on this machine alone"),
+        (outside.schemas, "[telescopes.NAME] is not set: no telescope is commanded; see docs/tel"),
         (outside.gcn, "gcn.client_id is not set: notices are read on our own broker only"),
     ],
 )
@@ -182,3 +187,48 @@ def test_telescopes_of_the_settings_are_looked_up_in_the_table():
         "gw.plan_groups: not planned, for the table has no NOSUCH: the names stand at /gw/telescopes"
     )
     assert outside.telescopes(build({})).text == "8 are planned by themselves"
+
+
+@pytest.fixture
+def bus():
+    """Settings of a telescope, with a registry that has what ``known`` gives it."""
+    with looking_up({}, {}) as server:
+        given = {
+            "NIGHTJAR_TELESCOPES": records("tca"),
+            "NIGHTJAR_REGISTRY__URL": server.url,
+        }
+        yield server, build(given)
+
+
+def test_schemas_that_are_registered_are_well(bus):
+    server, settings = bus
+    for number, kind in enumerate(KINDS):
+        server.known["schemas"][number] = schema_text(kind.message)
+        server.known["subjects"][f"telescope.tca.{kind.topic_end}-value"] = number
+
+    need = outside.schemas(settings)
+
+    assert need.is_met
+    assert need.text == f"{server.url} has all 4"
+
+
+def test_schemas_that_are_missing_are_named_with_what_to_do(bus):
+    server, settings = bus
+    server.known["schemas"][7] = schema_text(KINDS[0].message)
+    server.known["subjects"]["telescope.tca.commands-value"] = 7
+
+    need = outside.schemas(settings)
+
+    assert not need.is_met
+    assert "lacks telescope.tca.acknowledgments-value, 3 of 4: manage.py generate" in need.text
+    assert "its whole path, as http://localhost:8081/apis/ccompat/v7" in need.text
+
+
+def test_a_registry_that_is_away_is_said(bus):
+    server, settings = bus
+    server.known["fault"] = busy
+
+    need = outside.schemas(settings)
+
+    assert not need.is_met
+    assert "503; here: compose/native up registry" in need.text
