@@ -29,7 +29,7 @@ from pipeline.telescope import tables
 from pipeline.telescope.codec import Codec
 from pipeline.telescope.fold import Ack, judge
 from pipeline.telescope.record import heard_on
-from pipeline.telescope.settle import ack_of, settle
+from pipeline.telescope.settle import Settled, ack_of, settle
 from pipeline.telescope.tables import (
     TelescopeAcknowledgment,
     TelescopeCommand,
@@ -244,7 +244,7 @@ def _acknowledge(session: Session, new: Sequence[Good]) -> Counter[str]:
     whose = {name: telescope for name, telescope in known}  # noqa: C416 rows are no tuples to mypy
     settled = settle(session, [name for name in command_ids if name in whose])
     late = {name: each.outcome.late for name, each in settled.items()}
-    earlier = _stored_before(session, whose, new)
+    earlier = _stored_before(settled, new)
     found: Counter[str] = Counter()
     changes = []
     for each in sorted(new, key=lambda one: _place(one.columns)):
@@ -264,17 +264,12 @@ def _acknowledge(session: Session, new: Sequence[Good]) -> Counter[str]:
     return found
 
 
-def _stored_before(
-    session: Session, whose: Mapping[str, str], new: Iterable[Good]
-) -> dict[str, list[Ack]]:
+def _stored_before(settled: Mapping[str, Settled], new: Iterable[Good]) -> dict[str, list[Ack]]:
     """Return the acknowledgments of commands that were stored before these."""
-    places = {_place(each.columns) for each in new}
+    ids = {each.columns["ack_id"] for each in new}
     found: dict[str, list[Ack]] = defaultdict(list)
-    table = TelescopeAcknowledgment
-    for row in session.scalars(select(table).where(table.command_id.in_(whose))):
-        is_new = (row.source_id, row.source_partition, row.source_offset) in places
-        if not is_new and row.telescope == whose[row.command_id]:
-            found[row.command_id].append(ack_of(row))
+    for name, each in settled.items():
+        found[name] = [ack for ack in each.acks if ack.ack_id not in ids]
     return found
 
 

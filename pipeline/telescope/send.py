@@ -5,6 +5,7 @@ over reads the topic from there: what is found was sent, what is not found nobod
 operator decides. No command is written twice without one.
 """
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka import Cluster, own_connection
-from broker.kafka_once import UncertainError, read_between, write_once
+from broker.kafka_once import TIMEOUT_S, UncertainError, read_between, write_once
 from broker.kafka_types import Message
 from pipeline.ledger import shortened
 from pipeline.telescope.codec import REFUSALS, codec
@@ -134,9 +135,13 @@ def _send(lease: Lease) -> None:
     except (TransientError, RecordError, *REFUSALS) as error:
         _give_back(lease, str(error))
         raise
+    began_s = time.monotonic()
     if not _note_end(lease, end):
         return
     failpoint("command_noted")
+    if time.monotonic() - began_s > LEASE_S - 2 * TIMEOUT_S:
+        log.warning("command.held_up", command_id=row.command_id)  # frozen: somebody may look now
+        return
     try:
         offset = write_once(own_connection(), message, PARTITION)
     except UncertainError as error:
@@ -157,7 +162,7 @@ def _message(lease: Lease) -> Message:
     command = Command(
         command_id=row.command_id,
         command_type=row.command_type,
-        timestamp=milliseconds(row.created_at),
+        timestamp=milliseconds(datetime.now(UTC)),  # who ignores headers lets it expire by this
         observation_request=restored(row.request),
     )
     return Message(

@@ -7,7 +7,7 @@ operators. It reads what is stored, and writes what the fold says; nothing depen
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from nightjar_telescope import CommandType
@@ -24,6 +24,19 @@ from pipeline.telescope.tables import (
 )
 
 CANCEL = CommandType.CANCEL_OBSERVATION.value
+
+_ACK_COLUMNS = (
+    TelescopeAcknowledgment.command_id,
+    TelescopeAcknowledgment.telescope,
+    TelescopeAcknowledgment.ack_id,
+    TelescopeAcknowledgment.status,
+    TelescopeAcknowledgment.timestamp,
+    TelescopeAcknowledgment.source_application,
+    TelescopeAcknowledgment.received_at,
+    TelescopeAcknowledgment.progress_percent,
+    TelescopeAcknowledgment.estimated_completion_time,
+    TelescopeAcknowledgment.error_code,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -121,8 +134,8 @@ def facts_of(row: TelescopeCommand, cancels: Sequence[Cancel]) -> Facts:
     )
 
 
-def ack_of(row: TelescopeAcknowledgment) -> Ack:
-    """Return a stored acknowledgment as the fold takes it."""
+def ack_of(row: Any) -> Ack:
+    """Return a row of ``TelescopeAcknowledgment``, or its columns, as the fold takes it."""
     return Ack(
         ack_id=row.ack_id,
         status=row.status,
@@ -147,8 +160,9 @@ def _acks(session: Session, rows: Iterable[TelescopeCommand]) -> Mapping[str, li
     """Return the acknowledgments of commands, those from another telescope's topic left out."""
     theirs = {row.command_id: row.telescope for row in rows}
     found: dict[str, list[Ack]] = defaultdict(list)
-    stored = session.scalars(
-        select(TelescopeAcknowledgment).where(TelescopeAcknowledgment.command_id.in_(theirs))
+    # Columns, not objects: an observation may be told of every second.
+    stored = session.execute(
+        select(*_ACK_COLUMNS).where(TelescopeAcknowledgment.command_id.in_(theirs))
     )
     for each in stored:
         if each.telescope == theirs[each.command_id]:

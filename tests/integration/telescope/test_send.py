@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from nightjar_telescope import TelescopeCommand as Command
@@ -244,3 +245,16 @@ def test_without_telescopes_nobody_listens(kafka, database, set_up):
 
     with pytest.raises(NoTelescopesError, match=r"set \[telescopes.NAME\]"):
         make_telescope_listener("telescope", "telescope-0")
+
+
+def test_a_sender_that_was_frozen_past_its_time_writes_nothing(mine, monkeypatch):
+    name = asked(mine.name)
+    clock_s = iter((0.0, 11.0))
+    monkeypatch.setattr(send, "time", SimpleNamespace(monotonic=lambda: next(clock_s)))
+
+    sent_by(mine)
+
+    assert (row(name).state, on_topic(mine)) == ("sending", [])
+    lease_ends(name)
+    tasks.sweep()
+    assert row(name).state == "unknown"
