@@ -86,20 +86,22 @@ class Codec:
         return self._writers[number]
 
     def _definition(self, number: int) -> Any:
-        """Return the schema of an id: what is kept of ours serves while the registry is away."""
+        """Return the schema of an id: what is kept serves while the registry is away or forgot."""
         try:
-            return self._registry.schema(number)
+            found = self._registry.schema(number)
         except TransientError:
             kept = registration.kept_schema(number)
             if kept is None:
                 raise
             return kept
+        return registration.kept_schema(number) if found is None else found
 
 
 @cache
 def codec() -> Codec:
     """Return this process's codec."""
-    return Codec(SchemaRegistry(config().registry.url))
+    settings = config().registry
+    return Codec(SchemaRegistry(settings.url, settings.timeout_s))
 
 
 def _without_problems(message: type[M], found: M) -> tuple[M, list[str]]:

@@ -4,15 +4,18 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from nightjar_telescope import StatusLevel
+from nightjar_telescope import CommandAcknowledgment, StatusLevel
 from sqlalchemy import func, select
 
 from broker.dead_letters import DeadLetter
+from broker.errors import TransientError
+from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.telescope import ledger, tasks
 from pipeline.telescope.codec import codec
 from pipeline.telescope.ledger import NotNowError, UnconfirmedError
 from pipeline.telescope.reception import TelescopeReception
 from pipeline.telescope.record import RecordError
+from pipeline.telescope.registration import register
 from pipeline.telescope.tables import (
     TelescopeAcknowledgment,
     TelescopeCommand,
@@ -514,3 +517,32 @@ def test_old_status_goes_and_new_status_stays(session, beam, listener):
     tasks.tidy()
 
     assert count(session, TelescopeStatus) == 1
+
+
+def test_what_is_kept_of_schemas_serves_while_the_registry_is_away_or_forgot(
+    session, beam, listener, sent, command, field, small_registry
+):
+    wanted = [(f"{beam.acknowledgments}-value", CommandAcknowledgment)]
+    register(SchemaRegistry(small_registry.url), wanted)
+    first, second, third = sent(), sent(), sent()
+    frames = [
+        field.framed(beam.acknowledgments, said(name, "received"))
+        for name in (first, second, third)
+    ]
+    unknown = b"\0\0\0\xff\xff" + frames[0][5:]
+    codec.cache_clear()
+    kept = TelescopeReception(lambda topic: f"id of {topic}", codec())
+
+    small_registry.known["ids"] = {}
+    kept.take(field.batch(beam.acknowledgments, [frames[0]]))
+    assert command(first).state == "received"
+
+    small_registry.shutdown()
+    small_registry.server_close()
+    codec.cache_clear()
+    kept = TelescopeReception(lambda topic: f"id of {topic}", codec())
+    kept.take(field.batch(beam.acknowledgments, [frames[1]]))
+    assert command(second).state == "received"
+    with pytest.raises(TransientError, match="registry"):
+        kept.take(field.batch(beam.acknowledgments, [frames[2], unknown]))
+    assert letters(session) == []
