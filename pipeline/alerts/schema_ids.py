@@ -6,16 +6,20 @@ from typing import Protocol
 
 from broker.avro_schema import WriterSchema
 from broker.errors import TransientError
+from pipeline.clients.schema_registry import SchemaRefusedError
 
 AWAY_S = 30.0
-"""A registry that did not answer is left in peace for so long: alerts must not queue behind it."""
+"""A registry that gave no id is left in peace for so long: alerts must not queue behind it."""
 
 
 class Registers(Protocol):
     """What is wanted of ``pipeline.clients.schema_registry.SchemaRegistry``."""
 
     def register(self, subject: str, definition: bytes) -> int:
-        """Return the id of a schema under a subject; TransientError while it cannot be had."""
+        """Return the id of a schema under a subject.
+
+        TransientError while it cannot be had, SchemaRefusedError if the schema is not taken.
+        """
 
 
 class SchemaIds:
@@ -41,7 +45,8 @@ class SchemaIds:
         Raises
         ------
         TransientError
-            If it is not known here, and the registry does not answer or did not lately.
+            If it is not known here, and the registry does not give it or did not lately. A schema
+            that is refused waits as well: what a registry takes is set by people, who mend it.
         """
         key = subject, schema.fingerprint
         if key not in self._known:
@@ -53,6 +58,6 @@ class SchemaIds:
             raise TransientError(self._trouble)
         try:
             return self._registry.register(subject, schema.text)
-        except TransientError as error:
+        except (TransientError, SchemaRefusedError) as error:
             self._away_until, self._trouble = self._clock() + AWAY_S, str(error)
-            raise
+            raise TransientError(self._trouble) from error

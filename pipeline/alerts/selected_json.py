@@ -1,6 +1,7 @@
 """A selected alert as Lasair's filters tell of one: JSON of a few columns, no images."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ TAKEN = "UTC"
 def as_json(
     record: Mapping[str, Any],
     name: str | None,
-    facts: Iterable[tuple[str, bytes]],
+    facts: Iterable[tuple[str, Any]],
     taken_at: datetime,
 ) -> bytes:
     """Return an alert's columns; the same alert is the same bytes.
@@ -31,8 +32,8 @@ def as_json(
         A packet of Rubin's, with today's names.
     name : str or None
         Of its object, as in our tables; an alert without one goes by its source.
-    facts : iterable of name and text
-        What its filter found.
+    facts : iterable of name and value
+        What its filter found; a number that is none in JSON (NaN, infinite) is told as null.
     taken_at : datetime
         When its packet came, UTC.
     """
@@ -44,8 +45,12 @@ def as_json(
         **{ours: usable(source.get(field)) for field, ours in DOUBLES.items()},
         "band": source.get("band"),
         **{each: shortest_single(usable(source.get(each))) for each in SINGLES},
-        **{each: json.loads(text) for each, text in facts},
+        **{each: _finite(fact) for each, fact in facts},
         DETECTED: usable(source.get("midpointMjdTai")),
         TAKEN: f"{taken_at:%Y-%m-%d %H:%M:%S}",
     }
     return json.dumps(columns, allow_nan=False).encode()
+
+
+def _finite(fact: Any) -> Any:
+    return None if isinstance(fact, float) and not math.isfinite(fact) else fact

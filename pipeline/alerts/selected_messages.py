@@ -96,13 +96,23 @@ def messages(survey: str, row: Mapping[str, Any], chosen: Chosen) -> Iterator[tu
         alert.
     chosen : Chosen
         Its packet, and what the filters said of it.
+
+    Raises
+    ------
+    TransientError
+        Behind the last message: if a filter fails on the packet, until somebody mends it.
     """
     settings = config().selected
+    failed: list[str] = []
     for one in FILTERS:
+        if not row["pending"] & (one.bit | one.json_bit):
+            continue
+        if one.name not in chosen.facts:
+            failed.append(one.name)
+            continue
         if row["pending"] & one.json_bit:  # first: it waits for no registry
             record = survey_named(survey).read(chosen.packet)
-            facts = chosen.facts.get(one.name, ())
-            value = as_json(record, row["name"], facts, row["kafka_timestamp"])
+            value = as_json(record, row["name"], chosen.facts[one.name], row["kafka_timestamp"])
             topic = one.json_topic(settings)
             yield one.json_bit, _message(survey, row, one, topic, chosen, value)
         if row["pending"] & one.bit:
@@ -112,6 +122,8 @@ def messages(survey: str, row: Mapping[str, Any], chosen: Chosen) -> Iterator[tu
             else:
                 value = as_container(survey, chosen.packet)
             yield one.bit, _message(survey, row, one, topic, chosen, value)
+    if failed:
+        raise TransientError(f"filters that fail on this packet: {', '.join(failed)}")
 
 
 def as_container(survey: str, packet: bytes) -> bytes:
@@ -169,9 +181,16 @@ def _message(
         ("delivery_id", delivery_id(survey, row["candid"], topic).encode()),
         ("filter", one.name.encode()),
         ("filter_version", one.version.encode()),
-        *chosen.facts.get(one.name, ()),
+        *((name, _text(fact)) for name, fact in chosen.facts[one.name]),
     ]
     return Message(topic, _key(row["name"]), value, headers)
+
+
+def _text(fact: Any) -> bytes:
+    """Return a fact as text: ``true``, ``false``, a number with the digits that it needs, words."""
+    if isinstance(fact, bool):
+        return str(fact).lower().encode()
+    return (fact if isinstance(fact, str) else repr(fact)).encode()
 
 
 def _key(name: str | None) -> bytes | None:

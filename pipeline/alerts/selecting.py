@@ -21,17 +21,20 @@ from pipeline.filters.record import Filter, Judged
 FAILED = "failed"
 """Counted like a reason of refusal: the filter's own error."""
 
-Headers = list[tuple[str, bytes]]
+Facts = list[tuple[str, Any]]
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A selected alert's packet, and what its messages say beside it by the filter's name."""
+    """A selected alert's packet, and what its messages say beside it by the filter's name.
+
+    A filter that failed on the packet has no entry.
+    """
 
     packet: bytes
-    facts: Mapping[str, Headers]
+    facts: Mapping[str, Facts]
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Selection:
 def select(batch: Batch, settings: SelectedSettings) -> Selection:
     """Ask every running filter; one that fails selects nothing, and the range goes on."""
     selection = Selection(np.zeros(len(batch), np.int64))
-    facts: dict[int, dict[str, Headers]] = {}
+    facts: dict[int, dict[str, Facts]] = {}
     for one in running(settings):
         if one.survey != batch.survey:
             continue
@@ -69,7 +72,7 @@ def select(batch: Batch, settings: SelectedSettings) -> Selection:
         reasons = judged.reason[~is_selected].tolist()
         selection.refused.update(f"{one.name}.{reason}" for reason in reasons if reason)
         for at in np.flatnonzero(is_selected).tolist():
-            facts.setdefault(at, {})[one.name] = _headers(judged, at)
+            facts.setdefault(at, {})[one.name] = _facts(judged, at)
     for at, said in facts.items():
         packet = batch.packets[at]
         selection.chosen[packet.offset] = Chosen(packet.value, said)
@@ -78,11 +81,11 @@ def select(batch: Batch, settings: SelectedSettings) -> Selection:
 
 def facts_of(batch: Batch, settings: SelectedSettings) -> Chosen:
     """Return what every filter's messages say of a batch's one alert, selected or not."""
-    facts = {
-        one.name: _headers(one.judge(batch, settings), 0)
-        for one in FILTERS
-        if one.survey == batch.survey
-    }
+    facts: dict[str, Facts] = {}
+    for one in FILTERS:
+        judged = _judged(one, batch, settings) if one.survey == batch.survey else None
+        if judged is not None:
+            facts[one.name] = _facts(judged, 0)
     return Chosen(batch.packets[0].value, facts)
 
 
@@ -95,10 +98,5 @@ def _judged(one: Filter, batch: Batch, settings: SelectedSettings) -> Judged | N
         return None
 
 
-def _headers(judged: Judged, at: int) -> Headers:
-    return [(name, _text(values[at].item())) for name, values in judged.facts.items()]
-
-
-def _text(value: Any) -> bytes:
-    """Return a fact as text: ``true`` or ``false``, or a number with the digits that it needs."""
-    return (str(value).lower() if isinstance(value, bool) else repr(value)).encode()
+def _facts(judged: Judged, at: int) -> Facts:
+    return [(name, values[at].item()) for name, values in judged.facts.items()]

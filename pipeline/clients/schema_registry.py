@@ -1,23 +1,26 @@
 """Schema registries by Confluent's REST interface: Rubin's is asked for schemas, ours for ids."""
 
 import json
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Callable
 from http import HTTPStatus
-from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
+import httpx
+
 from broker.errors import TransientError
-from pipeline.clients.redirects import NoRedirect
+from pipeline.clients import bounded
 
 TIMEOUT_S = 5.0
 MAX_REPLY_BYTES = 2 * 2**20
 WHOLE_PATH = "the address needs its whole path, as http://localhost:8081/apis/ccompat/v7"
 SAID_BYTES = 2000
 """Most of a refusal's text that is kept."""
-_HEADERS = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
+_HEADERS = {
+    "Content-Type": "application/vnd.schemaregistry.v1+json",
+    "Connection": "close",  # calls are rare, and a registry need not keep one open for us
+}
 
 NOT_TAKEN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -54,7 +57,7 @@ class SchemaRegistry:
     url : str
         Address before ``/schemas/ids/{id}``, http or https.
     timeout_s : float
-        For connecting, and between two pieces of a reply.
+        For a whole call, however slowly its reply drips.
     """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
@@ -62,7 +65,7 @@ class SchemaRegistry:
             raise ValueError(f"a registry's address: {url!r} is neither http nor https")
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
-        self._opener = urllib.request.build_opener(NoRedirect)
+        self._http = bounded.client(timeout=timeout_s, headers=_HEADERS)
 
     def schema(self, schema_id: int) -> Any:
         """Return the definition with that id, or None where the registry has none.
@@ -132,27 +135,29 @@ class SchemaRegistry:
 
     def _ask(self, method: str, url: str, sent: Any = None) -> bytes | None:
         """Return the body of a reply, or None where there is no such thing."""
-        data = None if sent is None else json.dumps(sent).encode()
-        request = urllib.request.Request(url, data, _HEADERS, method=method)  # noqa: S310 checked in __init__
+        call = f"registry: {method} {url}"
+        body = bytearray()
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as reply:
-                body: bytes = reply.read(MAX_REPLY_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            with error:
-                said = error.read(SAID_BYTES) if error.code in NOT_TAKEN else b""
-            if error.code == HTTPStatus.NOT_FOUND:
-                return None
-            if error.code in NOT_TAKEN:
-                text = said.decode(errors="replace")
-                raise SchemaRefusedError(
-                    f"registry: {method} {url}: {error.code}: {text}"
-                ) from error
-            raise TransientError(f"registry: {method} {url}: {error.code}") from error
-        except (OSError, HTTPException) as error:  # the latter: a reply that is no HTTP, or is cut
-            raise TransientError(f"registry: {method} {url}: {error!r}") from error
-        if len(body) > MAX_REPLY_BYTES:
-            raise TransientError(f"registry: {method} {url}: more than {MAX_REPLY_BYTES} bytes")
-        return body
+            with (
+                bounded.until(time.monotonic() + self._timeout_s),
+                self._http.stream(
+                    method, url, content=None if sent is None else json.dumps(sent).encode()
+                ) as reply,
+            ):
+                for piece in reply.iter_bytes():
+                    body += piece
+                    if len(body) > MAX_REPLY_BYTES:
+                        raise TransientError(f"{call}: more than {MAX_REPLY_BYTES} bytes")
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise TransientError(f"{call}: {error!r}") from error
+        if reply.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if reply.status_code in NOT_TAKEN:
+            text = bytes(body[:SAID_BYTES]).decode(errors="replace")
+            raise SchemaRefusedError(f"{call}: {reply.status_code}: {text}")
+        if not reply.is_success:
+            raise TransientError(f"{call}: {reply.status_code}")
+        return bytes(body)
 
 
 def _field(url: str, body: bytes, read: Callable[[Any], Found]) -> Found:

@@ -10,6 +10,7 @@ import pytest
 
 from broker.errors import TransientError
 from pipeline.clients import bounded
+from pipeline.clients.schema_registry import SchemaRegistry
 
 pytestmark = pytest.mark.integration
 PLENTY_S = 20.0
@@ -45,11 +46,20 @@ def dripping(head: bytes) -> Iterator[str]:
         listener.close()
 
 
-@pytest.mark.parametrize(
+each_head = pytest.mark.parametrize(
     "head",
     [b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTT"],
     ids=["headers", "body", "status line"],
 )
+
+
+@each_head
+def test_a_registry_that_drips_is_left_in_time(head):
+    with dripping(head) as url, pytest.raises(TransientError, match="registry: GET"):
+        SchemaRegistry(url, timeout_s=0.3).schema(1)
+
+
+@each_head
 @pytest.mark.parametrize("is_of_all", [True, False], ids=["of all calls", "of one call"])
 def test_who_drips_is_left_in_time(monkeypatch, head, is_of_all):
     monkeypatch.setattr(bounded, "MOST_S", PLENTY_S if is_of_all else 0.3)

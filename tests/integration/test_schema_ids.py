@@ -11,7 +11,7 @@ from pipeline.alerts.schema_ids import SchemaIds
 from pipeline.alerts.selected_messages import as_confluent
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.surveys import lsst
-from tests.standins.schema_registry import busy, cut, garbage, hanging, registering
+from tests.standins.schema_registry import busy, cut, garbage, hanging, refusing, registering
 from tests.unit.pipeline.surveys.lsst_packets import SCHEMA_ID, alert, packet
 
 SUBJECT = "lsst-extendedness-filtered-value"
@@ -34,13 +34,21 @@ def post_paths(registry):
 
 @pytest.mark.parametrize(
     ("fault", "cause"),
-    [(busy, "503"), (garbage, "no schema"), (cut, "no schema"), (hanging, "timed out")],
-    ids=["busy", "garbage", "cut", "hanging"],
+    [
+        (busy, "503"),
+        (refusing, "read-only mode"),
+        (garbage, "no schema"),
+        (cut, "peer closed"),
+        (hanging, "timed out"),
+    ],
+    ids=["busy", "refusing", "garbage", "cut", "hanging"],
 )
 def test_trouble_is_transient_named_and_not_asked_for_again_at_once(registry, fault, cause):
     registry.known["fault"] = fault
     now_s = [0.0]
-    ids = SchemaIds(SchemaRegistry(registry.url, timeout_s=0.2), lambda: now_s[0])
+    ids = SchemaIds(
+        SchemaRegistry(registry.url, 0.2 if fault is hanging else 5.0), lambda: now_s[0]
+    )
 
     for _ in range(3):
         with pytest.raises(TransientError, match=cause):

@@ -51,6 +51,10 @@ def busy(handler: Any) -> None:
     handler.reply(503, {"message": "busy"})
 
 
+def refusing(handler: Any) -> None:
+    handler.reply(422, {"error_code": 42205, "message": "Subject is in read-only mode"})
+
+
 def moved(handler: Any) -> None:
     handler.reply(302, b"", Location="http://elsewhere.invalid/schemas/ids/1")
 

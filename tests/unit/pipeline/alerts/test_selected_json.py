@@ -17,7 +17,7 @@ from tests.unit.pipeline.surveys.lsst_packets import alert, packet
 CAME = datetime(2026, 11, 21, 6, 7, 8, 900000, tzinfo=UTC)
 MJD_TAI = 61220.238590839246
 """2026-06-29 05:42:57.249 UTC; TAI is 37 s ahead."""
-FACTS = [("extendedness_median", b"0.3"), ("n_extendedness", b"2"), ("has_sssource", b"true")]
+FACTS = [("extendedness_median", 0.3), ("n_extendedness", 2), ("has_sssource", True)]
 
 
 def source(**given):
@@ -47,6 +47,14 @@ def test_a_single_has_no_more_digits_than_it_has_and_no_number_is_null():
     )
 
     assert (found["psfFlux"], found["snr"]) == (0.1, None)
+
+
+def test_a_filter_may_say_words_and_what_is_no_number_is_null():
+    facts = [("why", "faint"), ("score", float("nan"))]
+
+    found = json.loads(as_json(alert(source()), "sso9", facts, CAME))
+
+    assert (found["why"], found["score"]) == ("faint", None)
 
 
 def test_an_alert_without_any_object_goes_by_its_source():

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pipeline.alerts.schema_ids import SchemaIds
 from pipeline.alerts.selected_messages import Place, archived, as_confluent, as_container, messages
 from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.tables import OUTPUT_SELECTED
+from pipeline.filters import extendedness
 from pipeline.surveys import lsst
 from tests import samples
 from tests.unit.pipeline.surveys.lsst_packets import SCHEMA_ID, alert, packet
@@ -39,7 +41,7 @@ def row(**given):
 
 
 def chosen(value):
-    return Chosen(value, {"extendedness": [("n_extendedness", b"1")]})
+    return Chosen(value, {"extendedness": [("n_extendedness", 1)]})
 
 
 def test_a_packet_leaves_as_a_container_around_the_bytes_that_came(value):
@@ -96,6 +98,27 @@ def test_a_message_names_its_filter_and_what_it_found(value):
     ]
 
 
+@pytest.mark.parametrize(
+    ("fact", "text"), [(True, b"true"), (0.1, b"0.1"), (float("nan"), b"nan"), ("faint", b"faint")]
+)
+def test_a_header_has_a_fact_as_text(value, fact, text):
+    said = Chosen(value, {"extendedness": [("fact", fact)]})
+
+    ((_, message),) = messages("lsst", row(), said)
+
+    assert message.headers[-1] == ("fact", text)
+
+
+def test_an_alert_waits_for_a_filter_that_fails_and_its_neighbours_messages_go(value, monkeypatch):
+    broken = replace(extendedness.FILTER, name="broken", number=7)
+    monkeypatch.setattr(selected_messages, "FILTERS", (broken, extendedness.FILTER))
+    wait = messages("lsst", row(pending=OUTPUT_SELECTED | broken.bit), chosen(value))
+
+    assert next(wait)[0] == OUTPUT_SELECTED
+    with pytest.raises(TransientError, match="broken"):
+        next(wait)
+
+
 @pytest.mark.parametrize(("name", "key"), [("170", b"170"), (None, None)])
 def test_alerts_of_one_object_share_a_key(value, name, key):
     ((_, message),) = messages("lsst", row(name=name), chosen(value))
@@ -121,7 +144,7 @@ def test_a_packet_is_read_back_from_the_archive_with_what_the_filter_says(archiv
     found = archived("lsst", archive)
 
     assert found.packet == value
-    assert dict(found.facts["extendedness"])["extendedness_median"] == b"0.25"
+    assert dict(found.facts["extendedness"])["extendedness_median"] == 0.25
 
 
 def test_a_packet_that_is_gone_or_damaged_is_not_sent(archive, tmp_path):

@@ -35,11 +35,11 @@ def test_a_selected_alert_has_its_bit_its_packet_and_what_is_said_of_it(batch):
     assert selection.chosen[7].packet == b"\0"
     assert selection.chosen[7].facts == {
         "extendedness": [
-            ("extendedness_median", b"0.5"),
-            ("extendedness_min", b"0.5"),
-            ("extendedness_max", b"0.5"),
-            ("n_extendedness", b"1"),
-            ("has_sssource", b"true"),
+            ("extendedness_median", 0.5),
+            ("extendedness_min", 0.5),
+            ("extendedness_max", 0.5),
+            ("n_extendedness", 1),
+            ("has_sssource", True),
         ]
     }
 
@@ -92,5 +92,12 @@ def test_an_alert_read_back_is_told_of_whatever_the_thresholds_say_now(batch):
     chosen = selecting.facts_of(batch.take(np.array([2])), now)
 
     assert chosen.packet == b"\2"
-    assert chosen.facts["extendedness"][0] == ("extendedness_median", b"0.55")
-    assert chosen.facts["extendedness"][4] == ("has_sssource", b"false")
+    assert chosen.facts["extendedness"][0] == ("extendedness_median", 0.55)
+    assert chosen.facts["extendedness"][4] == ("has_sssource", False)
+
+
+def test_a_filter_that_fails_has_no_word_in_what_is_read_back(batch, monkeypatch):
+    broken = replace(extendedness.FILTER, name="broken", judge=failing)
+    monkeypatch.setattr(selecting, "FILTERS", (broken, extendedness.FILTER))
+
+    assert list(selecting.facts_of(batch.take(np.array([0])), SETTINGS).facts) == ["extendedness"]
