@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import fastavro
 import pytest
 from nightjar_telescope.messages import KINDS, Message, TelescopeCommand
-from nightjar_telescope.schema import SchemaError, schema_file, schema_of, schema_text
+from nightjar_telescope.schema import SchemaError, milliseconds, schema_file, schema_of, schema_text
 
 from broker.config import ROOT
 from tests.environment import inherited
@@ -210,3 +210,17 @@ def test_a_command_ends_with_its_observation_so_that_it_can_grow():
     observation = schema_of(TelescopeCommand)["fields"][-1]["type"][1]
 
     assert observation["name"] == "ObservationBase"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_ms"),
+    [
+        ("1970-01-01T00:00:00+00:00", 0),
+        ("2023-11-14T22:13:20.123999+00:00", 1_700_000_000_123),
+        ("2023-11-15T03:43:20.123+05:30", 1_700_000_000_123),
+        ("1969-12-31T23:59:59.999+00:00", -1),
+        ("1969-12-31T23:59:59.9995+00:00", -1),
+    ],
+)
+def test_a_time_in_milliseconds_is_that_of_utc_cut_to_the_whole(text, expected_ms):
+    assert milliseconds(datetime.fromisoformat(text)) == expected_ms

@@ -193,6 +193,8 @@ class KafkaAvroConsumer(Generic[M]):
         ------
         RefusedError
             If the broker refuses topic, group or login, or an answer to an expired command.
+        UnavailableError
+            If this consumer can do nothing more: start another one.
         Exception
             What ``callback`` raised without ``error_handler``, or what that raised.
         """
@@ -220,7 +222,7 @@ class KafkaAvroConsumer(Generic[M]):
 
         Raises
         ------
-        RefusedError
+        RefusedError, UnavailableError
             As ``consume``.
         """
         deadline = time.monotonic() + timeout_ms / 1000
@@ -241,7 +243,7 @@ class KafkaAvroConsumer(Generic[M]):
 
         Raises
         ------
-        RefusedError
+        RefusedError, UnavailableError
             As ``consume``.
         """
         while self._open is not None and not self._is_stopping:
