@@ -16,6 +16,9 @@ from pipeline.selected import columns, sources
 from pipeline.selected.tables import SelectedAlert
 from tests.unit.pipeline.alerts.batches import make_batch
 
+EVER = ("extendedness",)
+"""Who has, or had, each number, from 0: one is added at the end, and none ever goes or changes."""
+
 every_filter = pytest.mark.parametrize("one", FILTERS, ids=lambda one: one.name)
 
 
@@ -40,7 +43,26 @@ def test_bits_names_and_topics_are_not_shared():
     assert len({one.name for one in FILTERS}) == len(FILTERS)
     topics = [topic for one in FILTERS for topic in one.topics(settings).values()]
     assert len(set(topics)) == len(topics)
-    assert sum(bits) == 2 ** len(bits) - 1  # each a bit, none twice
+    assert [bit.bit_count() for bit in bits] == [1] * len(bits)
+    assert len(set(bits)) == len(bits)
+
+
+def strangers(filters):
+    """Return the filters whose number is or was another's, or that nobody has written down."""
+    ever = dict(enumerate(EVER))
+    return [one.name for one in filters if ever.get(one.number) != one.name]
+
+
+def test_a_number_is_never_given_twice_as_stored_alerts_keep_its_bits():
+    assert strangers(FILTERS) == []
+    assert len(set(EVER)) == len(EVER)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["of one that is gone", "not written down"])
+def test_a_filter_in_the_place_of_another_is_refused(number):
+    heir = replace(FILTERS[0], name="faint", number=number)
+
+    assert strangers([heir]) == ["faint"]
 
 
 @every_filter
