@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from broker.sections.selected import ExtendednessSettings
-from pipeline.selected.recheck import reasons
+from broker.sections.selected import ExtendednessSettings, SelectedSettings
+from pipeline.filters.extendedness import judge_rows
 
 
 def row(has_source: bool | None, object_id: str | int | None) -> dict[str, Any]:
@@ -27,4 +27,4 @@ ROWS = [row(True, 7), row(True, None), row(None, 7), row(None, None), row(False,
 def test_a_source_of_the_solar_system_is_one_by_either_sign(required, refused):
     rule = ExtendednessSettings(require_sssource=required)
 
-    assert reasons(ROWS, rule) == refused
+    assert judge_rows(ROWS, SelectedSettings(extendedness=rule)) == refused
