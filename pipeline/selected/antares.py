@@ -105,7 +105,7 @@ def _from_archive(locus: Locus) -> dict[str, Any] | None:
             binary=True,
         )
         newest = [Slice(*piece) for *piece, jd_utc in cur if _is_newest(jd_utc, locus.mjd)]
-    return packets.records({0: newest[0]}).get(0) if newest else None
+    return dict(packets.records({0: newest[0]})).get(0) if newest else None
 
 
 def _is_newest(jd_utc: float, mjd: float | None) -> bool:

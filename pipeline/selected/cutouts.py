@@ -7,6 +7,7 @@ claims are what can hurt: so only the structure is walked (FITS standard 4.0, §
 import math
 import re
 import zlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pipeline.selected.tables import CUTOUT_KINDS
@@ -35,7 +36,7 @@ class Cutout(NamedTuple):
     state : str
         ``present``, ``absent``, ``broken`` or ``wanted``.
     fits : bytes
-        Plain FITS; empty unless present.
+        Plain FITS; empty unless present, or where ``Room`` had none for it.
     """
 
     state: str
@@ -47,6 +48,32 @@ NONE = dict.fromkeys(CUTOUT_KINDS, ABSENT)
 """Of an alert whose packet nobody has."""
 WANTED = dict.fromkeys(CUTOUT_KINDS, Cutout("wanted"))
 """Of one whose images somebody else shows."""
+
+
+class Room:
+    """Memory for the images of one batch: a packet of kilobytes may hold three of 8 MiB each.
+
+    Parameters
+    ----------
+    free_bytes : int
+        Of images, plain.
+    """
+
+    def __init__(self, free_bytes: int) -> None:
+        self._free_bytes = free_bytes
+
+    def take(self, images: dict[str, Cutout]) -> dict[str, Cutout]:
+        """Return images as they are while there is room for them, else their states alone."""
+        size = sum(len(image.fits) for image in images.values())
+        if size > self._free_bytes:
+            return {kind: Cutout(image.state) for kind, image in images.items()}
+        self._free_bytes -= size
+        return images
+
+
+def is_held(images: Mapping[str, Cutout]) -> bool:
+    """Return whether images are here; of those that had no room the packet has to be read again."""
+    return all(image.fits or image.state != "present" for image in images.values())
 
 
 def cutouts_of(record: dict[str, Any]) -> dict[str, Cutout]:

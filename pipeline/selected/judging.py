@@ -14,7 +14,7 @@ from broker.kafka_messages import Received
 from broker.message_letters import Bad
 from broker.outages import OUTAGES
 from pipeline.selected import cutouts
-from pipeline.selected.cutouts import Cutout
+from pipeline.selected.cutouts import Cutout, Room
 from pipeline.selected.messages import Read, Reader
 from pipeline.selected.rows import row_values
 
@@ -51,8 +51,17 @@ class Alert:
     slice: Slice | None = None
 
 
-def judge(read: Reader, batch: Sequence[Received]) -> tuple[list[Alert], list[Bad]]:
+def judge(read: Reader, batch: Sequence[Received], room: Room) -> tuple[list[Alert], list[Bad]]:
     """Read every message; of an alert that comes twice in a batch the first counts.
+
+    Parameters
+    ----------
+    read : callable
+        Says what a message says.
+    batch : sequence of Received
+        The messages.
+    room : Room
+        For their images; of those that find none the states alone are kept.
 
     Raises
     ------
@@ -63,7 +72,7 @@ def judge(read: Reader, batch: Sequence[Received]) -> tuple[list[Alert], list[Ba
     bad: list[Bad] = []
     for message in batch:
         try:
-            alert = _judge(read, message)
+            alert = _judge(read, message, room)
         except UnreadableError as error:
             bad.append(Bad(message, error.reason, str(error)))
         except OUTAGES:
@@ -76,12 +85,12 @@ def judge(read: Reader, batch: Sequence[Received]) -> tuple[list[Alert], list[Ba
     return list(alerts.values()), bad
 
 
-def _judge(read: Reader, message: Received) -> Alert:
+def _judge(read: Reader, message: Received, room: Room) -> Alert:
     found = read(message.value)
     kept = found.container or message.value
     values = row_values(found.record)
     strike([values["alert_id"]])
-    return Alert(message, values, found.is_packet, _images(found), kept)
+    return Alert(message, values, found.is_packet, room.take(_images(found)), kept)
 
 
 def _images(found: Read) -> Images:

@@ -1,6 +1,6 @@
 """Where the packets of selected alerts lie, and their bytes when a file must be made again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +31,32 @@ def known_slices(session: Session, candids: Iterable[int]) -> dict[int, Slice]:
         return {row[0]: Slice(*row[1:]) for row in cur}
 
 
-def records(slices: Mapping[int, Slice]) -> dict[int, dict[str, Any]]:
-    """Return the records of packets in the archive by the key given; none of what is gone."""
+def records(slices: Mapping[int, Slice]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the key given and the record of each packet in the archive; none of what is gone.
+
+    One is read when it is asked for: a thousand of them fill the memory.
+    """
     wanted = {piece.segment_id for piece in slices.values()}
     with transaction() as session:
         segments = {segment.id: segment for segment in segments_named(session, wanted)}
     root = project_path(config().archive.path)
-    found = {}
     for key, piece in slices.items():
         try:
             segment = segments[piece.segment_id]
             raw = read_slice(root, segment, piece)
             # A segment's path begins with the stream that kept it.
-            found[key] = messages.read_kept(raw, Path(segment.path).parts[0])
+            record = messages.read_kept(raw, Path(segment.path).parts[0])
         except (KeyError, ArchiveError, UnreadableError) as error:
             log.warning("selected.packet_gone", key=key, error=str(error))
-    return found
+        else:
+            yield key, record
 
 
-def cutouts_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, Cutout]]:
-    """Return the images of rows of ``selected_alerts`` by their id, from the archive."""
+def cutouts_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, dict[str, Cutout]]]:
+    """Yield the id and the images of rows of ``selected_alerts``, one by one, from the archive."""
     slices = {row["id"]: piece for row in rows if (piece := slice_of(row)) is not None}
-    return {key: cutouts.cutouts_of(record) for key, record in records(slices).items()}
+    for key, record in records(slices):
+        yield key, cutouts.cutouts_of(record)
 
 
 def slice_of(row: Mapping[str, Any]) -> Slice | None:

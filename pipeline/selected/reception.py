@@ -24,6 +24,7 @@ from broker.kafka_types import Packet
 from broker.message_letters import Bad, keep, letter_of
 from broker.ranges.sources import known_source
 from pipeline.selected import cutouts, files, judging, packets, recheck
+from pipeline.selected.cutouts import Room
 from pipeline.selected.judging import Alert, Images
 from pipeline.selected.messages import Reader
 from pipeline.selected.rows import row_values
@@ -31,6 +32,8 @@ from pipeline.selected.runs import Counts, RunBook
 from pipeline.selected.sources import SURVEY, Target
 from pipeline.selected.tables import SelectedAlert
 
+IMAGES_BYTES = 128 * 2**20
+"""Of a batch, plain, until they are written: three times what real ones of 250 alerts have."""
 _GIVEN = [
     column.name
     for column in SelectedAlert.__table__.columns
@@ -99,7 +102,8 @@ class Reception:
         Returns
         -------
         dict of int to images
-            Of the new rows, by ``selected_alerts.id``, whose files are to be written.
+            Of the new rows, by ``selected_alerts.id``, whose files are to be written; without those
+            that there was no room for, which the writer reads from the archive.
 
         Raises
         ------
@@ -132,18 +136,24 @@ class Reception:
         self._sources.clear()
 
     def _take_good(self, batch: Sequence[Received]) -> dict[int, Images]:
-        return self._take(batch, *judging.judge(self._read, batch))
+        room = Room(IMAGES_BYTES)
+        return self._take(batch, *judging.judge(self._read, batch, room), room=room)
 
     def _bury(self, bad: Bad) -> dict[int, Images]:
-        return self._take([bad.message], [], [bad])
+        return self._take([bad.message], [], [bad], room=Room(IMAGES_BYTES))
 
     def _take(
-        self, batch: Sequence[Received], alerts: Sequence[Alert], bad: Sequence[Bad]
+        self,
+        batch: Sequence[Received],
+        alerts: Sequence[Alert],
+        bad: Sequence[Bad],
+        *,
+        room: Room,
     ) -> dict[int, Images]:
         read = len(alerts)
         is_selected = recheck.selected(self._target.name, [one.values for one in alerts])
         alerts = list(compress(alerts, is_selected))
-        self._find_packets(alerts)
+        self._find_packets(alerts, room)
         letters = [(one.message.topic, self._letter(one)) for one in bad]
         filtered = read - len(alerts)
         try:
@@ -179,7 +189,11 @@ class Reception:
         self._book.total.add(counts)
         failpoint("selected_stored")
         log.info("selected.stored", **counts.columns())
-        return {new[alert.values["dia_source_id"]]: alert.images for alert in stored}
+        return {
+            new[alert.values["dia_source_id"]]: alert.images
+            for alert in stored
+            if cutouts.is_held(alert.images)
+        }
 
     def _know_sources(self, batch: Sequence[Received]) -> None:
         for topic in {message.topic for message in batch} - self._sources.keys():
@@ -188,7 +202,7 @@ class Reception:
                 found = known_source(session, self._target.name, topic, topic_id)
             self._sources[topic] = found
 
-    def _find_packets(self, alerts: Sequence[Alert]) -> None:
+    def _find_packets(self, alerts: Sequence[Alert], room: Room) -> None:
         """Learn where the packets lie; what nobody has kept is kept now, what is short is read."""
         with transaction() as session:
             candids = [alert.values["dia_source_id"] for alert in alerts]
@@ -197,10 +211,10 @@ class Reception:
             alert.slice = known.get(alert.values["dia_source_id"])
         self._keep([alert for alert in alerts if alert.slice is None and alert.is_packet])
         short = {at: one.slice for at, one in enumerate(alerts) if one.slice and not one.is_packet}
-        for at, record in packets.records(short).items():
+        for at, record in packets.records(short):
             alert = alerts[at]
             alert.values = row_values(record)
-            alert.images, alert.is_packet = cutouts.cutouts_of(record), True
+            alert.images, alert.is_packet = room.take(cutouts.cutouts_of(record)), True
 
     def _letter(self, bad: Bad) -> Letter:
         """Return the letter of a bad message, whose bytes are in the archive then."""

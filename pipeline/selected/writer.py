@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,8 +25,12 @@ from pipeline.selected.tables import CUTOUT_KINDS, OutputFile, SelectedAlert, wa
 
 MOST_ROWS = 1000
 """Written at once: what must be written again after a kill."""
+PIECE_BYTES = 32 * 2**20
+"""Of cutouts that are given to the threads together; one alert's more are held at most."""
 
 Row = dict[str, Any]
+File = tuple[str, bytes]
+"""Path below the root, and content."""
 
 
 class Wrote(NamedTuple):
@@ -160,26 +165,40 @@ class Writer:
 
         One whose packet has expired is kept if it is on disk already; else nobody has it here.
         """
-        strangers = packets.cutouts_of([row for row in rows if row["id"] not in images])
-        wanted: dict[str, bytes] = {}
+        written: list[Written] = []
         gone: defaultdict[str, list[int]] = defaultdict(list)
-        for row in rows:
-            found = images.get(row["id"]) or strangers.get(row["id"]) or {}
-            for kind in CUTOUT_KINDS:
-                path, image = row[f"{kind}_path"], found.get(kind, BROKEN)
-                if path is None:
-                    continue
-                content = image.fits or disk.read(self._target.path, path)
-                if content:
-                    wanted[path] = content
-                else:
-                    gone[kind].append(row["id"])
-        written = list(self._pool.map(self._write_one, wanted.items()))
-        folders = {path.rpartition("/")[0] for path in wanted}
+        for piece in _pieces(self._contents(rows, images, gone)):
+            written += self._pool.map(self._write_one, piece)
+        folders = {each.path.rpartition("/")[0] for each in written}
         disk.sync_folders(disk.place(self._target.path, folder) for folder in folders)
         return written, gone
 
-    def _write_one(self, wanted: tuple[str, bytes]) -> Written:
+    def _contents(
+        self, rows: Sequence[Row], images: Images, gone: defaultdict[str, list[int]]
+    ) -> Iterator[File]:
+        """Yield the cutouts of rows; add to ``gone`` those that can be had no more."""
+        by_id = {row["id"]: row for row in rows}
+        ours = [(row_id, images[row_id]) for row_id in by_id if row_id in images]
+        strangers = packets.cutouts_of([row for row in rows if row["id"] not in images])
+        for row_id, found in chain(ours, strangers):
+            yield from self._contents_of(by_id.pop(row_id), found, gone)
+        for row in by_id.values():
+            yield from self._contents_of(row, {}, gone)
+
+    def _contents_of(
+        self, row: Row, found: Mapping[str, Cutout], gone: defaultdict[str, list[int]]
+    ) -> Iterator[File]:
+        for kind in CUTOUT_KINDS:
+            path, image = row[f"{kind}_path"], found.get(kind, BROKEN)
+            if path is None:
+                continue
+            content = image.fits or disk.read(self._target.path, path)
+            if content:
+                yield path, content
+            else:
+                gone[kind].append(row["id"])
+
+    def _write_one(self, wanted: File) -> Written:
         return disk.write_whole(self._target.path, *wanted)
 
     def _file(self, file_id: int) -> OutputFile:
@@ -205,6 +224,19 @@ class Writer:
             seqs = list(range(file.rows + 1, file.rows + 1 + len(rows)))
             session.execute(_MARK, {"ids": ids, "seqs": seqs})
             files.note_written(session, self._target, "cutout", file.night, cutouts, self._clock())
+
+
+def _pieces(contents: Iterator[File]) -> Iterator[list[File]]:
+    """Yield files in pieces, each ended by the file that makes it large."""
+    piece: list[File] = []
+    size = 0
+    for each in contents:
+        piece.append(each)
+        size += len(each[1])
+        if size >= PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+    yield piece
 
 
 def row_chunks(file_id: int, most: int = MOST_ROWS) -> Iterator[list[Row]]:
