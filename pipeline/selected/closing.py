@@ -93,6 +93,8 @@ def finish(target: Target, file: OutputFile, now: datetime) -> int:
                 **changed,
             )
         )
+        beside = {"host": target.host, "root": target.root, "path": written.path}
+        session.execute(update(OutputFile).filter_by(**beside).values(rows=rows))
     log.info("selected.closed", path=file.path, rows=rows)
     return mended
 

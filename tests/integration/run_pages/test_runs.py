@@ -73,6 +73,8 @@ def test_the_page_shows_sums_sizes_checksums_and_cutouts(manager, taker, root):
     assert "adds up" in page
     assert "3 on disk" in page
     assert page.count('<code class="long">') == 2
+    for kind in ("csv", "parquet"):
+        assert f'.{kind}</a></th><td class="num">1</td>' in page
     assert "2026-12-22" in page  # 30 days later
 
 
