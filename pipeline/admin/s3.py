@@ -35,5 +35,15 @@ class S3UploadAdmin(MirrorAdmin):
 class S3SyncAdmin(MirrorAdmin):
     """Looks for files that S3 does not have."""
 
-    list_display = ("pk", "host", "bucket", "reason", "started_at", "wanted_count", "error")
+    list_display = (
+        "pk",
+        "host",
+        "bucket",
+        "reason",
+        "started_at",
+        "wanted_count",
+        "again_count",
+        "lost_count",
+        "error",
+    )
     list_filter = ("reason",)

@@ -103,6 +103,12 @@ class Bucket:
                 raise S3RefusedError(text, error.status, error.code, stops_all=True) from error
             raise
 
+    def is_bare(self, prefix: str) -> bool:
+        """Return whether no object's key begins so; raises as ``check``."""
+        with sorted_errors(f"list {prefix}"):
+            found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1)
+        return not found.get("Contents")
+
     def find(self, key: str) -> Remote | None:
         """Return what S3 knows of an object; None where there is none. Raises as ``check``."""
         try:

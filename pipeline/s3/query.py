@@ -21,6 +21,10 @@ class Late(NamedTuple):
     oldest_at: datetime | None
     error: str | None
     """Of the newest look of any host; why nothing is sent."""
+    again: int = 0
+    """Objects that a bucket had lost in the last 24 h, and that were wanted again."""
+    lost: int = 0
+    """Objects that it had lost, whose files are deleted: they are nowhere any more."""
 
 
 def is_due() -> ColumnElement[bool]:
@@ -32,21 +36,25 @@ def is_due() -> ColumnElement[bool]:
 
 
 def hosts_to_ring(reason: str) -> list[str]:
-    """Return the hosts that have an object to bring, or whose time it is to look."""
+    """Return the hosts that have an object to bring, or whose time it is to look.
+
+    One that has nothing to bring looks as well, whether the bucket still has what it confirmed.
+    """
     s3 = config().s3
     every_s = func.make_interval(0, 0, 0, 0, 0, 0, s3.every_h * 3600)
     due = select(S3Upload.host).where(S3Upload.bucket == s3.bucket, is_due()).distinct()
     fresh = select(S3Sync.host).where(
         S3Sync.bucket == s3.bucket, S3Sync.started_at > func.now() - every_s
     )
+    before = select(S3Sync.host).where(S3Sync.bucket == s3.bucket).distinct()
     files = select(OutputFile.host).where(*_unproved_files()).distinct()
     packets = select(ArchiveSegment.host).where(*_unproved_segments()).distinct()
     with transaction() as session:
         with_due, with_files = set(session.scalars(due)), set(session.scalars(files))
         with_packets = {host_of_archive(host) for host in session.scalars(packets)}
-        moved = set(session.scalars(hosts_elsewhere()))
+        known = {*session.scalars(hosts_elsewhere()), *session.scalars(before)}
         looked = set() if reason != "schedule" else set(session.scalars(fresh))
-    return sorted(with_due | ((with_files | with_packets | moved) - looked))
+    return sorted(with_due | ((with_files | with_packets | known) - looked))
 
 
 def hosts_elsewhere() -> Select[str]:
@@ -56,16 +64,21 @@ def hosts_elsewhere() -> Select[str]:
 
 
 def late() -> Late:
-    """Return what is not on S3 ``s3.late_h`` after it was closed."""
+    """Return what is not on S3 ``s3.late_h`` after it was closed, and what S3 had lost."""
     before = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, config().s3.late_h * 3600)
     files = select(OutputFile.closed_at.label("at")).where(*_unproved_files())
     segments = select(ArchiveSegment.closed_at.label("at")).where(*_unproved_segments())
     both = files.union_all(segments).subquery()
     statement = select(func.count(), func.min(both.c.at)).where(both.c.at < before)
     newest = select(S3Sync.error).order_by(S3Sync.id.desc()).limit(1)
+    sums = (func.sum(S3Sync.again_count), func.sum(S3Sync.lost_count))
+    emptied = select(*(func.coalesce(each, 0) for each in sums)).where(
+        S3Sync.started_at > func.now() - func.make_interval(0, 0, 0, 1)
+    )
     with transaction() as session:
         count, oldest_at = session.execute(statement).one()
-        return Late(count, oldest_at, session.scalar(newest))
+        again, lost = map(int, session.execute(emptied).one())
+        return Late(count, oldest_at, session.scalar(newest), again, lost)
 
 
 def _unproved_files() -> tuple[ColumnElement[bool], ...]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 import structlog
@@ -18,8 +19,9 @@ from pipeline.clients.s3 import Bucket
 from pipeline.clients.s3_content import PART_BYTES
 from pipeline.clients.s3_errors import S3RefusedError
 from pipeline.clients.s3_privacy import privacy
-from pipeline.s3 import query, wanted
+from pipeline.s3 import emptied, query, wanted
 from pipeline.s3.batch import Line
+from pipeline.s3.emptied import Emptied
 from pipeline.s3.journal import Note, journal
 from pipeline.s3.places import Here
 from pipeline.s3.send import Carried, End, Told
@@ -47,6 +49,15 @@ SILENT = (End.REFUSED, End.NOT_BEGUN)
 log = structlog.get_logger(__name__)
 
 
+class Look(Enum):
+    """Whether somebody looked for files that S3 does not have."""
+
+    NOW = auto()
+    LATELY = auto()
+    RESTS = auto()
+    """Nothing may be sent."""
+
+
 @dataclass
 class Work:
     """What one run did.
@@ -59,11 +70,14 @@ class Work:
         Why it stopped before the end; empty: it did not.
     has_more : bool
         Time was up, and more is due.
+    emptied : Emptied or None
+        What the bucket had lost, if it had.
     """
 
     told: list[Told] = field(default_factory=list)
     error: str = ""
     has_more: bool = False
+    emptied: Emptied | None = None
 
 
 def run(
@@ -92,9 +106,10 @@ def run(
     settings, here = config().s3, Here.ours()
     if not settings.bucket:
         return Work(error="s3.bucket is not set: nothing is copied")
-    if not _look(here, reason, settings):
+    look = _look(here, reason, settings)
+    if look is Look.RESTS:
         return Work()
-    if reason == "schedule" and not due(here, prefix, 1):
+    if reason == "schedule" and look is Look.LATELY and not due(here, prefix, 1):
         return Work()  # whoever asks is told of the bucket all the same
     work = Work()
     until_s = time.monotonic() + budget_s
@@ -102,6 +117,7 @@ def run(
         try:
             with Bucket.from_settings(settings) as bucket:
                 admit(bucket, settings)
+                work.emptied = _withdraw(bucket, here, note)
                 _bring_all(bucket, here, prefix, until_s, owner, work, note, tell)
         except (S3RefusedError, TransientError) as error:
             work.error = str(error)
@@ -129,6 +145,17 @@ def admit(bucket: Bucket, settings: S3Settings) -> None:
         raise S3RefusedError(NOT_PRIVATE.format(bucket=bucket.name), stops_all=True)
     if found == "unknown" and not settings.private_unverified:
         raise S3RefusedError(NOT_KNOWN.format(bucket=bucket.name), stops_all=True)
+
+
+def _withdraw(bucket: Bucket, here: Here, note: Note) -> Emptied | None:
+    """Believe nothing of a bucket that was emptied, before anything is sent, and say so."""
+    found = emptied.look(bucket, here)
+    if found is not None:
+        facts = {"bucket": bucket.name, "again": found.again, "lost": found.lost}
+        note("emptied", **facts)
+        log.error("s3.bucket_emptied", **facts)
+        _note_newest(here, again_count=found.again, lost_count=found.lost)
+    return found
 
 
 def due(here: Here, prefix: str, most: int) -> list[int]:
@@ -172,11 +199,11 @@ def _together(rows: Iterable[Any], most_bytes: int) -> Iterator[int]:
             return
 
 
-def _look(here: Here, reason: str, settings: S3Settings) -> bool:
-    """Ask for what is missing where it is time to; return whether anything may be sent now."""
+def _look(here: Here, reason: str, settings: S3Settings) -> Look:
+    """Ask for what is missing where it is time to."""
     with transaction() as session:
         if not ledger.may_sweep(session, f"s3.{here.host}"):
-            return True  # another copy of us looks
+            return Look.LATELY  # another copy of us looks
         age_h = func.extract("epoch", func.now() - S3Sync.started_at) / 3600
         last = session.execute(
             select(
@@ -188,7 +215,7 @@ def _look(here: Here, reason: str, settings: S3Settings) -> bool:
             .limit(1)
         ).one_or_none()
         if reason == "schedule" and last is not None and (last.is_fresh or last.rests):
-            return not last.rests
+            return Look.RESTS if last.rests else Look.LATELY
         if here.host in session.scalars(query.hosts_elsewhere()).all():
             log.warning("s3.another_bucket", bucket=settings.bucket)
             wanted.forget(session, here)
@@ -201,7 +228,7 @@ def _look(here: Here, reason: str, settings: S3Settings) -> bool:
             S3Sync(host=here.host, bucket=settings.bucket, reason=reason, wanted_count=count)
         )
     log.info("s3.looked", reason=reason, wanted=count)
-    return True
+    return Look.NOW
 
 
 def _bring_all(
@@ -242,15 +269,13 @@ def _why(broke: Carried) -> Exception:
 def _rest(here: Here, error: Exception) -> None:
     """Send nothing for a while: what is refused or away now will be so in ten seconds."""
     rest_s = REFUSED_S if isinstance(error, S3RefusedError) else AWAY_S
+    rests_until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, rest_s)
+    _note_newest(here, rests_until=rests_until, error=ledger.shortened(str(error)))
+
+
+def _note_newest(here: Here, **values: Any) -> None:
     newest = (
         select(S3Sync.id).where(S3Sync.host == here.host).order_by(S3Sync.id.desc()).limit(1)
     ).scalar_subquery()
     with transaction() as session:
-        session.execute(
-            update(S3Sync)
-            .where(S3Sync.id == newest)
-            .values(
-                rests_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, rest_s),
-                error=ledger.shortened(str(error)),
-            )
-        )
+        session.execute(update(S3Sync).where(S3Sync.id == newest).values(values))

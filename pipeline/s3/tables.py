@@ -23,6 +23,7 @@ class S3Upload(Ledgered):
         Index(None, "segment_id"),
         Index(None, "file_id"),
         Index("ix_s3_uploads_open", "host", "not_before", postgresql_where=text(_IS_OPEN)),
+        Index("ix_s3_uploads_newest", "host", "ended_at", postgresql_where=text("state = 'done'")),
     )
 
     host: Mapped[str] = mapped_column(comment="that has the file")
@@ -54,6 +55,12 @@ class S3Sync(Table):
     reason: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     wanted_count: Mapped[int] = mapped_column(server_default="0", comment="objects")
+    again_count: Mapped[int] = mapped_column(
+        server_default="0", comment="objects wanted again, as the bucket had lost them"
+    )
+    lost_count: Mapped[int] = mapped_column(
+        server_default="0", comment="objects that the bucket had lost, whose files are deleted here"
+    )
     rests_until: Mapped[datetime | None] = mapped_column(
         comment="nothing is sent before, as S3 is away or refuses"
     )

@@ -86,6 +86,11 @@ def copies() -> list[Finding]:
     if not config().s3.bucket:
         return []
     late = query.late()
+    if late.again or late.lost:
+        text = (
+            f"the bucket had lost {late.again} objects, wanted again; {late.lost} are nowhere now"
+        )
+        return [Finding("copies", "warning", text)]
     if not late.files:
         return [Finding("copies", "ok", "every file is there in time")]
     text = f"{late.files} files wait, the oldest since {late.oldest_at:%Y-%m-%d %H:%M} UTC"

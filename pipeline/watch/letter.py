@@ -123,6 +123,11 @@ def _to_do(summary: Summary, public_url: str) -> Iterator[str]:
             f"Not on S3 yet: {_many(summary.late.files, 'file')}; run manage.py s3_sync and read"
             " what it says; make doctor looks at the bucket"
         )
+    if summary.late and summary.late.lost:
+        yield (
+            f"Lost: {_many(summary.late.lost, 'object')} of files that were deleted here; find out"
+            " who emptied the bucket, and restore its versions if it keeps any"
+        )
     yield from (_to_do_of_retention(run) for run in summary.retention if run.state == "failed")
 
 
@@ -210,11 +215,20 @@ def _lasair(summary: Summary) -> Iterator[Part]:
 def _s3(late: Late | None) -> Part:
     if late is None:
         return Part("S3", ("No bucket is set: files are on this disk alone",))
+    lines = _emptied(late)
     if not late.files:
-        return Part("S3", ("Nothing is late",))
+        return Part("S3", (*lines, "Nothing is late"))
     since = f", the oldest closed {late.oldest_at:%Y-%m-%d %H:%M} UTC" if late.oldest_at else ""
     error = (f"Last error: {late.error}",) if late.error else ()
-    return Part("S3", (f"Not there yet: {_many(late.files, 'file')}{since}", *error))
+    return Part("S3", (*lines, f"Not there yet: {_many(late.files, 'file')}{since}", *error))
+
+
+def _emptied(late: Late) -> Iterator[str]:
+    if late.again or late.lost:
+        yield (
+            f"The bucket had lost what it had confirmed: {_many(late.again, 'object')} asked for"
+            f" again, {late.lost:,} nowhere any more"
+        )
 
 
 def _retention(summary: Summary) -> Iterator[Part]:

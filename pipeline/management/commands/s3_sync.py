@@ -29,6 +29,7 @@ from pipeline.s3.wanted import Wanted
 PROGRESS_EVERY = 100
 BAD = (End.FAILED, End.AWAY)
 NO_BUCKET = "s3.bucket is not set: nothing is copied; see docs/s3.md"
+EMPTIED = "The bucket had lost what it had confirmed: {} objects wanted again, {} nowhere any more."
 
 
 class Command(ProjectCommand):
@@ -88,6 +89,8 @@ def _copy(console: Console, prefix: str) -> None:
     with logs.at_least(logging.CRITICAL):  # the table says all
         owner = f"command-{os.getpid()}"
         work = sync.run("command", owner, prefix=prefix, budget_s=math.inf, tell=tell)
+    if work.emptied is not None:
+        console.print(f"[red]{EMPTIED.format(*work.emptied)}")
     rows = [(str(told.end), told.length) for told in work.told]
     _table(console, f"Copied to {config().s3.bucket}", rows)
     if work.error:

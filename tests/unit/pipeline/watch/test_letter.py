@@ -73,6 +73,7 @@ def test_a_good_night_is_told_with_its_sums_and_wants_nothing():
             "./run_lsst_consumer.sh selected",
         ),
         (summary(late=Late(3, MORNING, "no bucket")), "manage.py s3_sync"),
+        (summary(late=Late(0, None, None, 5, 2)), "Lost: 2 objects of files that were deleted"),
         (summary(lasair=(LasairTopic("lasair_1x", 4, 2),)), "lasair_1x: 2 messages could not"),
         (summary(images=Images(1, 0, 2)), "manage.py fetch_cutouts --missing"),
     ],
