@@ -3,7 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, SmallInteger, Text, and_, column, func, not_, select, update
+from sqlalchemy import (
+    BigInteger,
+    SmallInteger,
+    Text,
+    and_,
+    column,
+    func,
+    not_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import values as rows_of
 from sqlalchemy.orm import Session
 
@@ -110,16 +121,18 @@ def _confirm_segments(session: Session, ended: Sequence[int]) -> None:
         return
     buckets = select(S3Upload.bucket).where(S3Upload.id.in_(ended))
     there = (S3Upload.segment_id.in_(ids), S3Upload.bucket.in_(buckets), S3Upload.state == "done")
+    # Under one prefix: keys of an earlier ``s3.prefix`` are rows of the segment as well.
+    stem = func.left(S3Upload.key, -len(INDEX))
     whole = (
-        select(S3Upload.segment_id)
+        select(S3Upload.segment_id, stem)
         .where(*there)
-        .group_by(S3Upload.segment_id)
+        .group_by(S3Upload.segment_id, stem)
         .having(func.count() == FILES_OF_SEGMENT)
     )
     packets = (
         *there,
         S3Upload.segment_id == ArchiveSegment.id,
-        ArchiveSegment.id.in_(whole),
+        tuple_(S3Upload.segment_id, stem).in_(whole),
         not_(S3Upload.key.endswith(INDEX)),
     )
     _change(session, ArchiveSegment, packets, {"s3_key": S3Upload.key, **_confirmed()})

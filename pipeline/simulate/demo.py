@@ -32,6 +32,8 @@ BRISK = 600
 """Packets that trickle so; then a stream must only live, for hours, without filling the disk."""
 SLOW_S = 10.0
 """Between two packets from then on."""
+REFUSED_S = 1.0
+"""Before messages that Kafka did not take are sent again."""
 NIGHTS = 8
 CATALOGUED = 2
 """Skies whose catalogs are loaded: the first is played at full speed, the second trickles."""
@@ -83,7 +85,8 @@ def simulated(seed: int, ztf: int, lsst: int, lsst_topic: str) -> Program:
     for one in skies:
         for name, columns in one.catalogs().items():
             catalogs.setdefault(name, []).append(columns)
-    topics = {topic for one in skies for topic in one.topics()}
+    # Of all skies, now: Kafka makes no topic by itself, and the listeners read what is there.
+    topics = {topic for offset in range(MOST_SKIES) for topic in made(offset).topics()}
     later = chain.from_iterable(map(_messages, chain(skies[1:], others)))
     return Program(catalogs, topics, list(_messages(skies[0])), later)
 
@@ -149,11 +152,13 @@ class Feed:
             try:
                 outcomes = producer.send(waiting)
             except TransientError:
-                self._stop.wait(1)
+                self._stop.wait(REFUSED_S)
                 continue
             refused = [m for m, error in zip(waiting, outcomes, strict=True) if error is not None]
             self.sent += len(waiting) - len(refused)
             waiting = refused
+            if refused:  # a broker may refuse at once
+                self._stop.wait(REFUSED_S)
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,22 @@ def test_a_segment_is_confirmed_when_its_index_is_there_too(session, bucket, dis
     assert segment.s3_key == "archive/lsst/20261122/here-1-1.seg"
 
 
+def test_a_segment_is_confirmed_though_the_prefix_changed_between_its_files(
+    session, bucket, disk, set_up
+):
+    segment_id = make_segment(disk, "lsst", b"packets")
+    bucket.faults["PUT"].append(status(503))
+    run()
+
+    set_up(prefix="site/")
+    run()
+
+    session.expire_all()
+    segment = session.get_one(ArchiveSegment, segment_id)
+    assert segment.confirmed_at is not None
+    assert segment.s3_key == "site/archive/lsst/20261122/here-1-1.seg"
+
+
 def test_packets_that_are_not_public_go_to_a_private_bucket_only(session, bucket, disk, set_up):
     make_segment(disk, "ztf", b"packets")
     assert run() == []

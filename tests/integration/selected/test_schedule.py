@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, insert, update
+from structlog.testing import capture_logs
 
 from broker.config import config
 from broker.db import transaction
@@ -98,7 +99,12 @@ def test_a_source_that_cannot_be_collected_is_left_alone(monkeypatch):
 
     monkeypatch.setattr(schedule, "collect", collect)
 
-    schedule.collect_now("selected")
+    with capture_logs() as logs:
+        schedule.collect_now("selected")
+
+    assert [(each["event"], each["source"]) for each in logs] == [
+        ("selected.not_collected", "selected")
+    ]
 
 
 @pytest.mark.usefixtures("_scheduled")

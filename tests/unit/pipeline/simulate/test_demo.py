@@ -49,3 +49,35 @@ def test_it_is_brisk_first_and_slow_then(sent, monkeypatch):
 
     assert pauses == [0.5, 0.5, demo.SLOW_S, demo.SLOW_S]
     assert sent == later
+
+
+def test_every_topic_that_it_ever_sends_to_is_made_before(monkeypatch):
+    monkeypatch.setattr(demo, "MOST_SKIES", 6)
+
+    program = demo.simulated(7, 40, 10, "lsst-alerts-v11")
+
+    used = {message.topic for message in [*program.first, *program.later]}
+    assert used <= program.topics
+
+
+def test_who_is_refused_at_once_waits_before_the_next_try(monkeypatch):
+    class Refuses:
+        tries = 0
+
+        def __init__(self, *_):
+            """Connect to nothing."""
+
+        def send(self, messages):
+            Refuses.tries += 1
+            return [None if Refuses.tries > 2 else "no such topic"] * len(messages)
+
+    monkeypatch.setattr(demo, "Producer", Refuses)
+    monkeypatch.setattr(demo, "own_connection", lambda _: {})
+    feed = demo.Feed(demo.Program({}, set(), [Message("t", None, b"", [])], ()))
+    pauses = []
+    monkeypatch.setattr(feed._stop, "wait", pauses.append)
+
+    feed._run()
+
+    assert pauses == [demo.REFUSED_S, demo.REFUSED_S, demo.BATCH_PAUSE_S]
+    assert feed.sent == 1
