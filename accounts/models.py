@@ -311,6 +311,32 @@ class DriftReport(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M} UTC"
 
 
+class StaffToken(models.Model):
+    """A token of a member of staff for programs; the token itself was shown once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="staff_tokens")
+    name = models.CharField(max_length=100, help_text="what it is for")
+    secret_sha256 = models.TextField(unique=True, help_text="hex, of the 36 characters")
+    last_characters = models.CharField(max_length=4, help_text="shown, to tell tokens apart")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, help_text="written at most once a minute")
+
+    class Meta:
+        """Django's options."""
+
+        db_table = "staff_tokens"
+        verbose_name = "token of staff"
+        verbose_name_plural = "tokens of staff"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "name"], name="staff_tokens_name")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
+
+
 class StaffRecord(models.Model):
     """What we know of a member of staff beside Django's own user."""
 

@@ -21,7 +21,7 @@ LOOK_AT_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="vie
 GOVERN_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="govern_")
 STAFF = (
     Q(content_type__app_label="auth")
-    | Q(content_type__app_label="accounts", content_type__model="staffrecord")
+    | Q(content_type__app_label="accounts", content_type__model__in=("staffrecord", "stafftoken"))
     | Q(content_type__app_label="admin", codename="view_logentry")
 )
 PERMISSIONS = {

@@ -102,7 +102,7 @@ def refusal(request: HttpRequest, needed: Access) -> HttpResponse | None:
 def wants_json(request: HttpRequest) -> bool:
     """Return whether a program asks, for which a page to sign in would be of no use."""
     return (
-        request.path.startswith("/babamul")
+        request.path.startswith(("/babamul", "/api/"))
         or request.path.endswith(".json")
         or request.headers.get("Accept", "").startswith("application/json")
     )

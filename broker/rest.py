@@ -8,6 +8,8 @@ it refuses it raises as :class:`ApiError`; everything that fails leaves as one s
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -37,15 +39,18 @@ class ApiView(APIView):
     Attributes
     ----------
     access : Access
-        ``PUBLIC`` or ``API``.
+        ``PUBLIC``, ``API`` or ``staff(…)``.
     """
 
     access: ClassVar[Access]
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Return who reads the token; nobody where none is needed."""
-        if getattr(self, "access", None) == PUBLIC:
+        needed = getattr(self, "access", None)
+        if needed == PUBLIC:
             return []  # a stale token must not keep anybody from signing up
+        if needed is not None and needed.kind == "staff":
+            return [import_string(name)() for name in settings.STAFF_AUTHENTICATION_CLASSES]
         return super().get_authenticators()
 
     def get_authenticate_header(self, request: Request) -> str:
@@ -62,9 +67,9 @@ class ApiView(APIView):
         """
         if not request.successful_authenticator:
             return
-        settings = config().limits
+        allowed = config().limits
         wait_s = limits.take(
-            "user", str(request.user.pk), rate_per_s=settings.user_per_s, burst=settings.user_burst
+            "user", str(request.user.pk), rate_per_s=allowed.user_per_s, burst=allowed.user_burst
         )
         if wait_s is not None:
             raise too_many(wait_s)

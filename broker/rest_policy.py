@@ -4,6 +4,7 @@ Apart from ``broker.rest``: the framework loads these classes while it loads its
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -11,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from broker.access import API, PUBLIC
+from broker.access import API, PUBLIC, has_role
 
 
 class Declared(BasePermission):
@@ -28,6 +29,9 @@ class Declared(BasePermission):
         needed = getattr(view, "access", None)
         if needed == PUBLIC:
             return True
+        if needed is not None and needed.kind == "staff":
+            user: Any = request.user
+            return bool(request.successful_authenticator) and has_role(user, needed.roles)
         if needed != API:
             raise ImproperlyConfigured(f"{type(view).__name__} declares no access")
         # Named authentication only: a session's cookie never opens the API.

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 
 PREFIX = "/babamul/"
+STAFF_PREFIX = "/api/"
 LOGIN = f"{PREFIX}auth"
 SCHEME = "babamul"
+STAFF_SCHEME, STAFF_COOKIE = "staff", "session"
 ERROR = {
     "type": "object",
     "required": ["message", "errors"],
@@ -61,9 +64,31 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "oauth2", "flows": {"password": {"tokenUrl": LOGIN, "scopes": {}}}}
 
 
-def only_babamul(endpoints: list[Any], **_: Any) -> list[Any]:
-    """Return the endpoints of the public API, without the description itself."""
-    return [end for end in endpoints if end[0].startswith(PREFIX) and "openapi" not in end[0]]
+class StaffScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # registers
+    """Tells a program of staff's which token to send."""
+
+    target_class = "accounts.web.staff_authentication.StaffTokenAuthentication"
+    name = STAFF_SCHEME
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """Return a plain bearer token: an administrator makes it."""
+        return {"type": "http", "scheme": "bearer"}
+
+
+class StaffCookie(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # registers
+    """Tells that a browser's session of staff will do."""
+
+    target_class = "accounts.web.staff_authentication.StaffSessionAuthentication"
+    name = STAFF_COOKIE
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """Return the session's cookie; what changes something needs the CSRF header too."""
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
+
+
+def only_described(endpoints: list[Any], **_: Any) -> list[Any]:
+    """Return the endpoints without the descriptions themselves."""
+    return [end for end in endpoints if "openapi" not in end[0]]
 
 
 def with_failures(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -74,7 +99,8 @@ def with_failures(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method in METHODS:
             if method not in path:
                 continue
-            needs_token = {SCHEME: []} in path[method].get("security", [])
+            security = path[method].get("security", [])
+            needs_token = any({each: []} in security for each in (SCHEME, STAFF_SCHEME))
             known = FAILURES | (FAILURES_OF_TOKENS if needs_token else {})
             for status, text in known.items():
                 answer = {"description": text, "content": content}

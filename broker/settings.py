@@ -192,6 +192,11 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # ``format=csv`` is the data's own parameter
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+STAFF_AUTHENTICATION_CLASSES = [
+    "accounts.web.staff_authentication.StaffTokenAuthentication",
+    "accounts.web.staff_authentication.StaffSessionAuthentication",
+]
+"""Who is asked by REST views that staff alone may open, instead of the framework's default."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Babamul",
     "VERSION": "1.0",
@@ -199,7 +204,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SCHEMA_PATH_PREFIX": "/babamul/",
-    "PREPROCESSING_HOOKS": ["broker.rest_schema.only_babamul"],
+    "PREPROCESSING_HOOKS": ["broker.rest_schema.only_described"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "broker.rest_schema.with_failures",

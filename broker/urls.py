@@ -21,6 +21,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("babamul/docs", api_docs.swagger, name="api_docs"),
     path("babamul/openapi.json", api_docs.openapi, name="openapi"),
+    path("api/openapi.json", api_docs.staff_openapi, name="staff_openapi"),
     path("", include("accounts.web.urls")),  # by name: broker imports no flow
     path("", include("pipeline.web.urls")),
     path("", include("pipeline.web.api.urls")),

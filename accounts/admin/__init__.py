@@ -1,5 +1,5 @@
 """Staff's pages of accounts: they show and act; they never edit a row."""
 
-from accounts.admin import credentials, drift, people, records, staff
+from accounts.admin import credentials, drift, people, records, staff, staff_tokens
 
-__all__ = ["credentials", "drift", "people", "records", "staff"]
+__all__ = ["credentials", "drift", "people", "records", "staff", "staff_tokens"]

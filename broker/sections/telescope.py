@@ -209,6 +209,10 @@ class TelescopeBusSettings(Section):
     stale_after_s: Annotated[
         int, Field(ge=20, le=3600, description="an application is silent for so long [s]")
     ] = 60
+    alarm_after_s: Annotated[
+        int,
+        Field(ge=20, le=86_400, description="operators are told of a silence that lasts so [s]"),
+    ] = 180
     clock_off_s: Annotated[
         int, Field(ge=1, le=3600, description="a telescope's clock is warned of from here [s]")
     ] = 30

@@ -1,19 +1,146 @@
-"""Pages of the telescope bus's tables."""
+"""Pages of the telescope bus's tables, and the switch of each telescope."""
 
-from django.contrib import admin
+from typing import Any
 
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from typing_extensions import override
+
+from broker.admin import MirrorAdmin
+from broker.mirror import all_of
 from pipeline.admin.bookkeeping import PlainAdmin
-from pipeline.telescope import models
+from pipeline.telescope import ledger, models
+from pipeline.telescope.record import telescopes
 
-admin.site.register(
-    (
-        models.TelescopeCommand,
-        models.TelescopeAcknowledgment,
-        models.TelescopeStatus,
-        models.TelescopeLatestStatus,
-        models.TelescopeSwitch,
-        models.TelescopeEvent,
-        models.TelescopeSchema,
-    ),
-    PlainAdmin,
-)
+LONGEST_REASON = 500
+
+admin.site.register(models.TelescopeSchema, PlainAdmin)
+
+
+class TurnForm(forms.Form):
+    """Which telescope shall accept commands or not, and why."""
+
+    telescope = forms.ChoiceField(choices=lambda: [(t.name, t.name) for t in telescopes()])
+    accepts = forms.ChoiceField(choices=[("on", "accepts commands"), ("off", "stop")])
+    why = forms.CharField(max_length=LONGEST_REASON, label="Why")
+
+
+@admin.register(models.TelescopeSwitch)
+class TelescopeSwitchAdmin(MirrorAdmin):
+    """One page with the switch of every telescope."""
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show every telescope's switch; a POST turns one."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        may_turn = bool(request.user.has_perm("pipeline.operate_telescopecommand"))
+        if request.method == "POST":
+            if not may_turn:
+                raise PermissionDenied
+            return self._turn(request)
+        rows = {row.telescope: row for row in all_of(models.TelescopeSwitch)}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Telescopes that accept commands",
+            "opts": self.opts,
+            "media": self.media,
+            "switches": [(each, rows.get(each.name)) for each in telescopes()],
+            "may_turn": may_turn,
+            "longest_reason": LONGEST_REASON,
+        }
+        return TemplateResponse(request, "admin/pipeline/telescopeswitch/switches.html", context)
+
+    def _turn(self, request: HttpRequest) -> HttpResponse:
+        form = TurnForm(request.POST)
+        if not form.is_valid():
+            for field, errors in form.errors.get_json_data().items():
+                told = " ".join(error["message"] for error in errors)
+                self.message_user(request, f"{field}: {told}", messages.ERROR)
+            return redirect(request.path)
+        name, why = form.cleaned_data["telescope"], form.cleaned_data["why"]
+        by = request.user.get_username()
+        if form.cleaned_data["accepts"] == "on":
+            ledger.resume(name, by, why)
+            self.message_user(request, f"{name} accepts commands.", messages.SUCCESS)
+        else:
+            acts = ledger.stop(name, by, why)
+            told = f"{name} accepts no commands; {len(acts)} commands were cancelled."
+            self.message_user(request, told, messages.SUCCESS)
+        return redirect(request.path)
+
+
+@admin.register(models.TelescopeCommand)
+class TelescopeCommandAdmin(MirrorAdmin):
+    """Commands: to whom, by whom, what became of them."""
+
+    list_display = (
+        *("command_id", "telescope", "command_type", "state", "timeout_stage", "late_status"),
+        *("origin", "requested_by", "trigger_id", "created_at"),
+    )
+    list_filter = ("telescope", "state", "timeout_stage", "origin", "command_type")
+
+    @override
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return the commands of an id, an observation or an event."""
+        return (
+            rows.filter(pk=term) | rows.filter(observation_id=term) | rows.filter(trigger_id=term)
+        )
+
+
+@admin.register(models.TelescopeAcknowledgment)
+class TelescopeAcknowledgmentAdmin(MirrorAdmin):
+    """Acknowledgments as they came, and what became of each."""
+
+    list_display = (
+        *("pk", "telescope", "command_id", "status", "disposition", "source_application"),
+        *("error_code", "received_at"),
+    )
+    list_filter = ("telescope", "status", "disposition")
+
+    @override
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return the acknowledgments of a command."""
+        return rows.filter(command_id=term)
+
+
+@admin.register(models.TelescopeStatus)
+class TelescopeStatusAdmin(MirrorAdmin):
+    """Status messages as they came."""
+
+    list_display = (
+        *("pk", "telescope", "source_application", "component", "level", "is_operational"),
+        *("message", "received_at"),
+    )
+    list_filter = ("telescope", "level", "is_operational")
+
+
+@admin.register(models.TelescopeLatestStatus)
+class TelescopeLatestStatusAdmin(MirrorAdmin):
+    """The newest status of each component."""
+
+    list_display = (
+        *("pk", "telescope", "application", "component", "level", "is_operational", "message"),
+        *("cpu_usage_percent", "memory_usage_percent", "disk_usage_percent", "received_at"),
+    )
+    list_filter = ("telescope", "level", "is_operational")
+
+
+@admin.register(models.TelescopeEvent)
+class TelescopeEventAdmin(MirrorAdmin):
+    """What was done, by whom and why."""
+
+    list_display = ("pk", "at", "telescope", "who", "what", "why", "command_id")
+    list_filter = ("telescope", "at")
+
+    @override
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return the events of a command."""
+        return rows.filter(command_id=term)

@@ -30,7 +30,6 @@ from pipeline.telescope.rows import (
     of_key,
     switch,
 )
-from pipeline.telescope.settle import CANCEL
 from pipeline.telescope.sky import SUNRISE_DEG, sun_altitude_deg
 from pipeline.telescope.tables import (
     OPEN_STATES,
@@ -49,6 +48,7 @@ __all__ = [
     "UnconfirmedError",
     "cancel",
     "create",
+    "is_retriable",
     "resend",
     "resume",
     "retry",
@@ -107,9 +107,9 @@ def create(wish: Wish, by: str, *, is_confirmed: bool = False) -> Act:
         if (known := of_key(session, wish.idempotency_key)) is not None:
             return Act(known, "was asked for before")
         row = _new(session, wish, target, by)
-        _demand_ready(session, target, is_confirmed=is_confirmed)
+        confirmed = _demand_ready(session, target, is_confirmed=is_confirmed)
         session.add(row)
-        note(session, row, by, "requested", "")
+        note(session, row, by, "requested", confirmed)
     _ring(target.name)
     return Act(row.command_id, "requested")
 
@@ -145,7 +145,7 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
     with transaction() as session:
         old = find(session, command_id)
         target = telescope(old.telescope)
-        if old.command_type == CANCEL or old.state not in RETRIED:
+        if not is_retriable(old):
             raise NotNowError(f"{command_id} is {old.state}: it cannot be asked for again")
         wish = Wish(
             telescope=old.telescope,
@@ -157,15 +157,23 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
         )
         is_doubtful = old.state == "unknown" or may_run(old)
         doubts = _early(old) if is_doubtful else []
-        _demand_ready(session, target, is_confirmed=is_confirmed, more=doubts, but=old.command_id)
+        confirmed = _demand_ready(
+            session, target, is_confirmed=is_confirmed, more=doubts, but=old.command_id
+        )
         if is_doubtful:  # before the new one is made, so that it is sent before it
             cancel_row(session, old, by, f"asked for again: {why}")
         row = _new(session, wish, target, by)
         row.retry_of = old.command_id
         session.add(row)
-        note(session, row, by, "requested", f"again, for {old.command_id}: {why}")
+        again = f"again, for {old.command_id}: {why}"
+        note(session, row, by, "requested", "; ".join(filter(None, (again, confirmed))))
     _ring(target.name)
     return Act(command_id, "asked for again", row.command_id)
+
+
+def is_retriable(row: TelescopeCommand) -> bool:
+    """Return whether the observation of a command may be asked for once more."""
+    return row.command_type == START and row.state in RETRIED
 
 
 def resend(command_id: str, by: str, why: str) -> Act:
@@ -305,16 +313,21 @@ def _demand_ready(
     is_confirmed: bool,
     more: Sequence[str] = (),
     but: str | None = None,
-) -> None:
-    """Make sure that a telescope accepts commands, and that nothing unconfirmed speaks against."""
+) -> str:
+    """Make sure that a telescope accepts commands, and that nothing unconfirmed speaks against.
+
+    Returns
+    -------
+    str
+        What speaks against it and was confirmed, for the record; empty: nothing.
+    """
     if not board.accepts_commands(session, target.name):
         raise NotNowError(f"{target.name} accepts no commands: resume it first")
-    if is_confirmed:
-        return
     heard = board.doubts(session, target)
     doubts = [*more, *heard, *_daylight(target), *_busy(session, target, but)]
-    if doubts:
+    if doubts and not is_confirmed:
         raise UnconfirmedError(doubts)
+    return f"confirmed although {'; '.join(doubts)}" if doubts else ""
 
 
 def _daylight(target: Telescope) -> list[str]:

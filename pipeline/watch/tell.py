@@ -36,7 +36,7 @@ def tell(now: datetime) -> None:
     now : datetime
         UTC.
     """
-    if not (config().watch.mail_to or _channel()):
+    if not (config().watch.mail_to or channel()):
         return
     until = morning(now)
     day, url = until.date(), config().web.public_url
@@ -91,16 +91,16 @@ def _was_told_somebody(kind: str, key: str) -> bool:
     )
 
 
-def _channel() -> str:
+def channel() -> str:
     """Return the Slack channel that is told; empty: none."""
     settings = config()
-    channel = settings.watch.channel or settings.slack.operators_channel
-    return channel if slack() is not None else ""
+    found = settings.watch.channel or settings.slack.operators_channel
+    return found if slack() is not None else ""
 
 
 def _address(kind: str, key: str) -> deliver.Address | None:
-    channel = _channel()
-    return deliver.Address(channel, kind, key) if channel else None
+    found = channel()
+    return deliver.Address(found, kind, key) if found else None
 
 
 def _once(kind: str, key: str, to: str) -> str:

@@ -20,14 +20,17 @@ from pipeline.gw.plan_tables import GwPlan
 from pipeline.gw.query import PAGE_SIZE, Event
 from pipeline.gw.strategies import TITLES
 from pipeline.gw.tables import GwSkymap
+from pipeline.telescope import board
+from pipeline.telescope.record import Telescope, of_plan
 from pipeline.web import gw_shown
 from pipeline.web.api.answers import plain_file
+from pipeline.web.console_pages import OPERATORS
+from pipeline.web.paging import page_number
 
 SHIFTERS = ("shifter", "admin")
 REFRESH_S = 5
 KINDS = {"real": ("real",), "mock": ("mock", "test")}
 LEVELS = (50, 90, 95)
-MAX_PAGE = 10_000
 
 
 @access(PUBLIC)
@@ -35,7 +38,7 @@ MAX_PAGE = 10_000
 def index(request: HttpRequest) -> HttpResponse:
     """Show events, those heard of last first; ``kind=mock`` shows the mocks."""
     kind = "mock" if request.GET.get("kind") == "mock" else "real"
-    page = _page_number(request)
+    page = page_number(request)
     with reading() as session:
         found = query.list_events(session, KINDS[kind], page)
     context = {
@@ -57,6 +60,7 @@ def event(request: HttpRequest, trigger_id: str) -> HttpResponse:
         context = _plans(session, found) | _log(request, session, found)
     context |= {"event": found, "newest": found.newest, "refresh_s": REFRESH_S}
     context["seen"] = found.described
+    context["is_operator"] = _is_staff(request, OPERATORS)
     if request.GET.get("part") == "plans":
         return render(request, "pipeline/gw/plans.html", context)
     context |= {
@@ -125,6 +129,7 @@ def plan(request: HttpRequest, trigger_id: str, plan_id: int) -> HttpResponse:
         "visibility": _visibility(shown),
         "owncloud": _owncloud(found, shown),
         "is_shifter": _is_shifter(request),
+        "bus": None if found.is_retracted else _bus(request, shown),
         "now": datetime.now(UTC),
     }
     return render(request, "pipeline/gw/plan.html", context)
@@ -198,8 +203,21 @@ def _log(request: HttpRequest, session: Session, found: Event) -> dict[str, Any]
 
 
 def _is_shifter(request: HttpRequest) -> bool:
+    return _is_staff(request, SHIFTERS)
+
+
+def _is_staff(request: HttpRequest, roles: tuple[str, ...]) -> bool:
     user: Any = request.user
-    return bool(user.is_active and user.is_staff and has_role(user, SHIFTERS))
+    return bool(user.is_active and user.is_staff and has_role(user, roles))
+
+
+def _bus(request: HttpRequest, shown: GwPlan) -> Telescope | None:
+    """Return the telescope on the bus that an operator may send tiles of a plan to, or None."""
+    found = of_plan(shown.telescope) if _is_staff(request, OPERATORS) else None
+    if found is None or found.settings.kind != "optical":
+        return None
+    with reading() as session:
+        return found if board.accepts_commands(session, found.name) else None
 
 
 def _owncloud(found: Event, shown: GwPlan) -> str | None:
@@ -219,14 +237,6 @@ def _files(folder: str | None) -> Mapping[str, Any]:
 def _visibility(shown: GwPlan) -> str:
     """Return the name of the picture of a plan's visibility curves."""
     return PurePath(plan_files.picture_file(shown.telescope, plan_files.VISIBILITY)).name
-
-
-def _page_number(request: HttpRequest) -> int:
-    wanted = request.GET.get("page", "1")
-    is_number = wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= MAX_PAGE
-    if not is_number:
-        raise Http404(f"page: a number from 1 to {MAX_PAGE}")
-    return int(wanted)
 
 
 def _code(found: Event) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from pipeline.web import (
+    console_pages,
     converters,  # noqa: F401 makes <survey:…> known
     doc_pages,
     gw_pages,
@@ -53,6 +54,13 @@ urlpatterns = [
     path("gw/<str:trigger_id>/maps/<int:number>/<int:percent>.json", gw_pages.region),
     path("gw/<str:trigger_id>/plans/<int:plan_id>", gw_pages.plan, name="gw_plan"),
     path("gw/<str:trigger_id>/plans/<int:plan_id>/<str:name>", gw_pages.plan_file),
+    path("telescopes", console_pages.index, name="telescopes"),
+    path("telescopes/commands/stop", console_pages.stop),
+    path("telescopes/commands/of/<str:trigger_id>/withdraw", console_pages.withdraw),
+    path("telescopes/commands/<str:command_id>", console_pages.command, name="command"),
+    path("telescopes/commands/<str:command_id>/<str:word>", console_pages.act),
+    path("telescopes/<str:name>", console_pages.one, name="telescope"),
+    path("telescopes/<str:name>/resume", console_pages.resume),
     path("runs", run_pages.page, name="runs"),
     path("runs/<int:selection_id>/<str:night>/again", run_pages.make_again),
     path("runs/files/<int:file_id>", run_pages.file),

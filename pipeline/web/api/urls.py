@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from pipeline.web import converters  # noqa: F401 makes <survey:…> known
-from pipeline.web.api import alerts, cutouts, objects, schemas, scs, stats, tracks
+from pipeline.web.api import alerts, cutouts, objects, schemas, scs, stats, telescope, tracks
 
 of_survey = [
     path("alerts", alerts.Alerts.as_view()),
@@ -18,11 +18,19 @@ of_survey = [
     path("villar-fit", tracks.VillarFit.as_view()),
     path("schemas", schemas.Schemas.as_view()),
 ]
+of_telescopes = [
+    path("commands", telescope.Commands.as_view()),
+    path("commands/<str:command_id>", telescope.OneCommand.as_view()),
+    path("commands/<str:command_id>/<str:word>", telescope.CommandAct.as_view()),
+    path("stop", telescope.Stop.as_view()),
+    path("status", telescope.Status.as_view()),
+]
 urlpatterns = [
     path("babamul/surveys/<survey:survey>/", include(of_survey)),
     path("babamul/objects", objects.Objects.as_view()),
     path("babamul/stats/nightly", stats.Nightly.as_view()),
     path("babamul/stats/collections", stats.Collections.as_view()),
     path("babamul/stats/kafka", stats.Topics.as_view()),
+    path("api/telescope/", include(of_telescopes)),
     path("vo/scs", scs.cone_search, name="scs"),
 ]
