@@ -44,6 +44,8 @@ DEAF_AT = 100
 """Messages that wait for a host, after which nobody rings there: its workers are gone."""
 RANGE_QUEUES = frozenset({"alerts"})
 """Their tasks work on ranges: the table is the only retry."""
+RANGE_LIMITS_OF = "alerts"
+"""A range's lease is made for the limits of this queue, wherever its task waits."""
 ASK_TIMEOUT_S = 2.0
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
@@ -54,6 +56,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 QUEUE_OF: dict[str, str] = {}
 """Queue of each registered task, by name."""
 _WHEN_LOST: dict[str, Callable[[str], None]] = {}
+_RANGE_TASKS: set[str] = set()
 log = structlog.get_logger(__name__)
 
 
@@ -126,6 +129,7 @@ def task(
     queue: str,
     every_s: int | None = None,
     when_lost: Callable[[str], None] | None = None,
+    of_ranges: bool = False,
     **options: Any,
 ) -> Callable[[Function], Function]:
     """Register a function as a task; the only policy there is.
@@ -141,11 +145,16 @@ def task(
         retried, the next ring comes anyway; it must be safe beside a second copy of itself.
     when_lost : callable, optional
         Called in the pool's parent with the task's id when the child that worked on it died.
+    of_ranges : bool
+        It works on ranges, though its queue is none of theirs: their limits, and no retry.
     options : dict
         Passed to Celery, for example ``bind=True``.
     """
-    soft_s, hard_s = limits_s(queue)
+    of_ranges = of_ranges or queue in RANGE_QUEUES
+    soft_s, hard_s = limits_s(RANGE_LIMITS_OF if of_ranges else queue)
     QUEUE_OF[name] = queue
+    if of_ranges:
+        _RANGE_TASKS.add(name)
     if when_lost is not None:
         _WHEN_LOST[name] = when_lost
     policy: dict[str, Any] = {
@@ -160,7 +169,7 @@ def task(
             "schedule": every_s,
             "options": {"expires": every_s, "ignore_result": True},
         }
-    elif queue not in RANGE_QUEUES:
+    elif not of_ranges:
         policy |= {
             "autoretry_for": (TransientError,),
             "retry_backoff": True,
@@ -271,7 +280,7 @@ def _free_range(
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
     name = getattr(sender, "name", "")
-    is_range = QUEUE_OF.get(name) in RANGE_QUEUES
+    is_range = name in _RANGE_TASKS
     if not is_range and name not in _WHEN_LOST:
         return
     log.error("worker.lost", task=name, task_id=task_id, error=repr(exception))

@@ -278,8 +278,14 @@ class OfSchema:
         return float(session.scalar(of_all.where(DeadLetter.id.in_(recent))) or 0)
 
 
-def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[int]) -> None:
-    """Close the letters of packets that have become alerts after all."""
+def resolve(
+    session: Session,
+    source_id: int,
+    partition: int,
+    offsets: Sequence[int],
+    became: str = "the packet became an alert",
+) -> None:
+    """Close the letters of packets that have become what they should after all."""
     session.execute(
         update(DeadLetter)
         .where(
@@ -291,7 +297,7 @@ def resolve(session: Session, source_id: int, partition: int, offsets: Sequence[
             or_(DeadLetter.reason != "too_large", DeadLetter.sha256.is_not(None)),
             DeadLetter.state != "resolved",
         )
-        .values(state="resolved", resolved_by="the packet became an alert", updated_at=func.now())
+        .values(state="resolved", resolved_by=became, updated_at=func.now())
     )
 
 

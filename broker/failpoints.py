@@ -51,10 +51,14 @@ FAILPOINTS = (
     "image_written",
     "command_noted",
     "command_written",
+    "data_claimed",
+    "data_read",
+    "data_inserted",
+    "data_copied",
 )
 """Six lie in a worker, four in a listener, two before and after Kafka follows a credential's row;
 then those of whoever reads notices or batches, does their steps, copies files to S3, and writes
-tables, lines and images; before and after a command is on its topic."""
+tables, lines and images; before and after a command is on its topic; four where data are stored."""
 
 _passes: Counter[str] = Counter()
 

@@ -35,7 +35,7 @@ WITHOUT = {
     "gw": "no GW notice is worked",
     "notify": "no mail and no Slack message is sent",
     "accounts": "no Kafka credential is granted, checked or revoked",
-    "sinks": "nothing is put into OwnCloud, no images are fetched",
+    "sinks": "nothing goes to OwnCloud, no images are fetched, no telescope's data are stored",
     "plans": "no observation plan is made",
     "upkeep": "nothing is swept: replays, second tries, clean-up",
 }

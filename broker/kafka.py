@@ -6,7 +6,7 @@ does by default is wrong for us wherever a value is set here.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
@@ -116,14 +116,39 @@ class RangeReader:
         TransientError
             If the broker is away, refuses, or has nothing new for 10 s.
         """
+        result, _ = self._part(topic, partition, first, last, None)
+        return result
+
+    def parts(
+        self, topic: str, partition: int, first: int, last: int, most_bytes: int
+    ) -> Iterator[tuple[ReadResult, int]]:
+        """Yield a range piece by piece, each with its last offset; what follows is not read yet.
+
+        A piece ends with the message that brings it to ``most_bytes``: together with the client's
+        own queue, that bounds the memory of a range whose messages have megabytes each.
+
+        Raises
+        ------
+        OffsetsExpired, TransientError
+            As ``read``.
+        """
+        while first <= last:
+            result, end = self._part(topic, partition, first, last, most_bytes)
+            yield result, end
+            first = end + 1
+
+    def _part(
+        self, topic: str, partition: int, first: int, last: int, most_bytes: int | None
+    ) -> tuple[ReadResult, int]:
         try:
-            packets, position = self._read(topic, partition, first, last)
+            packets, position = self._read(topic, partition, first, last, most_bytes)
         except BaseException:
             self._stands_at = None
             raise
         self._stands_at = (topic, partition, position)
+        end = min(position - 1, last)
         self._rest(topic, partition, position)
-        return ReadResult(packets, _gaps(packets, first, last))
+        return ReadResult(packets, _gaps(packets, first, end)), end
 
     def _rest(self, topic: str, partition: int, position: int) -> None:
         """Ask for nothing at the end of the log.
@@ -138,15 +163,19 @@ class RangeReader:
             self._consumer.unassign()
             self._stands_at = None
 
-    def _read(self, topic: str, partition: int, first: int, last: int) -> tuple[list[Packet], int]:
+    def _read(
+        self, topic: str, partition: int, first: int, last: int, most_bytes: int | None
+    ) -> tuple[list[Packet], int]:
         if self._stands_at != (topic, partition, first):
             self._meet(topic)
             self._consumer.assign([TopicPartition(topic, partition, first)])
         packets: list[Packet] = []
-        position = first
+        position, read_bytes = first, 0
         deadline = time.monotonic() + READ_S
-        while position <= last:
-            for received in self._consumer.consume(last - position + 1, CONSUME_S):
+        while position <= last and (most_bytes is None or read_bytes < most_bytes):
+            # How large the next ones are is not to be known: with a bound, one at a time.
+            wanted = last - position + 1 if most_bytes is None else 1
+            for received in self._consumer.consume(wanted, CONSUME_S):
                 if received.topic() is not None and (received.topic(), received.partition()) != (
                     topic,
                     partition,
@@ -155,6 +184,7 @@ class RangeReader:
                 reached = self._take(received, packets, first, last)
                 if reached > position:
                     position, deadline = reached, time.monotonic() + READ_S
+                    read_bytes += len(received)
             if position <= last and time.monotonic() > deadline:
                 self._renew()
                 raise TransientError(
@@ -186,7 +216,8 @@ class RangeReader:
         error, offset = received.error(), received.offset()
         if error is None:
             if first <= offset <= last:
-                packets.append(Packet(offset, received.timestamp()[1], received.value() or b""))
+                value = received.value() or b""
+                packets.append(Packet(offset, received.timestamp()[1], value, received.key()))
             return int(offset) + 1
         if error.code() == KafkaError._PARTITION_EOF:
             return int(offset)  # the end of the log: no message lies before it
@@ -216,15 +247,17 @@ class Producer:
     ----------
     connection : mapping
         As ``own_connection`` returns it.
+    max_bytes : int, optional
+        Largest message; the setting ``kafka.message_max_bytes`` when not given.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, max_bytes: int | None = None) -> None:
         self._settings = {
             **connection,
             "enable.idempotence": True,  # and so acks=all
             "compression.type": "zstd",
             "linger.ms": LINGER_MS,
-            "message.max.bytes": config().kafka.message_max_bytes,
+            "message.max.bytes": max_bytes or config().kafka.message_max_bytes,
             "delivery.timeout.ms": int(FLUSH_S * 1000),
         }
         self._client: Client | None = None

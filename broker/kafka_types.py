@@ -14,6 +14,7 @@ class Packet(NamedTuple):
     offset: int
     timestamp_ms: int
     value: bytes
+    key: bytes | None = None
 
 
 class ReadResult(NamedTuple):

@@ -29,6 +29,7 @@ TASK_MODULES = (
     "pipeline.watch.tasks",
     "pipeline.s3.tasks",
     "pipeline.telescope.tasks",
+    "pipeline.telescope.sink_tasks",
 )
 """A flow adds its line here."""
 

@@ -113,7 +113,8 @@ def _pipeline_acls(settings: Config) -> Iterator[Acl]:
     for stream in topics.STREAMS:
         for name in stream.own_topics:
             yield _on_topics(principal, name, ("READ", "DESCRIBE"))
-        prefix = settings.streams.named(stream.name).group_prefix
+    for each in topics.RANGE_STREAMS:
+        prefix = settings.streams.named(each.name).group_prefix
         yield Acl(principal, "group", prefix, is_prefix=True, operations=("READ",))
     for spec in (*notice_topics(settings), *lasair_topics(settings)):
         yield _on_topics(principal, spec.name, ("READ", "DESCRIBE"))

@@ -7,5 +7,5 @@ from pipeline.selected import sources
 
 def stream_names() -> tuple[str, ...]:
     """Return what ``manage.py listen`` takes, and what dead letters and the archive are kept by."""
-    fixed = (stream.name for stream in (*topics.STREAMS, *topics.NOTICE_STREAMS))
+    fixed = (stream.name for stream in (*topics.RANGE_STREAMS, *topics.NOTICE_STREAMS))
     return (*fixed, *sources.names(), topics.LASAIR, telescope.STREAM)

@@ -19,12 +19,13 @@ from pipeline.s3 import models as _s3  # noqa: F401 for the same reason
 from pipeline.selected import models as _selected  # noqa: F401 for the same reason
 from pipeline.selected import sources
 from pipeline.telescope import models as _telescope  # noqa: F401 for the same reason
-from pipeline.topics import LASAIR, NOTICE_STREAMS, STREAMS
+from pipeline.topics import LASAIR, NOTICE_STREAMS, RANGE_STREAMS, STREAMS
 
 SERIES_NAMES = ("detection", "limit", "forced")
 
 _SURVEYS = tuple((stream.survey, stream.survey.upper()) for stream in STREAMS)
 _STREAMS = words_of(stream.name for stream in STREAMS)
+_IN_RANGES = words_of(stream.name for stream in RANGE_STREAMS)
 _NOTICES = words_of(stream.name for stream in NOTICE_STREAMS)
 _SOURCES = words_of((*sources.names(), LASAIR, TELESCOPE))
 _CLASSES = words_of(("stellar", "hosted", "hostless", "unknown"))
@@ -100,7 +101,7 @@ DeadLetter: type[Mirror] = mirror(
     verbose_name="dead letter",
     links={"source_id": "Source", "archive_segment_id": "ArchiveSegment"},
     choices={
-        "stream": (*_STREAMS, *_NOTICES, *_SOURCES),
+        "stream": (*_IN_RANGES, *_NOTICES, *_SOURCES),
         "reason": words_of(dead_letters.REASONS),
         "state": words_of(dead_letters.STATES),
     },
@@ -129,7 +130,7 @@ StreamPartition: type[Mirror] = mirror(
     "StreamPartition",
     __name__,
     verbose_name="partition",
-    choices={"stream": _STREAMS},
+    choices={"stream": _IN_RANGES},
 )
 
 StreamRange: type[Mirror] = mirror(
@@ -137,7 +138,7 @@ StreamRange: type[Mirror] = mirror(
     "StreamRange",
     __name__,
     verbose_name="range",
-    choices={"stream": _STREAMS, "state": words_of(ranges.RANGE_STATES)},
+    choices={"stream": _IN_RANGES, "state": words_of(ranges.RANGE_STATES)},
 )
 
 Replay: type[Mirror] = mirror(
@@ -145,7 +146,7 @@ Replay: type[Mirror] = mirror(
     "Replay",
     __name__,
     verbose_name="replay",
-    choices={"stream": _STREAMS, "state": words_of(replays.REPLAY_STATES)},
+    choices={"stream": _IN_RANGES, "state": words_of(replays.REPLAY_STATES)},
 )
 
 ReplayPlace: type[Mirror] = mirror(

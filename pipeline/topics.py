@@ -12,6 +12,7 @@ from broker.config import Config
 from broker.kafka_rights import PROBE_TOPIC
 from broker.registry import by_name
 from broker.sections import lasair
+from broker.sections.telescope import DATA_STREAM
 
 DAY_MS = 86_400_000
 SCHEMA_VERSION = "1.0"
@@ -19,27 +20,37 @@ SCHEMA_VERSION = "1.0"
 
 
 @dataclass(frozen=True)
-class InputStream:
+class RangeStream:
     """A stream that a listener cuts into ranges.
 
     Attributes
     ----------
     name : str
         As in ``manage.py listen NAME`` and the settings section ``streams.NAME``.
-    survey : str
-        Whose decoder reads its packets.
     task : str
         Celery task that works on one range.
     queue : str
         Celery queue of the task.
+    """
+
+    name: str
+    task: str
+    queue: str
+
+
+@dataclass(frozen=True)
+class InputStream(RangeStream):
+    """A stream of alert packets.
+
+    Attributes
+    ----------
+    survey : str
+        Whose decoder reads its packets.
     own_topics : tuple of str
         Topics, or prefixes ending in ``*``, by which our own broker carries it.
     """
 
-    name: str
     survey: str
-    task: str
-    queue: str
     own_topics: tuple[str, ...]
 
 
@@ -85,9 +96,11 @@ class OutputTopic:
 
 
 STREAMS = (
-    InputStream("ztf", "ztf", "alerts.process", "alerts", ("ztf_*",)),
-    InputStream("lsst", "lsst", "alerts.process", "alerts", ("lsst-alerts-*",)),
+    InputStream("ztf", "alerts.process", "alerts", "ztf", ("ztf_*",)),
+    InputStream("lsst", "alerts.process", "alerts", "lsst", ("lsst-alerts-*",)),
 )
+TELESCOPE_DATA = RangeStream(DATA_STREAM, "telescope.sink", "sinks")
+RANGE_STREAMS = (*STREAMS, TELESCOPE_DATA)
 
 NOTICE_STREAMS = (
     NoticeStream("igwn", ("igwn.gwalert",), "pipeline.gw.intake:IGWN"),
@@ -189,8 +202,19 @@ out."""
 STEADY_RETENTION_DAYS = 1
 
 
+def range_stream(name: str) -> RangeStream:
+    """Return the stream called ``name``, of alert packets or not, that is read in ranges.
+
+    Raises
+    ------
+    KeyError
+        Naming the streams that exist.
+    """
+    return by_name("stream", name, RANGE_STREAMS)
+
+
 def stream(name: str) -> InputStream:
-    """Return the stream called ``name``.
+    """Return the stream of alert packets called ``name``.
 
     Raises
     ------

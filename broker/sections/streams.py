@@ -49,6 +49,24 @@ class StreamSettings(Section):
         return topic
 
 
+class DataStreamSettings(StreamSettings):
+    """The telescopes' data topics, and how fast they are stored."""
+
+    topic: Annotated[str, Field(description="empty always: the topics are those of telescopes")] = (
+        ""
+    )
+    offsets_per_task: Annotated[
+        int, Field(gt=0, le=500, description="largest range: messages of one task")
+    ] = 500
+
+    @field_validator("topic")
+    @classmethod
+    def _check_topic(cls, topic: str) -> str:
+        if topic:
+            raise ValueError("must be empty: each telescope's record names its topics")
+        return topic
+
+
 class StreamsSettings(Section):
     """The input streams by name."""
 
@@ -57,6 +75,9 @@ class StreamsSettings(Section):
     )
     lsst: Annotated[StreamSettings, Field(description="Rubin alert packets")] = StreamSettings(
         topic="lsst-alerts-v11"
+    )
+    telescope_data: Annotated[DataStreamSettings, Field(description="what telescopes observed")] = (
+        DataStreamSettings()
     )
 
     def named(self, stream: str) -> StreamSettings:

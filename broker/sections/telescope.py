@@ -10,6 +10,8 @@ from broker.sections import Section
 
 STREAM = "telescope"
 """The stream of acknowledgments and status, as in ``manage.py listen telescope``."""
+DATA_STREAM = "telescope_data"
+"""The stream of what telescopes observed, as in ``manage.py listen telescope_data``."""
 ROOT_PREFIX = "telescope."
 """Begins the topics of every telescope; those of one telescope begin with it alone."""
 RESERVED = frozenset({"commands", "acknowledgments", "data", "status", "dlq"})

@@ -74,9 +74,12 @@ def _lasair(settings: Config) -> tuple[Process, ...]:
 
 
 def _telescopes(settings: Config) -> tuple[Process, ...]:
-    """Return the listener of what telescopes say; none without one."""
-    words = (*MANAGE, "listen", "telescope", "--slot", "0")
-    return (Process("listen-telescope", words),) if settings.telescopes else ()
+    """Return the listeners of what telescopes say and observe; none without a telescope."""
+    streams = ("telescope", "telescope_data") if settings.telescopes else ()
+    return tuple(
+        Process(f"listen-{stream}", (*MANAGE, "listen", stream, "--slot", "0"))
+        for stream in streams
+    )
 
 
 def _worker(queue: str, concurrency: int, *more_queues: str) -> Process:

@@ -18,7 +18,7 @@ from broker.config import config
 from broker.sections.selected import SelectedSettings
 from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
 from pipeline.filters import FILTERS
-from pipeline.topics import NONE_TOPIC
+from pipeline.topics import NONE_TOPIC, STREAMS
 
 _ALERTS = """
     SELECT s.stream, a.night, a.output_topic, a.gate_reason, a.pending & :class_bit > 0 AS waits,
@@ -102,6 +102,7 @@ _COORDINATES = text("""
     LEFT JOIN stream_partitions AS p ON p.stream = s.stream AND p.topic = s.topic
         AND p.partition = c.partition AND p.topic_id = s.topic_id
         AND p.resets = s.resets
+    WHERE s.stream = ANY(:streams)
     ORDER BY 1, 2, 3
 """)
 """A union of intervals: an offset that stands in two tables, or in two overlapping gaps, is one."""
@@ -291,7 +292,8 @@ def _add_alerts(night: NightBooks, row: Any, copies: Mapping[int, str]) -> None:
 
 
 def _partitions(session: Session) -> Iterator[PartitionBooks]:
-    for row in session.execute(_COORDINATES):
+    streams = [each.name for each in STREAMS]  # of others, rows do not say where they came from
+    for row in session.execute(_COORDINATES, {"streams": streams}):
         yield PartitionBooks(
             row.stream,
             row.topic,

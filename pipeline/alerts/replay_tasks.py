@@ -66,7 +66,7 @@ def advance(replay_id: int, stream: str) -> None:
             Hooks(replaying.ask_again, replaying.take_back),
             gone or _reason(stream, stop_reason),
         )
-    record = topics.stream(stream)
+    record = topics.range_stream(stream)
     for due in rung:
         enqueue(
             record.task, record.queue,

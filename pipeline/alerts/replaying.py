@@ -19,7 +19,8 @@ from broker.kafka_types import ReadResult
 from broker.ranges import replays
 from broker.ranges.claim import Claim
 from broker.ranges.replay_steps import Span
-from pipeline.alerts.work import RangeLostError, RangeWork, Replaying
+from broker.ranges.working import RangeLostError
+from pipeline.alerts.work import RangeWork, Replaying
 
 NAMED_INTERVALS = 5
 """Of missing offsets, in the replay's row; the log has all."""

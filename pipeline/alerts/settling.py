@@ -8,8 +8,9 @@ from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.ranges import switches
 from broker.ranges.claim import finish, still_mine
+from broker.ranges.working import RangeLostError
 from pipeline.alerts import publish, replaying
-from pipeline.alerts.work import RangeLostError, RangeWork
+from pipeline.alerts.work import RangeWork
 
 
 def publish_part(work: RangeWork, first: int, last: int, *, is_last: bool) -> None:

@@ -1,12 +1,10 @@
 """The alert flow's Celery tasks."""
 
-import logging
 import time
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import structlog
-from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task
 
 from broker.celery import task, worker_closing, worker_starting
@@ -16,13 +14,14 @@ from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka import OffsetsExpired
 from broker.ranges import switches
-from broker.ranges.claim import Claim, claim, release
+from broker.ranges.claim import Claim
 from broker.ranges.sources import source_id
+from broker.ranges.working import attempt, try_claim
 from pipeline import topics
 from pipeline.alerts import flow, holdback, replay_tasks, replaying, stranded
 from pipeline.alerts.resources import resources
 from pipeline.alerts.store import Source, utc_from_ms
-from pipeline.alerts.work import RangeLostError, RangeWork, is_infrastructure
+from pipeline.alerts.work import RangeWork, is_infrastructure
 from pipeline.surveys import survey as survey_named
 
 _seen = stranded.Seen()
@@ -42,7 +41,7 @@ def process(
 ) -> None:
     """Carry one range of packets from Kafka to their topics; safe to repeat: the table decides."""
     began_cpu_s = time.thread_time()
-    held = _claim(stream, topic, partition, first, replay_id, self.request.id)
+    held = try_claim(stream, topic, partition, first, replay_id, self.request.id, arrived)
     if held is None:
         return
     failpoint("after_claim")
@@ -51,19 +50,6 @@ def process(
         work_on(held, began_cpu_s)
     if replay_id:
         replay_tasks.ring()  # its next range need not wait for beat
-
-
-def _claim(
-    stream: str, topic: str, partition: int, first: int, replay_id: int, owner: str
-) -> Claim | None:
-    """Claim a range; while Postgres is away there is nothing to do but wait for the next bell."""
-    try:
-        return claim(stream, topic, partition, first, replay_id, owner, arrived)
-    except Exception as error:
-        if not is_infrastructure(error):
-            raise
-        log.warning("range.not_claimed", error=repr(error))
-        return None
 
 
 def arrived(held: Claim) -> tuple[datetime | None, date]:
@@ -87,27 +73,15 @@ def work_on(held: Claim, began_cpu_s: float) -> None:
 
     ``began_cpu_s`` is this thread's CPU time when the task began [s], for its line in the log.
     """
-    try:
-        work = _open(held)
-        flow.carry(work)
-    except RangeLostError:
-        log.warning("range.lost", owner=held.owner)
-    except SoftTimeLimitExceeded as error:
-        release(held, error, infrastructure=False)
-    except SystemExit as error:
-        release(held, f"shutdown: {error}", infrastructure=True)
-        raise
-    except Exception as error:
-        for_want = is_infrastructure(error)
-        log.log(
-            logging.WARNING if for_want else logging.ERROR,
-            "range.failed",
-            exc_info=not for_want,
-            error=repr(error),
-        )
-        release(held, error, infrastructure=for_want)
-    else:
+    worked: list[RangeWork] = []
+
+    def carry() -> None:
+        worked.append(_open(held))
+        flow.carry(worked[0])
+
+    if attempt(held, carry, is_infrastructure):
         task_cpu_ms = round(1e3 * (time.thread_time() - began_cpu_s), 2)
+        work = worked[0]
         log.info("range.done", **vars(work.tally), **_milliseconds(work), task_cpu_ms=task_cpu_ms)
 
 

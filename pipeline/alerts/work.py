@@ -1,20 +1,17 @@
 """One claimed range: what it needs, what became of its packets, how it is cut into parts."""
 
-import errno
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psycopg
-import sqlalchemy.exc
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from broker.archive import Slice
 from broker.config import Config
-from broker.errors import TransientError
 from broker.kafka_types import Packet, ReadResult
+from broker.ranges import working
 from broker.ranges.claim import Claim, Counts
 from broker.ranges.replays import Order
 from pipeline.alerts.resources import Resources
@@ -22,12 +19,6 @@ from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.store import Source
 from pipeline.catalogs.record import CatalogMissing
 from pipeline.surveys.record import Survey
-
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
-
-
-class RangeLostError(Exception):
-    """Another worker holds the range now; this one stops without a trace."""
 
 
 @dataclass
@@ -133,13 +124,7 @@ def split(
 
 def is_infrastructure(error: BaseException) -> bool:
     """Return whether a server, a catalog or the disk is missing, rather than a packet at fault."""
-    if isinstance(
-        error, TransientError | CatalogMissing | psycopg.OperationalError | psycopg.InterfaceError
-    ):
-        return True
-    if isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
-        return True
-    return isinstance(error, OSError) and error.errno in _DISK_ERRORS
+    return isinstance(error, CatalogMissing) or working.is_infrastructure(error)
 
 
 def is_packets_fault(error: BaseException) -> bool:

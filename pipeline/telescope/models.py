@@ -2,7 +2,7 @@
 
 from broker.choices import words_of
 from broker.mirror import Mirror, mirror
-from pipeline.telescope import schema_table, tables
+from pipeline.telescope import data_tables, schema_table, tables
 
 _LEVELS = words_of(tables.LEVELS)
 
@@ -77,4 +77,12 @@ TelescopeSchema: type[Mirror] = mirror(
     __name__,
     verbose_name="schema of telescopes",
     title="subject",
+)
+
+TelescopeDataRaw: type[Mirror] = mirror(
+    data_tables.TelescopeDataRaw,
+    "TelescopeDataRaw",
+    __name__,
+    verbose_name="piece of a telescope's data",
+    title="data_id",
 )

@@ -1,5 +1,6 @@
 """A telescope of the bus: its record in the settings, with the names that follow from it."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -143,6 +144,20 @@ def heard_on(topic: str) -> tuple[Telescope, str] | None:
             if topic == found.prefix + kind:
                 return found, kind
     return None
+
+
+def data_pattern() -> str:
+    """Return the regular expression of all telescopes' data topics, and of nothing else.
+
+    Raises
+    ------
+    RecordError
+        If no telescope has a record.
+    """
+    names = "|".join(re.escape(found.data) for found in telescopes())
+    if not names:
+        raise RecordError("no telescope has a record: set [telescopes.NAME]")
+    return f"^({names})$"
 
 
 @cache

@@ -18,6 +18,7 @@ from tests.integration.s3 import test_killed as copies
 from tests.integration.selected import test_collect, test_writer
 from tests.integration.slack import test_once
 from tests.integration.telescope import test_send
+from tests.integration.telescope_data import test_sink_killed
 
 CALL = re.compile(r'\bfailpoint\("(\w+)"\)')
 KILLED_AT = {
@@ -36,6 +37,7 @@ KILLED_AT = {
     *test_day_files.KILLED_AT,
     *test_stamps.KILLED_AT,
     *test_send.KILLED_AT,
+    *test_sink_killed.KILLED_AT,
 }
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 
 from broker.celery import app
+from broker.ranges import working
 from broker.redis_transport import TRANSPORT_OPTIONS
-from pipeline.alerts import flow, tasks
+from pipeline.alerts import flow
 from pipeline.alerts.work import RangeWork
 from tests.drill.tripling import COPY
 
@@ -26,7 +27,7 @@ app.conf.broker_transport_options = {
 }
 
 log = structlog.get_logger(__name__)
-_claim, _carry = tasks.claim, flow.carry
+_claim, _carry = working.claim, flow.carry
 
 
 def _told_claim(*args: Any, **kwargs: Any) -> Any:
@@ -40,5 +41,5 @@ def _slow_carry(work: RangeWork) -> None:
     _carry(work)
 
 
-tasks.claim = _told_claim
+working.claim = _told_claim
 flow.carry = _slow_carry

@@ -60,6 +60,34 @@ def test_what_was_sent_is_read_range_by_range(producer, reader, make_topic):
     assert abs(first.packets[0].timestamp_ms / 1000 - time.time()) < 3600
 
 
+def test_a_range_is_read_in_parts_that_end_with_the_message_that_fills_them(
+    producer, reader, make_topic
+):
+    topic = make_topic()
+    values = [b"x" * size for size in (400, 400, 400, 1500, 10, 10)]
+    producer.send([Message(topic, None, value, []) for value in values])
+
+    parts = list(reader.parts(topic, 0, 0, 5, 1000))
+
+    assert [[p.offset for p in result.packets] for result, _ in parts] == [[0, 1, 2], [3], [4, 5]]
+    assert [end for _, end in parts] == [2, 3, 5]
+    assert [result.gaps for result, _ in parts] == [[], [], []]
+
+
+def test_parts_know_their_gaps(reader, make_topic, kafka):
+    topic = make_topic()
+    client = Client({**wire.own_connection("admin"), "transactional.id": f"nightjar-{topic}"})
+    client.init_transactions(PATIENCE_S)
+    for value in (b"a" * 100, b"b" * 100):
+        client.begin_transaction()
+        client.produce(topic, value)
+        client.commit_transaction(PATIENCE_S)
+
+    parts = [(result.gaps, end) for result, end in reader.parts(topic, 0, 0, 3, 50)]
+
+    assert parts == [([], 0), ([(1, 1)], 2), ([(3, 3)], 3)]
+
+
 def test_a_reader_goes_from_partition_to_partition(producer, reader, make_topic):
     topic = make_topic(partitions=2)
     other = make_topic()

@@ -4,7 +4,7 @@ import os
 import socket
 from argparse import ArgumentParser
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -65,7 +65,7 @@ class Command(ProjectCommand):
 
 
 def _maker(stream: str) -> Callable[[str, str], Any]:
-    """Return what makes the listener of a stream: by ranges, by notices, or of selected alerts."""
+    """Return what makes the listener of a stream, by the way in which it is read."""
     if stream in {each.name for each in topics.NOTICE_STREAMS}:
         from pipeline.gw.listener import make_notice_listener  # noqa: PLC0415 alerts go on without GW
 
@@ -76,6 +76,8 @@ def _maker(stream: str) -> Callable[[str, str], Any]:
         return _make_lasair
     if stream == telescope.STREAM:
         return _make_telescope
+    if stream == topics.TELESCOPE_DATA.name:
+        return _make_telescope_data
     _require_catalogs(topics.stream(stream).survey)
     return make_listener
 
@@ -123,15 +125,41 @@ def _require_catalogs(survey: str) -> None:
 
 def make_listener(stream: str, name: str) -> Listener:
     """Return the listener of one slot, made from the settings."""
-    record, settings = topics.stream(stream), config()
+    settings = config()
+    survey = survey_named(topics.stream(stream).survey)
+    return _range_listener(
+        stream,
+        name,
+        settings.streams.named(stream).topic,
+        settings.ranges.alerts_per_task,
+        lambda: survey.night(datetime.now(UTC)),
+    )
+
+
+def _make_telescope_data(stream: str, name: str) -> Listener:
+    """Return the listener of one slot of all telescopes' data topics; nights are UTC dates."""
+    from pipeline.telescope import record  # noqa: PLC0415 alerts go on without telescopes
+
+    try:
+        topic = record.data_pattern()
+    except record.RecordError as error:
+        raise CommandError(str(error)) from None
+    longest = config().streams.telescope_data.offsets_per_task
+    return _range_listener(stream, name, topic, longest, lambda: datetime.now(UTC).date())
+
+
+def _range_listener(
+    stream: str, name: str, topic: str, longest: int, tonight: Callable[[], date]
+) -> Listener:
+    record, settings = topics.range_stream(stream), config()
     source, ranges = settings.streams.named(stream), settings.ranges
-    connection, survey = stream_connection(stream), survey_named(record.survey)
+    connection = stream_connection(stream)
     join = partial(
         PartitionOwner,
         connection,
         f"{source.group_prefix}{stream}",
         name,
-        source.topic,
+        topic,
         session_timeout_ms=ranges.session_timeout_ms,
     )
     return Listener(
@@ -142,10 +170,10 @@ def make_listener(stream: str, name: str) -> Listener:
             owner=f"{name} {socket.gethostname()}:{os.getpid()}",
             start=source.start,
             window=ranges.window_size,
-            longest=ranges.alerts_per_task,
+            longest=longest,
             tick_s=ranges.poll_interval_ms / 1000,
             ring_after_s=ranges.ring_after_s,
-            tonight=lambda: survey.night(datetime.now(UTC)),
+            tonight=tonight,
         ),
         join,
         Cluster(connection),

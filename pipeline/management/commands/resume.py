@@ -15,7 +15,7 @@ class Command(ProjectCommand):
     help = "Start a stream again that was stopped because most of its packets were bad."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("stream", choices=[stream.name for stream in topics.STREAMS])
+        parser.add_argument("stream", choices=[stream.name for stream in topics.RANGE_STREAMS])
 
     def handle(self, *, stream: str, **_: Any) -> None:
         with transaction() as session:

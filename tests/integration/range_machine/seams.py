@@ -9,6 +9,7 @@ from sqlalchemy import event
 from broker import db, failpoints
 from broker.ranges import claim as claims
 from broker.ranges import listener as listeners
+from broker.ranges import working
 from pipeline.alerts import stranded, tasks
 from tests.integration.range_machine.actors import crash_point, current
 from tests.integration.range_machine.world import World
@@ -27,8 +28,8 @@ def build_in(monkeypatch: Any) -> None:
     for module in [*sys.modules.values()]:  # some import more when they are asked for a name
         if vars(module).get("failpoint") is real:
             monkeypatch.setattr(module, "failpoint", crash_point)
-    monkeypatch.setattr(tasks, "claim", _claim)
-    monkeypatch.setattr(tasks, "release", _release)
+    monkeypatch.setattr(working, "claim", _claim)
+    monkeypatch.setattr(working, "release", _release)
     bury = claims._bury
     monkeypatch.setattr(claims, "_bury", lambda *given: _worlds[-1].crew.note_burial(bury, *given))
     monkeypatch.setattr(tasks, "resources", lambda: _worlds[-1].crew.resources)

@@ -72,6 +72,13 @@ def test_range_tasks_are_never_retried_by_celery(registered):
     assert registered("test.row", queue="notify").autoretry_for == (TransientError,)
 
 
+def test_a_task_of_ranges_has_their_limits_on_any_queue_and_no_retry(registered):
+    made = registered("test.elsewhere", queue="sinks", of_ranges=True)
+    assert (made.soft_time_limit, made.time_limit) == LIMITS_S["alerts"]
+    assert app.amqp.router.route({}, made.name)["queue"].name == "sinks"
+    assert not getattr(made, "autoretry_for", ())
+
+
 def test_beat_rings_for_a_periodic_task_and_nobody_hears_an_old_ring(registered):
     made = registered("test.upkeep", queue="upkeep", every_s=10)
     rung = app.conf.beat_schedule["test.upkeep"]

@@ -8,8 +8,9 @@ import pytest
 
 from broker.ranges import switches
 from broker.ranges.claim import Claim
+from broker.ranges.working import RangeLostError
 from pipeline.alerts import publish, settling
-from pipeline.alerts.work import RangeLostError, Tally
+from pipeline.alerts.work import Tally
 
 
 @pytest.fixture
