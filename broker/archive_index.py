@@ -33,12 +33,22 @@ class ArchiveError(Exception):
     """A packet cannot be had from the archive; the message says which and why, as a sentence."""
 
 
+class ArchiveAwayError(ArchiveError):
+    """It cannot be had now, though nobody has deleted it: a disk or a folder is away."""
+
+
+class ArchiveElsewhereError(ArchiveAwayError):
+    """Another machine has it."""
+
+
 class Segment(NamedTuple):
     """One row of ``archive_segments``, as far as reading needs it."""
 
     id: int
     host: str
     path: str
+    is_deleted: bool = False
+    """By retention."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,12 @@ def segments_named(session: Session, ids: Iterable[int]) -> list[Segment]:
 
 def _segments(session: Session, *conditions: Any) -> list[Segment]:
     rows = session.execute(
-        select(ArchiveSegment.id, ArchiveSegment.host, ArchiveSegment.path)
+        select(
+            ArchiveSegment.id,
+            ArchiveSegment.host,
+            ArchiveSegment.path,
+            ArchiveSegment.deleted_at.is_not(None),
+        )
         .where(*conditions)
         .order_by(ArchiveSegment.id)
     )
@@ -91,6 +106,8 @@ def read_slice(root: Path, segment: Segment, piece: Slice) -> bytes:
     ------
     ArchiveError
         If the segment is gone, too short, or the bytes do not have their checksum.
+    ArchiveAwayError
+        As ``cut``.
     """
     packet = cut(root, segment, piece.start, piece.length)
     if zlib.crc32(packet) != piece.crc32:
@@ -104,22 +121,33 @@ def cut(root: Path, segment: Segment, start: int, length: int) -> bytes:
     Raises
     ------
     ArchiveError
-        If the segment's file is gone, cannot be read or ends before.
+        If the segment's file is deleted, or ends before.
+    ArchiveAwayError
+        If it is not deleted and cannot be read; ``ArchiveElsewhereError`` where it is another
+        machine's and not on this one.
     """
     try:
         with (root / segment.path).open("rb") as file:
             file.seek(start)
             packet = file.read(length)
     except FileNotFoundError:
-        raise ArchiveError(
+        raise _absence(segment)(
             f"Its archive segment {segment.path}, written on {segment.host}, "
             "is not on this machine, or expired."
         ) from None
     except OSError as error:
-        raise ArchiveError(f"{segment.path} cannot be read: {error.strerror}.") from error
+        raise ArchiveAwayError(f"{segment.path} cannot be read: {error.strerror}.") from error
     if len(packet) < length:
         raise ArchiveError(f"{segment.path} ends before the packet does.")
     return packet
+
+
+def _absence(segment: Segment) -> type[ArchiveError]:
+    """Return what it means that a segment's file is not on this machine."""
+    if segment.is_deleted:
+        return ArchiveError
+    is_ours = segment.host == socket.gethostname()
+    return ArchiveAwayError if is_ours else ArchiveElsewhereError
 
 
 class ArchiveReader:

@@ -95,7 +95,13 @@ class AntaresReader:
 
 
 def _from_archive(locus: Locus) -> dict[str, Any] | None:
-    """Return the packet of a locus's newest alert, if the archive has it."""
+    """Return the packet of a locus's newest alert, if the archive has it.
+
+    Raises
+    ------
+    TransientError
+        If it has, and cannot be read just now.
+    """
     with transaction() as session, cursor(session) as cur:
         cur.execute(
             "SELECT a.archive_segment_id, a.archive_start, a.archive_length, a.archive_crc32,"
@@ -105,7 +111,11 @@ def _from_archive(locus: Locus) -> dict[str, Any] | None:
             binary=True,
         )
         newest = [Slice(*piece) for *piece, jd_utc in cur if _is_newest(jd_utc, locus.mjd)]
-    return dict(packets.records({0: newest[0]})).get(0) if newest else None
+    unread = packets.Unread({}, {})
+    found = dict(packets.records({0: newest[0]} if newest else {}, unread))
+    if unread.away:
+        raise TransientError(unread.away[0])
+    return found.get(0)
 
 
 def _is_newest(jd_utc: float, mjd: float | None) -> bool:

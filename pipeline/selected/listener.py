@@ -155,9 +155,9 @@ class SelectedListener(ReceptionLoop[Reception]):
             self.rest(error)
 
     def _note(self, wrote: Wrote | None, mended: int = 0) -> None:
-        """Count what was made good of what stood there before, if anything."""
+        """Count what was made good of what stood there before, and what was lost, if anything."""
         wrote = wrote or Wrote()
-        healed = Counts(late=wrote.late, mended=wrote.mended + mended)
+        healed = Counts(late=wrote.late, mended=wrote.mended + mended, broken_cutout=wrote.broken)
         if healed == Counts():
             return
         self.book.begin(self._clock().date())

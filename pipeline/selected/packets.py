@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy.orm import Session
 
 from broker.archive import Slice
-from broker.archive_index import ArchiveError, read_slice, segments_named
+from broker.archive_index import (
+    ArchiveAwayError,
+    ArchiveElsewhereError,
+    ArchiveError,
+    Segment,
+    read_slice,
+    segments_named,
+)
 from broker.avro import UnreadableError
 from broker.config import config, project_path
 from broker.db import cursor, transaction
@@ -17,6 +24,15 @@ from pipeline.selected.cutouts import Cutout
 from pipeline.selected.sources import SURVEY
 
 log = structlog.get_logger(__name__)
+
+
+class Unread(NamedTuple):
+    """Packets in the archive that cannot be read now, by the keys given, each with the reason."""
+
+    away: dict[int, str]
+    """They are there again when the disk is."""
+    elsewhere: dict[int, str]
+    """Those that only another machine has."""
 
 
 def known_slices(session: Session, candids: Iterable[int]) -> dict[int, Slice]:
@@ -31,31 +47,56 @@ def known_slices(session: Session, candids: Iterable[int]) -> dict[int, Slice]:
         return {row[0]: Slice(*row[1:]) for row in cur}
 
 
-def records(slices: Mapping[int, Slice]) -> Iterator[tuple[int, dict[str, Any]]]:
+def here(slices: Iterable[Slice]) -> set[int]:
+    """Return the segments (their ids) of slices whose files are on this machine.
+
+    Raises
+    ------
+    OSError
+        If the disk does not say.
+    """
+    root = project_path(config().archive.path)
+    return {key for key, segment in _segments(slices).items() if (root / segment.path).exists()}
+
+
+def records(slices: Mapping[int, Slice], unread: Unread) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the key given and the record of each packet in the archive; none of what is gone.
 
-    One is read when it is asked for: a thousand of them fill the memory.
+    One is read when it is asked for: a thousand of them fill the memory. What cannot be read now is
+    added to ``unread``.
     """
-    wanted = {piece.segment_id for piece in slices.values()}
-    with transaction() as session:
-        segments = {segment.id: segment for segment in segments_named(session, wanted)}
-    root = project_path(config().archive.path)
+    segments = _segments(slices.values())
     for key, piece in slices.items():
         try:
-            segment = segments[piece.segment_id]
-            raw = read_slice(root, segment, piece)
-            # A segment's path begins with the stream that kept it.
-            record = messages.read_kept(raw, Path(segment.path).parts[0])
+            record = _record(segments[piece.segment_id], piece)
+        except ArchiveElsewhereError as error:
+            unread.elsewhere[key] = str(error)
+        except ArchiveAwayError as error:
+            unread.away[key] = str(error)
         except (KeyError, ArchiveError, UnreadableError) as error:
             log.warning("selected.packet_gone", key=key, error=str(error))
         else:
             yield key, record
 
 
-def cutouts_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, dict[str, Cutout]]]:
-    """Yield the id and the images of rows of ``selected_alerts``, one by one, from the archive."""
+def _segments(slices: Iterable[Slice]) -> dict[int, Segment]:
+    with transaction() as session:
+        found = segments_named(session, {piece.segment_id for piece in slices})
+    return {segment.id: segment for segment in found}
+
+
+def _record(segment: Segment, piece: Slice) -> dict[str, Any]:
+    raw = read_slice(project_path(config().archive.path), segment, piece)
+    # A segment's path begins with the stream that kept it.
+    return messages.read_kept(raw, Path(segment.path).parts[0])
+
+
+def cutouts_of(
+    rows: Iterable[Mapping[str, Any]], unread: Unread
+) -> Iterator[tuple[int, dict[str, Cutout]]]:
+    """Yield the id and the images of rows of ``selected_alerts``, one by one, as ``records``."""
     slices = {row["id"]: piece for row in rows if (piece := slice_of(row)) is not None}
-    for key, record in records(slices):
+    for key, record in records(slices, unread):
         yield key, cutouts.cutouts_of(record)
 
 

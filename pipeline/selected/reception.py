@@ -17,6 +17,7 @@ from broker.attempts import Attempts
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.dead_letters import Letter
+from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.isolating import taken
 from broker.kafka_messages import Received
@@ -203,18 +204,31 @@ class Reception:
             self._sources[topic] = found
 
     def _find_packets(self, alerts: Sequence[Alert], room: Room) -> None:
-        """Learn where the packets lie; what nobody has kept is kept now, what is short is read."""
+        """Learn where the packets lie; what nobody has kept here is kept now, what is short read.
+
+        Raises
+        ------
+        TransientError
+            If what is short cannot be read just now.
+        """
         with transaction() as session:
             candids = [alert.values["dia_source_id"] for alert in alerts]
             known = packets.known_slices(session, candids)
+        here = packets.here(known.values())
         for alert in alerts:
-            alert.slice = known.get(alert.values["dia_source_id"])
+            piece = known.get(alert.values["dia_source_id"])
+            # Files may have to be made from it later, when its message comes no more.
+            is_usable = piece is None or piece.segment_id in here or not alert.is_packet
+            alert.slice = piece if is_usable else None
         self._keep([alert for alert in alerts if alert.slice is None and alert.is_packet])
         short = {at: one.slice for at, one in enumerate(alerts) if one.slice and not one.is_packet}
-        for at, record in packets.records(short):
+        unread = packets.Unread({}, {})
+        for at, record in packets.records(short, unread):
             alert = alerts[at]
             alert.values = row_values(record)
             alert.images, alert.is_packet = room.take(cutouts.cutouts_of(record)), True
+        for why in unread.away.values():
+            raise TransientError(why)
 
     def _letter(self, bad: Bad) -> Letter:
         """Return the letter of a bad message, whose bytes are in the archive then."""

@@ -18,7 +18,7 @@ from pipeline.selected.writer import Row, Writer, rendered, row_chunks
 
 CHUNK = 100
 """Alerts whose packets are held in memory at once."""
-GONE = "{} cutouts are neither here nor in the archive any more; the table still names them"
+GONE = "{} cutouts are neither here nor can be read from the archive; the table still names them"
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +31,8 @@ def rerun(selection_id: int, night: date, by: str) -> None:
     """Write every cutout and the table of a night again; the same rows give the same bytes.
 
     Images that ANTARES did not show are asked for once more; what comes stands in the table then.
-    A cutout whose packet has expired and that is not on disk any more, as retention wants it, is
-    counted: its row, and so its line, stays, for S3 may have it.
+    A cutout whose packet has expired, or cannot be read just now, and that is not on disk any more
+    is counted: its row, and so its line, stays, for S3 may have it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def rerun(selection_id: int, night: date, by: str) -> None:
 
 
 def _make_all(target: Target, file: OutputFile, book: RunBook) -> int:
-    """Make cutouts, then the table; return how many cutouts can be had no more."""
+    """Make cutouts, then the table; return how many cutouts could not be had."""
     if target.name == sources.ANTARES:
         Thumbnails.of_settings(target, config().antares).fetch_absent(file.id)
     now, writer, gone = datetime.now(UTC), Writer(target, 2), 0
@@ -104,13 +104,14 @@ def _write_cutouts(
     now: datetime,
     book: RunBook,
 ) -> int:
-    """Write the cutouts of some rows, and count them; return how many can be had no more."""
+    """Write the cutouts of some rows, and count them; return how many could not be had."""
     before = _seen(target, rows)
-    written, by_kind = writer.write_cutouts(rows, {})
-    mended = sum(before[each.path] != each for each in written)
-    gone = sum(map(len, by_kind.values()))
+    cutouts = writer.write_cutouts(rows, {})
+    mended = sum(before[each.path] != each for each in cutouts.written)
+    written = {each.path for each in cutouts.written}
+    gone = len(before.keys() - written)
     with transaction() as session:
-        files.note_written(session, target, "cutout", file.night, written, now)
+        files.note_written(session, target, "cutout", file.night, cutouts.written, now)
         book.add(session, _count(rows, gone, mended))
     return gone
 

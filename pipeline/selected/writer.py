@@ -7,12 +7,12 @@ table has exactly the length that its own row tells.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import CursorResult, func, select, text, update
+from sqlalchemy import CursorResult, func, select, text, tuple_, update
 
 from broker.db import lock, transaction
 from broker.errors import TransientError
@@ -42,11 +42,26 @@ class Wrote(NamedTuple):
     """Those of them whose rows a process before this one had stored."""
     mended: int = 0
     """Tables that had lost bytes and are made again."""
+    broken: int = 0
+    """Cutouts that a line was to name, and that can be had no more."""
 
 
 Images = Mapping[int, Mapping[str, Cutout]]
-Gone = Mapping[str, Sequence[int]]
-"""Rows (``selected_alerts.id``) by kind of cutout: neither on disk nor in the archive."""
+
+
+class Cutouts(NamedTuple):
+    """What became of the cutouts of rows."""
+
+    written: list[Written]
+    gone: defaultdict[str, list[int]]
+    """Rows (``selected_alerts.id``) by kind of cutout: neither on disk nor in the archive."""
+    away: dict[int, str]
+    """Why those of rows are not on disk and cannot be read from the archive just now, by row."""
+
+
+_Place = tuple[date, int]
+"""Of a row among those without a line: the night of its table, and its id."""
+_FIRST: _Place = (date.min, 0)
 _ROW = SelectedAlert.__table__.columns
 _MARK = text("""
     UPDATE selected_alerts AS a SET csv_seq = n.seq
@@ -88,6 +103,8 @@ class Writer:
     def write(self, images: Images) -> Wrote | None:
         """Write every row of this selection that no file has yet and that waits for no image.
 
+        A row whose packet lies in an archive that cannot be read just now waits, and no other does.
+
         Parameters
         ----------
         images : mapping
@@ -107,9 +124,11 @@ class Writer:
         with lock(self._target.lock) as is_ours:
             if not is_ours:
                 return None
-            wrote = Wrote()
-            while rows := self._unwritten():
-                some = self._write_some(rows, images)
+            wrote, place = Wrote(), _FIRST
+            while rows := self._unwritten(place):
+                file = self._file(rows[0]["file_id"])
+                place = file.night, rows[-1]["id"]
+                some = self._write_some(file, rows, images)
                 wrote = Wrote(*map(sum, zip(wrote, some, strict=True)))
             return wrote
 
@@ -123,31 +142,43 @@ class Writer:
         with transaction() as session:
             return session.scalar(waits) or 0
 
-    def _unwritten(self) -> list[Row]:
-        """Return rows of one table, in the order in which they shall stand there."""
+    def _unwritten(self, after: _Place) -> list[Row]:
+        """Return rows of one table behind a place, in the order in which they shall stand there."""
+        place = tuple_(OutputFile.night, SelectedAlert.id)
+        waiting = (
+            SelectedAlert.csv_seq.is_(None),
+            SelectedAlert.selection_id == self._target.id,
+            ~wants_images(),
+            place > tuple_(*after),
+        )
         first = (
             select(SelectedAlert.file_id)
             .join(OutputFile, OutputFile.id == SelectedAlert.file_id)
-            .where(SelectedAlert.csv_seq.is_(None), SelectedAlert.selection_id == self._target.id)
-            .where(~wants_images())
+            .where(*waiting)
             .order_by(OutputFile.night, SelectedAlert.id)
             .limit(1)
         )
         wanted = (
             select(*_ROW)
-            .where(SelectedAlert.csv_seq.is_(None), ~wants_images())
-            .where(SelectedAlert.file_id == first.scalar_subquery())
+            .join(OutputFile, OutputFile.id == SelectedAlert.file_id)
+            .where(*waiting, SelectedAlert.file_id == first.scalar_subquery())
             .order_by(SelectedAlert.id)
             .limit(MOST_ROWS)
         )
         with transaction() as session:
             return [dict(row) for row in session.execute(wanted).mappings()]
 
-    def _write_some(self, rows: list[Row], images: Images) -> Wrote:
-        cutouts, gone = self.write_cutouts(rows, images)
-        _tell_gone(rows, gone)
+    def _write_some(self, file: OutputFile, rows: list[Row], images: Images) -> Wrote:
+        cutouts = self.write_cutouts(rows, images)
+        _tell_gone(rows, cutouts.gone)
         failpoint("cutouts_written")
-        file = self._file(rows[0]["file_id"])
+        broken = sum(map(len, cutouts.gone.values()))
+        if cutouts.away:
+            why = next(iter(cutouts.away.values()))
+            log.warning("selected.packets_away", rows=len(cutouts.away), first=why)
+            rows = [row for row in rows if row["id"] not in cutouts.away]
+        if not rows:
+            return Wrote(broken=broken)
         content = rendering.lines(rows, file.columns or ())
         if file.length == 0:
             content = rendering.head(file.columns or ()) + content
@@ -155,38 +186,38 @@ class Writer:
             self._target.path, file.path, file.length, content, lambda: rendered(file)
         )
         failpoint("csv_appended")
-        self._mark(file, rows, length, cutouts)
+        self._mark(file, rows, length, cutouts.written)
         failpoint("csv_marked")
         late = sum(row["processed_at"] < self._began_at for row in rows)
-        return Wrote(len(rows), late, int(is_mended))
+        return Wrote(len(rows), late, int(is_mended), broken)
 
-    def write_cutouts(self, rows: list[Row], images: Images) -> tuple[list[Written], Gone]:
-        """Write the cutouts of rows, and tell which can be had no more.
+    def write_cutouts(self, rows: list[Row], images: Images) -> Cutouts:
+        """Write the cutouts of rows, and tell which can be had no more, and which not just now.
 
         One whose packet has expired is kept if it is on disk already; else nobody has it here.
         """
-        written: list[Written] = []
-        gone: defaultdict[str, list[int]] = defaultdict(list)
-        for piece in _pieces(self._contents(rows, images, gone)):
-            written += self._pool.map(self._write_one, piece)
-        folders = {each.path.rpartition("/")[0] for each in written}
+        cutouts = Cutouts([], defaultdict(list), {})
+        for piece in _pieces(self._contents(rows, images, cutouts)):
+            cutouts.written.extend(self._pool.map(self._write_one, piece))
+        folders = {each.path.rpartition("/")[0] for each in cutouts.written}
         disk.sync_folders(disk.place(self._target.path, folder) for folder in folders)
-        return written, gone
+        return cutouts
 
-    def _contents(
-        self, rows: Sequence[Row], images: Images, gone: defaultdict[str, list[int]]
-    ) -> Iterator[File]:
-        """Yield the cutouts of rows; add to ``gone`` those that can be had no more."""
+    def _contents(self, rows: Sequence[Row], images: Images, cutouts: Cutouts) -> Iterator[File]:
+        """Yield the cutouts of rows; note those that cannot be had."""
+        unread = packets.Unread({}, {})
         by_id = {row["id"]: row for row in rows}
         ours = [(row_id, images[row_id]) for row_id in by_id if row_id in images]
-        strangers = packets.cutouts_of([row for row in rows if row["id"] not in images])
+        others = [row for row in rows if row["id"] not in images]
+        strangers = packets.cutouts_of(others, unread)
         for row_id, found in chain(ours, strangers):
-            yield from self._contents_of(by_id.pop(row_id), found, gone)
+            yield from self._contents_of(by_id.pop(row_id), found, cutouts)
+        away = unread.away | unread.elsewhere
         for row in by_id.values():
-            yield from self._contents_of(row, {}, gone)
+            yield from self._contents_of(row, {}, cutouts, away.get(row["id"]))
 
     def _contents_of(
-        self, row: Row, found: Mapping[str, Cutout], gone: defaultdict[str, list[int]]
+        self, row: Row, found: Mapping[str, Cutout], cutouts: Cutouts, why_away: str | None = None
     ) -> Iterator[File]:
         for kind in CUTOUT_KINDS:
             path, image = row[f"{kind}_path"], found.get(kind, BROKEN)
@@ -195,8 +226,10 @@ class Writer:
             content = image.fits or disk.read(self._target.path, path)
             if content:
                 yield path, content
+            elif why_away is not None:
+                cutouts.away[row["id"]] = why_away
             else:
-                gone[kind].append(row["id"])
+                cutouts.gone[kind].append(row["id"])
 
     def _write_one(self, wanted: File) -> Written:
         return disk.write_whole(self._target.path, *wanted)
@@ -270,7 +303,7 @@ def rendered(file: OutputFile) -> bytes:
     return b"".join(pieces(file))
 
 
-def _tell_gone(rows: Sequence[Row], gone: Gone) -> None:
+def _tell_gone(rows: Sequence[Row], gone: Mapping[str, Sequence[int]]) -> None:
     """Note cutouts that can be had no more, before the lines that would name them are written."""
     if not gone:
         return

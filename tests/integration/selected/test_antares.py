@@ -176,6 +176,17 @@ def test_the_packet_of_our_archive_is_taken_without_asking(session, root, mjd):
     assert row.science_path in tree(root)
 
 
+def test_a_packet_of_our_archive_that_cannot_be_read_just_now_is_waited_for(session, root):
+    keep(session)
+    [segment] = (root.parent / "archive").rglob("*.seg")
+    segment.rename(segment.with_suffix(".away"))
+    with antares({ALERTS: [NEWEST]}) as server:
+        with pytest.raises(TransientError, match="not on this machine"):
+            Taker(server.url).reception.take(received(message(MJD_TAI)))
+        assert server.asked == []
+    assert rows(session) == []
+
+
 def keep(session):
     """Let our archive have the packet of an alert of the locus's object."""
     archived(session, 2**60 + 7, packet(7))

@@ -102,7 +102,8 @@ def test_ids_of_a_registry_of_others_wait_for_it_and_mean_nothing_in_our_archive
 
     [row] = session.scalars(select(SelectedAlert))
     columns = {one.name: getattr(row, one.name) for one in row.__table__.columns}
-    assert dict(packets.records({row.id: packets.slice_of(columns)}))[row.id]["diaSourceId"] == 1
+    slices, unread = {row.id: packets.slice_of(columns)}, packets.Unread({}, {})
+    assert dict(packets.records(slices, unread))[row.id]["diaSourceId"] == 1
     assert tree(root) == expected(session, taker.target)
 
 

@@ -1,11 +1,14 @@
 """Messages to rows: bad ones become letters, the books add up, one host has a selection."""
 
+from contextlib import nullcontext
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broker.archive import ArchiveSegment, ArchiveWriter
 from broker.config import config, project_path
 from broker.dead_letters import DeadLetter
+from broker.errors import TransientError
 from broker.kafka_types import Packet
 from pipeline.selected import sources
 from pipeline.selected.reception import Reception
@@ -169,6 +172,22 @@ def test_the_packet_of_our_own_alert_is_not_kept_a_second_time(session, root):
     assert found[1].archive_segment_id not in {piece.segment_id, None}
 
 
+def test_a_packet_that_only_another_host_has_is_kept_here_too(session, root, monkeypatch):
+    piece = archived(session, 2**60 + 7, packet(7))
+    session.execute(update(ArchiveSegment).values(host="there"))
+    session.commit()
+    for segment in (root.parent / "archive").rglob("*.seg"):
+        segment.unlink()
+
+    taker = Consumer()
+    taker.reception.take(received(packet(7)))
+    taker.writer.write({})
+
+    [row] = session.scalars(select(SelectedAlert)).all()
+    assert row.archive_segment_id not in {piece.segment_id, None}
+    assert len(list(root.rglob("*.fits"))) == 3
+
+
 def babamul(number):
     fields = [
         {"name": name, "type": kind}
@@ -201,6 +220,45 @@ def test_a_babamul_message_takes_images_from_the_archive_where_it_can(session, r
     assert whole.extendedness_max == pytest.approx(0.31179, abs=1e-6)
     assert whole.science_path.startswith("lsst_alerts/babamul/cutouts/")
     assert session.scalars(select(SelectedRun.no_packet_count)).one() == 1
+
+
+@pytest.mark.parametrize("host", ["", "there"])
+def test_a_babamul_message_waits_for_an_archive_of_ours_that_cannot_be_read(session, root, host):
+    archived(session, 2**60 + 7, packet(7))
+    if host:
+        session.execute(update(ArchiveSegment).values(host=host))
+        session.commit()
+    [segment] = (root.parent / "archive").rglob("*.seg")
+    segment.rename(segment.with_suffix(".away"))
+    segment.mkdir()
+    taker = Consumer(source="babamul")
+
+    with pytest.raises(TransientError, match="cannot be read"):
+        taker.reception.take(received(babamul(2**60 + 7)))
+    assert session.scalars(select(SelectedAlert)).all() == []
+
+    segment.rmdir()
+    segment.with_suffix(".away").rename(segment)
+    taker.reception.take(received(babamul(2**60 + 7)))
+    [row] = session.scalars(select(SelectedAlert)).all()
+    assert row.extendedness_max == pytest.approx(0.31179, abs=1e-6)
+
+
+@pytest.mark.parametrize(("host", "waits"), [("", True), ("there", False)], ids=["ours", "theirs"])
+def test_a_babamul_message_waits_for_a_segment_that_is_missing_here_but_not_for_another_host(
+    session, root, host, waits
+):
+    archived(session, 2**60 + 7, packet(7))
+    if host:
+        session.execute(update(ArchiveSegment).values(host=host))
+        session.commit()
+    [segment] = (root.parent / "archive").rglob("*.seg")
+    segment.unlink()
+    taker = Consumer(source="babamul")
+
+    with pytest.raises(TransientError) if waits else nullcontext():
+        taker.reception.take(received(babamul(2**60 + 7)))
+    assert session.scalars(select(SelectedRun.no_packet_count)).all() == ([] if waits else [1])
 
 
 def of_old_schema(number, alert_id):

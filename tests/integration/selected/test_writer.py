@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from broker.archive import ArchiveSegment
 from broker.config import config
 from broker.db import lock, transaction
 from broker.errors import TransientError
 from pipeline.selected import closing
+from pipeline.selected.listener import SelectedListener
 from pipeline.selected.rendering import head
-from pipeline.selected.tables import OutputFile, SelectedAlert
+from pipeline.selected.tables import OutputFile, SelectedAlert, SelectedRun
 from pipeline.selected.writer import Wrote
 from tests.integration.selected.conftest import Died
 from tests.integration.selected.world import (
@@ -197,18 +199,87 @@ def test_cutouts_of_a_process_that_died_are_read_from_the_archive(session, root)
     assert tree(root) == expected(session, heir.target)
 
 
-def test_a_cutout_whose_packet_has_expired_is_an_empty_cell(session, root):
+def expire(session, segment):
+    segment.unlink()
+    session.execute(update(ArchiveSegment).values(deleted_at=EVENING))
+    session.commit()
+
+
+def damage(session, segment):
+    segment.write_bytes(bytes(segment.stat().st_size))
+
+
+def segment_of(root):
+    [segment] = (root.parent / "archive").rglob("*.seg")
+    return segment
+
+
+@pytest.mark.parametrize("lose", [expire, damage])
+def test_a_cutout_whose_packet_is_gone_for_good_is_an_empty_cell_and_counted(session, root, lose):
     Consumer().reception.take(received(packet(1)))
-    for segment in (root.parent / "archive").rglob("*.seg"):
-        segment.unlink()
+    lose(session, segment_of(root))
 
     heir = Consumer()
-    heir.writer.write({})
 
+    assert heir.writer.write({}) == Wrote(rows=1, broken=3)
     assert list(tree(root)) == [csv_path(heir.target)]
     row = session.scalars(select(SelectedAlert)).one()
     session.refresh(row)
     assert (row.science_path, row.science_state) == (None, "broken")
+    assert tree(root) == expected(session, heir.target)
+
+
+def test_lost_cutouts_are_counted_by_the_listener_s_run(session, root):
+    taker = Consumer()
+    taker.reception.take(received(packet(1)))
+    expire(session, segment_of(root))
+
+    listener = SelectedListener(
+        None, taker.reception, taker.writer, taker.target,
+        book=taker.book, most=1, clock=lambda: taker.now,
+    )  # fmt: skip
+    listener.look()
+
+    assert session.scalars(select(SelectedRun.broken_cutout_count)).all() == [3]
+
+
+def hide(segment):
+    segment.rename(segment.with_suffix(".away"))
+
+
+def make_unreadable(segment):
+    hide(segment)
+    segment.mkdir()
+
+
+def mount_again(segment):
+    if segment.is_dir():
+        segment.rmdir()
+    segment.with_suffix(".away").rename(segment)
+
+
+@pytest.mark.parametrize("take_away", [hide, make_unreadable])
+@pytest.mark.parametrize("host", ["", "elsewhere"])
+def test_rows_whose_packets_cannot_be_read_just_now_wait_and_keep_no_other(
+    session, root, monkeypatch, take_away, host
+):
+    Consumer().reception.take(received(packet(1), packet(2)))
+    segment = segment_of(root)
+    take_away(segment)
+    if host:
+        session.execute(update(ArchiveSegment).values(host=host))
+        session.commit()
+    heir = Consumer()
+    fresh = heir.reception.take(received(packet(3), first=2))
+    monkeypatch.setattr("pipeline.selected.writer.MOST_ROWS", 1)
+
+    assert heir.writer.write(fresh) == Wrote(rows=1)
+    assert heir.writer.unwritten() == 2
+    assert closing.close_due(heir.target, MORNING) == []
+
+    mount_again(segment)
+    assert heir.writer.write({}) == Wrote(rows=2)
+    assert len(tree(root)) == 3 * 3 + 1
     assert tree(root) == expected(session, heir.target)
 
 
