@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import or_, select, update
 
-from broker.db import transaction
+from broker.db import lock, transaction
 from broker.errors import TransientError
 from broker.sections.antares import AntaresSettings
 from pipeline.clients import bounded
@@ -28,6 +28,8 @@ MOST_S = 60.0
 AGAIN_S = 60.0
 """After so long an image that was not there is asked for again [s]."""
 MOST_ROWS = 500
+WANTED = ("wanted",)
+"""A row with such a state has no line."""
 MISSING = ("absent", "broken")
 ALERT_ID = "antaresAlertId"
 """In ``extra`` of a row whose images ANTARES may show."""
@@ -62,6 +64,7 @@ class Thumbnails:
         self._wait_s = wait_s
         self._clock = clock
         self._not_before_s: dict[int, float] = {}
+        self.lock = f"{target.lock}.images.{target.id}"
 
     @classmethod
     def of_settings(cls, target: Target, settings: AntaresSettings) -> "Thumbnails":
@@ -70,7 +73,15 @@ class Thumbnails:
         return cls(target, client, settings.images_wait_s)
 
     def fetch(self) -> None:
-        """Ask once for what is wanted and due, and tell the rows what came."""
+        """Ask once for what is wanted and due, and tell the rows what came.
+
+        One process at once does so for a selection: it asks for all of its rows.
+        """
+        with lock(self.lock) as is_ours:
+            if is_ours:
+                self._fetch()
+
+    def _fetch(self) -> None:
         rows = self._wanting()
         known = self._not_before_s
         self._not_before_s = {row.id: known[row.id] for row in rows if row.id in known}
@@ -98,7 +109,7 @@ class Thumbnails:
             with bounded.until(end_s):
                 found = self._found(row, kinds)
             there = {kind: image for kind, image in found.items() if image.state == "present"}
-            self._keep(row, there)
+            self._keep(row, there, MISSING)
             came += len(there)
         return came
 
@@ -131,23 +142,24 @@ class Thumbnails:
         found = self._found(row, kinds)
         if (self._clock() - row.processed_at).total_seconds() >= self._wait_s:
             found = dict.fromkeys(kinds, ABSENT) | found
-        self._keep(row, found)
+        self._keep(row, found, WANTED)
 
-    def _keep(self, row: SelectedAlert, found: Mapping[str, Cutout]) -> None:
-        """Write images and tell their row of them."""
-        values: dict[str, Any] = {}
+    def _keep(self, row: SelectedAlert, found: Mapping[str, Cutout], before: Sequence[str]) -> None:
+        """Write images and tell their row of them, where its states are still those of before."""
+        values: dict[str, dict[str, Any]] = {}
         for kind, image in found.items():
             path = None
             if image.state == "present":
                 path = files.cutout_path(self._target, row.dia_source_id, kind, row.processed_at)
                 disk.write_whole(self._target.path, path, image.fits)
                 disk.sync_folders([disk.place(self._target.path, path).parent])
-            values |= {f"{kind}_state": image.state, f"{kind}_path": path}
+            values[kind] = {f"{kind}_state": image.state, f"{kind}_path": path}
         if values:
             with transaction() as session:
-                session.execute(
-                    update(SelectedAlert).where(SelectedAlert.id == row.id).values(values)
-                )
+                for kind, told in values.items():
+                    state = getattr(SelectedAlert, f"{kind}_state")
+                    mine = (SelectedAlert.id == row.id, state.in_(before))
+                    session.execute(update(SelectedAlert).where(*mine).values(told))
             log.info("selected.images", row=row.id, **{k: v.state for k, v in found.items()})
 
     def _found(self, row: SelectedAlert, kinds: Sequence[str]) -> dict[str, Cutout]:

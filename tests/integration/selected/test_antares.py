@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from broker.config import config
+from broker.db import lock
 from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from pipeline.alerts.tables import Alert
@@ -297,6 +298,33 @@ def test_a_night_that_is_made_again_asks_once_more_for_what_was_not_there(
 
 def states(row):
     return row.science_state, row.template_state, row.difference_state
+
+
+def test_a_slot_that_had_no_images_does_not_take_those_of_another(session, root):
+    kinds = [thumbnail("science", "/s"), thumbnail("template", "/t"), thumbnail("difference", "/d")]
+    answers = {ALERTS: [NEWEST], IMAGES: kinds} | dict.fromkeys(("/s", "/t", "/d"), WHOLE)
+    with antares(answers) as server:
+        one, other = Taker(server.url), Taker(server.url)
+        one.work(received(message()))
+        [seen_before] = other.thumbnails._wanting()
+        one.look()
+        server.known.update({IMAGES: busy})
+        other.now = EVENING + timedelta(seconds=WAIT_S)
+        other.thumbnails._settle(seen_before)
+
+    [row] = rows(session)
+    assert (states(row), row.csv_seq) == (("present",) * 3, 1)
+    assert tree(root) == expected(session, one.target)
+
+
+def test_one_process_at_once_asks_for_the_images_of_a_selection(session, root):
+    with antares({ALERTS: [NEWEST], IMAGES: []}) as server:
+        taker = Taker(server.url)
+        taker.work(received(message()))
+        with lock(taker.thumbnails.lock):
+            taker.look()
+
+    assert server.asked == [ALERTS]
 
 
 def test_an_image_that_is_not_there_is_not_asked_for_at_once(session, root):
