@@ -5,12 +5,21 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**63 - 1
+"""Of the integers of Avro, Postgres and Parquet."""
+
 
 def usable(value: Any) -> float | None:
     """Return a number; None for what is none, is missing, infinite or NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
+
+
+def integer(value: Any) -> int | None:
+    """Return an integer; None for what is none, or does not fit into 64 bits."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_integer and -LARGEST - 1 <= value <= LARGEST else None
 
 
 def shortest_single(value: float | None) -> float | None:

@@ -4,7 +4,7 @@ A table is closed in two steps. The first says that no row can come any more; th
 be cut off and done again, makes the file what the rows say and notes its checksum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, select, update
 
 from broker.db import lock, transaction
 from broker.failpoints import failpoint
+from broker.outages import OUTAGES
 from pipeline.selected import disk, files, rendering
 from pipeline.selected.sources import Target
 from pipeline.selected.tables import OutputFile, SelectedAlert
@@ -43,13 +44,29 @@ def close_due(target: Target, now: datetime) -> list[Closed]:
     Returns
     -------
     list of Closed
-        Tables that are closed now; none while another process writes there.
+        Tables that are closed now; none while another process writes there. One that cannot be is
+        logged, tried again at the next call, and keeps no other.
+
+    Raises
+    ------
+    OUTAGES
+        If the disk or a server is away: call again.
     """
     with lock(target.lock) as is_ours:
         if not is_ours:
             return []
         _end(target, now)
-        return [Closed(file.path, finish(target, file, now)) for file in _unfinished(target)]
+        return list(_finish_all(target, now))
+
+
+def _finish_all(target: Target, now: datetime) -> Iterator[Closed]:
+    for file in _unfinished(target):
+        try:
+            yield Closed(file.path, finish(target, file, now))
+        except OUTAGES:
+            raise
+        except Exception:
+            log.exception("selected.not_closed", path=file.path)
 
 
 def finish(target: Target, file: OutputFile, now: datetime) -> int:

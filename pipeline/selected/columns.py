@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any, Literal
 
 from broker.registry import by_name
-from pipeline.numbers import shortest_single, usable
+from pipeline.numbers import integer, shortest_single, usable
 
 Kind = Literal["integer", "double", "single", "text", "boolean", "time"]
 Record = Mapping[str, Any]
@@ -134,5 +134,7 @@ def _json_value(column: Extra, record: Record) -> Any:
             return usable(value)
         case "text":
             return None if value is None else str(value).replace("\x00", "")  # JSONB has none
+        case "boolean":
+            return value if isinstance(value, bool) else None
         case _:
-            return value if isinstance(value, int) else None
+            return integer(value)

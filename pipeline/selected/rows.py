@@ -7,11 +7,9 @@ import numpy as np
 
 from broker.avro import UnreadableError
 from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
-from pipeline.numbers import shortest_single, usable
+from pipeline.numbers import integer, shortest_single, usable
 from pipeline.selected.columns import Record, at, extra_values
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC, MJD_EPOCH_JD
-
-LARGEST_ID = 2**63 - 1
 
 
 class Statistics(NamedTuple):
@@ -87,8 +85,8 @@ def _within(source: Mapping[str, Any], name: str, low: float, high: float) -> fl
 
 
 def _integer(value: Any) -> int | None:
-    is_id = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID
-    return value if is_id else None
+    number = integer(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _text(value: Any) -> str | None:

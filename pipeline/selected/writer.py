@@ -17,6 +17,7 @@ from sqlalchemy import CursorResult, func, select, text, tuple_, update
 from broker.db import lock, transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.outages import OUTAGES
 from pipeline.selected import disk, files, packets, rendering
 from pipeline.selected.cutouts import BROKEN, Cutout
 from pipeline.selected.disk import Written
@@ -128,7 +129,7 @@ class Writer:
             while rows := self._unwritten(place):
                 file = self._file(rows[0]["file_id"])
                 place = file.night, rows[-1]["id"]
-                some = self._write_some(file, rows, images)
+                some = self._try_to_write(file, rows, images)
                 wrote = Wrote(*map(sum, zip(wrote, some, strict=True)))
             return wrote
 
@@ -167,6 +168,16 @@ class Writer:
         )
         with transaction() as session:
             return [dict(row) for row in session.execute(wanted).mappings()]
+
+    def _try_to_write(self, file: OutputFile, rows: list[Row], images: Images) -> Wrote:
+        """Write rows; what no row's fault but ours keeps from that leaves them, and no others."""
+        try:
+            return self._write_some(file, rows, images)
+        except OUTAGES:
+            raise
+        except Exception:
+            log.exception("selected.not_written", path=file.path, rows=len(rows))
+            return Wrote()
 
     def _write_some(self, file: OutputFile, rows: list[Row], images: Images) -> Wrote:
         cutouts = self.write_cutouts(rows, images)

@@ -1,5 +1,6 @@
 """Rows to files: what a process that died left half done, the next one does to the byte."""
 
+import importlib
 import os
 from datetime import timedelta
 
@@ -281,6 +282,44 @@ def test_rows_whose_packets_cannot_be_read_just_now_wait_and_keep_no_other(
     assert heir.writer.write({}) == Wrote(rows=2)
     assert len(tree(root)) == 3 * 3 + 1
     assert tree(root) == expected(session, heir.target)
+
+
+def failing_once(monkeypatch, place):
+    """Let a function meet an error of ours the first time."""
+    module, name = place.rsplit(".", 1)
+    true, failed = getattr(importlib.import_module(module), name), []
+
+    def fail(*given):
+        if not failed:
+            failed.append(given)
+            raise OverflowError("of ours")
+        return true(*given)
+
+    monkeypatch.setattr(place, fail)
+
+
+def test_a_table_that_cannot_be_closed_keeps_no_other(session, root, monkeypatch):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    taker.now = MORNING
+    taker.writer.write(taker.reception.take(received(packet(2), first=1)))
+    failing_once(monkeypatch, "pipeline.selected.rendering.parquet")
+    later = MORNING + timedelta(days=1)
+
+    assert closing.close_due(taker.target, later) == [(csv_path(taker.target, MORNING), 0)]
+    assert closing.close_due(taker.target, later) == [(csv_path(taker.target), 0)]
+
+
+def test_rows_that_cannot_be_rendered_keep_no_others(session, root, monkeypatch):
+    taker = Consumer()
+    taker.reception.take(received(packet(1)))
+    taker.now = MORNING
+    taker.reception.take(received(packet(2), first=1))
+    failing_once(monkeypatch, "pipeline.selected.rendering.lines")
+
+    assert taker.writer.write({}) == Wrote(rows=1)
+    assert taker.writer.write({}) == Wrote(rows=1)
+    assert tree(root) == expected(session, taker.target)
 
 
 def test_who_does_not_get_the_lock_writes_nothing(session, root):

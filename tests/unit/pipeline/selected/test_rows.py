@@ -103,6 +103,11 @@ def test_further_columns_say_what_the_packet_says():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 9999999999999999999, True, 1.5])
+def test_a_further_column_of_integers_holds_what_every_file_can(number):
+    assert row_values(alert({"ssObjectId": number}))["extra"]["ssObjectId"] is None
+
+
 def test_a_babamul_message_stands_for_its_packet():
     schema = {
         "type": "record",
