@@ -201,7 +201,7 @@ def settle(listener: SelectedListener) -> str | None:
         if not waiting:
             return None
         if time.monotonic() >= give_up_at_s:
-            return f"{waiting} rows are in no file yet: another process writes"
+            return f"{waiting} rows are in no file yet: another process writes, or see the log"
         time.sleep(LOOK_AGAIN_S)
 
 

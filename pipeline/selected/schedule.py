@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from broker.config import config
@@ -16,10 +16,12 @@ from broker.errors import TransientError
 from broker.kafka import Fenced
 from pipeline.selected import sources
 from pipeline.selected.collect import CollectError, Limits, collect
-from pipeline.selected.tables import SelectedRun, Selection
+from pipeline.selected.tables import SelectedAlert, SelectedRun, Selection, wants_images
 
 LONGEST_S = 60.0
 """Of one run: what else the queue does is not kept waiting; the next ring goes on from there."""
+WRITE_AGAIN = timedelta(minutes=10)
+"""After so long a run follows that shall write rows which the last one could not."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +56,7 @@ def collect_now(source: str) -> None:
 
 
 def due(session: Session, now: datetime) -> list[Due]:
-    """Return the scheduled sources whose last run is too long ago, or stopped short.
+    """Return the scheduled sources whose last run is too long ago, stopped short, or left rows.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def due(session: Session, now: datetime) -> list[Due]:
     return [
         Due(name, _host(session, name))
         for name in settings.scheduled
-        if _is_due(_last(session, name), before)
+        if _is_due(last := _last(session, name), before) or _has_rows_left(session, last, now)
     ]
 
 
@@ -95,6 +97,18 @@ def _last(session: Session, name: str) -> SelectedRun | None:
 
 def _is_due(last: SelectedRun | None, before: datetime) -> bool:
     return last is None or last.started_at <= before or _is_to_go_on(last)
+
+
+def _has_rows_left(session: Session, last: SelectedRun | None, now: datetime) -> bool:
+    """Tell whether rows are in no file some time after a run, though they wait for no image."""
+    if last is None or last.started_at > now - WRITE_AGAIN:
+        return False
+    waits = exists().where(
+        SelectedAlert.selection_id == last.selection_id,
+        SelectedAlert.csv_seq.is_(None),
+        ~wants_images(),
+    )
+    return bool(session.scalar(select(waits)))
 
 
 def _is_to_go_on(last: SelectedRun) -> bool:

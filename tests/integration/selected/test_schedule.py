@@ -12,6 +12,7 @@ from pipeline.selected import schedule, sources, tasks
 from pipeline.selected.collect import Collected, CollectError
 from pipeline.selected.runs import Counts
 from pipeline.selected.tables import SelectedRun, Selection
+from tests.integration.selected.world import Consumer, packet, received
 
 pytestmark = pytest.mark.integration
 
@@ -67,6 +68,21 @@ def test_the_last_run_says_whether_the_next_is_due(hours_ago, values, is_due):
     ran(hours_ago, **values)
 
     assert due() == (["selected", "babamul"] if is_due else [])
+
+
+@pytest.mark.usefixtures("_scheduled")
+@pytest.mark.parametrize(
+    ("hours_ago", "state", "is_due"),
+    [(1, "short", True), (1, "failed", True), (0.1, "short", False)],
+)
+def test_rows_in_no_file_are_not_left_for_hours(hours_ago, state, is_due):
+    ran(hours_ago, state=state)
+    taker = Consumer(NOW)
+    images = taker.reception.take(received(packet(1)))
+
+    assert due() == (["selected"] if is_due else [])
+    taker.writer.write(images)
+    assert due() == []
 
 
 def test_without_a_schedule_nothing_is_due(database, root):
