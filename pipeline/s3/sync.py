@@ -222,7 +222,7 @@ def _look(here: Here, reason: str, settings: S3Settings) -> Look:
         missing = list(wanted.unsynced(session, here))
         for key, host, path in wanted.taken(session, missing):
             log.error("s3.key_taken", key=key, by_host=host, by_file=path)
-        count = wanted.want(session, missing)
+        count = wanted.want(session, missing, at_once=reason == "command")
         session.execute(delete(S3Sync).where(S3Sync.host == here.host, age_h > 24 * LOOKS_KEPT_D))
         session.add(
             S3Sync(host=here.host, bucket=settings.bucket, reason=reason, wanted_count=count)

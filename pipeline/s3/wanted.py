@@ -71,11 +71,20 @@ def forget(session: Session, here: Here) -> None:
     session.execute(update(ArchiveSegment).where(mine, there).values(doubt))
 
 
-def want(session: Session, wanted: Iterable[Wanted]) -> int:
+def want(session: Session, wanted: Iterable[Wanted], *, at_once: bool = False) -> int:
     """Ask for objects that are not asked for yet, or whose file is another now.
 
     What failed is tried again, with all its attempts; what somebody works on is left to him: if the
     file is another by then, its own row stays unconfirmed, and the next look finds it.
+
+    Parameters
+    ----------
+    session : Session
+        Of an open transaction.
+    wanted : iterable of Wanted
+        Which.
+    at_once : bool
+        Whether what rests after a failure is due now: somebody has seen to the reason.
 
     Returns
     -------
@@ -85,7 +94,7 @@ def want(session: Session, wanted: Iterable[Wanted]) -> int:
     waiting = iter(wanted)
     count = 0
     while some := list(islice(waiting, ROWS)):
-        count += len(session.execute(_upsert(some)).all())
+        count += len(session.execute(_upsert(some, at_once=at_once)).all())
     return count
 
 
@@ -110,7 +119,7 @@ def taken(session: Session, wanted: Sequence[Wanted]) -> list[tuple[str, str, st
     return found
 
 
-def _upsert(some: Sequence[Wanted]) -> Any:
+def _upsert(some: Sequence[Wanted], *, at_once: bool) -> Any:
     new = insert(S3Upload).values([vars(each) for each in some])
     excluded = new.excluded
     is_other = or_(
@@ -121,6 +130,8 @@ def _upsert(some: Sequence[Wanted]) -> Any:
     )
     is_done_snapshot = and_(S3Upload.state == "done", excluded.is_snapshot)
     is_waiting = S3Upload.state == "wanted"
+    if at_once:
+        is_waiting = and_(is_waiting, S3Upload.not_before <= func.now())
     is_mine = and_(
         S3Upload.file_id.is_not_distinct_from(excluded.file_id),
         S3Upload.segment_id.is_not_distinct_from(excluded.segment_id),

@@ -61,22 +61,32 @@ class Command(ProjectCommand):
 
 
 def _show_wanted(console: Console, prefix: str) -> None:
-    with transaction() as session:
-        missing = list(wanted.unsynced(session, Here.ours()))
-        taken = wanted.taken(session, missing)
+    missing, taken = _missing(prefix)
     refused = {key for key, _, _ in taken}
-    mine = [each for each in missing if each.key.startswith(prefix) and each.key not in refused]
+    mine = [each for each in missing if each.key not in refused]
     rows = [(f"{_folder(each)}{' (grows)' * each.is_snapshot}", each.length or 0) for each in mine]
     _table(console, f"Missing in {config().s3.bucket}", rows)
-    for key, host, path in taken:
-        console.print(f"[red]{escape(key)} is that of {escape(path)} on {host}: set s3.prefix")
+    _show_taken(console, taken)
     if left_out := excluded(config()):
         names = ", ".join(sorted(left_out))
         console.print(f"Left out, as s3.private is not set: packets of {names}")
 
 
+def _missing(prefix: str) -> tuple[list[Wanted], list[tuple[str, str, str]]]:
+    """Return what S3 has not, and which of the keys are those of other files."""
+    with transaction() as session:
+        found = wanted.unsynced(session, Here.ours())
+        missing = [each for each in found if each.key.startswith(prefix)]
+        return missing, wanted.taken(session, missing)
+
+
+def _show_taken(console: Console, taken: Iterable[tuple[str, str, str]]) -> None:
+    for key, host, path in taken:
+        console.print(f"[red]{escape(key)} is that of {escape(path)} on {host}: set s3.prefix")
+
+
 def _copy(console: Console, prefix: str) -> None:
-    done = 0
+    done, before = 0, _whole_keys(_missing(prefix)[0])
 
     def tell(told: Told) -> None:
         nonlocal done
@@ -95,9 +105,20 @@ def _copy(console: Console, prefix: str) -> None:
     _table(console, f"Copied to {config().s3.bucket}", rows)
     if work.error:
         raise CommandError(work.error)
-    if any(told.end in BAD for told in work.told):
+    missing, taken = _missing(prefix)
+    _show_taken(console, taken)
+    # What was written meanwhile is the next look's.
+    left = _whole_keys(missing) & before
+    if left:
+        console.print(f"[red]{len(left)} objects are not there, {escape(min(left))} the first.")
         console.print("What failed is tried again by itself; its rows are in the admin.")
+    if left or any(told.end in BAD for told in work.told):
         sys.exit(1)
+
+
+def _whole_keys(missing: Iterable[Wanted]) -> set[str]:
+    """Return the keys of files that do not grow any more."""
+    return {each.key for each in missing if not each.is_snapshot}
 
 
 def _verify(console: Console, prefix: str) -> None:

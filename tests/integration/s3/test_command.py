@@ -1,10 +1,15 @@
 """``manage.py s3_sync``: what it would do, what it did, and that all is as it was sent."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
+from sqlalchemy import update
 
 from pipeline.s3 import sync
-from tests.integration.s3.conftest import make_file, make_segment, row_of
+from pipeline.s3.tables import S3Upload
+from pipeline.selected.tables import OutputFile
+from tests.integration.s3.conftest import NOW, make_file, make_segment, row_of
 from tests.standins.s3_server import answer
 
 pytestmark = pytest.mark.integration
@@ -49,6 +54,33 @@ def test_what_fails_is_named_and_the_command_fails(session, bucket, disk, capsys
 
     assert ended.value.code == 1
     assert FILE in capsys.readouterr().out.replace("\n", "")
+
+
+def test_what_rests_after_a_failure_is_brought_at_once(session, bucket, disk):
+    file_id = make_file(disk, FILE, b"abc")
+    sync.run("command", "me")
+    later = {"state": "wanted", "not_before": NOW + timedelta(days=36500)}
+    session.execute(update(S3Upload).values(later))
+    session.execute(update(OutputFile).values(confirmed_at=None, s3_state=None))
+    session.commit()
+
+    call_command("s3_sync")
+
+    assert row_of(session, file_id).confirmed_at is not None
+
+
+def test_a_key_that_another_file_has_is_named_and_the_command_fails(session, bucket, disk, capsys):
+    make_file(disk, FILE, b"abc")
+    sync.run("command", "me")
+    session.execute(update(S3Upload).values(file_id=S3Upload.file_id + 1000, host="there"))
+    session.execute(update(OutputFile).values(confirmed_at=None, s3_state=None))
+    session.commit()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("s3_sync")
+
+    assert ended.value.code == 1
+    assert "on there: set s3.prefix" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_refusal_ends_the_command_with_its_sentence(session, bucket, disk):
