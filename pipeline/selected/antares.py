@@ -9,6 +9,7 @@ from broker.archive import Slice
 from broker.avro import UnreadableError
 from broker.db import cursor, transaction
 from broker.errors import TransientError
+from pipeline.clients import bounded
 from pipeline.clients.antares import Antares, AntaresError, LocusAlert
 from pipeline.selected import packets
 from pipeline.selected.antares_messages import Locus, read_locus
@@ -41,6 +42,7 @@ class AntaresReader:
         self._client = client
         self._takes: Counter[str] = Counter()
         self._given_up: dict[str, str] = {}
+        self._answers: dict[bytes, Read] = {}
 
     def read(self, value: bytes) -> Read:
         """Return the newest alert of a message's locus.
@@ -59,12 +61,16 @@ class AntaresReader:
             return Read(record | {"antares": {"locus_id": locus.id}})
         if self._client is None:
             raise UnreadableError("no_id", f"locus {locus.id}: not in our archive, no antares.url")
-        return _of_alerts(locus, self._alerts(self._client, locus))
+        # A batch that took too long is taken again: it goes on from here.
+        if value not in self._answers:
+            self._answers[value] = _of_alerts(locus, self._alerts(self._client, locus))
+        return self._answers[value]
 
     def forget(self) -> None:
         """Begin to count anew: what was read is stored, and comes no more."""
         self._takes.clear()
         self._given_up.clear()
+        self._answers.clear()
 
     def _alerts(self, client: Antares, locus: Locus) -> list[LocusAlert]:
         if locus.id in self._given_up:
@@ -83,8 +89,11 @@ class AntaresReader:
     def _give_up(self, client: Antares, locus: Locus, error: TransientError) -> None:
         """Give a locus up that was asked for often enough, while others are answered for.
 
-        It stays given up until its batch is stored: the next bad one has that taken again.
+        It stays given up until its batch is stored: the next bad one has that taken again. What the
+        end of the batch's time cut off says nothing of a locus.
         """
+        if bounded.is_over():
+            raise error
         self._takes[locus.id] += 1
         if self._takes[locus.id] < MOST_TAKES:
             raise error

@@ -1,6 +1,7 @@
 """A batch of messages to rows, in one transaction; safe to repeat at any point."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -24,6 +25,7 @@ from broker.kafka_messages import Received
 from broker.kafka_types import Packet
 from broker.message_letters import Bad, keep, letter_of
 from broker.ranges.sources import known_source
+from pipeline.clients import bounded
 from pipeline.selected import cutouts, files, judging, packets, recheck
 from pipeline.selected.cutouts import Room
 from pipeline.selected.judging import Alert, Images
@@ -35,6 +37,9 @@ from pipeline.selected.tables import SelectedAlert
 
 IMAGES_BYTES = 128 * 2**20
 """Of a batch, plain, until they are written: three times what real ones of 250 alerts have."""
+MOST_S = 120.0
+"""Others are asked about a batch for so long [s]: the group must hear of its listener."""
+
 _GIVEN = [
     column.name
     for column in SelectedAlert.__table__.columns
@@ -113,8 +118,9 @@ class Reception:
         """
         self._know_sources(batch)
         images: dict[int, Images] = {}
-        for found in taken(self._attempts, batch, self._sources, self._take_good, self._bury):
-            images |= found
+        with bounded.until(time.monotonic() + MOST_S):
+            for found in taken(self._attempts, batch, self._sources, self._take_good, self._bury):
+                images |= found
         return images
 
     def take_again(self, message: Received, source_id: int) -> None:

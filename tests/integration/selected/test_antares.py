@@ -327,6 +327,33 @@ def test_one_process_at_once_asks_for_the_images_of_a_selection(session, root):
     assert server.asked == [ALERTS]
 
 
+def test_a_batch_whose_time_is_up_is_taken_again_and_its_loci_are_not_given_up(
+    session, root, monkeypatch
+):
+    monkeypatch.setattr("pipeline.selected.reception.MOST_S", 0.0)
+    batch = received(message())
+    with antares({ALERTS: [NEWEST], f"/v2/loci/{NOBODY}/alerts": []}) as server:
+        taker = Taker(server.url)
+        for _ in range(2 * MOST_TAKES):
+            with pytest.raises(TransientError):
+                taker.reception.take(batch)
+        monkeypatch.setattr("pipeline.selected.reception.MOST_S", 60.0)
+        taker.reception.take(batch)
+
+    assert counts(session) == [(1, 1, 0, 0, 0)]
+
+
+def test_a_batch_that_is_taken_again_goes_on_where_it_came_to(session, root):
+    other = "/v2/loci/ANT2026other/alerts"
+    found = alert("lsst:13", 61220.2, **source(13))
+    with antares({ALERTS: [NEWEST], other: Later(busy, busy, [found])}) as server:
+        batch = received(message(), value(locus(id="ANT2026other")))
+        assert takes(Taker(server.url), batch) == 3
+        assert server.asked.count(ALERTS) == 1
+
+    assert counts(session) == [(2, 2, 0, 0, 0)]
+
+
 def test_an_image_that_is_not_there_is_not_asked_for_at_once(session, root):
     with antares({ALERTS: [NEWEST], IMAGES: []}) as server:
         taker = Taker(server.url)
