@@ -15,7 +15,7 @@ from broker.access import access, staff
 from broker.config import config
 from broker.kept import Kept
 from pipeline.alerts.query import reading
-from pipeline.telescope import ledger, query, rows, timeline
+from pipeline.telescope import ledger, observed, query, rows, timeline
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, Wanted
 from pipeline.telescope.record import RecordError, Telescope, telescope, telescopes
@@ -234,12 +234,14 @@ def _command(
     settings, now = config().telescope, datetime.now(UTC)
     with reading() as session:
         found = query.find_command(session, command_id)
-    if found is None:
-        raise Http404(f"no command {command_id[:64]!r}")
+        if found is None:
+            raise Http404(f"no command {command_id[:64]!r}")
+        pieces = observed.count(session, found.row.observation_id)
     row = found.row
     context = {
         "found": found,
         "row": row,
+        "piece_count": pieces,
         "moments": timeline.timeline(
             row, found.acknowledgments, found.events, settings.clock_off_s
         ),

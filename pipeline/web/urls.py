@@ -3,6 +3,7 @@
 from django.urls import path
 
 from pipeline.web import (
+    console_data,
     console_pages,
     converters,  # noqa: F401 makes <survey:…> known
     doc_pages,
@@ -59,6 +60,7 @@ urlpatterns = [
     path("telescopes/commands/of/<str:trigger_id>/withdraw", console_pages.withdraw),
     path("telescopes/commands/<str:command_id>", console_pages.command, name="command"),
     path("telescopes/commands/<str:command_id>/<str:word>", console_pages.act),
+    path("telescopes/observations/<path:observation_id>", console_data.observation),
     path("telescopes/<str:name>", console_pages.one, name="telescope"),
     path("telescopes/<str:name>/resume", console_pages.resume),
     path("runs", run_pages.page, name="runs"),

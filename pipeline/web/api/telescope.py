@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,12 +16,14 @@ from broker.refusals import ApiError, field_error
 from broker.rest import ApiView, ok
 from broker.rest_fields import Flag, Text
 from pipeline.alerts.query import reading
-from pipeline.telescope import ledger, query, timeline
+from pipeline.telescope import ledger, observed, query, timeline
+from pipeline.telescope.data_tables import ID_CHARACTERS
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, CommandRecord, TelescopeBoard, Wanted
 from pipeline.telescope.record import RecordError, telescope, telescopes
 from pipeline.telescope.tables import ORIGINS, STATES
 from pipeline.telescope.wish import LONGEST_WORD, RefusedError, Wish
+from pipeline.web.api.answers import plain_file
 from pipeline.web.api.fields import Number, Whole
 from pipeline.web.api.parameters import check_body, check_query
 from pipeline.web.api.views import RECORD, envelope, listed
@@ -40,6 +44,18 @@ class WantedCommands(serializers.Serializer[Any]):
     trigger_id = Text(required=False, max_length=LONGEST_WORD)
     requested_by = Text(required=False, max_length=LONGEST_WORD)
     page = Whole(1, MAX_PAGE, default=1)
+
+
+class WantedPage(serializers.Serializer[Any]):
+    """Which page of a list."""
+
+    page = Whole(1, MAX_PAGE, default=1)
+
+
+class WantedPiece(serializers.Serializer[Any]):
+    """Which piece of data."""
+
+    data_id = Text(max_length=ID_CHARACTERS)
 
 
 class Observation(serializers.Serializer[Any]):
@@ -188,6 +204,41 @@ class Status(TelescopeView):
         with reading() as session:
             found = query.boards(session)
         return ok([_board(each) for each in found])
+
+
+class ObservationData(TelescopeView):
+    """What arrived of an observation."""
+
+    @extend_schema(
+        tags=TAGS, parameters=[WantedPage], responses=envelope(listed(RECORD)),
+        operation_id="telescope_observation_data",
+    )  # fmt: skip
+    def get(self, request: Request, observation_id: str) -> Response:
+        """Return a page of an observation's pieces in sequence, without their bytes."""
+        page = check_query(WantedPage, request)["page"]
+        with reading() as session:
+            found = observed.observation(session, observation_id, page)
+        more = page * observed.PAGE_SIZE < found.count
+        rows = [vars(piece) for piece in found.pieces]
+        return ok(rows, count=found.count, next=page + 1 if more else None)
+
+
+class ObservationPayload(TelescopeView):
+    """The bytes of a piece."""
+
+    @extend_schema(
+        tags=TAGS, parameters=[WantedPiece],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        operation_id="telescope_observation_payload",
+    )  # fmt: skip
+    def get(self, request: Request, observation_id: str) -> HttpResponse:
+        """Return the bytes of one piece as they came."""
+        data_id = check_query(WantedPiece, request)["data_id"]
+        with reading() as session:
+            found = observed.payload(session, observation_id, data_id)
+        if found is None:
+            raise ApiError(404, "no such piece, or it came without bytes")
+        return plain_file(found, "application/octet-stream", observed.file_name(data_id))
 
 
 def _refused(exc: Exception) -> Exception:

@@ -22,6 +22,8 @@ of_telescopes = [
     path("commands", telescope.Commands.as_view()),
     path("commands/<str:command_id>", telescope.OneCommand.as_view()),
     path("commands/<str:command_id>/<str:word>", telescope.CommandAct.as_view()),
+    path("observations/<path:observation_id>/data", telescope.ObservationData.as_view()),
+    path("observations/<path:observation_id>/payload", telescope.ObservationPayload.as_view()),
     path("stop", telescope.Stop.as_view()),
     path("status", telescope.Status.as_view()),
 ]
