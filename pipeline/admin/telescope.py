@@ -144,3 +144,25 @@ class TelescopeEventAdmin(MirrorAdmin):
     def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
         """Return the events of a command."""
         return rows.filter(command_id=term)
+
+
+@admin.register(models.TelescopeDataRaw)
+class TelescopeDataRawAdmin(MirrorAdmin):
+    """Pieces of data without their bytes, which an observation's page gives."""
+
+    list_display = (
+        *("pk", "observation_id", "sequence_number", "processed", "processing_pipeline_version"),
+        "sink_timestamp",
+    )
+    list_filter = ("processed",)
+    exclude = ("data",)
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave the bytes where they are: a piece has up to 8 MiB."""
+        return super().get_queryset(request).defer("data")
+
+    @override
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return the pieces of an observation."""
+        return rows.filter(observation_id=term)

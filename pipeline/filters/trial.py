@@ -19,6 +19,9 @@ ERRORS_SHOWN = 5
 FUNCTION_NAMES = ("run", "filter")
 """Of a plain function in a file without a class; else the only one whose name ends in _filter."""
 
+INSTALL = "in the project's folder, .venv/bin/pip install -e '.[antares]'"
+"""The DevKit; by the folder, as another project has the name nightjar on PyPI."""
+
 Run = Callable[[Locus], tuple[str, str]]
 """Locus to status (Succeeded, Skipped, Errored) and what went wrong."""
 
@@ -109,7 +112,7 @@ def _module(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("antares_devkit"):
-            raise TrialError(f"{file} needs the DevKit: pip install 'nightjar[antares]'") from error
+            raise TrialError(f"{file} needs the DevKit: {INSTALL}") from error
         raise TrialError(f"{file} needs {error.name}, which is not installed") from error
     except Exception as error:
         raise TrialError(f"{file} cannot be loaded: {error!r}") from error

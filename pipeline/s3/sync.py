@@ -252,7 +252,14 @@ def _bring_all(
                 if carried.end in SILENT:
                     continue
                 told = carried.told
-                note(str(told.end), key=told.key, length=told.length, error=told.error)
+                sha256 = carried.what.sha256 if carried.what else None
+                note(
+                    str(told.end),
+                    key=told.key,
+                    length=told.length,
+                    sha256=sha256,
+                    error=told.error,
+                )
                 work.told.append(told)
                 if tell is not None:
                     tell(told)

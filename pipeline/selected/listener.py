@@ -79,6 +79,7 @@ class SelectedListener(ReceptionLoop[Reception]):
         self._fetch = fetch
         self._forget = forget
         self._clock = clock
+        self._has_read = False
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Tick until ``is_stopping``, and note how the run ended; raises as ``MessageLoop.run``."""
@@ -111,11 +112,14 @@ class SelectedListener(ReceptionLoop[Reception]):
         try:
             self.look_when_due()
             batch = self.reader.batch(self._most, BATCH_BYTES, POLL_S)
+            self._has_read = self._has_read or bool(self.reader.owned)
             if not batch:
                 return ()
             images = self.reception.take(batch)
         except OUTAGES as error:
-            if isinstance(error, LoginRefusedError) and not self.reader.owned:
+            # Not by what is owned now: a machine that stood still has lost its partitions, and a
+            # handshake that times out is told like a login that is refused.
+            if isinstance(error, LoginRefusedError) and not self._has_read:
                 raise
             self.take_again(batch, error)
             return ()

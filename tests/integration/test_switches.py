@@ -67,7 +67,8 @@ def turn(session, *, publishing):
 
 def waiting(session):
     session.expire_all()
-    return [alert.source_offset for alert in session.scalars(select(Alert)) if alert.pending]
+    rows = session.scalars(select(Alert).order_by(Alert.source_offset))
+    return [alert.source_offset for alert in rows if alert.pending]
 
 
 def test_a_stream_is_published_unless_somebody_says_otherwise(session):

@@ -17,7 +17,7 @@ class Command(ProjectCommand):
     help = "Write the extendedness filter as one file for ANTARES, with a sheet of metadata."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path, nargs="?", default=Path(), help="where to (here)")
+        parser.add_argument("folder", type=Path, help="where to; it is made")
 
     def handle(self, **options: Any) -> None:
         folder: Path = options["folder"]

@@ -17,12 +17,12 @@ class Died(BaseException):
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return the folder that output is written to; the archive lies beside it."""
-    with monkeypatch.context() as patch:
-        patch.setenv("NIGHTJAR_OUTPUT__ROOT", str(tmp_path / "out"))
-        patch.setenv("NIGHTJAR_OUTPUT__HOST", "here")
-        patch.setenv("NIGHTJAR_ARCHIVE__PATH", str(tmp_path / "archive"))
-        config.cache_clear()
-        yield tmp_path / "out"
+    monkeypatch.setenv("NIGHTJAR_OUTPUT__ROOT", str(tmp_path / "out"))
+    monkeypatch.setenv("NIGHTJAR_OUTPUT__HOST", "here")
+    monkeypatch.setenv("NIGHTJAR_ARCHIVE__PATH", str(tmp_path / "archive"))
+    config.cache_clear()
+    yield tmp_path / "out"
+    monkeypatch.undo()  # all at once: a test that moves to another host would bring ours back
     config.cache_clear()
 
 

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from broker.db import lock
+from broker.kafka import LoginRefusedError
 from pipeline.selected import collect as collecting
 from pipeline.selected import listener as listening
 from pipeline.selected.listener import SelectedListener
@@ -18,11 +19,14 @@ class _Reader:
 
     def __init__(self, *batches) -> None:
         self.left = list(batches)
+        self.owned = frozenset()
 
     def batch(self, *_):
         found = self.left.pop(0)
         if isinstance(found, Exception):
+            self.owned = frozenset()  # a process that stood still has lost its partitions, too
             raise found
+        self.owned = frozenset({("topic", 0)})
         return found
 
     def commit_all(self, ends) -> None:
@@ -42,7 +46,7 @@ def listener_of(taker, *batches, **given):
 
 def listen(*batches):
     """Let a listener take these batches, then stop it."""
-    listener = listener_of(Consumer(), *batches)
+    listener = listener_of(Consumer(), *batches, rest_s=0.0)
     listener.run(lambda: not listener.reader.left)
 
 
@@ -56,6 +60,17 @@ def test_a_listener_that_fails_says_so_in_its_run(session, root):
         listen(received(packet(1)), ValueError("fenced"))
 
     assert runs(session) == [("failed", True, "ValueError('fenced')")]
+
+
+def test_a_login_that_is_refused_ends_who_never_read_and_nobody_else(session, root):
+    refused = LoginRefusedError("handshake failed: Timed out")
+
+    with pytest.raises(LoginRefusedError):
+        listen(refused)
+    listen(received(packet(1)), refused, received(packet(2)))
+
+    assert runs(session) == [("done", True, None)]
+    assert [row.written_count for row in session.scalars(select(SelectedRun))] == [2]
 
 
 def test_a_listener_that_is_stopped_ends_its_run(session, root):
