@@ -210,7 +210,9 @@ class Reception:
             self._sources[topic] = found
 
     def _find_packets(self, alerts: Sequence[Alert], room: Room) -> None:
-        """Learn where the packets lie; what nobody has kept here is kept now, what is short read.
+        """Learn where the packets of new rows lie; keep what nobody kept, read what is short.
+
+        What comes again has its row, and needs no second place in the archive.
 
         Raises
         ------
@@ -218,6 +220,7 @@ class Reception:
             If what is short cannot be read just now.
         """
         with transaction() as session:
+            alerts = self._unknown(session, alerts)
             candids = [alert.values["dia_source_id"] for alert in alerts]
             known = packets.known_slices(session, candids)
         here = packets.here(known.values())

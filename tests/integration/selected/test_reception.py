@@ -333,3 +333,15 @@ def test_another_host_with_the_same_root_is_refused_by_name(session, root, monke
     monkeypatch.setenv("NIGHTJAR_OUTPUT__ROOT", f"{root}-there")
     config.cache_clear()
     assert Consumer().target.host == "there"
+
+
+def test_what_comes_again_takes_no_second_place_in_the_archive(session, root):
+    def kept():
+        return sum(each.stat().st_size for each in root.parent.glob("archive/**/*.seg"))
+
+    taker = Consumer()
+    taker.reception.take(received(packet(1), packet(2)))
+    before = kept()
+    taker.reception.take(received(packet(1), packet(2)))
+
+    assert 0 < before == kept()
