@@ -69,14 +69,15 @@ class Kept(Generic[_T]):
     def get(self) -> Seen[_T] | None:
         """Return the last look, after a new one if that is due and comes in time."""
         with self._lock:
+            now_s = time.monotonic()
             if self._running is None and self._is_due():
                 # Made late: gunicorn loads this module before it forks.
                 self._thread = self._thread or ThreadPoolExecutor(1, f"kept-{self._name}")
                 self._running = self._thread.submit(self._look_once)
                 patience_s = self._patience_s if self._is_first else min(self._patience_s, LATER_S)
-                self._waited_for_until_s = time.monotonic() + patience_s
+                self._waited_for_until_s = now_s + patience_s
             running = self._running
-            left_s = self._waited_for_until_s - time.monotonic()
+            left_s = self._waited_for_until_s - now_s
         if running is not None:
             with suppress(FutureTimeoutError):
                 running.result(max(left_s, 0.0))
