@@ -12,7 +12,7 @@ from tests.environment import ALONE, inherited, point_at
 # Before anything reads a setting: tests never see a developer's parts or thresholds.
 os.environ.update({"NIGHTJAR_HOME": ".nightjar/test"} | ALONE)
 
-from broker.config import config
+from broker.config import Config, config
 from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
 from tests import native
 
@@ -35,6 +35,22 @@ settings.register_profile(
 TOPIC_PREFIX = "nightjar-test-"
 NO_KAFKA = "no Kafka: "
 DAY_MS = 86_400_000
+
+
+@pytest.fixture(autouse=True)
+def _read_anew() -> Iterator[None]:
+    """Forget the settings that a test read: what it had set in the environment is gone again.
+
+    It asks for no other fixture, so that it ends after ``monkeypatch`` has.
+    """
+    before = _kept_settings()
+    yield
+    if _kept_settings() is not before:
+        config.cache_clear()
+
+
+def _kept_settings() -> Config | None:
+    return config() if config.cache_info().currsize else None
 
 
 @pytest.fixture(scope="session")
