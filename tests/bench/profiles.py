@@ -115,14 +115,20 @@ PROFILES = {
         "default",
         ztf=Load(warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500),
         lsst=Load(
-            warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500, filtered=4000
+            warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500, filtered=16_000
         ),
     ),
     "full": Profile(
         "full",
         ztf=Load(warm=1000, timed=40_000, idle=600, open_loop=12_000, singles=2000, naive=1000),
         lsst=Load(
-            warm=500, timed=10_000, idle=400, open_loop=3000, singles=1000, naive=500, filtered=8000
+            warm=500,
+            timed=10_000,
+            idle=400,
+            open_loop=3000,
+            singles=1000,
+            naive=500,
+            filtered=32_000,
         ),
         segments=10,
         d_s=2.0,

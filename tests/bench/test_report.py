@@ -69,7 +69,7 @@ def test_lines_below_nothing_do_not_hide_what_is_missing():
 
 
 @pytest.mark.parametrize(("more_s", "is_met"), [(0.29, True), (0.73, False)])
-def test_what_the_filters_add_is_judged_by_pairs(more_s, is_met):
+def test_what_the_filters_add_is_judged_by_their_sums(more_s, is_met):
     plain = segment()
     parts = plain.cpu.parts | {"worker": plain.cpu.parts["worker"] + more_s}
     with_filters = replace(plain, seconds=11.0, cpu=replace(plain.cpu, parts=parts))
@@ -77,8 +77,22 @@ def test_what_the_filters_add_is_judged_by_pairs(more_s, is_met):
     found = Pairs([with_filters] * 3, [plain] * 3).figures()
 
     assert found["cpu_ratio"] == pytest.approx([1 + more_s / 7.25] * 3)
+    assert found["cpu_ratio_of_sums"] == pytest.approx(1 + more_s / 7.25)
     assert found["rate_ratio"] == pytest.approx([10 / 11] * 3)
     assert (found["is_met"], found["alerts"]) == (is_met, 6000)
+
+
+def test_pairs_that_scatter_do_not_decide():
+    plain = segment()
+
+    def taking(more_s):
+        parts = plain.cpu.parts | {"worker": plain.cpu.parts["worker"] + more_s}
+        return replace(plain, cpu=replace(plain.cpu, parts=parts))
+
+    found = Pairs([taking(0.6), taking(0.6), taking(0.0)], [plain, plain, taking(0.9)]).figures()
+
+    assert sorted(found["cpu_ratio"])[1] > 1.05
+    assert found["is_met"]
 
 
 def cpu(*children):
