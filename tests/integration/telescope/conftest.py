@@ -13,6 +13,8 @@ from nightjar_telescope import AckStatus, CommandAcknowledgment, TelescopeStatus
 from nightjar_telescope.avro import frame
 from nightjar_telescope.messages import Message
 from nightjar_telescope.schema import schema_text
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from broker import kafka_admin
 from broker.config import config
@@ -21,7 +23,9 @@ from broker.sections.telescope import BEAM
 from pipeline import bootstrap
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.telescope import codec, ledger
+from pipeline.telescope.reception import TelescopeReception
 from pipeline.telescope.record import Telescope, telescope
+from pipeline.telescope.tables import TelescopeAcknowledgment, TelescopeCommand
 from pipeline.telescope.topics import telescope_topics
 from pipeline.telescope.wish import Wish
 from tests import native
@@ -156,3 +160,53 @@ class Field:
 def field(small_registry: ThreadingHTTPServer) -> Field:
     """The field, with the registry of this test."""
     return Field(small_registry.url)
+
+
+@pytest.fixture
+def listener(session: Session, beam: Telescope, field: Field) -> Iterator[Callable[..., None]]:
+    """Return a function that hands messages to the reception of our listener."""
+    reception = TelescopeReception(lambda topic: f"id of {topic}", codec.codec())
+
+    def take(telescope: Telescope, *messages: Message, at: datetime | None = None) -> None:
+        status = [each for each in messages if type(each).__name__ == "TelescopeStatus"]
+        topic = telescope.status if status else telescope.acknowledgments
+        reception.take(field.batch(topic, messages, at))
+        session.expire_all()
+
+    yield take
+    reception.close()
+
+
+@pytest.fixture
+def sent(session: Session, beam: Telescope, bells: list[Any]) -> Callable[..., str]:
+    """Return a function that makes a command that is on its topic."""
+
+    def make(**more: Any) -> str:
+        command_id = asked("beam", **more)
+        row = session.get_one(TelescopeCommand, command_id)
+        row.state, row.sent_at, row.attempts = "sent", datetime.now(UTC), 1
+        session.flush()
+        return command_id
+
+    return make
+
+
+@pytest.fixture
+def command(session: Session) -> Callable[[str], TelescopeCommand | None]:
+    """Return a function that reads a command's row anew."""
+
+    def get(command_id: str) -> TelescopeCommand | None:
+        return session.get(TelescopeCommand, command_id, populate_existing=True)
+
+    return get
+
+
+@pytest.fixture
+def dispositions(session: Session) -> Callable[[], list[str]]:
+    """Return a function that says what became of all acknowledgments so far."""
+
+    def get() -> list[str]:
+        table = TelescopeAcknowledgment
+        return list(session.scalars(select(table.disposition).order_by(table.id)))
+
+    return get
