@@ -62,7 +62,8 @@ def main() -> None:
     began_s = time.perf_counter()
     with transaction() as session:
         target = sources.claim(session, SOURCE)
-    found.tables = tuple(closing.close_due(target, datetime.now(UTC) + timedelta(days=1)))
+    closed = closing.close_due(target, datetime.now(UTC) + timedelta(days=1))
+    found.tables = tuple(each.path for each in closed)
     found.closing_s = time.perf_counter() - began_s
     found.closing_bytes = process.memory_info().rss
     print(json.dumps(asdict(found)))

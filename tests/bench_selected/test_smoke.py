@@ -22,6 +22,7 @@ def test_every_packet_becomes_a_line_and_three_cutouts(kafka, database, root, mo
 
     assert found.failures == []
     assert json.loads(found.as_json())["consumed"]["written"] == 60
+    assert any(line.endswith(".csv") for line in found.lines())
 
 
 def _set(monkeypatch, values):
