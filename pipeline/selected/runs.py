@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from broker.db import transaction
@@ -85,6 +85,33 @@ class RunBook:
             made = insert(SelectedRun).values(**self._place, night=night, requested_by=self._by)
             self._id = session.scalars(made.returning(SelectedRun.id)).one()
         self._night = night
+
+    def resume(self, night: date, since: datetime) -> int | None:
+        """Go on with the run of this place and date that is under way.
+
+        Parameters
+        ----------
+        night : date
+            UTC.
+        since : datetime
+            One that counted nothing after this moment (UTC) is not gone on with.
+
+        Returns
+        -------
+        int or None
+            How many messages it has read; None where none is under way.
+        """
+        under_way = (
+            select(SelectedRun)
+            .filter_by(**self._place, night=night, state="running")
+            .where(SelectedRun.updated_at >= since)
+        )
+        with transaction() as session:
+            found = session.scalars(under_way).one_or_none()
+        if found is None:
+            return None
+        self._id, self._night = found.id, night
+        return found.read_count
 
     def add(self, session: Session, counts: Counts) -> None:
         """Count messages in the transaction that stores what became of them."""

@@ -7,11 +7,14 @@ import structlog
 from broker.celery import enqueue, is_heard, task
 from broker.config import config
 from broker.db import transaction
-from broker.host import host_queue
+from broker.host import host_queue, this_host
 from pipeline.selected import rerun, retention_book, schedule
 from pipeline.selected.retention_policy import Policy
 
-RERUN, QUEUE = "selected.rerun", "sinks"
+RERUN, RERUN_ON, QUEUE = "selected.rerun", "selected.rerun_on", "sinks"
+RERUN_BUDGET_S = 200.0
+"""Of one task, well below the limit of its queue: the table is written behind it."""
+RERUN_LOOK_S = 600
 RETENTION, COLLECT = "retention.delete", "selected.collect"
 COLLECT_LOOK_S = 60
 RETENTION_LOOK_S = 300
@@ -24,10 +27,34 @@ log = structlog.get_logger(__name__)
 @task(RERUN, queue=QUEUE)
 def make_again(selection_id: int, night: str, by: str) -> None:
     """Make the files of a night again; a second time gives the same bytes."""
+    _make_some(selection_id, night, by, may_begin=True)
+
+
+@task(RERUN_ON, queue=QUEUE)
+def go_on_making(selection_id: int, night: str, by: str) -> None:
+    """Make the next piece of a night; a ring that comes after the end does nothing."""
+    _make_some(selection_id, night, by, may_begin=False)
+
+
+def _make_some(selection_id: int, night: str, by: str, *, may_begin: bool) -> None:
+    day = date.fromisoformat(night)
     try:
-        rerun.rerun(selection_id, date.fromisoformat(night), by)
+        has_more = rerun.rerun(selection_id, day, by, may_begin=may_begin, budget_s=RERUN_BUDGET_S)
     except rerun.RerunError as error:
         log.error("selected.not_made_again", why=str(error))  # noqa: TRY400 no trace: it says all
+        return
+    if has_more:
+        enqueue(RERUN_ON, host_queue(this_host()), selection_id, night, by)
+
+
+@task("selected.sweep_reruns", queue="upkeep", every_s=RERUN_LOOK_S)
+def sweep_reruns() -> None:
+    """Ring for the runs that a dead process or a lost bell left."""
+    with transaction() as session:
+        left = rerun.left(session, datetime.now(UTC))
+    for each in left:
+        if is_heard(queue := host_queue(each.host)):
+            enqueue(RERUN_ON, queue, each.selection_id, each.night.isoformat(), each.by)
 
 
 @task("selected.collect_due", queue="upkeep", every_s=COLLECT_LOOK_S)

@@ -283,9 +283,9 @@ def _pieces(contents: Iterator[File]) -> Iterator[list[File]]:
     yield piece
 
 
-def row_chunks(file_id: int, most: int = MOST_ROWS) -> Iterator[list[Row]]:
-    """Yield the rows of a table in the order of its lines, in chunks: a night may be large."""
-    last = 0
+def row_chunks(file_id: int, most: int = MOST_ROWS, *, after: int = 0) -> Iterator[list[Row]]:
+    """Yield a table's rows behind a line in the order of lines, in chunks: a night may be large."""
+    last = after
     while True:
         wanted = (
             select(*_ROW)
