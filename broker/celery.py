@@ -26,26 +26,13 @@ from broker.failpoints import failpoint
 from broker.host import host_queue, this_host
 from broker.memory import limit_memory
 from broker.migrate import PendingMigrationsError, require_streams_migrated
+from broker.queues import LIMITS_S, RANGE_QUEUES
 from broker.ranges.claim import free_lost
 from broker.redis_transport import TRANSPORT, TRANSPORT_OPTIONS, waiting
 from broker.soft_stop import SoftStoppingWorker
 
-LIMITS_S = {
-    "alerts": (50, 60),
-    "gw": (80, 90),
-    "notify": (80, 90),
-    "accounts": (80, 90),
-    "sinks": (320, 330),
-    "plans": (350, 360),
-    "upkeep": (80, 90),
-}
-"""Queues with the soft and hard time limit of their tasks [s]."""
 DEAF_AT = 100
 """Messages that wait for a host, after which nobody rings there: its workers are gone."""
-RANGE_QUEUES = frozenset({"alerts"})
-"""Their tasks work on ranges: the table is the only retry."""
-RANGE_LIMITS_OF = "alerts"
-"""A range's lease is made for the limits of this queue, wherever its task waits."""
 ASK_TIMEOUT_S = 2.0
 PRIORITY_LIVE = 0
 PRIORITY_REPLAY = 9
@@ -56,7 +43,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 QUEUE_OF: dict[str, str] = {}
 """Queue of each registered task, by name."""
 _WHEN_LOST: dict[str, Callable[[str], None]] = {}
-_RANGE_TASKS: set[str] = set()
 log = structlog.get_logger(__name__)
 
 
@@ -129,7 +115,6 @@ def task(
     queue: str,
     every_s: int | None = None,
     when_lost: Callable[[str], None] | None = None,
-    of_ranges: bool = False,
     **options: Any,
 ) -> Callable[[Function], Function]:
     """Register a function as a task; the only policy there is.
@@ -139,22 +124,17 @@ def task(
     name : str
         ``flow.verb``; a wire contract, keep an old name as an alias for one release.
     queue : str
-        Decides the time limits. Tasks of range queues are never retried by Celery.
+        Of ``broker.queues``; decides the time limits. Tasks of ranges are never retried by Celery.
     every_s : int, optional
         Beat rings for the task, without arguments, at this interval [s]. Such a task is never
         retried, the next ring comes anyway; it must be safe beside a second copy of itself.
     when_lost : callable, optional
         Called in the pool's parent with the task's id when the child that worked on it died.
-    of_ranges : bool
-        It works on ranges, though its queue is none of theirs: their limits, and no retry.
     options : dict
         Passed to Celery, for example ``bind=True``.
     """
-    of_ranges = of_ranges or queue in RANGE_QUEUES
-    soft_s, hard_s = limits_s(RANGE_LIMITS_OF if of_ranges else queue)
+    soft_s, hard_s = limits_s(queue)
     QUEUE_OF[name] = queue
-    if of_ranges:
-        _RANGE_TASKS.add(name)
     if when_lost is not None:
         _WHEN_LOST[name] = when_lost
     policy: dict[str, Any] = {
@@ -169,7 +149,7 @@ def task(
             "schedule": every_s,
             "options": {"expires": every_s, "ignore_result": True},
         }
-    elif not of_ranges:
+    elif queue not in RANGE_QUEUES:
         policy |= {
             "autoretry_for": (TransientError,),
             "retry_backoff": True,
@@ -280,7 +260,7 @@ def _free_range(
     if not isinstance(exception, WorkerLostError | TimeLimitExceeded):
         return
     name = getattr(sender, "name", "")
-    is_range = name in _RANGE_TASKS
+    is_range = QUEUE_OF.get(name) in RANGE_QUEUES
     if not is_range and name not in _WHEN_LOST:
         return
     log.error("worker.lost", task=name, task_id=task_id, error=repr(exception))

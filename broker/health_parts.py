@@ -14,11 +14,11 @@ from psycopg.rows import namedtuple_row
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.celery import LIMITS_S
 from broker.config import config
 from broker.dead_letters import REASONS
 from broker.kafka_health import count_brokers
 from broker.migrate import COMMAND, conninfo, pending_migrations
+from broker.queues import LIMITS_S, wanted
 from broker.redis_transport import TRANSPORT_OPTIONS, waiting
 from broker.sections.streams import StreamsSettings
 
@@ -30,18 +30,6 @@ WORKER_TIMEOUT_S = 0.8
 WORKER_SILENT_S = 15.0
 LISTENER_SILENT_S = 60
 """A listener touches its partitions every 10 s, also when nothing comes."""
-WITHOUT = {
-    "alerts": "no alert is worked",
-    "gw": "no GW notice is worked",
-    "notify": "no mail and no Slack message is sent",
-    "accounts": "no Kafka credential is granted, checked or revoked",
-    "sinks": "nothing goes to OwnCloud, no images are fetched, no telescope's data are stored",
-    "plans": "no observation plan is made",
-    "upkeep": "nothing is swept: replays, second tries, clean-up",
-}
-"""What does not work while nobody serves a queue."""
-NEEDED = frozenset({"alerts", "notify", "accounts", "upkeep"})
-"""The others belong to GW follow-up, which an installation may go without."""
 
 _seen_at_s: dict[str, float] = {}
 """When each queue was last seen served [s], of ``time.monotonic()``."""
@@ -60,10 +48,19 @@ _LISTENERS = """
 """A stream that is stopped says so also when its bookkeeping was emptied."""
 COUNTED_LETTERS = 10_000
 _DEAD_LETTERS = f"""
+    WITH RECURSIVE streams AS (
+        SELECT min(stream) AS stream FROM dead_letters WHERE state = 'open'
+        UNION ALL
+        SELECT (
+            SELECT min(l.stream) FROM dead_letters AS l
+            WHERE l.state = 'open' AND l.stream > streams.stream
+        )
+        FROM streams WHERE stream IS NOT NULL
+    )
     SELECT kind.stream, kind.reason, count(*) AS open, min(letter.first_seen_at) AS oldest
     FROM (
-        SELECT stream, reason
-        FROM unnest(%s::text[]) AS stream CROSS JOIN unnest(%s::text[]) AS reason
+        SELECT stream, reason FROM streams CROSS JOIN unnest(%s::text[]) AS reason
+        WHERE stream IS NOT NULL
     ) AS kind
     CROSS JOIN LATERAL (
         SELECT first_seen_at FROM dead_letters AS l
@@ -74,7 +71,11 @@ _DEAD_LETTERS = f"""
     GROUP BY 1, 2
     ORDER BY 1, 2
 """  # noqa: S608 a number of ours
-"""Oldest first and bounded for each stream and reason, so that no flood makes the answer slow."""
+"""Of every stream, whoever reads it: as many as the admin's list of open letters has.
+
+The streams come from the index one by one; oldest first and bounded for each stream and reason, so
+that no flood makes the answer slow.
+"""
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,12 @@ def listeners() -> list[Finding]:
 
 
 def dead_letters() -> list[Finding]:
-    """Return how many packets of each stream wait for a person, why, and since when.
+    """Return how many dead letters of each stream wait for a person, why, and since when.
 
     That is a fact to look at, never a failure: the streams run on.
     """
     with _cursor() as cursor:
-        kinds = [list(StreamsSettings.model_fields), list(REASONS)]
-        rows = cursor.execute(_DEAD_LETTERS, kinds).fetchall()
+        rows = cursor.execute(_DEAD_LETTERS, [list(REASONS)]).fetchall()
     found: dict[str, dict[str, int]] = {}
     for row in rows:
         found.setdefault(row.stream, {})[row.reason] = row.open
@@ -143,7 +143,11 @@ def dead_letters() -> list[Finding]:
     total = sum(row.open for row in rows)
     more = " or more" if any(row.open >= COUNTED_LETTERS for row in rows) else ""
     oldest = min(row.oldest for row in rows)
-    text = f"{total}{more} open, the oldest since {oldest:%Y-%m-%d %H:%M} UTC; see the admin"
+    by_stream = ", ".join(f"{sum(reasons.values())} of {name}" for name, reasons in found.items())
+    text = (
+        f"{total}{more} dead letters open ({by_stream}), the oldest since"
+        f" {oldest:%Y-%m-%d %H:%M} UTC; see the admin"
+    )
     details = {"open": found, "oldest": oldest.isoformat(timespec="seconds")}
     return [Finding("dead_letters", "warning", text, details)]
 
@@ -173,11 +177,13 @@ def workers() -> list[Finding]:
     queues = _served({queue for answer in told for queue in answer.get("queues", ())})
     left_out = sorted({module for answer in told for module in answer.get("left_out", ())})
     facts = {"count": len(told), "queues": queues, "left_out": left_out}
-    missing = [f"no worker serves the queue {q}: {WITHOUT[q]}" for q in LIMITS_S if q not in queues]
+    unserved = [queue for queue in wanted(config()) if queue.name not in queues]
+    missing = [f"no worker serves the queue {each.name}: {each.without}" for each in unserved]
     broken = [f"{module} cannot be imported, see the workers' logs" for module in left_out]
     if not missing and not broken:
         return [Finding("workers", "ok", f"{len(told)} answer", facts)]
-    state: State = "down" if broken or NEEDED.difference(queues) else "warning"
+    is_down = broken or any(queue.is_needed for queue in unserved)
+    state: State = "down" if is_down else "warning"
     return [Finding("workers", state, "; ".join((*missing, *broken)), facts)]
 
 

@@ -99,7 +99,7 @@ STREAMS = (
     InputStream("ztf", "alerts.process", "alerts", "ztf", ("ztf_*",)),
     InputStream("lsst", "alerts.process", "alerts", "lsst", ("lsst-alerts-*",)),
 )
-TELESCOPE_DATA = RangeStream(DATA_STREAM, "telescope.sink", "sinks")
+TELESCOPE_DATA = RangeStream(DATA_STREAM, "telescope.sink", "telescope_data")
 RANGE_STREAMS = (*STREAMS, TELESCOPE_DATA)
 
 NOTICE_STREAMS = (

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from broker.config import Config
+from broker.host import QUEUE as FILES
 from broker.host import host_queue, this_host
+from broker.queues import TaskQueue, wanted
 from compose.native.home import ROOT
 
 PYTHON = sys.executable
@@ -46,14 +48,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
     gunicorn = (PYTHON, "-m", "gunicorn", "broker.wsgi", "--bind", f"{web.host}:{web.port}")
     return (
         Process("web", (*gunicorn, "--workers", "2"), NO_SECRETS_OF_KAFKA, web.port),
-        _worker("alerts", settings.ranges.worker_processes),
-        _worker("upkeep", 1),
-        _worker("accounts", 2),  # a second one, while a probe waits for its limit
-        _worker("notify", 1),
-        _worker("gw", 2),  # a picture, and what people press
-        # A second one, while large files travel to S3.
-        _worker("sinks", 2, host_queue(this_host(settings))),
-        _worker("plans", settings.gw.plans.processes),
+        *(_worker(queue, settings) for queue in wanted(settings)),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
         Process("listen-ztf", (*MANAGE, "listen", "ztf", "--slot", "0")),
         Process("listen-lsst", (*MANAGE, "listen", "lsst", "--slot", "0")),
@@ -82,17 +77,18 @@ def _telescopes(settings: Config) -> tuple[Process, ...]:
     )
 
 
-def _worker(queue: str, concurrency: int, *more_queues: str) -> Process:
+def _worker(queue: TaskQueue, settings: Config) -> Process:
+    served = (queue.name, host_queue(this_host(settings))) if queue.name == FILES else (queue.name,)
     options = (
         "worker",
         "--loglevel",
         "WARNING",
         "-Q",
-        ",".join((queue, *more_queues)),
+        ",".join(served),
         "--concurrency",
-        str(concurrency),
+        str(queue.processes(settings)),
         "--pool",
         "prefork",
     )
-    names = ("--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle")
-    return Process(f"worker-{queue}", (*CELERY, *options, *names), SOFT_STOP)
+    names = ("--hostname", f"{queue.name}@%h", "--without-gossip", "--without-mingle")
+    return Process(f"worker-{queue.name}", (*CELERY, *options, *names), SOFT_STOP)

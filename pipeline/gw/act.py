@@ -8,9 +8,9 @@ a courtesy, not a record.
 import structlog
 from sqlalchemy.orm import Session
 
-from broker.celery import LIMITS_S
 from broker.db import transaction
 from broker.errors import TransientError
+from broker.queues import LIMITS_S
 from pipeline import ledger
 from pipeline.clients.slack import slack
 from pipeline.clients.slack_errors import SlackRefusedError

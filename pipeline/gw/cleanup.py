@@ -11,9 +11,10 @@ import structlog
 from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from broker.celery import LIMITS_S, worker_starting
+from broker.celery import worker_starting
 from broker.config import config, project_path
 from broker.db import lock, transaction
+from broker.queues import LIMITS_S
 from pipeline import ledger
 from pipeline.gw.action_tables import GwSlackAction
 from pipeline.gw.grb_tables import GcnNotice, GrbAlert

@@ -6,7 +6,7 @@ A **step function** is ``run(step: Step) -> Outcome``; its line stands in ``step
   it asks first whether there is anything left to do, and a ``deliveries`` row proves that there is
   not.
 * It calls other servers outside transactions only, with time-outs that sum below its queue's soft
-  limit (``broker.celery.LIMITS_S``), and opens transactions of its own where it must remember
+  limit (``broker.queues.LIMITS_S``), and opens transactions of its own where it must remember
   something before it goes on (``deliveries``: sending, before the call).
 * What it has found out it returns: ``Done(record)``. ``record(session)`` runs in the transaction
   that ends the step, which holds the step's row: if the row went to another in between, nothing is
@@ -28,10 +28,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from broker.celery import LIMITS_S, enqueue
+from broker.celery import enqueue
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
+from broker.queues import LIMITS_S
 from pipeline import ledger
 from pipeline.clients.slack_errors import SlackBusyError
 from pipeline.gw.step_registry import TASK_OF, StepKind, kind, named

@@ -15,12 +15,13 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from broker.celery import LIMITS_S, enqueue
+from broker.celery import enqueue
 from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.host import QUEUE, host_queue, this_host
+from broker.queues import LIMITS_S
 from pipeline import ledger
 from pipeline.clients.alerce import AlerceError
 from pipeline.lasair.fetch import AlerceBusyError, Fetched, Wanted, fetch, unix_s_to_jd_utc

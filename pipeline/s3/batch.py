@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from broker.celery import LIMITS_S
 from broker.failpoints import failpoint
 from broker.host import QUEUE
+from broker.queues import LIMITS_S
 from pipeline import ledger
 from pipeline.clients.s3 import Bucket
 from pipeline.s3.send import Carried, End, carry

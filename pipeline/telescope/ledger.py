@@ -56,7 +56,7 @@ __all__ = [
     "withdraw",
 ]
 
-SEND, QUEUE = "telescope.send", "notify"
+SEND, QUEUE = "telescope.send", "commands"
 EXPIRY_MARGIN_S = 30
 """So long after it expired a command may still be met by an application whose clock is slow."""
 STOPPED_BACK = timedelta(days=1)

@@ -1,7 +1,6 @@
 """The Celery task that stores what telescopes observed."""
 
 import time
-from contextlib import suppress
 from datetime import date, datetime
 from functools import cache
 
@@ -15,21 +14,22 @@ from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.kafka import OffsetsExpired, Producer, own_connection
 from broker.ranges import replays
-from broker.ranges.claim import Claim
+from broker.ranges.claim import Claim, release
 from broker.ranges.sources import source_id
 from broker.ranges.working import RangeLostError, attempt, try_claim
 from pipeline.alerts import replay_tasks
 from pipeline.alerts.resources import resources
 from pipeline.alerts.store import Source, utc_from_ms
-from pipeline.telescope import sink
+from pipeline.telescope import sink, sink_letters
 from pipeline.telescope.codec import codec
+from pipeline.telescope.decode_data import Refused
 from pipeline.telescope.topics import HEADER_BYTES
 from pipeline.topics import TELESCOPE_DATA
 
 log = structlog.get_logger(__name__)
 
 
-@task(TELESCOPE_DATA.task, queue=TELESCOPE_DATA.queue, of_ranges=True, bind=True)
+@task(TELESCOPE_DATA.task, queue=TELESCOPE_DATA.queue, bind=True)
 def store(
     self: Task,
     stream: str,
@@ -55,15 +55,31 @@ def store(
 def arrived(held: Claim) -> tuple[datetime | None, date]:
     """Return when the message of a range came, and its UTC date, to bury it with.
 
-    A replay asks for nothing: the letter that it retries keeps its night.
+    It is copied to the telescope's dead letters first, as whatever is buried; while that cannot be,
+    the range is given back, and nobody buries it. A replay asks for nothing: the letter that it
+    retries keeps its night, and has its copy.
     """
     at = None
     if not held.replay_id:
-        with suppress(TransientError, OffsetsExpired):
-            reader = resources().reader(held.stream)
-            packets = reader.read(held.topic, held.partition, held.first, held.first).packets
-            at = utc_from_ms(packets[0].timestamp_ms) if packets else None
+        try:
+            at = _leave_copy(held)
+        except OffsetsExpired:
+            log.warning("data.expired_before_burial", topic=held.topic, offset=held.first)
+        except TransientError as error:
+            release(held, error, infrastructure=True)
     return at, (at or utc_from_ms(time.time_ns() // 1_000_000)).date()
+
+
+def _leave_copy(held: Claim) -> datetime | None:
+    """Copy a message whose workers died; return when it came, None where there is none."""
+    reader = resources().reader(held.stream)
+    packets = reader.read(held.topic, held.partition, held.first, held.first).packets
+    if not packets:
+        return None
+    refused = Refused(packets[0], "worker_died", "")
+    dlq = sink.data_of(held.topic).data_dlq
+    sink_letters.send_copies(_producer(), dlq, (held.topic, held.partition), [refused], ())
+    return utc_from_ms(packets[0].timestamp_ms)
 
 
 def store_range(held: Claim, began_cpu_s: float) -> None:

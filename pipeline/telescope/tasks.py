@@ -35,7 +35,7 @@ def send(telescope: str) -> None:
     send_all(telescope)
 
 
-@task("telescope.sweep", queue="upkeep", every_s=SWEEP_EVERY_S)
+@task("telescope.sweep", queue=QUEUE, every_s=SWEEP_EVERY_S)
 def sweep() -> None:
     """End what has passed its deadline, look for what was not confirmed, ring for what waits."""
     with transaction() as session:

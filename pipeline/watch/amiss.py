@@ -1,5 +1,6 @@
 """What ``/status`` and the admin say of files: sources that ring, copies that are late."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -19,7 +20,7 @@ PATIENCE_S = 2.0
 
 
 def findings(report: health.Report) -> list[Finding]:
-    """Return a line for each alarm that rings now, and one for the copies on S3.
+    """Return a line for each source that is read, ringing or not, and one for the copies on S3.
 
     Parameters
     ----------
@@ -32,16 +33,13 @@ def findings(report: health.Report) -> list[Finding]:
     ):
         return []
     seen = _kept().get()
-    told = [*ringing(seen.value), *waiting(seen.value)] if seen else []
+    told = sources(seen.value) if seen else []
     return [*told, *copies()]
 
 
-def ringing(found: Look) -> list[Finding]:
-    """Return a line for each source with which something is amiss; its page and mails say more."""
-    return [
-        Finding(f"source_{alarm.source}", "warning", letter.headline(alarm))
-        for alarm in found.alarms
-    ]
+def sources(found: Look) -> list[Finding]:
+    """Return a line for each source; its page and mails say more."""
+    return [replace(each, name=f"source_{each.name}") for each in reading(found)]
 
 
 def listeners() -> list[Finding]:
@@ -63,16 +61,6 @@ def _heard(found: Look, name: str) -> str:
     at = found.heard[name]
     last = f"last read {at:%Y-%m-%d %H:%M} UTC" if at else "nothing came in 24 h"
     return f"{last}, {_words(found.waits[name])}" if name in found.waits else last
-
-
-def waiting(found: Look) -> list[Finding]:
-    """Return how much waits on the brokers of others, of each source that does not ring."""
-    rings = {alarm.source for alarm in found.alarms}
-    return [
-        Finding(f"source_{name}", "ok", _words(waits))
-        for name, waits in found.waits.items()
-        if name not in rings
-    ]
 
 
 def _words(waits: Unread | None) -> str:

@@ -27,7 +27,7 @@ WORDS = {
 TITLES = {
     "postgres": "Database",
     "migrations": "Tables",
-    "dead_letters": "Packets set aside",
+    "dead_letters": "Messages set aside",
     "redis": "Task bells (Redis)",
     "workers": "Workers",
     "kafka": "Streams (Kafka)",

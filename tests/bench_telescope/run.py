@@ -237,10 +237,13 @@ def _made() -> Any:
 
 
 def _work(system: "System") -> None:
-    words = ("-m", "celery", "-A", "broker.celery", "worker", "-Q", "sinks", "--concurrency", "2")
+    from pipeline.topics import TELESCOPE_DATA
+
+    words = ("-m", "celery", "-A", "broker.celery", "worker")
+    served = ("-Q", TELESCOPE_DATA.queue, "--concurrency", "2")
     options = ("--without-gossip", "--without-mingle", "--loglevel", "WARNING")
     names = ("--hostname", f"{uuid.uuid4().hex[:8]}@%h")
-    system.start(WORKER, *words, *options, *names, REMAP_SIGTERM="SIGQUIT")
+    system.start(WORKER, *words, *served, *options, *names, REMAP_SIGTERM="SIGQUIT")
 
 
 def _timed(sent: Sent, system: "System", count: int, length: int) -> Stage:

@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 
 from broker import health, health_parts
-from broker.celery import LIMITS_S
-from broker.config import config
+from broker.config import Config, config
 from broker.health import Probe
+from broker.queues import wanted
 from tests.database import run_sql
 
 pytestmark = pytest.mark.integration
@@ -39,8 +39,8 @@ def test_without_a_worker_every_queue_is_named_with_what_does_not_work(parts_fou
     found = parts_found()["workers"]
 
     assert found.state == "down"
-    for queue in LIMITS_S:
-        assert f"no worker serves the queue {queue}: " in found.text
+    for queue in wanted(Config()):
+        assert f"no worker serves the queue {queue.name}: {queue.without}" in found.text
     assert "no mail" in found.text
     assert "no Kafka credential" in found.text
 
@@ -105,7 +105,24 @@ def test_open_dead_letters_are_counted_by_stream_and_reason(parts_found, databas
         "open": {"lsst": {"empty": 2}, "ztf": {"bad_value": 1}},
         "oldest": "2024-11-22T06:00:00+00:00",
     }
-    assert finding.text.startswith("3 open, the oldest since 2024-11-22")
+    assert finding.text.startswith(
+        "3 dead letters open (2 of lsst, 1 of ztf), the oldest since 2024-11-22"
+    )
+
+
+def test_dead_letters_of_whoever_reads_are_counted_too(parts_found, database):
+    bury(database, 1, stream="'ztf'")
+    others = {
+        "a source of the settings": "not_json", "antares": "bad_value", "igwn": "no_id",
+        "lasair": "bad_time", "telescope": "conflict",
+    }  # fmt: skip
+    for stream, reason in others.items():
+        bury(database, 4, stream=f"'{stream}'", reason=f"'{reason}'")
+
+    finding = parts_found()["dead_letters"]
+
+    assert finding.text.startswith("21 dead letters open (4 of a source of the settings, 4 of an")
+    assert finding.facts["open"]["igwn"] == {"no_id": 4}
 
 
 def test_no_open_dead_letter_is_good(parts_found, database):
@@ -122,7 +139,7 @@ def test_a_flood_of_dead_letters_is_counted_so_far(parts_found, database):
     finding = parts_found()["dead_letters"]
 
     assert finding.facts["open"] == {"lsst": {"empty": 10_000}}
-    assert finding.text.startswith("10000 or more open")
+    assert finding.text.startswith("10000 or more dead letters open")
 
 
 def test_a_stopped_stream_says_so_without_its_bookkeeping(parts_found, database):

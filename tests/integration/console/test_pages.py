@@ -153,7 +153,7 @@ def test_a_command_is_sent(operator, session, well, bells):
     assert answer.redirect_chain == [(f"/telescopes/commands/{row.command_id}", 302)]
     assert (row.state, row.requested_by, row.origin) == ("requested", "staff-operator", "console")
     assert row.request["ra"] == 10.68
-    assert bells == [("telescope.send", "notify", "beam")]
+    assert bells == [("telescope.send", "commands", "beam")]
 
 
 def test_a_second_click_makes_no_second_command(operator, session, well, bells):

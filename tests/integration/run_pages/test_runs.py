@@ -1,5 +1,7 @@
 """The page of nightly runs: for data managers, with sums that add up and files to take along."""
 
+import hashlib
+import re
 from datetime import timedelta
 
 import pytest
@@ -72,7 +74,12 @@ def test_the_page_shows_sums_sizes_checksums_and_cutouts(manager, taker, root):
     assert "3 read = 1 written + 0 filtered" in page
     assert "adds up" in page
     assert "3 on disk" in page
-    assert page.count('<code class="long">') == 2
+    shown = re.findall(r'<code title="([0-9a-f]{64})">([0-9a-f]{12})…</code>', page)
+    files = [path for kind in ("csv", "parquet") for path in root.rglob(f"*.{kind}")]
+    on_disk = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert {whole for whole, _ in shown} == on_disk
+    assert len(shown) == 2
+    assert all(whole.startswith(short) for whole, short in shown)
     for kind in ("csv", "parquet"):
         assert f'.{kind}</a></th><td class="num">1</td>' in page
     assert "2026-12-22" in page  # 30 days later

@@ -46,7 +46,7 @@ def test_a_command_is_a_row_an_event_and_a_bell(session, beam, bells, command):
     assert row.observation_id == row.request["observation_id"]
     assert row.observation_id.startswith("beam-")
     assert row.receive_by - row.created_at == timedelta(seconds=30)
-    assert bells == [("telescope.send", "notify", "beam")]
+    assert bells == [("telescope.send", "commands", "beam")]
     [event] = session.scalars(select(TelescopeEvent))
     assert (event.who, event.what, event.command_id) == ("owl", "requested", act.command_id)
 

@@ -27,6 +27,7 @@ from pipeline.telescope.tables import (
 from pipeline.telescope.tables import TelescopeCommand as CommandRow
 from pipeline.telescope.topics import telescope_topics
 from pipeline.telescope.wish import restored
+from pipeline.topics import TELESCOPE_DATA
 from tests import native
 from tests.e2e.system import System, running
 from tests.integration.telescope.conftest import asked, records, wish, word
@@ -61,7 +62,17 @@ class Field:
     def listen(self) -> None:
         for stream in ("telescope", "telescope_data"):
             self.system.start_listeners(stream)
-        words = ("-m", "celery", "-A", "broker.celery", "worker", "-Q", "sinks", "-c", "1")
+        words = (
+            "-m",
+            "celery",
+            "-A",
+            "broker.celery",
+            "worker",
+            "-Q",
+            TELESCOPE_DATA.queue,
+            "-c",
+            "1",
+        )
         self.system.start("worker", *words, "--without-gossip", "--without-mingle")
 
     def wait(self, is_so, what: str) -> None:

@@ -12,28 +12,21 @@ from nightjar_telescope.avro import PREFIX, frame
 from nightjar_telescope.schema import schema_of
 from sqlalchemy import text
 
-from broker import kafka_admin
-from broker.config import config
 from broker.db import transaction
 from broker.ranges.second_tries import try_again
-from pipeline import bootstrap
 from pipeline.alerts import replay_tasks
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.telescope import sink, sink_tasks
 from pipeline.telescope.codec import Codec
-from pipeline.telescope.record import telescope
-from pipeline.telescope.topics import telescope_topics
 from tests.integration.telescope.conftest import records, word
 from tests.integration.telescope_client.world import registry_client
 from tests.integration.telescope_data.world import (
     DataTopic,
     letters,
     piece,
-    register,
     rows,
     run,
     unchecked,
-    wait_for_rights,
 )
 
 pytestmark = [
@@ -44,22 +37,6 @@ pytestmark = [
 
 FAR_ID = 2**31 - 7
 """An id that no registry has given."""
-
-
-@pytest.fixture
-def topics(kafka, real_registry, set_up):
-    names = word(), word()
-    set_up(telescopes=records(*names))
-    kafka_admin.ensure_topics(telescope_topics(config()))
-    kafka_admin.ensure_acls(bootstrap.service_acls(config()))
-    found = [telescope(name) for name in names]
-    wait_for_rights(found)
-    return [DataTopic(each, register(each.data)) for each in found]
-
-
-@pytest.fixture
-def topic(topics):
-    return topics[0]
 
 
 def named(topic: DataTopic, end: str) -> str:

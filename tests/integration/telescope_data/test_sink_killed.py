@@ -18,6 +18,7 @@ from broker.sections.telescope import DATA_STREAM
 from pipeline import bootstrap
 from pipeline.telescope.record import telescope
 from pipeline.telescope.topics import telescope_topics
+from pipeline.topics import TELESCOPE_DATA
 from tests.drill.proxy import PASS, REFUSE, Proxy
 from tests.e2e.system import System, running
 from tests.integration.telescope.conftest import records, word
@@ -54,7 +55,7 @@ class Sink:
         self.system.start(LISTENER, *words, **environment)
 
     def work(self, **environment: str) -> None:
-        words = ("-m", "celery", "-A", "broker.celery", "worker", "-Q", "sinks")
+        words = ("-m", "celery", "-A", "broker.celery", "worker", "-Q", TELESCOPE_DATA.queue)
         options = ("--concurrency", "2", "--loglevel", "WARNING", "--without-gossip")
         names = ("--hostname", f"{uuid.uuid4().hex[:8]}@%h", "--without-mingle")
         self.system.start(WORKER, *words, *options, *names, **environment)

@@ -91,8 +91,11 @@ class DataTopic:
         """Write messages as an application does; return their first and last offset."""
         return self.write([frame(self.schema_id, message) for message in messages])
 
-    def work(self, first: int, last: int) -> Mapping[str, Any]:
-        """Let the task store a range that nobody has done; return the range's row."""
+    def work(self, first: int, last: int, attempts: int = 0) -> Mapping[str, Any]:
+        """Let the task store a range that nobody has done; return the range's row.
+
+        ``attempts`` ended with the death of their worker.
+        """
         topic = self.telescope.data
         place = {"stream": DATA_STREAM, "topic": topic, "first": first, "last": last}
         topic_id = Cluster(own_connection()).topic_ids([topic])[topic]
@@ -105,9 +108,9 @@ class DataTopic:
             session.execute(
                 text(
                     "INSERT INTO stream_ranges (stream, topic, partition, replay_id, first_offset,"
-                    " last_offset) VALUES (:stream, :topic, 0, 0, :first, :last)"
+                    " last_offset, attempts) VALUES (:stream, :topic, 0, 0, :first, :last, :tries)"
                 ),
-                place,
+                place | {"tries": attempts},
             )
         run(DATA_STREAM, topic, 0, first, last)
         with transaction() as session:

@@ -114,6 +114,8 @@ def test_what_waits_elsewhere_is_shown_to_everybody_without_hosts(
     stored(session, taker, NOW - timedelta(hours=1))
     said_of(monkeypatch, waits)
 
-    [line] = amiss.waiting(alarms.look(SINCE, NOW))
+    found = alarms.look(SINCE, NOW)
+    [line] = [each for each in amiss.sources(found) if each.name == f"source_{TOPIC.name}"]
 
-    assert (line.name, line.state, line.text) == (f"source_{TOPIC.name}", "ok", words)
+    at = NOW - timedelta(hours=1)
+    assert (line.state, line.text) == ("ok", f"last read {at:%Y-%m-%d %H:%M} UTC, {words}")

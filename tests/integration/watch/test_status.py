@@ -74,19 +74,26 @@ def test_a_source_that_wrote_nothing_is_told_without_its_error(session, page):
     assert ERROR not in said
 
 
-def test_where_all_is_well_nothing_is_told(session, page):
-    ran(session, NOW - timedelta(hours=2), read_count=5, written_count=5)
+def test_where_all_is_well_the_source_says_when_it_was_read(session, page):
+    at = NOW - timedelta(hours=2)
+    ran(session, at, read_count=5, written_count=5)
 
     said = page()
 
-    assert "selected" not in said
+    assert "source selected" in said
+    assert f"last read {at:%Y-%m-%d %H:%M} UTC" in said
     assert "Everything works." in said
 
 
-def test_each_alarm_has_a_line_of_its_own():
-    found = Look((Alarm("selected", "unread", "x", "y"), Alarm("antares", "not_run", "x", "y")), ())
+def test_each_source_has_one_line_whether_it_rings_or_not():
+    rings = (Alarm("selected", "unread", "x", "y"), Alarm("antares", "not_run", "x", "y"))
+    heard = dict.fromkeys(("antares", "lasair_1SNe", "selected"), NOW)
 
-    assert [each.name for each in amiss.ringing(found)] == ["source_selected", "source_antares"]
+    lines = amiss.sources(Look(rings, ("lasair_1SNe",), {"lasair_1SNe": None}, heard))
+
+    assert [(each.name, each.state) for each in lines] == [
+        ("source_antares", "warning"), ("source_lasair_1SNe", "ok"), ("source_selected", "warning"),
+    ]  # fmt: skip
 
 
 def test_while_the_database_is_away_nothing_is_asked():

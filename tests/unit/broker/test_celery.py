@@ -2,10 +2,11 @@
 
 import pytest
 
-from broker.celery import LIMITS_S, QUEUE_OF, RANGE_QUEUES, app, limits_s, task
+from broker.celery import QUEUE_OF, app, limits_s, task
 from broker.config import Config, config
 from broker.errors import TransientError
 from broker.host import host_queue, this_host
+from broker.queues import LIMITS_S, RANGE_QUEUES
 from broker.redis_transport import VISIBILITY_TIMEOUT_S
 
 
@@ -48,8 +49,9 @@ def test_redis_forgets_a_running_task_later_than_any_limit():
     assert options["unacked_restore_throttle"] == 1
 
 
-def test_a_holder_is_dead_before_its_lease_ends():
-    assert config().ranges.lease_s >= LIMITS_S["alerts"][1] + 30
+@pytest.mark.parametrize("queue", sorted(RANGE_QUEUES))
+def test_a_holder_is_dead_before_its_lease_ends(queue):
+    assert config().ranges.lease_s >= LIMITS_S[queue][1] + 30
 
 
 @pytest.mark.parametrize("queue", LIMITS_S)
@@ -68,15 +70,8 @@ def test_a_fault_test_shortens_the_limits_of_range_tasks_alone(monkeypatch):
 
 def test_range_tasks_are_never_retried_by_celery(registered):
     assert not getattr(registered("test.range", queue="alerts"), "autoretry_for", ())
-    assert set(RANGE_QUEUES) == {"alerts"}
+    assert set(RANGE_QUEUES) == {"alerts", "telescope_data"}
     assert registered("test.row", queue="notify").autoretry_for == (TransientError,)
-
-
-def test_a_task_of_ranges_has_their_limits_on_any_queue_and_no_retry(registered):
-    made = registered("test.elsewhere", queue="sinks", of_ranges=True)
-    assert (made.soft_time_limit, made.time_limit) == LIMITS_S["alerts"]
-    assert app.amqp.router.route({}, made.name)["queue"].name == "sinks"
-    assert not getattr(made, "autoretry_for", ())
 
 
 def test_beat_rings_for_a_periodic_task_and_nobody_hears_an_old_ring(registered):

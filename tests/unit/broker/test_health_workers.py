@@ -3,7 +3,9 @@
 import pytest
 
 from broker import health_parts
-from broker.celery import LIMITS_S
+from broker.config import Config
+from broker.queues import LIMITS_S, QUEUES, wanted
+from broker.sections.telescope import BEAM
 
 
 @pytest.fixture
@@ -23,6 +25,13 @@ def answers(monkeypatch):
     return give
 
 
+@pytest.fixture
+def with_telescopes(monkeypatch):
+    """Let the settings name a telescope."""
+    settings = Config(telescopes={"beam": BEAM})
+    monkeypatch.setattr(health_parts, "config", lambda: settings)
+
+
 def finding():
     (found,) = health_parts.workers()
     return found
@@ -31,22 +40,29 @@ def finding():
 def test_every_queue_served_is_well(answers):
     answers(*[((queue,), ()) for queue in LIMITS_S])
 
-    assert (finding().state, finding().text) == ("ok", "7 answer")
+    assert (finding().state, finding().text) == ("ok", f"{len(LIMITS_S)} answer")
 
 
-@pytest.mark.parametrize(("queue", "words"), health_parts.WITHOUT.items())
-def test_a_queue_that_nobody_serves_is_named_by_what_does_not_work(answers, queue, words):
-    answers((set(LIMITS_S) - {queue}, ()))
+@pytest.mark.usefixtures("with_telescopes")
+@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+def test_a_queue_that_nobody_serves_is_named_by_what_does_not_work(answers, queue):
+    answers((set(LIMITS_S) - {queue.name}, ()))
 
     found = finding()
 
-    assert found.text == f"no worker serves the queue {queue}: {words}"
-    assert found.state == ("down" if queue in health_parts.NEEDED else "warning")
+    assert found.text == f"no worker serves the queue {queue.name}: {queue.without}"
+    assert found.state == ("down" if queue.is_needed else "warning")
 
 
-def test_every_queue_has_its_words():
-    assert health_parts.WITHOUT.keys() == LIMITS_S.keys()
-    assert LIMITS_S.keys() >= health_parts.NEEDED
+def test_without_a_telescope_nobody_misses_the_queues_of_the_bus(answers):
+    answers((set(LIMITS_S) - {"commands", "telescope_data"}, ()))
+
+    assert finding().state == "ok"
+
+
+def test_what_is_down_without_a_worker():
+    needed = {queue.name for queue in wanted(Config()) if queue.is_needed}
+    assert needed == {"alerts", "upkeep", "accounts", "notify"}
 
 
 def test_a_module_that_was_left_out_is_named_once(answers):

@@ -3,6 +3,9 @@
 import pytest
 
 from broker.config import Config, read_config
+from broker.host import host_queue, this_host
+from broker.queues import QUEUES
+from broker.sections.telescope import BEAM
 from compose.native.ours import processes
 
 PASSWORDS = """
@@ -37,6 +40,35 @@ def test_the_web_has_its_own_password_of_kafka_and_no_other(passwords_of):
 
 def test_the_worker_of_accounts_has_the_password_of_admin(passwords_of):
     assert "of-admin" in passwords_of("worker-accounts")
+
+
+def worker_of(queue, settings):
+    """Return the words that start the worker of a queue, or None where it is not started."""
+    found = {process.name: process.argv for process in processes(settings)}
+    return found.get(f"worker-{queue}")
+
+
+@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+def test_every_queue_has_a_worker_that_serves_it_and_no_other_worker_does(queue):
+    settings = Config(telescopes={"beam": BEAM})
+    served = [
+        argv[argv.index("-Q") + 1].split(",")
+        for process in processes(settings)
+        if "-Q" in (argv := process.argv)
+    ]
+
+    assert worker_of(queue.name, settings) is not None
+    assert sum(queue.name in queues for queues in served) == 1
+
+
+def test_the_worker_of_files_serves_those_of_this_host_too():
+    argv = worker_of("sinks", Config())
+    assert argv[argv.index("-Q") + 1] == f"sinks,{host_queue(this_host(Config()))}"
+
+
+@pytest.mark.parametrize("queue", ["commands", "telescope_data"])
+def test_without_a_telescope_the_bus_costs_no_process(queue):
+    assert worker_of(queue, Config()) is None
 
 
 def test_the_web_still_has_its_port():
