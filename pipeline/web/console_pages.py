@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from broker.access import access, staff
 from broker.config import config
-from broker.kept import Kept
 from pipeline.alerts.query import reading
 from pipeline.telescope import ledger, observed, query, rows, timeline
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
@@ -23,12 +21,12 @@ from pipeline.telescope.tables import ORIGINS, STATES
 from pipeline.telescope.wish import RefusedError
 from pipeline.web.console_forms import CommandForm, Tile, WhyForm, find_tile
 from pipeline.web.paging import page_number
+from pipeline.web.uptimes import uptimes
 
 OPERATORS = ("operator", "admin")
 PAGE = "/telescopes"
 COMMANDS = f"{PAGE}/commands"
 REFRESH_S = 5
-UPTIME_KEEP_S, UPTIME_PATIENCE_S = 60.0, 2.0
 SHOWN_COMMANDS = 10
 FILTERS = ("telescope", "state", "origin", "trigger_id", "requested_by")
 REFUSED = 409
@@ -42,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
     page = page_number(request)
     with reading() as session:
         found = query.commands(session, wanted, page)
-        boards = query.boards(session, _uptimes())
+        boards = query.boards(session, uptimes())
     context = {
         "boards": boards,
         "rows": found.rows,
@@ -218,7 +216,7 @@ def _one(
 
 def _context(target: Telescope) -> dict[str, Any]:
     with reading() as session:
-        boards = query.boards(session, _uptimes())
+        boards = query.boards(session, uptimes())
     return {
         "board": next(each for each in boards if each.telescope == target),
         "telescope": target,
@@ -281,19 +279,3 @@ def _tile(request: HttpRequest, target: Telescope) -> Tile | None:
 
 def _who(request: HttpRequest) -> str:
     return request.user.get_username()
-
-
-def _uptimes() -> query.Uptimes | None:
-    seen = _kept_uptimes().get()
-    return seen.value if seen else None
-
-
-@cache
-def _kept_uptimes() -> Kept[query.Uptimes]:
-    """Return the uptimes; a day of status messages is not added up for each look."""
-    return Kept("telescope_uptimes", _look, keep_s=UPTIME_KEEP_S, patience_s=UPTIME_PATIENCE_S)
-
-
-def _look() -> query.Uptimes:
-    with reading() as session:
-        return query.uptimes(session)

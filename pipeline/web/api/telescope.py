@@ -29,6 +29,7 @@ from pipeline.web.api.parameters import check_body, check_query
 from pipeline.web.api.views import RECORD, envelope, listed
 from pipeline.web.console_forms import LONGEST_REASON
 from pipeline.web.paging import MAX_PAGE
+from pipeline.web.uptimes import uptimes
 
 OPERATORS = staff("operator", "admin")
 TAGS = ["telescope"]
@@ -202,7 +203,7 @@ class Status(TelescopeView):
     def get(self, request: Request) -> Response:  # noqa: ARG002 the framework's form
         """Return each telescope with the newest status of each component."""
         with reading() as session:
-            found = query.boards(session)
+            found = query.boards(session, uptimes())
         return ok([_board(each) for each in found])
 
 
@@ -297,6 +298,7 @@ def _board(found: TelescopeBoard) -> dict[str, Any]:
                 "application": each.health.application,
                 "heard_at": each.health.heard_at,
                 "is_stale": each.health.is_stale,
+                "uptime_percent": each.uptime_percent,
                 "components": [_columns(row, ("telescope", "application")) for row in each.rows],
             }
             for each in found.applications

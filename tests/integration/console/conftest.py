@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from broker import limits
 from pipeline.telescope.tables import TelescopeCommand, TelescopeLatestStatus
-from pipeline.web import console_pages
+from pipeline.web import uptimes
 from tests.integration.telescope.conftest import asked, beam, bells
 
 __all__ = ["beam", "bells"]
@@ -21,7 +21,7 @@ __all__ = ["beam", "bells"]
 @pytest.fixture(autouse=True)
 def _no_limits(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "take", lambda *_, **__: None)
-    console_pages._kept_uptimes.cache_clear()
+    uptimes._kept.cache_clear()
 
 
 def signed_in(role: str | None) -> Client:

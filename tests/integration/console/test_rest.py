@@ -13,7 +13,7 @@ from accounts.models import BabamulUser, StaffToken
 from broker import api_docs
 from broker.rest_schema import PREFIX, STAFF_PREFIX
 from pipeline.telescope import board
-from pipeline.telescope.tables import TelescopeCommand
+from pipeline.telescope.tables import TelescopeCommand, TelescopeStatus
 from tests.integration.console.conftest import signed_in
 from tests.integration.telescope.conftest import ASKED
 
@@ -204,6 +204,25 @@ def test_the_status_says_what_is_stale(api, heard):
     robotics, handler = beam["applications"]
     assert robotics["components"][0]["disk_usage_percent"] == 91.0
     assert (robotics["is_stale"], handler["is_stale"]) == (False, True)
+
+
+def test_the_status_says_how_long_each_application_was_up(api, session, heard):
+    """One minute of a day: 100 / 1440 %."""
+    heard("robotics")
+    minute = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
+    session.add(
+        TelescopeStatus(
+            telescope="beam", status_id="s", timestamp=0, source_application="robotics",
+            level="info", component="mount", message="", is_operational=True, source_id=1,
+            source_partition=0, source_offset=1, received_at=minute,
+        )
+    )  # fmt: skip
+    session.commit()
+
+    robotics, handler = api.get("/api/telescope/status").json()["data"][0]["applications"]
+
+    assert robotics["uptime_percent"] == pytest.approx(0.0694444, abs=1e-6)
+    assert handler["uptime_percent"] == 0
 
 
 def test_the_two_descriptions_hold_what_belongs_to_them():
