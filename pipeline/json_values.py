@@ -29,6 +29,21 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
+def as_sent(value: Any) -> Any:
+    """Return a value that JSONB gave back with its large numbers as floats, which they were.
+
+    1e22 comes back as an integer of 23 digits, and few readers take one beyond 64 bits.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        found = number(value)
+        return value if found is None else found
+    if isinstance(value, list):
+        return [as_sent(each) for each in value]
+    if isinstance(value, dict):
+        return {name: as_sent(each) for name, each in value.items()}
+    return value
+
+
 def time(value: Any) -> datetime | None:
     """Return an ISO time in UTC, which is also meant where no zone is written."""
     if not isinstance(value, str):

@@ -19,8 +19,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from broker.db import lock, transaction
+from broker.errors import TransientError
 from broker.failpoints import failpoint
 from broker.host import this_host
+from pipeline import json_values
 from pipeline.lasair.tables import LasairAlert
 from pipeline.selected import disk
 from pipeline.selected.sources import output_root
@@ -67,7 +69,7 @@ def path_of(day: date) -> str:
 
 def line(row: LasairAlert) -> bytes:
     """Return an alert's line; its names are sorted, so that the same alert is the same bytes."""
-    values = {**row.payload, TOPIC: row.topic}
+    values = {**json_values.as_sent(row.payload), TOPIC: row.topic}
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return text.encode() + b"\n"
 
@@ -195,13 +197,20 @@ def _append(place: Place, file_id: int) -> int:
     )
     failpoint("lines_appended")
     with transaction() as session:
-        numbered = [{"id": row.id, "line_seq": file.rows + n} for n, row in enumerate(rows, 1)]
-        session.execute(update(LasairAlert), numbered)
-        session.execute(
+        noted: CursorResult[Any] = session.execute(  # type: ignore[assignment] # of an UPDATE
             update(OutputFile)
-            .where(OutputFile.id == file_id)
+            .where(
+                OutputFile.id == file_id,
+                OutputFile.length == file.length,
+                OutputFile.rows == file.rows,
+                OutputFile.closed_at.is_(None),
+            )
             .values(length=length, rows=file.rows + len(rows))
         )
+        if noted.rowcount != 1:
+            raise TransientError(f"{file.path}: somebody else wrote to it meanwhile")
+        numbered = [{"id": row.id, "line_seq": file.rows + n} for n, row in enumerate(rows, 1)]
+        session.execute(update(LasairAlert), numbered)
     failpoint("lines_committed")
     log.info("lasair.written", path=file.path, lines=len(rows))
     return len(rows)

@@ -64,8 +64,13 @@ def _cells(row: Mapping[str, Any], extra_names: Sequence[str]) -> list[str]:
 def _values(row: Mapping[str, Any], extra_names: Sequence[str]) -> list[Any]:
     return [
         *(row[column.attribute] for column in BASE),
-        *(row["extra"].get(name) for name in extra_names),
+        *(_stored(extra(name).kind, row["extra"].get(name)) for name in extra_names),
     ]
+
+
+def _stored(kind: Kind, value: Any) -> Any:
+    """Return a value as it was put into JSONB, which gives 1e17 back without point and exponent."""
+    return float(value) if kind in {"single", "double"} and value is not None else value
 
 
 def _kinds(extra_names: Sequence[str]) -> list[tuple[str, Kind]]:

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from broker.config import ROOT
 from broker.db import transaction
+from broker.errors import TransientError
 from pipeline.lasair import day_files
 from pipeline.lasair.day_files import Place, close_settled, line, path_of, write_waiting
 from pipeline.lasair.tables import LasairAlert
@@ -86,6 +87,37 @@ def test_while_another_writes_nothing_is_written(home, monkeypatch):
         assert write_waiting(Place.ours()) == 0
 
     assert write_waiting(Place.ours()) == 1
+
+
+def test_whoever_wrote_while_its_lock_was_lost_marks_nothing(home, monkeypatch):
+    take(alert("ZTF18aaaaaaa"), alert("ZTF18bbbbbbb"))
+    append, others = day_files.disk.append_mending, []
+
+    def overtaken(*place):
+        if not others:
+            others.append("another process, that Postgres gave the lock meanwhile")
+            day_files._append(Place.ours(), output().id)
+        return append(*place)
+
+    monkeypatch.setattr(day_files.disk, "append_mending", overtaken)
+    with pytest.raises(TransientError, match="somebody else wrote to it meanwhile"):
+        write_waiting(Place.ours())
+
+    take(alert("ZTF18ccccccc"), start=2)
+    write_waiting(Place.ours())
+    assert (home / FILE).read_bytes() == rendered()
+    assert rendered().count(b"\n") == output().rows == 3
+
+
+def test_numbers_beyond_64_bits_are_written_as_they_came(home):
+    take(alert(flux=1e22, nested={"fluxes": [1e300, 5.0, 2**63 - 1]}, id=10**400))
+
+    write_waiting(Place.ours())
+
+    [found] = (home / FILE).read_bytes().splitlines()
+    assert b'"flux":1e+22,' in found
+    assert b'"nested":{"fluxes":[1e+300,5.0,9223372036854775807]}' in found
+    assert json.loads(found)["id"] == 10**400
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ import importlib
 import os
 from datetime import timedelta
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, update
 
@@ -347,3 +349,22 @@ def test_further_columns_hold_from_the_next_table_on(session, root, monkeypatch)
     ]
     assert heads[0] + b"\n" == head(())
     assert heads[1].endswith(b",timestamp,snr,prv_candidates")
+
+
+def test_a_number_that_jsonb_gives_back_as_an_integer_keeps_no_night_open(
+    session, root, monkeypatch
+):
+    monkeypatch.setenv("NIGHTJAR_OUTPUT__EXTRA_COLUMNS", "chi,timeWithdrawnMjdTai")
+    config.cache_clear()
+    taker = Consumer()
+    taker.reception.take(received(packet(1)))
+    large = {"chi": 1e17, "timeWithdrawnMjdTai": 1e22}
+    session.execute(update(SelectedAlert).values(extra=large))
+    session.commit()
+    taker.work([])
+    taker.now = MORNING
+    taker.work([])
+
+    assert (root / csv_path(taker.target)).read_bytes().endswith(b",1e+17,1e+22\n")
+    [row] = pq.read_table(root / csv_path(taker.target).replace(".csv", ".parquet")).to_pylist()
+    assert (row["chi"], row["timeWithdrawnMjdTai"]) == (np.float32(1e17), 1e22)
