@@ -4,14 +4,15 @@ from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broker.config import config
 from broker.db import lock
 from broker.errors import TransientError
 from pipeline.selected import disk, rendering, writer
 from pipeline.selected.rerun import RerunError, rerun
-from pipeline.selected.tables import SelectedAlert, SelectedRun
+from pipeline.selected.tables import OutputFile, SelectedAlert, SelectedRun
+from tests.integration.selected.conftest import Died
 from tests.integration.selected.world import (
     EVENING,
     MORNING,
@@ -98,6 +99,52 @@ def test_after_it_the_night_goes_on(session, root):
     taker.work(received(packet(2), first=1))
 
     assert tree(root) == expected(session, taker.target)
+
+
+@pytest.mark.parametrize("path", ["lsst_alerts/cutouts/long_name.fits", None], ids=("more", "less"))
+def test_a_kill_behind_the_new_table_leaves_no_torn_line(session, root, monkeypatch, path):
+    taker = Consumer()
+    taker.work(received(packet(1), packet(2, cutoutTemplate=None)))
+    first = select(SelectedAlert.id).order_by(SelectedAlert.id.desc() if path else SelectedAlert.id)
+    told = update(SelectedAlert).where(SelectedAlert.id == session.scalars(first).first())
+    session.execute(told.values(template_path=path))
+    session.commit()
+    write = disk.write_whole
+
+    def die_behind_the_table(root, name, content):
+        written = write(root, name, content)
+        if name.endswith(".csv"):
+            raise Died
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "write_whole", die_behind_the_table)
+        with pytest.raises(Died):
+            again(taker)
+
+    whole = (root / csv_path(taker.target)).read_bytes()
+    noted = session.scalars(select(OutputFile).where(OutputFile.kind == "csv")).one().length
+    assert whole[:noted] == whole  # as much as /runs gives
+    taker.work(received(packet(3), first=2))
+    assert (
+        tree(root)[csv_path(taker.target)]
+        == expected(session, taker.target)[csv_path(taker.target)]
+    )
+
+
+def test_a_length_that_a_kill_left_is_put_right(session, root):
+    taker = Consumer()
+    taker.work(received(packet(1)))
+    [length] = session.scalars(select(OutputFile.length).where(OutputFile.kind == "csv"))
+    session.execute(update(OutputFile).where(OutputFile.kind == "csv").values(length=length + 9))
+    session.commit()
+
+    again(taker)
+
+    session.expire_all()
+    assert (
+        session.scalars(select(OutputFile.length).where(OutputFile.kind == "csv")).one() == length
+    )
 
 
 def test_cutouts_that_are_on_disk_stay_when_their_packets_have_expired(session, root):
