@@ -21,11 +21,11 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 DEMO = $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEMO_PACKETS),--packets $(DEMO_PACKETS)) $(if $(SEED),--seed $(SEED)) \
-	$(if $(ZTF),--ztf $(ZTF)) $(if $(LSST),--lsst $(LSST))
+	$(if $(ZTF),--ztf $(ZTF)) $(if $(LSST),--lsst $(LSST)) $(if $(filter-out 0,$(TELESCOPE)),--telescope)
 
-demo: $(READY) plans-meanwhile ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances; ZTF=60 LSST=40: so many packets; REGISTRY=1: selected alerts with schema ids)
+demo: $(READY) plans-meanwhile ## start everything and watch a simulated night (ONCE=1: exit 0 when it balances; ZTF=60 LSST=40: so many packets; REGISTRY=1: selected alerts with schema ids; TELESCOPE=1: telescopes, commands, data)
 	@[ -z "$(DEMO_PACKETS)" ] || [ -d "$(DEMO_PACKETS)" ] || { echo "DEMO_PACKETS=$(DEMO_PACKETS): no such folder of packets; ZTF=60 LSST=40 limit the simulated ones" >&2; exit 2; }
-	@$(NATIVE) up servers $(if $(filter-out 0,$(REGISTRY)),registry) --demo
+	@$(NATIVE) up servers $(if $(filter-out 0,$(REGISTRY) $(TELESCOPE)),registry) --demo $(if $(filter-out 0,$(TELESCOPE)),--telescope)
 	@$(BIN)/python manage.py demo $(DEMO)
 
 up: $(READY) ## start servers, bring tables and topics up to date, start our processes

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--lasair", action="store_true", help="lasair_ topics may be read here without a login"
     )
+    up.add_argument("--telescope", action="store_true", help="the demo has telescopes: simulated")
     down = verbs.add_parser("down", help="stop our processes, then the servers")
     down.add_argument("parts", nargs="*", metavar="PART", help="everything when none is named")
     status = verbs.add_parser("status", help="what runs where")
@@ -69,6 +70,7 @@ def _up(home: Home, options: argparse.Namespace) -> int:
         is_throwaway=options.throwaway,
         is_demo=options.demo,
         is_lasair=options.lasair,
+        is_telescope=options.telescope,
     )
     return 0
 

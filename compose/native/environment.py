@@ -47,6 +47,8 @@ def variables(
     if profile.is_demo:
         found["NIGHTJAR_SELECTED__WIRE"] = selected.wire(profile, settings)
         found |= standins.variables(settings, ports, passwords)
+    if profile.is_telescope:
+        found |= standins.of_telescopes(settings)
     return found
 
 

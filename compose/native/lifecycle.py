@@ -80,11 +80,12 @@ class Parts:
         )
         web = settings.web.model_copy(update={"port": at.web})
         aside = standins.processes(settings, at) if chosen.is_demo else ()
-        lasair = standins.filters(settings) if chosen.is_demo else settings.lasair
-        mine = ours.processes(settings.model_copy(update={"web": web, "lasair": lasair}))
+        update = {"web": web} | (standins.replaced(settings, chosen) if chosen.is_demo else {})
+        mine = ours.processes(settings.model_copy(update=update))
         if chosen.is_demo:
             mine = tuple(standins.with_login(each, settings) for each in mine)
-        return cls(servers, (*aside, *mine))
+        players = standins.players(settings, home) if chosen.is_telescope else ()
+        return cls(servers, (*aside, *mine, *players))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,6 +101,7 @@ def up(
     is_throwaway: bool,
     is_demo: bool = False,
     is_lasair: bool = False,
+    is_telescope: bool = False,
 ) -> None:
     """Start what is wanted and does not run; write what the project reads about it."""
     with home.locked():
@@ -112,6 +114,7 @@ def up(
             is_demo=is_demo,
             is_lasair=is_lasair,
             is_registry="registry" in wanted,
+            is_telescope=is_demo and is_telescope,
         )
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
@@ -163,7 +166,8 @@ def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:
 def _start_apart(home: Home, server: Server, *, is_named: bool) -> None:
     """Start a server; one that was not named does not keep from starting what asks it."""
     try:
-        print(start_server(home, server), flush=True)
+        with ThreadPoolExecutor(1) as pool:  # it may have to be fetched
+            tell({pool.submit(start_server, home, server): server.name})
     except NativeError as error:
         if is_named:
             raise

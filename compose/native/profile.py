@@ -26,6 +26,8 @@ class Profile:
         Kafka also listens without a login, for clients of Lasair.
     is_registry : bool
         The schema registry was named; the demo's selected alerts carry its ids.
+    is_telescope : bool
+        The demo has telescopes.
     """
 
     ports: Ports
@@ -34,6 +36,7 @@ class Profile:
     is_demo: bool = False
     is_lasair: bool = False
     is_registry: bool = False
+    is_telescope: bool = False
 
 
 def choose(
@@ -44,10 +47,11 @@ def choose(
     is_demo: bool = False,
     is_lasair: bool = False,
     is_registry: bool = False,
+    is_telescope: bool = False,
 ) -> Profile:
     """Decide for parts of which none runs."""
     ports = drawn(len(settings.kafka.scram_ports)) if is_free else settled(settings)
-    return Profile(ports, is_free, is_throwaway, is_demo, is_lasair, is_registry)
+    return Profile(ports, is_free, is_throwaway, is_demo, is_lasair, is_registry, is_telescope)
 
 
 def save(home: Home, profile: Profile) -> None:

@@ -143,7 +143,10 @@ def ensure(folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not program(folder).exists():
             with tempfile.TemporaryDirectory(dir=folder) as draft:
-                print(f"fetching the schema registry with Maven into {folder} (once, 158 MB)")
+                print(
+                    f"fetching the schema registry with Maven into {folder} (once, 158 MB)",
+                    flush=True,
+                )
                 place = Path(draft)
                 jars.maven(
                     "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={place}"

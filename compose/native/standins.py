@@ -6,12 +6,16 @@ Each stands in only where the settings name no real one.
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from broker.config import Config
 from broker.sections.gw_plans import DEFAULT_GROUPS
-from broker.sections.lasair import LasairSettings, LasairTopicSettings
-from compose.native.ours import PYTHON, Process
+from broker.sections.lasair import LasairTopicSettings
+from compose.native.home import Home
+from compose.native.ours import MANAGE, PYTHON, Process
 from compose.native.ports import LOOPBACK, Ports
+from compose.native.profile import Profile
+from pipeline.simulate import observatory
 from pipeline.simulate.alerce import settings as settings_of
 from pipeline.simulate.lasair import SURVEYS, TOPICS
 
@@ -31,6 +35,8 @@ CHANNELS = {
     "NIGHTJAR_GW__MOCK_CHANNEL": "C0MOCKS",
     "NIGHTJAR_SLACK__OBSERVATIONS_CHANNEL": "C0OBSERVATIONS",
 }
+OPERATORS = "C0OPERATORS"
+"""Is told when a telescope falls silent."""
 PLAN_GROUPS = (
     {"telescopes": ["TCA"], "max_tiles": [10], "strategy": "tiling"},
     {"telescopes": ["Abastumani-T70"], "max_tiles": [10], "strategy": "galaxies"},
@@ -106,12 +112,46 @@ def variables(settings: Config, at: Ports, passwords: Mapping[str, str]) -> dict
     return found
 
 
-def filters(settings: Config) -> LasairSettings:
-    """Return what the demo reads of Lasair: simulated filters, where nobody has named others."""
-    if ALERCE not in names(settings):
-        return settings.lasair
-    topics = tuple(LasairTopicSettings(name=name, survey=SURVEYS[name]) for name in TOPICS)
-    return settings.lasair.model_copy(update={"topics": topics})
+def replaced(settings: Config, chosen: Profile) -> dict[str, Any]:
+    """Return the settings that say which processes a demo has, where nobody has chosen others."""
+    found: dict[str, Any] = {}
+    if ALERCE in names(settings):
+        topics = tuple(LasairTopicSettings(name=name, survey=SURVEYS[name]) for name in TOPICS)
+        found["lasair"] = settings.lasair.model_copy(update={"topics": topics})
+    if chosen.is_telescope and not settings.telescopes:
+        found["telescopes"] = observatory.TELESCOPES
+    return found
+
+
+def players(settings: Config, home: Home) -> tuple[Process, ...]:
+    """Return the simulators of the demo's telescopes; none beside telescopes of others."""
+    if settings.telescopes:
+        return ()
+    return tuple(_played(each, home) for each in observatory.players())
+
+
+def of_telescopes(settings: Config) -> dict[str, str]:
+    """Return the settings of a demo with telescopes, where nobody has chosen others."""
+    if settings.telescopes:
+        return {}
+    records = {
+        name: record.model_dump(mode="json") for name, record in observatory.TELESCOPES.items()
+    }
+    found = {
+        "NIGHTJAR_TELESCOPES": json.dumps(records, separators=(",", ":")),
+        "NIGHTJAR_TELESCOPE__STALE_AFTER_S": str(observatory.STALE_AFTER_S),
+        "NIGHTJAR_TELESCOPE__ALARM_AFTER_S": str(observatory.ALARM_AFTER_S),
+        "NIGHTJAR_TELESCOPE__RECEIVE_WITHIN_S": str(observatory.RECEIVE_WITHIN_S),
+    }
+    if SLACK in names(settings):
+        found["NIGHTJAR_SLACK__OPERATORS_CHANNEL"] = OPERATORS
+    return found
+
+
+def _played(player: observatory.Player, home: Home) -> Process:
+    login = observatory.login_file(home.path, player)
+    words = (*MANAGE, "simulate_telescope", "--name", player.telescope, "--login", str(login))
+    return Process(f"simulate-{player.principal}", (*words, *player.options))
 
 
 def _of_lasair(at: Ports) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -163,7 +163,10 @@ class Feed:
 
 @dataclass(frozen=True)
 class Figures:
-    """One look at the system."""
+    """One look at the system; its books are of alerts alone.
+
+    Of other streams books know dead letters, and nothing of what became of the rest.
+    """
 
     at_s: float
     books: ledger.Ledger
@@ -172,9 +175,8 @@ class Figures:
 
     @property
     def received(self) -> int:
-        """Return how many alert packets are accounted for; not of other streams."""
-        counts = ledger.by_stream(self.books)
-        return sum(counts[each.name]["received"] for each in STREAMS if each.name in counts)
+        """Return how many alert packets are accounted for."""
+        return self.books.received
 
     @property
     def is_settled(self) -> bool:
@@ -185,13 +187,18 @@ class Figures:
 def look() -> Figures:
     """Read the figures that the live table shows."""
     with transaction() as session:
-        books = ledger.read(session)
+        books = _of_alerts(ledger.read(session))
         latency = {
             row.stream: (row.p50.total_seconds() * 1e3, row.p95.total_seconds() * 1e3)
             for row in session.execute(_LATENCY)
         }
         lag = {row.stream: row.lag or 0 for row in session.execute(_LAG)}
     return Figures(time.monotonic(), books, latency, lag)
+
+
+def _of_alerts(books: ledger.Ledger) -> ledger.Ledger:
+    names = {each.name for each in STREAMS}
+    return replace(books, nights=[night for night in books.nights if night.stream in names])
 
 
 STREAM_COLUMNS = (

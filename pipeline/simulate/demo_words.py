@@ -9,6 +9,7 @@ from pipeline import standins
 from pipeline.gw import planner
 from pipeline.selected.sources import DEFAULT, output_root
 from pipeline.selected.sources import folder as folder_of
+from pipeline.simulate import observatory
 from pipeline.simulate.demo_gw import Story
 
 SNIPPET = """\
@@ -67,9 +68,36 @@ def show(console: Console, settings: Config, logins: dict[str, Any], story: Stor
         f"{root}/images/by_date has the images, as FITS and PNG",
         f"{root}/logs/lasair has a log of events and one of errors for each filter",
     )
+    show_telescopes(console, settings)
     for title, snippet in _snippets(settings, logins).items():
         console.rule(title, align="left")
         console.print(snippet, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_telescopes(console: Console, settings: Config) -> None:
+    """Print where telescopes are seen, and how the demo shows what it does not show now."""
+    url = settings.web.public_url
+    if observatory.is_here(settings):
+        _print(
+            console,
+            "Telescopes (simulated), for the administrator",
+            f"{url}/telescopes has the board, all commands, and a form for each telescope",
+            "BEAM obeys; TCA, which plans are made for, falls silent once",
+            "RAIN rejects whatever it is asked for; AWAY is not there",
+        )
+    more = []
+    if settings.selected.wire != "confluent":
+        more.append(
+            "make demo REGISTRY=1 lets Confluent's own client read selected alerts by schema ids"
+            " (a registry, 158 MB once)"
+        )
+    if not settings.telescopes:
+        more.append(
+            "make demo TELESCOPE=1 commands four telescopes and stores what they observe"
+            " (the same registry)"
+        )
+    if more:
+        _print(console, "Not in this demo", *more)
 
 
 def show_gw(console: Console, settings: Config, story: Story) -> None:

@@ -18,6 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from broker import logs
 from broker.command import ProjectCommand
@@ -26,13 +27,14 @@ from pipeline.management.commands.ledger import show
 from pipeline.simulate import (
     demo,
     demo_last_night,
-    demo_registry,
+    demo_others,
     demo_selected,
     demo_words,
+    observatory,
     watch,
 )
+from pipeline.simulate.demo_flows import Flows, Look
 from pipeline.simulate.demo_gw import Story
-from pipeline.simulate.demo_lasair import Filters
 from pipeline.simulate.slack.__main__ import SHIFTER
 
 STALLED_S = 120.0
@@ -57,12 +59,15 @@ class Command(ProjectCommand):
         parser.add_argument("--seed", type=int, help="of the simulated sky (default: the clock)")
         parser.add_argument("--ztf", type=int, default=600, help="simulated ZTF packets")
         parser.add_argument("--lsst", type=int, default=400, help="simulated LSST packets")
+        parser.add_argument("--telescope", action="store_true", help="there shall be telescopes")
 
     def handle(self, **options: Any) -> None:
         console = Console()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops us, all ends
         settings = config()
         _speak_to_people(settings)
+        if options["telescope"]:
+            _demand_telescopes(settings)
         seed = options["seed"] if options["seed"] is not None else int(time.time())
         with _only_demo(project_path(settings.home) / "run" / "demo.lock"):
             try:
@@ -70,7 +75,7 @@ class Command(ProjectCommand):
                 program = _prepare(console, settings, seed, options)
                 program.catalogs["galaxies"] = [story.galaxies(seed)]
                 _load(console, settings, program)
-                logins = _start(console, program, seed)
+                logins = _start(console, settings, program, seed)
                 is_complete = _play(console, settings, program, logins, story, once=options["once"])
             except KeyboardInterrupt:
                 is_complete = True
@@ -79,6 +84,19 @@ class Command(ProjectCommand):
                 subprocess.run([*NATIVE, "down"], check=False)  # noqa: S603 our own command
         if not is_complete:
             sys.exit(1)
+
+
+def _demand_telescopes(settings: Config) -> None:
+    """Say why the demo's telescopes are not here, where they are not."""
+    if settings.telescopes and not observatory.is_here(settings):
+        raise CommandError(
+            "TELESCOPE=1: [telescopes.…] names telescopes of your own, and the demo plays with none"
+            " of them; try it in another copy of the project"
+        )
+    if not settings.telescopes:
+        raise CommandError(
+            "TELESCOPE=1: servers ran before without telescopes: make down, then once more"
+        )
 
 
 def _speak_to_people(settings: Config) -> None:
@@ -134,19 +152,42 @@ def _load(console: Console, settings: Config, program: demo.Program) -> None:
         call_command("load_catalog", name, str(file))
 
 
-def _start(console: Console, program: demo.Program, seed: int) -> dict[str, Any]:
+def _start(console: Console, settings: Config, program: demo.Program, seed: int) -> dict[str, Any]:
     console.print("[bold]Topics, two Kafka credentials, one administrator[/bold]")
     call_command("create_topics", input=sorted(program.topics), stdout=StringIO())
     logins: dict[str, Any] = json.loads(
         call_command("demo_credentials", slack_user=SHIFTER, stdout=StringIO())
     )
+    if observatory.is_here(settings):
+        console.print("[bold]Telescopes: schemas in the registry, logins at Kafka[/bold]")
+        _prepare_telescopes(settings)
     console.print("[bold]Selected alerts of last night[/bold]")
-    console.print(f"  {demo_last_night.play(config(), seed)}", highlight=False, soft_wrap=True)
+    console.print(f"  {demo_last_night.play(settings, seed)}", highlight=False, soft_wrap=True)
     console.print("[bold]Processes[/bold]")
     up = subprocess.run([*NATIVE, "up", "processes"], check=False)  # noqa: S603 our own command
     if up.returncode:
         raise CommandError(f"our processes do not start, see above. {LOGS}")
     return logins
+
+
+def _prepare_telescopes(settings: Config) -> None:
+    """Register the messages' schemas, and give each application that is played its login."""
+    call_command("generate_schemas", register=True, stdout=StringIO())
+    for player in observatory.players():
+        file = observatory.login_file(project_path(settings.home), player)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(_login(player))
+
+
+def _login(player: observatory.Player) -> str:
+    """Return a login of an application; another one than in the demo before."""
+    words, printed, said = (player.telescope, player.application), StringIO(), StringIO()
+    try:
+        call_command("telescope_credential", *words, stdout=printed, stderr=said)
+    except CommandError:  # it has one: of a former record, perhaps
+        call_command("telescope_credential", *words, rotate=True, stdout=printed, stderr=said)
+    return printed.getvalue()
 
 
 def _play(
@@ -167,13 +208,12 @@ def _play(
     footer = f"{settings.web.public_url} · Ctrl-C stops everything"
     if not once:
         demo_words.show(console, settings, logins, story)
+    flows = Flows(
+        settings, story, lambda text: console.print(Text(text), soft_wrap=True, highlight=False)
+    )
     began = time.monotonic()
     feed.start()
-    story.start()
-    waves = story.look()
-    filters = Filters(settings)
-    lasair = filters.start()
-    schemas = demo_registry.look(settings)
+    found = flows.start()
     figures = [start]
     progressed_s = began
     settled_looks = 0
@@ -186,10 +226,8 @@ def _play(
         while True:
             time.sleep(1)
             figures = [*figures[-4:], demo.look()]
-            waves_before, waves, lasair = waves, story.look(), filters.look()
-            schemas = demo_registry.look(settings, schemas)
-            below = f"{waves}\n{lasair}\n{demo_selected.look()}\n{schemas}\n{footer}"
-            shown = demo.render(figures[0], figures[-1], feed.sent, below)
+            before, found = found, flows.look()
+            shown = demo.render(figures[0], figures[-1], feed.sent, f"{found}\n{footer}")
             live.update(shown, refresh=True)
             received = figures[-1].received - start.received
             _tell(console, feed, received, time.monotonic() - began)
@@ -198,30 +236,37 @@ def _play(
                 return False
             is_warned = _warn(console, received, time.monotonic() - began, is_warned=is_warned)
             # Packets of an earlier demo may still have been waiting, so there may be more.
-            is_through = feed.sent == len(program.first) <= received and all(
-                each.is_settled for each in (figures[-1], waves, lasair, schemas)
-            )
+            is_fed = feed.sent == len(program.first) <= received
+            is_through = is_fed and figures[-1].is_settled and found.is_settled
             settled_looks = settled_looks + 1 if is_through else 0
             if once and settled_looks == SETTLED_LOOKS:
                 break
+            waves = found.waves
             patience_s = STALLED_S + (settings.gw.plans.time_limit_s if waves.open_steps else 0)
-            if (figures[-1].received, waves) != (figures[-2].received, waves_before):
+            if (figures[-1].received, found.progress) != (figures[-2].received, before.progress):
                 progressed_s = time.monotonic()
             elif once and not is_through and time.monotonic() - progressed_s > patience_s:
                 console.print(
                     f"[red]{received} of {feed.sent} packets accounted for, and nothing moved for"
-                    f" {patience_s:.0f} s. {waves}. {lasair}. {schemas}. {LOGS}"
+                    f" {patience_s:.0f} s. {found.waiting}. {LOGS}"
                 )
                 return False
-    story.stop()
+    flows.stop()
     _conclude(console, figures[-1], feed.sent, time.monotonic() - began)
-    console.print(str(waves))
-    _show_files(console)
-    console.print(str(lasair))
-    console.print(str(schemas), soft_wrap=True, highlight=False)
-    for line in waves.failed:
-        console.print(f"[red]Failed: {line}[/red]")
-    return not waves.failed
+    return _say_of_others(console, found)
+
+
+def _say_of_others(console: Console, found: Look) -> bool:
+    """Say what became of all that is no alert; return whether nothing failed."""
+    console.print(str(found.waves))
+    console.print(demo_others.table(demo_others.look()))
+    _show_files(console, found.selected)
+    console.print(str(found.lasair))
+    for each in (found.schemas, found.telescopes):
+        console.print(Text(str(each)), soft_wrap=True, highlight=False)
+    for line in found.failed:
+        console.print(f"Failed: {line}", style="red", markup=False)
+    return not found.failed
 
 
 def _warn(console: Console, received: int, elapsed_s: float, *, is_warned: bool) -> bool:
@@ -235,9 +280,8 @@ def _warn(console: Console, received: int, elapsed_s: float, *, is_warned: bool)
     return is_warned
 
 
-def _show_files(console: Console) -> None:
+def _show_files(console: Console, found: demo_selected.Look) -> None:
     """Name a table, a cutout and a Parquet file that anybody here can open."""
-    found = demo_selected.look()
     for path in filter(None, (found.table, found.cutout, found.parquet)):
         console.print(str(path), soft_wrap=True, highlight=False)
 

@@ -5,7 +5,7 @@ import pytest
 from broker.config import build
 from pipeline.lasair import stamps
 from pipeline.lasair.day_files import Place, write_waiting
-from pipeline.simulate import lasair
+from pipeline.simulate import demo_others, lasair
 from pipeline.simulate.demo_lasair import Filters
 from tests.lasair import alert, batch, reception
 
@@ -36,6 +36,8 @@ def test_it_is_satisfied_when_every_message_was_taken_and_every_alert_written(
     taker.take(batch(*(lasair.OBJECTS * [b"garbage"]), start=100))
     taker.close()
     assert not filters.look().is_settled
+    source, *_ = demo_others.look()
+    assert source == ("lasair", 60, 40, 0, 0, 20)
 
     write_waiting(Place.ours())
 

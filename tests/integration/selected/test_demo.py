@@ -12,7 +12,7 @@ from broker.kafka_types import Packet
 from broker.sections.selected import SelectedSettings
 from pipeline.filters import extendedness
 from pipeline.selected import closing
-from pipeline.simulate import demo_last_night, demo_selected
+from pipeline.simulate import demo_last_night, demo_others, demo_selected
 from pipeline.surveys import lsst
 from tests.integration.selected.world import Consumer, csv_path, packet, received
 
@@ -25,10 +25,12 @@ def test_before_the_first_alert_there_is_nothing(session, root):
 
 def test_a_table_and_a_cutout_are_there_to_open(session, root):
     taker = Consumer()
-    taker.work(received(packet(1), packet(2)))
+    taker.work(received(packet(1), packet(2), packet(1)))
 
     found = demo_selected.look()
+    [*_, source] = demo_others.look()
 
+    assert source == ("selected", 3, 2, 0, 1, 0)
     assert (found.rows, found.cutouts, found.parquet) == (2, 6, None)
     assert found.table == root / csv_path(taker.target)
     assert fits.getdata(found.cutout).shape == (30, 20)
