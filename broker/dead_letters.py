@@ -56,6 +56,8 @@ REASONS = (
 STATES = ("open", "retried", "resolved", "ignored")
 RETRIED_STATES = ("open", "ignored")
 """In which a letter can be tried again."""
+BECAME = "the packet became an alert"
+"""Why a letter is resolved, if nobody says otherwise."""
 IGNORED_STATES = ("open", "retried")
 """In which a letter can be given up."""
 
@@ -283,7 +285,7 @@ def resolve(
     source_id: int,
     partition: int,
     offsets: Sequence[int],
-    became: str = "the packet became an alert",
+    became: str = BECAME,
 ) -> None:
     """Close the letters of packets that have become what they should after all."""
     session.execute(

@@ -25,8 +25,9 @@ from broker.sections import lasair, telescope
 MOST_LETTERS = 100
 """Taken at one look: the group must hear of its member meanwhile."""
 
-Take = Callable[[Received, int], object]
-"""Stores or buries a message of the log with this ``sources.id``."""
+Take = Callable[[Received, int], str | None]
+"""Stores or buries a message of the log with this ``sources.id``; says what became of one that is
+neither."""
 
 log = structlog.get_logger(__name__)
 
@@ -146,11 +147,12 @@ def _take(letter_id: int, take: Take) -> None:
             log.warning("letter.not_taken", letter=letter_id, why=str(error))
             letter.state, letter.attempts = "open", letter.attempts + 1
             return
-    take(message, source_id)
+    became = take(message, source_id) or dead_letters.BECAME
     with transaction() as session:
         now = select(DeadLetter.state).where(DeadLetter.id == letter_id).with_for_update()
         if session.scalar(now) == "retried":  # else it was buried again
-            dead_letters.resolve(session, source_id, message.partition, [message.offset])
+            place = (source_id, message.partition, [message.offset])
+            dead_letters.resolve(session, *place, became)
 
 
 def _message(session: Session, letter: DeadLetter) -> tuple[Received, int]:

@@ -39,6 +39,7 @@ IMAGES_BYTES = 128 * 2**20
 """Of a batch, plain, until they are written: three times what real ones of 250 alerts have."""
 MOST_S = 120.0
 """Others are asked about a batch for so long [s]: the group must hear of its listener."""
+REFUSED = "the packet was read, and refused by our own thresholds"
 
 _GIVEN = [
     column.name
@@ -123,16 +124,23 @@ class Reception:
                 images |= found
         return images
 
-    def take_again(self, message: Received, source_id: int) -> None:
+    def take_again(self, message: Received, source_id: int) -> str | None:
         """Take the message of a dead letter, under the log (``sources.id``) that it came from.
 
         Its files are made from its row at the writer's next look; raises as ``take``.
+
+        Returns
+        -------
+        str or None
+            What it became, if it could be read and is no row all the same.
         """
         known, self._sources = self._sources, {message.topic: source_id}
+        filtered = self._book.total.filtered
         try:
             self.take([message])
         finally:
             self._sources = known
+        return REFUSED if self._book.total.filtered > filtered else None
 
     def close(self) -> None:
         """Close the archive's segment, with its checksum."""

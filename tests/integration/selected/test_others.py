@@ -4,11 +4,12 @@ import json
 import uuid
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broker.avro_schema import SchemaUnreachableError
 from broker.config import config
 from broker.dead_letters import DeadLetter
+from broker.retakes import take_retried
 from broker.sections.selected import SourceSettings
 from pipeline.selected import packets, sources
 from pipeline.selected.collect import collect
@@ -139,6 +140,25 @@ def test_real_alerts_are_judged_as_in_the_stream(
     consumer().reception.take(received(*(one.value for one in samples.rubin())))
 
     assert counts(session) == [(45, written, 45 - written, 0, 0)]  # surveys.md, section 5
+
+
+def test_a_letter_whose_alert_our_own_look_refuses_is_resolved_in_those_words(
+    session, root, believing, monkeypatch
+):
+    record = {"name": NAME, "topic": "t", "bootstrap_servers": "broker.invalid:9092"}
+    monkeypatch.setenv("NIGHTJAR_SELECTED__SOURCES", json.dumps([record]))
+    consumer(wire="container").reception.take(received(framed(1)))
+    session.execute(update(DeadLetter).values(state="retried"))
+    session.commit()
+
+    believing("true")
+    taken = take_retried(NAME, consumer().reception.take_again)
+
+    session.expire_all()
+    letter = session.scalars(select(DeadLetter)).one()
+    assert (taken, letter.state) == (1, "resolved")
+    assert letter.resolved_by == "the packet was read, and refused by our own thresholds"
+    assert session.scalars(select(SelectedAlert)).all() == []
 
 
 def test_a_source_that_nobody_has_declared_is_refused_by_name(monkeypatch):
