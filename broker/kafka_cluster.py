@@ -60,6 +60,20 @@ class Cluster:
         """Return the id of each topic that exists; a topic made anew has another."""
         return {name: str(found.topic_id) for name, found in self._describe(topics).items()}
 
+    def topic_id(self, topic: str) -> str:
+        """Return the id of a topic of which there are messages.
+
+        Raises
+        ------
+        TransientError
+            While the broker does not know it, as one that wakes up: without an id the same messages
+            would be those of another topic.
+        """
+        found = self.topic_ids([topic]).get(topic)
+        if found is None:
+            raise TransientError(f"Kafka does not know the topic {topic} yet, or any more")
+        return found
+
     def partitions(self, topics: Collection[str]) -> list[Partition]:
         """Return every partition of the topics that exist."""
         return [

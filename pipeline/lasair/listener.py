@@ -105,7 +105,5 @@ def _listener(topic: LasairTopicSettings, name: str, place: Place) -> TopicListe
         session_timeout_ms=settings.ranges.session_timeout_ms,
     )
     cluster = Cluster(connection)
-    reception = TopicReception(
-        topic, lambda: cluster.topic_ids([topic.name]).get(topic.name, ""), place
-    )
+    reception = TopicReception(topic, lambda: cluster.topic_id(topic.name), place)
     return TopicListener(reader, reception)

@@ -214,9 +214,8 @@ def make_selected_listener(
     )
     book = book or RunBook(target.id, "listen", slot)
     intake = _intake(source, target)
-    reception = Reception(
-        target, book, partial(_topic_id, Cluster(connection)), read=intake.read, clock=clock
-    )
+    topic_id = Cluster(connection).topic_id
+    reception = Reception(target, book, topic_id, read=intake.read, clock=clock)
     writer = Writer(target, workers or settings.collect.workers, clock)
     most = min(intake.most, settings.collect.batch_messages)
     return SelectedListener(
@@ -248,7 +247,3 @@ def _intake(source: str, target: Target) -> _Intake:
     thumbnails = Thumbnails(target, client, wanted.images_wait_s)
     reader = AntaresReader(client)
     return _Intake(reader.read, BATCH_MESSAGES, thumbnails.fetch, reader.forget)
-
-
-def _topic_id(cluster: Cluster, topic: str) -> str:
-    return cluster.topic_ids([topic]).get(topic, "")

@@ -206,6 +206,10 @@ def test_a_topic_made_anew_has_another_id(make_topic, kafka):
 
     assert set(ids) == {one, other}
     assert ids[one] != ids[other]
+    cluster = wire.Cluster(wire.own_connection())
+    assert cluster.topic_id(one) == ids[one]
+    with pytest.raises(TransientError, match="does not know the topic nightjar-test-never-made"):
+        cluster.topic_id("nightjar-test-never-made")
 
 
 class _Slot:

@@ -14,6 +14,7 @@ import pytest
 from broker import kafka as wire
 from broker.config import ROOT, config
 from broker.kafka_admin import ensure_topics
+from broker.kafka_cluster import Cluster
 from broker.kafka_messages import MessageReader
 from broker.kafka_types import Message
 from pipeline.bootstrap import lasair_topics
@@ -117,6 +118,22 @@ def test_garbage_on_one_topic_keeps_nobody_else_waiting(url, root):
     logs = root / "logs" / "lasair"
     assert len((logs / topic("garbage") / "error.log").read_text().splitlines()) == EACH
     assert (logs / topic("bright") / "error.log").read_text() == ""
+
+
+def test_a_broker_that_does_not_know_its_topics_yet_makes_no_second_source(url, root, monkeypatch):
+    send(EACH)
+    describe, asked = Cluster._describe, []
+
+    def wake(cluster, topics):
+        asked.append(topics)
+        return {} if len(asked) <= 2 * len(NAMES) else describe(cluster, topics)
+
+    monkeypatch.setattr(Cluster, "_describe", wake)
+    listen_until(lambda: taken(url) == 3 * EACH)
+
+    ids = [topic_id for (topic_id,) in run_sql(url, "SELECT topic_id FROM sources")]
+    assert "" not in ids
+    assert len(ids) == len(NAMES)
 
 
 @pytest.mark.parametrize("place", KILLED_AT)
