@@ -7,7 +7,10 @@ from django import template
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from broker.shown import shown
+
 register = template.Library()
+register.filter(shown)
 
 Number = float | str | None
 """Text where a template found nothing to look a number up in."""

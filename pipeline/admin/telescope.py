@@ -1,5 +1,6 @@
 """Pages of the telescope bus's tables, and the switch of each telescope."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -13,6 +14,7 @@ from typing_extensions import override
 
 from broker.admin import MirrorAdmin
 from broker.mirror import all_of
+from broker.shown import shown
 from pipeline.admin.bookkeeping import PlainAdmin
 from pipeline.telescope import ledger, models
 from pipeline.telescope.record import telescopes
@@ -20,6 +22,16 @@ from pipeline.telescope.record import telescopes
 LONGEST_REASON = 500
 
 admin.site.register(models.TelescopeSchema, PlainAdmin)
+
+
+def _shown(name: str) -> Callable[[Any], str]:
+    """Return the column of a text that may have a megabyte."""
+
+    @admin.display(description=name.replace("_", " "))
+    def column(row: Any) -> str:
+        return shown(getattr(row, name) or "") or "–"
+
+    return column
 
 
 class TurnForm(forms.Form):
@@ -101,7 +113,7 @@ class TelescopeAcknowledgmentAdmin(MirrorAdmin):
 
     list_display = (
         *("pk", "telescope", "command_id", "status", "disposition", "source_application"),
-        *("error_code", "received_at"),
+        *(_shown("error_code"), "received_at"),
     )
     list_filter = ("telescope", "status", "disposition")
 
@@ -117,7 +129,7 @@ class TelescopeStatusAdmin(MirrorAdmin):
 
     list_display = (
         *("pk", "telescope", "source_application", "component", "level", "is_operational"),
-        *("message", "received_at"),
+        *(_shown("message"), "received_at"),
     )
     list_filter = ("telescope", "level", "is_operational")
 
@@ -127,8 +139,14 @@ class TelescopeLatestStatusAdmin(MirrorAdmin):
     """The newest status of each component."""
 
     list_display = (
-        *("pk", "telescope", "application", "component", "level", "is_operational", "message"),
-        *("cpu_usage_percent", "memory_usage_percent", "disk_usage_percent", "received_at"),
+        *("pk", "telescope", "application", "component", "level", "is_operational"),
+        *(
+            _shown("message"),
+            "cpu_usage_percent",
+            "memory_usage_percent",
+            "disk_usage_percent",
+            "received_at",
+        ),
     )
     list_filter = ("telescope", "level", "is_operational")
 

@@ -1,6 +1,5 @@
 """How telescopes are now: whether they accept commands, and whether they are heard of."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.config import config
+from broker.shown import listed
 from pipeline.telescope.record import Telescope
 from pipeline.telescope.tables import TelescopeLatestStatus, TelescopeSwitch
 
@@ -24,14 +24,14 @@ class Health:
         When our Kafka got its newest status; None: never.
     is_stale : bool
         Silent for longer than ``telescope.stale_after_s``.
-    broken : sequence of str
+    broken : list of str
         Its components that are not operational, with what they say.
     """
 
     application: str
     heard_at: datetime | None
     is_stale: bool
-    broken: Sequence[str]
+    broken: list[str]
 
     @property
     def doubt(self) -> str | None:
@@ -40,7 +40,7 @@ class Health:
             since = f"since {self.heard_at:%H:%M:%S} UTC" if self.heard_at else "yet"
             return f"{self.application} has not been heard of {since}"
         if self.broken:
-            return f"{self.application} is not operational: {'; '.join(self.broken)}"
+            return f"{self.application} is not operational: {listed(self.broken)}"
         return None
 
 

@@ -72,7 +72,12 @@ def odd_times(pieces: Sequence[Piece], now_ms: int) -> int:
 
     Such data are stored all the same: a clock that is wrong must not cost the observation.
     """
-    return sum(not 0 <= piece.row.timestamp <= now_ms + DAY_MS for piece in pieces)
+    return sum(is_odd_time(piece.row.timestamp, now_ms) for piece in pieces)
+
+
+def is_odd_time(timestamp_ms: int, now_ms: int) -> bool:
+    """Return whether a time of the wire [ms] is before 1970, or more than a day ahead of now."""
+    return not 0 <= timestamp_ms <= now_ms + DAY_MS
 
 
 def _check_owner(row: TelescopeData, telescope: Telescope) -> None:

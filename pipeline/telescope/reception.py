@@ -1,5 +1,6 @@
 """Take a batch of what telescopes say: read, store or bury, settle; safe to repeat at any point."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +26,15 @@ from broker.kafka_messages import Received
 from broker.message_letters import Bad, keep, letter_of
 from broker.ranges.sources import known_source
 from broker.sections.telescope import STREAM
-from pipeline.telescope import tables
+from pipeline.telescope import latest, tables
 from pipeline.telescope.codec import Codec
+from pipeline.telescope.decode_data import is_odd_time
 from pipeline.telescope.fold import Ack, judge
 from pipeline.telescope.record import heard_on
 from pipeline.telescope.settle import Settled, ack_of, settle
 from pipeline.telescope.tables import (
     TelescopeAcknowledgment,
     TelescopeCommand,
-    TelescopeLatestStatus,
 )
 
 ID_CHARACTERS = 255
@@ -166,7 +167,7 @@ class TelescopeReception:
             new = {kind: self._store(session, kind, good) for kind in _TABLES}
             bad += _conflicts(session, good, [each for some in new.values() for each in some])
             dispositions = _acknowledge(session, new["acknowledgments"])
-            _refresh_latest(session, new["status"])
+            latest.refresh(session, [each.columns for each in new["status"]])
             self._bury(session, sources, bad)
         log.info(
             "telescope.taken",
@@ -174,6 +175,7 @@ class TelescopeReception:
             acknowledgments=len(new["acknowledgments"]),
             status=len(new["status"]),
             failed=len(bad),
+            odd_times=_odd_times(good),
             dispositions=dict(dispositions),
         )
 
@@ -199,6 +201,12 @@ class TelescopeReception:
             by_topic[topic].append(letter)
         for topic, letters in by_topic.items():
             dead_letters.bury(session, STREAM, topic, sources[topic], letters)
+
+
+def _odd_times(good: Iterable[Good]) -> int:
+    """Return how many messages were written by a clock that cannot be right."""
+    now_ms = time.time_ns() // 1_000_000
+    return sum(is_odd_time(each.columns["timestamp"], now_ms) for each in good)
 
 
 def _plain(value: Any) -> Any:
@@ -286,32 +294,6 @@ def _note(session: Session, changes: Collection[tuple[Any, ...]]) -> None:
             .values(disposition=word)
             .execution_options(synchronize_session=False)
         )
-
-
-def _refresh_latest(session: Session, new: Sequence[Good]) -> None:
-    """Keep the newest status of each component."""
-    newest: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for each in sorted(new, key=lambda one: (one.columns["received_at"], _place(one.columns))):
-        said = each.columns
-        newest[said["telescope"], said["source_application"], said["component"]] = said
-    if not newest:
-        return
-    kept = [c.name for c in TelescopeLatestStatus.__table__.columns if c.name != "id"]
-    rows = [
-        {name: said["source_application" if name == "application" else name] for name in kept}
-        for _, said in sorted(newest.items())
-    ]
-    statement = insert(TelescopeLatestStatus)
-    key = ("telescope", "application", "component")
-    values = {name: statement.excluded[name] for name in kept if name not in key}
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=key,
-            set_=values,
-            where=TelescopeLatestStatus.received_at <= statement.excluded.received_at,
-        ),
-        rows,
-    )
 
 
 def _ack(columns: Mapping[str, Any]) -> Ack:

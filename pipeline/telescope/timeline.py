@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from nightjar_telescope.schema import milliseconds
 
+from broker.shown import shown
 from pipeline.telescope.tables import (
     OPEN_STATES,
     TelescopeAcknowledgment,
@@ -29,6 +30,7 @@ TIMED_OUT = {
     "finish": "it was not finished in time",
     "telescope": "the telescope said that it timed out",
 }
+DAY_S = 86_400
 _NEXT = {
     "requested": ("to be received", "receive_by"),
     "sending": ("to be received", "receive_by"),
@@ -134,7 +136,7 @@ def is_open(row: TelescopeCommand) -> bool:
 def ending(row: TelescopeCommand) -> str:
     """Return how a command ended, as far as its state does not say so; empty: it does."""
     if row.state != "timeout":
-        return row.error_code or ""
+        return shown(row.error_code or "")
     found = TIMED_OUT.get(row.timeout_stage or "", "")
     if row.late_status is None or row.late_at is None or row.finished_at is None:
         return found
@@ -190,18 +192,22 @@ def _said(ack: TelescopeAcknowledgment, allowed_s: float) -> Moment:
         ack.error_code and f"error {ack.error_code}",
         ack.error_details,
         WORDS.get(ack.disposition),
-        f"its clock is {span(timedelta(seconds=abs(off_s)))} {'ahead' if off_s > 0 else 'behind'}"
-        if abs(off_s) > allowed_s
-        else None,
+        _clock_note(off_s) if abs(off_s) > allowed_s else None,
     ]
     return Moment(
         ack.received_at,
         ack.status,
         ack.source_application or "an application without a name",
-        "; ".join(note for note in notes if note),
+        "; ".join(shown(note) for note in notes if note),
         _tone(ack),
         ack.progress_percent,
     )
+
+
+def _clock_note(off_s: float) -> str:
+    # Any 64-bit number may come, such as nanoseconds: no timedelta holds all of them.
+    by = "more than a day" if abs(off_s) > DAY_S else span(timedelta(seconds=abs(off_s)))
+    return f"its clock is {by} {'ahead' if off_s > 0 else 'behind'}"
 
 
 def _tone(ack: TelescopeAcknowledgment) -> str:

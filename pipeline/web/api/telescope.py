@@ -15,13 +15,14 @@ from broker.config import config
 from broker.refusals import ApiError, field_error
 from broker.rest import ApiView, ok
 from broker.rest_fields import Flag, Text
+from broker.shown import shown
 from pipeline.alerts.query import reading
 from pipeline.telescope import ledger, observed, query, timeline
 from pipeline.telescope.data_tables import ID_CHARACTERS
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, CommandRecord, TelescopeBoard, Wanted
 from pipeline.telescope.record import RecordError, telescope, telescopes
-from pipeline.telescope.tables import ORIGINS, STATES
+from pipeline.telescope.tables import ORIGINS, STATES, TelescopeLatestStatus
 from pipeline.telescope.wish import LONGEST_WORD, RefusedError, Wish
 from pipeline.web.api.answers import plain_file
 from pipeline.web.api.fields import Number, Whole
@@ -287,6 +288,14 @@ def _record(found: CommandRecord) -> Mapping[str, Any]:
     }
 
 
+def _component(row: TelescopeLatestStatus) -> dict[str, Any]:
+    """Return a component's status; its texts as the board shows them."""
+    found = _columns(row, ("telescope", "application"))
+    return {
+        name: shown(value) if isinstance(value, str) else value for name, value in found.items()
+    }
+
+
 def _board(found: TelescopeBoard) -> dict[str, Any]:
     return {
         "telescope": found.telescope.name,
@@ -299,7 +308,7 @@ def _board(found: TelescopeBoard) -> dict[str, Any]:
                 "heard_at": each.health.heard_at,
                 "is_stale": each.health.is_stale,
                 "uptime_percent": each.uptime_percent,
-                "components": [_columns(row, ("telescope", "application")) for row in each.rows],
+                "components": [_component(row) for row in each.rows],
             }
             for each in found.applications
         ],

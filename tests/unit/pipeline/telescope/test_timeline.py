@@ -79,6 +79,28 @@ def test_a_clock_that_is_off_is_warned_of(clock_s, note):
     assert timeline(row(), [said], [], 30)[-1].note == note
 
 
+@pytest.mark.parametrize(
+    ("timestamp", "word"),
+    [(1_772_402_400_000_000_000, "ahead"), (2**63 - 1, "ahead"), (-(2**63), "behind"),
+     (253_402_300_800_000, "ahead"), (0, "behind")],
+)  # fmt: skip
+def test_a_clock_of_another_unit_or_year_is_warned_of_all_the_same(timestamp, word):
+    said = ack("received", 5)
+    said.timestamp = timestamp
+
+    assert timeline(row(), [said], [], 30)[-1].note == f"its clock is more than a day {word}"
+
+
+def test_long_texts_are_cut():
+    said = ack("failed", 5, message="m" * 2**20, error_details="d" * 2**20)
+
+    found = timeline(row(), [said], [], 30)[-1]
+
+    assert len(found.note) < 1500
+    assert "(1048576 characters)" in found.note
+    assert len(ending(row(state="failed", error_code="e" * 2**20))) < 700
+
+
 def test_our_own_timeout_has_a_line():
     command = row(
         state="timeout", ended_by="deadline", timeout_stage="start", finished_at=after(300)
