@@ -68,6 +68,7 @@ class MessageReader(PartitionOwner):
             "max.partition.fetch.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": QUEUED_KILOBYTES,
             "fetch.wait.max.ms": 100,
+            "enable.partition.eof": True,
         }
         nobody = Listeners(*(3 * (_ignore,)))
         super().__init__(
@@ -80,6 +81,15 @@ class MessageReader(PartitionOwner):
             settings=settings,
         )
         self._is_paused = False
+        self._ends: dict[Partition, int] = {}
+
+    @property
+    def ends(self) -> Mapping[Partition, int]:
+        """Return what comes next of partitions of which everything was handed out.
+
+        It is more than behind the last message where markers of a transaction follow that one.
+        """
+        return self._ends
 
     @property
     def is_paused(self) -> bool:
@@ -88,6 +98,8 @@ class MessageReader(PartitionOwner):
 
     def next(self, timeout_s: float) -> Received | None:
         """Return the next message, or None when none came in time; serves the group meanwhile.
+
+        An end of a partition is noted, and none either.
 
         Raises
         ------
@@ -101,7 +113,11 @@ class MessageReader(PartitionOwner):
         if found is None:
             self._raise_refusal()
             return None
+        place = (found.topic() or "", found.partition() or 0)
         if (error := found.error()) is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                self._ends[place] = found.offset() or 0
+                return None
             self._trouble = error.str()
             if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None  # it may come yet
@@ -109,13 +125,8 @@ class MessageReader(PartitionOwner):
             self._raise_fatal()
             raise TransientError(f"Kafka: {error.str()}")
         _, timestamp_ms = found.timestamp()
-        return Received(
-            found.topic() or "",
-            found.partition() or 0,
-            found.offset() or 0,
-            timestamp_ms,
-            found.value() or b"",
-        )
+        self._ends.pop(place, None)
+        return Received(*place, found.offset() or 0, timestamp_ms, found.value() or b"")
 
     def batch(self, most: int, most_bytes: int, timeout_s: float) -> list[Received]:
         """Return what has come within ``timeout_s``, or as soon as there is enough.
@@ -145,6 +156,7 @@ class MessageReader(PartitionOwner):
     def rewind(self, message: Received) -> None:
         """Hand a message out again, and what follows it."""
         place = TopicPartition(message.topic, message.partition, message.offset)
+        self._ends.pop((message.topic, message.partition), None)
         if (message.topic, message.partition) not in self._owned:
             return  # its new owner reads it
         try:

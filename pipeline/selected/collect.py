@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -112,6 +112,9 @@ class _Way:
         """Note what was read."""
         for message in batch:
             self._next[message.topic, message.partition] = message.offset + 1
+        for place, end in self._reader.ends.items():
+            # Markers of transactions have offsets, and never come.
+            self._next[place] = max(self._next.get(place, 0), end)
 
     def others(self) -> list[Partition]:
         """Return the partitions of the same topics that another process was given."""
@@ -234,6 +237,8 @@ def _read(
     while True:
         way.meet()
         if way.has_begun and not way.behind:
+            with suppress(TransientError):  # whoever comes next finds no message there
+                listener.reader.commit_all(listener.reader.ends)
             return way, _shared(way)
         if is_stopping() or limits.are_reached(began_s, read):
             return way, _stopped(way, where.topic)

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer as Client
 
 from broker import kafka as wire
 from broker.config import ROOT, config
 from broker.db import lock, transaction
 from broker.kafka import LoginRefusedError
+from broker.kafka_groups import groups
 from broker.kafka_messages import MessageReader
 from broker.kafka_types import Message
 from pipeline.selected import collect as collecting
@@ -83,6 +85,26 @@ def test_a_run_reads_to_the_end_and_the_next_one_goes_on_there(database, topic, 
     assert files_are_what_rows_say(root)
     found = run_sql(database, "SELECT stream, topic, reason FROM dead_letters")
     assert found == [("selected", topic, "empty")]
+
+
+def test_a_topic_that_ends_with_a_transactions_marker_is_read_to_its_end(database, topic):
+    client = Client({**wire.own_connection("admin"), "transactional.id": f"nightjar-{topic}"})
+    client.init_transactions(PATIENCE_S)
+    for numbers, end in (((1, 2), client.commit_transaction), ((3,), client.abort_transaction)):
+        client.begin_transaction()
+        for number in numbers:
+            client.produce(topic, packet(number), partition=0)
+        end(PATIENCE_S)
+
+    first, second = collect("selected"), collect("selected")
+
+    assert (first.why, second.why) == (None, None)
+    assert runs(database) == [
+        ("collect", "done", 2, 2, 0, 0, 0),
+        ("collect", "done", 0, 0, 0, 0, 0),
+    ]
+    [[lag]] = [[each.lag] for each in groups(sources.group_of("selected"), kept_ms=0, limit=1)]
+    assert lag == 0
 
 
 def test_a_run_that_stops_short_says_how_far_behind_it_is(database, topic, monkeypatch):
