@@ -16,7 +16,7 @@ from broker.admin import MirrorAdmin
 from broker.mirror import all_of
 from broker.shown import shown
 from pipeline.admin.bookkeeping import PlainAdmin
-from pipeline.telescope import ledger, models
+from pipeline.telescope import board, ledger, models
 from pipeline.telescope.record import telescopes
 
 LONGEST_REASON = 500
@@ -64,7 +64,9 @@ class TelescopeSwitchAdmin(MirrorAdmin):
             "title": "Telescopes that accept commands",
             "opts": self.opts,
             "media": self.media,
-            "switches": [(each, rows.get(each.name)) for each in telescopes()],
+            "switches": [
+                (each, row := rows.get(each.name), board.accepts(row)) for each in telescopes()
+            ],
             "may_turn": may_turn,
             "longest_reason": LONGEST_REASON,
         }

@@ -44,10 +44,14 @@ class Health:
         return None
 
 
+def accepts(switch: TelescopeSwitch | None) -> bool:
+    """Return whether a telescope with this switch accepts commands; one without does."""
+    return switch is None or switch.accepts_commands
+
+
 def accepts_commands(session: Session, telescope: str) -> bool:
     """Return whether a telescope accepts commands now."""
-    switch = session.get(TelescopeSwitch, telescope, populate_existing=True)
-    return switch is None or switch.accepts_commands
+    return accepts(session.get(TelescopeSwitch, telescope, populate_existing=True))
 
 
 def health(session: Session, telescope: Telescope, now: datetime | None = None) -> list[Health]:

@@ -5,9 +5,12 @@ speaks to Kafka. Pages, REST, plans and retractions call these and write nothing
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import and_, or_, select
+import structlog
+from psycopg.errors import DeadlockDetected
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from broker.celery import enqueue
@@ -15,26 +18,22 @@ from broker.config import config
 from broker.db import transaction
 from pipeline.telescope import board
 from pipeline.telescope.ids import new_command_id, new_observation_id
-from pipeline.telescope.record import Telescope, telescope
+from pipeline.telescope.readiness import UnconfirmedError, demand_ready, early
+from pipeline.telescope.record import RecordError, Telescope, telescope
 from pipeline.telescope.rows import (
-    START,
     Act,
     NotNowError,
     cancel_row,
     clock,
     find,
-    is_cancellable,
     lock,
-    may_run,
     note,
     of_key,
     switch,
+    telescope_of,
 )
-from pipeline.telescope.sky import SUNRISE_DEG, sun_altitude_deg
-from pipeline.telescope.tables import (
-    OPEN_STATES,
-    TelescopeCommand,
-)
+from pipeline.telescope.running import START, cancellable, may_run
+from pipeline.telescope.tables import TelescopeCommand
 from pipeline.telescope.wish import (
     ASKED,
     Wish,
@@ -57,25 +56,11 @@ __all__ = [
 ]
 
 SEND, QUEUE = "telescope.send", "commands"
-EXPIRY_MARGIN_S = 30
-"""So long after it expired a command may still be met by an application whose clock is slow."""
 STOPPED_BACK = timedelta(days=1)
-"""``stop`` also cancels what timed out since then: no deadline lies further behind a start."""
+"""What timed out since then is cancelled too: no deadline lies further behind a start."""
 RETRIED = ("failed", "rejected", "timeout", "cancelled", "unknown")
 
-
-class UnconfirmedError(Exception):
-    """Something speaks against it, and no operator has said that it shall be done all the same.
-
-    Attributes
-    ----------
-    doubts : tuple of str
-        What speaks against it, for people.
-    """
-
-    def __init__(self, doubts: Sequence[str]) -> None:
-        super().__init__("; ".join(doubts))
-        self.doubts = tuple(doubts)
+log = structlog.get_logger(__name__)
 
 
 def create(wish: Wish, by: str, *, is_confirmed: bool = False) -> Act:
@@ -107,7 +92,7 @@ def create(wish: Wish, by: str, *, is_confirmed: bool = False) -> Act:
         if (known := of_key(session, wish.idempotency_key)) is not None:
             return Act(known, "was asked for before")
         row = _new(session, wish, target, by)
-        confirmed = _demand_ready(session, target, is_confirmed=is_confirmed)
+        confirmed = demand_ready(session, target, is_confirmed=is_confirmed)
         session.add(row)
         note(session, row, by, "requested", confirmed)
     _ring(target.name)
@@ -143,8 +128,9 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
         As ``create``.
     """
     with transaction() as session:
+        target = telescope(telescope_of(session, command_id))
+        lock(session, target.name)
         old = find(session, command_id)
-        target = telescope(old.telescope)
         if not is_retriable(old):
             raise NotNowError(f"{command_id} is {old.state}: it cannot be asked for again")
         wish = Wish(
@@ -156,8 +142,8 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
             filter=old.filter,
         )
         is_doubtful = old.state == "unknown" or may_run(old)
-        doubts = _early(old) if is_doubtful else []
-        confirmed = _demand_ready(
+        doubts = early(old) if is_doubtful else []
+        confirmed = demand_ready(
             session, target, is_confirmed=is_confirmed, more=doubts, but=old.command_id
         )
         if is_doubtful:  # before the new one is made, so that it is sent before it
@@ -176,24 +162,30 @@ def is_retriable(row: TelescopeCommand) -> bool:
     return row.command_type == START and row.state in RETRIED
 
 
-def resend(command_id: str, by: str, why: str) -> Act:
+def resend(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> Act:
     """Send a command once more, with its own id, whose sending nobody knows the end of.
 
     Raises
     ------
     NotNowError
         If its state is not ``unknown``, or the telescope accepts no commands.
+    RecordError, UnconfirmedError
+        As ``create``; of a cancel nothing is asked.
     """
+    confirmed = ""
     with transaction() as session:
+        name = telescope_of(session, command_id)
+        lock(session, name)
         row = find(session, command_id)
         if row.state != "unknown":
             raise NotNowError(f"{command_id} is {row.state}, not unknown: it is not sent again")
         if row.command_type == START:
-            if not board.accepts_commands(session, row.telescope):
-                raise NotNowError(f"{row.telescope} accepts no commands: resume it first")
+            confirmed = demand_ready(
+                session, telescope(name), is_confirmed=is_confirmed, but=command_id
+            )
             row.receive_by = clock(session) + timedelta(seconds=config().telescope.receive_within_s)
         row.state, row.due_at, row.last_error = "requested", row.receive_by, None
-        note(session, row, by, "sent again", why)
+        note(session, row, by, "sent again", "; ".join(filter(None, (why, confirmed))))
     _ring(row.telescope)
     return Act(command_id, "is sent again")
 
@@ -210,26 +202,35 @@ def stop(name: str, by: str, why: str) -> list[Act]:
         What was done to each command.
     """
     target = telescope(name)
-    with transaction() as session:
-        lock(session, target.name)
-        switch(session, target.name, by, why, accepts=False)
-        since = clock(session) - STOPPED_BACK
-        rows = session.scalars(
-            select(TelescopeCommand)
-            .where(
-                TelescopeCommand.telescope == target.name,
-                TelescopeCommand.command_type == START,
-                or_(
-                    TelescopeCommand.state.in_(OPEN_STATES),
-                    and_(TelescopeCommand.state == "timeout", TelescopeCommand.finished_at > since),
-                ),
-            )
-            .order_by(TelescopeCommand.command_id)
-            .with_for_update()
-        ).all()
-        acts = [cancel_row(session, row, by, why) for row in rows if is_cancellable(row)]
+    try:
+        acts = _stop(target.name, by, why)
+    except OperationalError as error:
+        if not isinstance(error.orig, DeadlockDetected):
+            raise
+        log.warning("telescope.stop_again", telescope=target.name, error=str(error.orig))
+        acts = _stop(target.name, by, why)  # who stood in its way has gone on
     _ring(target.name)
     return acts
+
+
+def _stop(name: str, by: str, why: str) -> list[Act]:
+    with transaction() as session:
+        lock(session, name)
+        switch(session, name, by, why, accepts=False)
+        rows = _unfinished(session, TelescopeCommand.telescope == name)
+        return [cancel_row(session, row, by, why) for row in rows]
+
+
+def _unfinished(session: Session, *which: ColumnElement[bool]) -> Sequence[TelescopeCommand]:
+    """Return what may still be obeyed, locked; not what timed out long ago."""
+    since = clock(session) - STOPPED_BACK
+    ended_at = TelescopeCommand.finished_at
+    return session.scalars(
+        select(TelescopeCommand)
+        .where(cancellable(), or_(ended_at.is_(None), ended_at > since), *which)
+        .order_by(TelescopeCommand.command_id)
+        .with_for_update()
+    ).all()
 
 
 def resume(name: str, by: str, why: str) -> None:
@@ -251,31 +252,35 @@ def withdraw(trigger_id: str, by: str, why: str, *, is_automatic: bool = False) 
         Who takes it back, and why.
     is_automatic : bool
         Nobody has looked: what telescopes are at is cancelled only if
-        ``telescope.cancel_on_retraction`` says so; what is not sent yet always is.
+        ``telescope.cancel_on_retraction`` says so, then of silent ones too: a cancel moves nothing.
+        What was never sent always is.
 
     Returns
     -------
     list of Act
         What was done to each command.
     """
-    states: Sequence[str] = OPEN_STATES
+    which = [TelescopeCommand.trigger_id == trigger_id]
     if is_automatic and not config().telescope.cancel_on_retraction:
-        states = ("requested",)
+        which += [TelescopeCommand.state == "requested", TelescopeCommand.attempts == 0]
     with transaction() as session:
-        rows = session.scalars(
-            select(TelescopeCommand)
-            .where(
-                TelescopeCommand.trigger_id == trigger_id,
-                TelescopeCommand.command_type == START,
-                TelescopeCommand.state.in_(states),
-            )
-            .order_by(TelescopeCommand.command_id)
-            .with_for_update()
-        ).all()
-        acts = [cancel_row(session, row, by, why) for row in rows]
-    for name in {row.telescope for row in rows}:
+        rows = _unfinished(session, *which)
+        names = sorted({row.telescope for row in rows})
+        silent = {name: _doubts(session, name) if is_automatic else [] for name in names}
+        acts = [
+            cancel_row(session, row, by, "; ".join((why, *silent[row.telescope]))) for row in rows
+        ]
+    for name in names:
         _ring(name)
     return acts
+
+
+def _doubts(session: Session, name: str) -> list[str]:
+    """Return what nobody was asked about; a telescope whose record is gone has nothing."""
+    try:
+        return board.doubts(session, telescope(name))
+    except RecordError:
+        return []
 
 
 def _ring(name: str) -> None:
@@ -304,61 +309,3 @@ def _new(session: Session, wish: Wish, target: Telescope, by: str) -> TelescopeC
         attempts=0,
         created_at=now,
     )
-
-
-def _demand_ready(
-    session: Session,
-    target: Telescope,
-    *,
-    is_confirmed: bool,
-    more: Sequence[str] = (),
-    but: str | None = None,
-) -> str:
-    """Make sure that a telescope accepts commands, and that nothing unconfirmed speaks against.
-
-    Returns
-    -------
-    str
-        What speaks against it and was confirmed, for the record; empty: nothing.
-    """
-    if not board.accepts_commands(session, target.name):
-        raise NotNowError(f"{target.name} accepts no commands: resume it first")
-    heard = board.doubts(session, target)
-    doubts = [*more, *heard, *_daylight(target), *_busy(session, target, but)]
-    if doubts and not is_confirmed:
-        raise UnconfirmedError(doubts)
-    return f"confirmed although {'; '.join(doubts)}" if doubts else ""
-
-
-def _daylight(target: Telescope) -> list[str]:
-    """Say that the Sun is up where a telescope looks for light."""
-    record = target.settings
-    sun_deg = sun_altitude_deg(record.latitude_deg, record.longitude_deg, datetime.now(UTC))
-    is_day = record.kind == "optical" and sun_deg > SUNRISE_DEG
-    return [f"the Sun is up at {target.title} ({sun_deg:.0f} deg)"] if is_day else []
-
-
-def _busy(session: Session, target: Telescope, but: str | None) -> list[str]:
-    """Return what a telescope is at."""
-    rows = session.execute(
-        select(TelescopeCommand.command_id, TelescopeCommand.state)
-        .where(
-            TelescopeCommand.telescope == target.name,
-            TelescopeCommand.command_type == START,
-            TelescopeCommand.state.in_(OPEN_STATES),
-            TelescopeCommand.command_id != (but or ""),
-        )
-        .order_by(TelescopeCommand.command_id)
-        .limit(3)
-    )
-    return [f"{target.name} has an unfinished command: {name} ({state})" for name, state in rows]
-
-
-def _early(row: TelescopeCommand) -> list[str]:
-    """Say that a command may still be obeyed, while an application may not have let it expire."""
-    if row.receive_by is None:
-        return []
-    until = row.receive_by + timedelta(seconds=EXPIRY_MARGIN_S)
-    if datetime.now(UTC) >= until:
-        return []
-    return [f"{row.command_id} may still be obeyed until {until:%H:%M:%S} UTC: both would run"]

@@ -72,7 +72,7 @@ class TelescopeBoard:
     @property
     def accepts_commands(self) -> bool:
         """Whether it does now."""
-        return self.switch is None or self.switch.accepts_commands
+        return board.accepts(self.switch)
 
     @property
     def is_heard(self) -> bool:

@@ -3,23 +3,21 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from nightjar_telescope import CommandType
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pipeline.telescope.ids import new_command_id
+from pipeline.telescope.running import is_cancellable
 from pipeline.telescope.settle import CANCEL
 from pipeline.telescope.tables import (
     OPEN_STATES,
-    UNDER_WAY_STATES,
     TelescopeCommand,
     TelescopeEvent,
     TelescopeSwitch,
 )
 
-START = CommandType.START_OBSERVATION.value
-CANCELLABLE = ("requested", "sending", "unknown", *UNDER_WAY_STATES)
+DROPPED = "cancelled before it was sent"
 
 
 class NotNowError(Exception):
@@ -55,6 +53,21 @@ def clock(session: Session) -> datetime:
     return found.astimezone(UTC)
 
 
+def telescope_of(session: Session, command_id: str) -> str:
+    """Return the telescope of a command, without a lock: it never changes.
+
+    Raises
+    ------
+    NotNowError
+        If there is no such command.
+    """
+    column = TelescopeCommand.telescope
+    name = session.scalar(select(column).where(TelescopeCommand.command_id == command_id))
+    if name is None:
+        raise NotNowError(f"there is no command {command_id}")
+    return name
+
+
 def find(session: Session, command_id: str) -> TelescopeCommand:
     """Return a command, locked until the transaction ends.
 
@@ -77,21 +90,6 @@ def of_key(session: Session, key: str | None) -> str | None:
     return session.scalar(select(TelescopeCommand.command_id).where(column == key))
 
 
-def may_run(row: TelescopeCommand) -> bool:
-    """Return whether we ended a command by a deadline and the telescope has not ended it since."""
-    return (
-        row.state == "timeout"
-        and row.ended_by == "deadline"
-        and row.timeout_stage != "send"
-        and row.late_status in {None, "received", "started"}
-    )
-
-
-def is_cancellable(row: TelescopeCommand) -> bool:
-    """Return whether a command may still be obeyed, or is."""
-    return row.state in CANCELLABLE or may_run(row)
-
-
 def cancel_row(session: Session, row: TelescopeCommand, by: str, why: str) -> Act:
     """Cancel a command in the way that its state allows.
 
@@ -107,11 +105,9 @@ def cancel_row(session: Session, row: TelescopeCommand, by: str, why: str) -> Ac
     if row.state == "requested" and row.attempts:  # it was to be sent again: the first may be there
         row.state, row.due_at = "unknown", None
     if row.state == "requested":
-        row.state, row.ended_by, row.finished_at = "cancelled", "operator", clock(session)
-        row.due_at = None
-        note(session, row, by, "cancelled before it was sent", why)
-        return Act(row.command_id, "cancelled before it was sent")
-    if (present := _open_cancel(session, row.command_id)) is not None:
+        drop(session, row, by, why)
+        return Act(row.command_id, DROPPED)
+    if (present := open_cancel(session, row.command_id)) is not None:
         return Act(row.command_id, "is being cancelled", present)
     new = _cancel_of(session, row, by)
     session.add(new)
@@ -119,10 +115,23 @@ def cancel_row(session: Session, row: TelescopeCommand, by: str, why: str) -> Ac
     return Act(row.command_id, "a cancel is sent", new.command_id)
 
 
-def _open_cancel(session: Session, command_id: str) -> str | None:
+def drop(session: Session, row: TelescopeCommand, by: str, why: str) -> None:
+    """End a command of which nothing was written."""
+    row.state, row.ended_by, row.finished_at = "cancelled", "operator", clock(session)
+    row.due_at = row.owner = row.lease_until = None
+    note(session, row, by, DROPPED, why)
+
+
+def open_cancel(session: Session, command_id: str) -> str | None:
+    """Return the cancel of a command that is on its way, or None.
+
+    One that may never have been sent is none: a cancel does no harm twice, and none at all may let
+    a telescope go on.
+    """
+    on_its_way = [state for state in OPEN_STATES if state != "unknown"]
     return session.scalar(
         select(TelescopeCommand.command_id)
-        .where(TelescopeCommand.cancels == command_id, TelescopeCommand.state.in_(OPEN_STATES))
+        .where(TelescopeCommand.cancels == command_id, TelescopeCommand.state.in_(on_its_way))
         .limit(1)
     )
 

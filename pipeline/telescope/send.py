@@ -14,7 +14,7 @@ import structlog
 from nightjar_telescope import TelescopeCommand as Command
 from nightjar_telescope.avro import PREFIX
 from nightjar_telescope.schema import milliseconds
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from broker.db import transaction
@@ -23,14 +23,19 @@ from broker.failpoints import failpoint
 from broker.kafka import Cluster, own_connection
 from broker.kafka_once import TIMEOUT_S, UncertainError, read_between, write_once
 from broker.kafka_types import Message
+from broker.outages import OUTAGES
 from pipeline.ledger import shortened
+from pipeline.telescope import board
 from pipeline.telescope.codec import REFUSALS, codec
 from pipeline.telescope.record import RecordError, telescope
-from pipeline.telescope.settle import settle
+from pipeline.telescope.rows import drop, open_cancel
+from pipeline.telescope.running import START
+from pipeline.telescope.settle import locked, settle
 from pipeline.telescope.tables import TelescopeCommand
 from pipeline.telescope.topics import COMMANDS_DAYS
 from pipeline.telescope.wish import restored
 
+SENDER = "nightjar"
 LEASE_S = 30
 PARTITION = 0
 AT_ONCE = 100
@@ -85,35 +90,44 @@ def recover(command_id: str) -> None:
     """
     with transaction() as session:
         row = session.get(TelescopeCommand, command_id)
-    if row is None or row.state != "sending":
+    if row is None or row.state != "sending" or not _is_over(row):
         return
     if row.noted_offset is None:
         _give_back(Lease(row, row.owner or ""), "its sender ended before it began")
         return
     found = _find(row)
     with transaction() as session:
-        if _mine(session, Lease(row, row.owner or "")) is None:
+        mine = _mine(session, Lease(row, row.owner or ""))
+        if mine is None or not _is_over(mine):  # its sender was slow, and has written it since
             return
         if found is None:
-            _become_unknown(session, row)
+            _become_unknown(mine)
         else:
             _become_sent(session, row.command_id, *found)
 
 
+def _is_over(row: TelescopeCommand) -> bool:
+    return row.lease_until is not None and row.lease_until < datetime.now(UTC)
+
+
 def _lease(name: str) -> Lease | None:
-    """Take the oldest command that waits, unless one before it is being sent."""
-    theirs = TelescopeCommand.telescope == name
-    with transaction() as session:
-        expired = select(TelescopeCommand.command_id).where(
-            theirs,
-            TelescopeCommand.state == "requested",
-            TelescopeCommand.receive_by <= datetime.now(UTC),
-        )
+    """Take the oldest command that waits, unless one before it is being sent.
+
+    No start of a telescope that accepts none is taken; its cancels are.
+    """
+    command, now = TelescopeCommand, datetime.now(UTC)
+    is_expired = and_(command.state == "requested", command.receive_by <= now)
+    with transaction() as session:  # of its own: rows are locked in the order of their ids
+        expired = select(command.command_id).where(command.telescope == name, is_expired)
         settle(session, session.scalars(expired).all())
+    with transaction() as session:
+        theirs = [command.telescope == name, is_expired.is_not(True)]
+        if not board.accepts_commands(session, name):
+            theirs.append(or_(command.state == "sending", command.command_type != START))
         row = session.scalar(
-            select(TelescopeCommand)
-            .where(theirs, TelescopeCommand.state.in_(("requested", "sending")))
-            .order_by(TelescopeCommand.created_at, TelescopeCommand.command_id)
+            select(command)
+            .where(*theirs, command.state.in_(("requested", "sending")))
+            .order_by(command.created_at, command.command_id)
             .limit(1)
             .with_for_update()
         )
@@ -132,9 +146,13 @@ def _send(lease: Lease) -> None:
     try:
         message = _message(lease)
         end = _end(message.topic)
-    except (TransientError, RecordError, *REFUSALS) as error:
+    except (*OUTAGES, RecordError, *REFUSALS) as error:
         _give_back(lease, str(error))
         raise
+    except Exception as error:
+        log.exception("command.not_made", telescope=row.telescope, command_id=row.command_id)
+        _set_aside(lease, f"not sent: {error!r}")
+        return
     began_s = time.monotonic()
     if not _note_end(lease, end):
         return
@@ -213,10 +231,10 @@ def _beginning(command_id: str) -> bytes:
 
 
 def _note_end(lease: Lease, end: int) -> bool:
-    """Note where the topic ends before a command is written; False when the lease is lost."""
+    """Note where the topic ends before a command is written; False when it may not be."""
     with transaction() as session:
         row = _mine(session, lease)
-        if row is None:
+        if row is None or _is_taken_back(session, row):
             return False
         row.noted_offset, row.attempts = end, row.attempts + 1
         row.lease_until = _in_s(LEASE_S)
@@ -227,10 +245,41 @@ def _give_back(lease: Lease, error: str) -> None:
     """Let a command wait again of which nothing was written."""
     with transaction() as session:
         row = _mine(session, lease)
-        if row is not None:
+        if row is None:
+            return
+        row.last_error = shortened(error)
+        if not _is_taken_back(session, row):
             row.state, row.owner, row.lease_until = "requested", None, None
             row.due_at = row.receive_by
-            row.last_error = shortened(error)
+
+
+def _set_aside(lease: Lease, error: str) -> None:
+    """Leave a command to an operator of which no message can be made."""
+    with transaction() as session:
+        row = _mine(session, lease)
+        if row is None:
+            return
+        row.last_error = shortened(error)
+        if not _is_taken_back(session, row):
+            _become_unknown(row)
+
+
+def _is_taken_back(session: Session, row: TelescopeCommand) -> bool:
+    """Return whether a start was cancelled since it was leased; then it is not sent any more.
+
+    If nothing was ever written of it, both it and its cancel end here. If an earlier try may have
+    been, the cancel must be sent.
+    """
+    cancel_id = open_cancel(session, row.command_id)
+    if cancel_id is None:
+        return False
+    if row.attempts:
+        _become_unknown(row)
+        return True
+    cancel = locked(session, [cancel_id])[cancel_id]  # made later: its id follows
+    drop(session, row, cancel.requested_by, f"cancelled by {cancel_id} while it was being sent")
+    drop(session, cancel, SENDER, f"{row.command_id} was never sent")
+    return True
 
 
 def _remember(lease: Lease, error: str) -> None:
@@ -241,21 +290,15 @@ def _remember(lease: Lease, error: str) -> None:
 
 
 def _mine(session: Session, lease: Lease) -> TelescopeCommand | None:
-    """Return the row, locked, while this lease holds it."""
-    return session.scalar(
-        select(TelescopeCommand)
-        .where(
-            TelescopeCommand.command_id == lease.row.command_id,
-            TelescopeCommand.state == "sending",
-            TelescopeCommand.owner == lease.delivery_id,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    """Return the row, locked with what it cancels, while this lease holds it."""
+    row = locked(session, [lease.row.command_id]).get(lease.row.command_id)
+    is_mine = row is not None and row.state == "sending" and row.owner == lease.delivery_id
+    return row if is_mine else None
 
 
 def _become_sent(session: Session, command_id: str, offset: int, at: datetime) -> None:
     """Note that a command is on its topic; an acknowledgment may have said so already."""
+    locked(session, [command_id])  # what it cancels first, as everybody locks them
     session.execute(
         update(TelescopeCommand)
         .where(TelescopeCommand.command_id == command_id)
@@ -270,13 +313,9 @@ def _become_sent(session: Session, command_id: str, offset: int, at: datetime) -
     settle(session, [command_id])
 
 
-def _become_unknown(session: Session, row: TelescopeCommand) -> None:
+def _become_unknown(row: TelescopeCommand) -> None:
     log.warning("command.unknown", telescope=row.telescope, command_id=row.command_id)
-    session.execute(
-        update(TelescopeCommand)
-        .where(TelescopeCommand.command_id == row.command_id)
-        .values(state="unknown", owner=None, lease_until=None, due_at=None)
-    )
+    row.state, row.owner, row.lease_until, row.due_at = "unknown", None, None, None
 
 
 def _in_s(seconds: int) -> datetime:

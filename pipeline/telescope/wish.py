@@ -1,13 +1,13 @@
 """A command before it is one: what is wished for, and everything that forbids it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from nightjar_telescope import CommandType, ObservationBase, Problem, TelescopeCommand, problems
 from nightjar_telescope.avro import as_record, from_record
-from nightjar_telescope.schema import milliseconds
+from nightjar_telescope.schema import describe, milliseconds
 
 from pipeline.telescope.record import Telescope
 from pipeline.telescope.sky import altitude_deg
@@ -30,6 +30,9 @@ ASKED = (
 _NUMBERS = frozenset(each.name for each in fields(ObservationBase) if each.name in {
     "ra", "dec", "center_frequency", "rf_gain", "if_gain", "bb_gain", "integration_time",
 })  # fmt: skip
+_DEFAULTS = {
+    each.name: each.default for each in describe(ObservationBase) if each.default is not MISSING
+}
 _TIMES = ("submitted_at", "completed_at", "created_at", "updated_at")
 LONGEST_WORD = 255
 LOWEST_DEG = -90
@@ -198,8 +201,8 @@ def stored(observation: ObservationBase) -> dict[str, Any]:
 
 
 def restored(kept: Mapping[str, Any]) -> ObservationBase:
-    """Return the observation that a row keeps."""
-    return from_record(ObservationBase, dict(kept))
+    """Return the observation that a row keeps; one of an earlier version lacks later fields."""
+    return from_record(ObservationBase, {**_DEFAULTS, **kept})
 
 
 def _unfitting(given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -80,7 +80,7 @@ def _tell(telescope: Telescope, to: str, now: datetime) -> None:
 def _silence(telescope: Telescope, quiet: list[Health]) -> Message:
     title = f"🔕 {telescope.title} has fallen silent"
     lines = [f"• {escape(each.doubt or each.application)}" for each in quiet]
-    lines.append("Commands ask for a confirmation, and nothing is sent there by itself.")
+    lines.append("Commands ask for a confirmation, and no observation is asked for by itself.")
     return _message(telescope, title, lines)
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from broker.access import access, staff
 from broker.config import config
 from pipeline.alerts.query import reading
-from pipeline.telescope import ledger, observed, query, rows, timeline
+from pipeline.telescope import ledger, observed, query, running, timeline
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, Wanted
 from pipeline.telescope.record import RecordError, Telescope, telescope, telescopes
@@ -169,7 +169,8 @@ def _retry(command_id: str, by: str, form: WhyForm) -> Act:
 
 
 def _resend(command_id: str, by: str, form: WhyForm) -> Act:
-    return ledger.resend(command_id, by, form.cleaned_data["why"])
+    given = form.cleaned_data
+    return ledger.resend(command_id, by, given["why"], is_confirmed=given["is_confirmed"])
 
 
 ACTS: dict[str, Callable[[str, str, WhyForm], Act]] = {
@@ -246,8 +247,8 @@ def _command(
         "deadline": timeline.deadline(row, now, settings.slow_after_s),
         "ending": timeline.ending(row),
         "is_open": timeline.is_open(row),
-        "is_start": row.command_type == rows.START,
-        "may_cancel": row.command_type == rows.START and rows.is_cancellable(row),
+        "is_start": row.command_type == running.START,
+        "may_cancel": running.is_cancellable(row),
         "may_retry": ledger.is_retriable(row),
         "form": form,
         "now": now,

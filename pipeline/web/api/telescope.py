@@ -172,7 +172,7 @@ class CommandAct(TelescopeView):
             case "retry":
                 done = ledger.retry(command_id, by, why, is_confirmed=asked["is_confirmed"])
             case "resend":
-                done = ledger.resend(command_id, by, why)
+                done = ledger.resend(command_id, by, why, is_confirmed=asked["is_confirmed"])
             case _:
                 raise ApiError(404, "no such act; there are cancel, retry, resend")
         return ok(_act(done), done.did)

@@ -10,6 +10,7 @@ from pipeline.telescope.ledger import NotNowError, UnconfirmedError
 from pipeline.telescope.tables import (
     TelescopeAcknowledgment,
     TelescopeCommand,
+    TelescopeEvent,
     TelescopeSwitch,
 )
 from tests.integration.telescope.conftest import ASKED, asked, said, told, wish
@@ -131,7 +132,6 @@ def test_a_cancel_that_is_refused_or_too_late_changes_nothing(session, beam, lis
     assert (command(act.new_id).state, command(name).state) == ("rejected", "received")
     second = ledger.cancel(name, "owl", "clouds")
     assert second.new_id != act.new_id
-    age(session, second.new_id, 0)
     row = command(second.new_id)
     row.state, row.sent_at, row.attempts = "sent", datetime.now(UTC) - timedelta(seconds=61), 1
     row.due_at = datetime.now(UTC) - timedelta(seconds=1)
@@ -174,9 +174,22 @@ def test_a_retry_of_one_that_may_still_run_cancels_it_first(session, beam, liste
         command(act.new_id).created_at,
         command(act.new_id).command_id,
     )
-    age(session, name, 30)
-    later = ledger.retry(name, "owl", "no answer", is_confirmed=True)
-    assert later.new_id
+
+
+def test_no_question_is_asked_about_one_that_has_expired_for_certain(session, beam, listener, sent,
+                                                                     command):  # fmt: skip
+    name = sent()
+    age(session, name, 59)
+    tasks.sweep()
+    listener(beam, told(), told(source_application="handler"))
+    with pytest.raises(UnconfirmedError, match="may still be obeyed until"):
+        ledger.retry(name, "owl", "no answer")
+    age(session, name, 2)
+
+    act = ledger.retry(name, "owl", "no answer")
+
+    assert command(act.new_id).state == "requested"
+    assert session.scalars(select(TelescopeCommand).where(TelescopeCommand.cancels == name)).one()
 
 
 def test_only_an_unknown_one_is_sent_again_with_its_own_id(session, beam, sent, command, bells):
@@ -188,7 +201,9 @@ def test_only_an_unknown_one_is_sent_again_with_its_own_id(session, beam, sent, 
     session.flush()
     age(session, name, 100)
 
-    ledger.resend(name, "owl", "the topic is empty")
+    with pytest.raises(UnconfirmedError, match="robotics has not been heard of yet"):
+        ledger.resend(name, "owl", "the topic is empty")
+    ledger.resend(name, "owl", "the topic is empty", is_confirmed=True)
 
     row = command(name)
     assert (row.state, row.attempts) == ("requested", 1)
@@ -250,3 +265,40 @@ def test_a_retraction_cancels_all_where_the_settings_say_so(session, beam, liste
     [act] = ledger.withdraw("S1", "gracedb", "retracted", is_automatic=True)
 
     assert (act.command_id, act.did) == (running, "a cancel is sent")
+    events = select(TelescopeEvent.why).where(TelescopeEvent.who == "gracedb")
+    assert session.scalars(events).one() == (
+        "retracted; robotics has not been heard of yet; handler has not been heard of yet"
+    )
+
+
+def test_a_retraction_takes_back_what_may_run_although_we_ended_it(session, beam, listener, sent,
+                                                                  command):  # fmt: skip
+    late, again = sent(trigger_id="S1"), sent(trigger_id="S1")
+    age(session, late, 31)
+    tasks.sweep()
+    assert command(late).state == "timeout"
+    command(again).state, command(again).sent_at = "unknown", None
+    session.flush()
+    ledger.resend(again, "owl", "the topic is empty", is_confirmed=True)
+
+    assert ledger.withdraw("S1", "gracedb", "retracted", is_automatic=True) == []
+    acts = ledger.withdraw("S1", "owl", "retracted")
+
+    assert {act.command_id: act.did for act in acts} == {
+        late: "a cancel is sent",
+        again: "a cancel is sent",
+    }
+
+
+def test_one_that_was_sent_again_and_expired_is_cancelled(session, beam, sent, command):
+    name = sent()
+    command(name).state, command(name).sent_at = "unknown", None
+    session.flush()
+    ledger.resend(name, "owl", "the topic is empty", is_confirmed=True)
+    age(session, name, 31)
+    tasks.sweep()
+    assert (command(name).state, command(name).timeout_stage) == ("timeout", "send")
+
+    [act] = ledger.stop("beam", "owl", "lightning")
+
+    assert (act.command_id, act.did) == (name, "a cancel is sent")

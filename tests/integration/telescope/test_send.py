@@ -166,7 +166,7 @@ def test_a_killed_sender_leaves_one_message_or_a_question(mine, database, place)
         return
     assert (row(name).state, row(name).kafka_offset) == ("unknown", None)
     assert name not in [each.command_id for each in on_topic(mine)]
-    ledger.resend(name, "owl", "the topic is empty")
+    ledger.resend(name, "owl", "the topic is empty", is_confirmed=True)
     sent_by(mine)
     assert [each.command_id for each in on_topic(mine)].count(name) == 1
     assert row(name).state == "sent"

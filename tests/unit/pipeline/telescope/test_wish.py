@@ -141,6 +141,20 @@ def test_what_a_tile_of_a_plan_asks_for():
     assert asked.center_frequency == 0
 
 
+def test_one_that_was_stored_before_a_field_was_added_has_its_default():
+    kept = stored(observation(RADIO))
+    for name in ("status", "user_id", "created_at", "completed_at"):
+        del kept[name]
+
+    found = restored(kept)
+
+    assert (found.status, found.user_id, found.completed_at) == ("pending", 0, None)
+    assert found.created_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert (found.ra, found.submitted_at) == (kept["ra"], NOW)
+    with pytest.raises(KeyError, match="dec"):
+        restored({name: value for name, value in kept.items() if name != "dec"})
+
+
 def test_an_origin_that_is_none_is_refused():
     with pytest.raises(RefusedError, match="origin = 'x': must be one of console, plan"):
         observation_of(Wish("beam", ASKED, origin="x"), RADIO, "beam-1", NOW)
