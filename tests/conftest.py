@@ -84,6 +84,16 @@ def kafka(parts: native.Parts) -> native.Parts:
     return parts
 
 
+@pytest.fixture(scope="session")
+def real_registry(parts: native.Parts) -> native.Parts:
+    """Start the schema registry beside the other parts of this run; it ends with them."""
+    done = parts.native.run("up", "registry")
+    if "a network is needed once" in done.stderr:
+        pytest.skip(f"no registry: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return parts
+
+
 @pytest.fixture
 def make_topic(kafka: native.Parts) -> Callable[..., str]:
     """Return a function that makes a topic of its own for this test."""

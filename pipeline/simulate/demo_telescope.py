@@ -47,7 +47,7 @@ HEARD, DENIED, COMPLETED, REJECTED, CANCELLED, TIMED_OUT, SILENT, BACK = FACTS =
     "heard again",
 )
 RIGHT_IS_MISSING = "Topic authorization failed"
-LOGS = "Look: python compose/native logs listen-telescope (or simulate, worker-notify)"
+LOGS = "Look: python compose/native logs listen-telescope (or simulate, worker-commands)"
 
 
 class TourError(Exception):

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from broker.config import config
 from broker.ranges import second_tries
 from broker.ranges.tables import Source
-from tests import native
 from tests.factories import make_source
 
 
@@ -40,13 +39,3 @@ def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     yield give
     monkeypatch.undo()
     config.cache_clear()
-
-
-@pytest.fixture(scope="session")
-def real_registry(parts: native.Parts) -> native.Parts:
-    """Start the schema registry beside the other parts of this run; it ends with them."""
-    done = parts.native.run("up", "registry")
-    if "a network is needed once" in done.stderr:
-        pytest.skip(f"no registry: {done.stderr}")
-    assert done.returncode == 0, done.stderr
-    return parts

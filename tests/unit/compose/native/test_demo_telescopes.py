@@ -16,7 +16,10 @@ from pipeline.telescope.record import telescopes
 
 PASSWORDS = defaultdict(lambda: "horse-battery-7")
 THEIRS = {"NIGHTJAR_TELESCOPES": json.dumps({"mine": BEAM.model_dump(mode="json")})}
-LISTENERS = {"listen-telescope", "listen-telescope_data"}
+OF_THE_BUS = {
+    *("listen-telescope", "listen-telescope_data"),
+    *("worker-commands", "worker-telescope_data"),
+}
 
 
 def chosen(settings, **how):
@@ -32,7 +35,7 @@ def test_a_plain_demo_has_no_telescopes(home):
     values = environment.variables(home, chosen(build(), is_demo=True), PASSWORDS, build())
 
     assert [name for name in values if "TELESCOPE" in name] == []
-    assert [name for name in names(home, build(), is_demo=True) if "tele" in name] == []
+    assert OF_THE_BUS.isdisjoint(names(home, build(), is_demo=True))
 
 
 def test_a_demo_with_telescopes_listens_to_them_and_plays_every_application_but_one(home):
@@ -43,8 +46,8 @@ def test_a_demo_with_telescopes_listens_to_them_and_plays_every_application_but_
     assert observatory.is_here(settings)
     assert not observatory.is_here(build())
     more = names(home, build(), **how) - names(home, build(), is_demo=True)
-    assert more - LISTENERS == {f"simulate-{each.principal}" for each in observatory.players()}
-    assert more >= LISTENERS
+    assert more - OF_THE_BUS == {f"simulate-{each.principal}" for each in observatory.players()}
+    assert more >= OF_THE_BUS
     played = {(each.telescope, each.application) for each in observatory.players()}
     known = {(t.name, a.name) for t in telescopes(settings) for a in t.settings.applications}
     assert known - played == {(observatory.AWAY, "robotics")}
@@ -69,7 +72,7 @@ def test_telescopes_of_somebodys_own_are_left_alone(home):
 
     assert [name for name in values if "TELESCOPE" in name] == []
     assert standins.players(settings, home) == ()
-    assert names(home, settings, **how) >= LISTENERS
+    assert names(home, settings, **how) >= OF_THE_BUS
 
 
 def test_a_silence_is_longer_than_what_the_board_waits_for(home):
