@@ -1,6 +1,7 @@
 """What the demo tells people: pages, logins, and consumers that can be pasted."""
 
 from typing import Any
+from urllib.parse import urljoin
 
 from rich.console import Console
 
@@ -78,13 +79,17 @@ def show_telescopes(console: Console, settings: Config) -> None:
     """Print where telescopes are seen, and how the demo shows what it does not show now."""
     url = settings.web.public_url
     if observatory.is_here(settings):
-        _print(
-            console,
-            "Telescopes (simulated), for the administrator",
+        lines = [
             f"{url}/telescopes has the board, all commands, and a form for each telescope",
             "BEAM obeys; TCA, which plans are made for, falls silent once",
             "RAIN rejects whatever it is asked for; AWAY is not there",
-        )
+        ]
+        lines += [
+            f"{urljoin(each.url, settings.slack.operators_channel)} is told of the silence"
+            for each in standins.found(settings)
+            if each.title == "Slack" and settings.slack.operators_channel
+        ]
+        _print(console, "Telescopes (simulated), for the administrator", *lines)
     more = []
     if settings.selected.wire != "confluent":
         more.append(
