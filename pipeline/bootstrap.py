@@ -9,7 +9,7 @@ from broker.config import Config
 from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec, anonymous_rights
 from pipeline import topics
 from pipeline.filters import FILTERS
-from pipeline.telescope.rights import pipeline_rights
+from pipeline.telescope.rights import connect_rights, pipeline_rights
 
 INPUT_RETENTION_DAYS = 7
 LASAIR_PREFIX = "lasair_"
@@ -94,7 +94,12 @@ def lasair_topics(settings: Config) -> list[TopicSpec]:
 def service_acls(settings: Config) -> list[Acl]:
     """Return the rights of our own principals; none is a super-user but ``admin``."""
     nobodys = anonymous_rights(LASAIR_PREFIX) if settings.kafka.lasair_port else []
-    ours = (*_pipeline_acls(settings), *pipeline_rights(settings), *_feed_acls(settings))
+    ours = (
+        *_pipeline_acls(settings),
+        *pipeline_rights(settings),
+        *connect_rights(settings),
+        *_feed_acls(settings),
+    )
     return list(dict.fromkeys([*ours, *nobodys]))
 
 

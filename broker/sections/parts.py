@@ -124,6 +124,7 @@ class NativeSettings(Section):
     ] = 19092
     registry_port: Annotated[Port, Field(description="of the native schema registry")] = 8081
     registry_management_port: Annotated[Port, Field(description="its own, for nobody")] = 8079
+    connect_port: Annotated[Port, Field(description="of the native Kafka Connect")] = 8083
     postgres_bin: Annotated[
         str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
     ] = ""

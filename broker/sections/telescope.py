@@ -21,7 +21,9 @@ MONITOR = "monitor-"
 _NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
 _APPLICATION = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PREFIX = re.compile(r"telescope\.([a-z][a-z0-9]{1,30}\.)?")
-_TAKEN = ("babamul", "nightjar", "reader-", MONITOR)
+CONNECT = "connect"
+"""What a Kafka Connect worker logs in as."""
+_TAKEN = ("babamul", "nightjar", "reader-", MONITOR, CONNECT)
 """Principals that begin so are others'."""
 
 
@@ -227,3 +229,10 @@ class TelescopeBusSettings(Section):
     data_max_bytes: Annotated[
         int, Field(ge=2**20, le=64 * 2**20, description="largest message of a data topic [bytes]")
     ] = 8_388_608
+    connect_url: Annotated[
+        str,
+        Field(
+            description="REST interface of a Kafka Connect that stores data; doctor asks it",
+            pattern="^(https?://.+)?$",
+        ),
+    ] = ""

@@ -49,12 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for programs")
     crashed = verbs.add_parser("crashed", help="which of our processes ended by themselves")
     crashed.add_argument("--json", action="store_true", help="for programs")
+    verbs.add_parser(
+        "prepare", help="draw passwords, write settings, start nothing: for containers"
+    )
     verbs.add_parser("env", help="settings of the parts, with passwords, for a shell")
     logs = verbs.add_parser("logs", help="what a part wrote")
     logs.add_argument("part", metavar="PART")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     verbs.add_parser("doctor", help="what is found, what is missing, how to mend it")
-    verbs.add_parser("lock", help="resolve Kafka's jars anew and write jars.lock")
+    verbs.add_parser("lock", help="resolve Kafka's jars anew and write their locks")
     verbs.add_parser("plans", help="install what makes observation plans, unless that is going on")
     verbs.add_parser("watchdog", help="stop the parts when the last test run of this home ends")
     return parser
@@ -72,6 +75,14 @@ def _up(home: Home, options: argparse.Namespace) -> int:
         is_lasair=options.lasair,
         is_telescope=options.telescope,
     )
+    return 0
+
+
+def _prepare(home: Home, _options: argparse.Namespace) -> int:
+    from compose.native.lifecycle import prepare
+
+    prepare(home)
+    print(f"passwords: {home.path / 'secrets.env'}; what the project reads: {home.path}/native.env")
     return 0
 
 
@@ -140,9 +151,11 @@ def _doctor(home: Home, _options: argparse.Namespace) -> int:
 
 
 def _lock(_home: Home, _options: argparse.Namespace) -> int:
-    from compose.native.jars import LOCK, write_lock
+    from compose.native import connect
+    from compose.native.jars import KAFKA, write_lock
 
-    print(f"{write_lock()} jars in {LOCK}")
+    for wanted in (KAFKA, connect.RUNTIME, connect.PLUGINS):
+        print(f"{write_lock(wanted)} jars in {wanted.lock}")
     return 0
 
 
@@ -167,6 +180,7 @@ def _supervise(home: Home, name: str, argv: Sequence[str]) -> int:
 
 _VERBS = {
     "up": _up,
+    "prepare": _prepare,
     "down": _down,
     "status": _status,
     "crashed": _crashed,

@@ -137,6 +137,8 @@ def _listening(home: Home) -> list[Need]:
     if known and selected.needs_registry(selected.ASKING, chosen, settings):
         management = {"registry_management": (at.registry_management,)}
         wanted["registry"] = {"registry": (at.registry,)} | management
+    if running(home, "connect"):
+        wanted["connect"] = {"connect": (at.connect,)}
     states = {state.name: state for state in lifecycle.status(home)}
     return [_state_of(name, states.get(name), purposes) for name, purposes in wanted.items()]
 

@@ -180,6 +180,7 @@ class Kafka:
             admin_password=self.passwords["KAFKA_ADMIN_PASSWORD"],
             pipeline_password=self.passwords["KAFKA_PIPELINE_PASSWORD"],
             feed_password=self.passwords["KAFKA_FEED_PASSWORD"],
+            connect_password=self.passwords["KAFKA_CONNECT_PASSWORD"],
             message_max_bytes=self.message_max_bytes,
             data=self.data,
             retention_check_ms=(
@@ -223,5 +224,5 @@ def cluster_id() -> str:
 
 def pinned_version() -> str:
     """Return the version of Kafka that the POM names."""
-    found = re.search(r"<kafka.version>([^<]+)<", jars.POM.read_text())
+    found = re.search(r"<kafka.version>([^<]+)<", jars.KAFKA.pom.read_text())
     return found[1] if found else "?"

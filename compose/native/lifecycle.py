@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
 from compose.native import demo, environment, ours, ports, profile, selected, standins
+from compose.native.connect import Connect
 from compose.native.home import ROOT, Home, NativeError, last_lines
 from compose.native.kafka import Kafka
 from compose.native.ours import Process
@@ -39,7 +40,11 @@ SHOWN_LINES = 40
 SUPERVISOR_MARGIN_S = 5.0
 SERVERS = ("postgres", "redis", "kafka")
 GROUPS = ("servers", "processes")
-APART = frozenset({"registry"})
+NEEDED = {
+    "registry": frozenset({"postgres"}),
+    "connect": frozenset({"postgres", "kafka", "registry"}),
+}
+APART = frozenset(NEEDED)
 """Servers that start only when they are named or needed, after those that they need."""
 
 
@@ -67,16 +72,19 @@ class Parts:
             *(home, at.postgres, known["POSTGRES_PASSWORD"], settings.native.postgres_bin),
             throwaway=chosen.is_throwaway,
         )
+        broker = Kafka(
+            *(home, at.kafka, at.kafka_controller, at.scram),
+            *(kafka.public_host, kafka.message_max_bytes, known),
+            throwaway=chosen.is_throwaway,
+            plain_port=at.lasair if chosen.is_lasair else None,
+        )
+        registry = Registry(home, at.registry, at.registry_management, postgres)
         servers: tuple[Server, ...] = (
             postgres,
             Redis(home, at.redis, known["REDIS_PASSWORD"]),
-            Kafka(
-                *(home, at.kafka, at.kafka_controller, at.scram),
-                *(kafka.public_host, kafka.message_max_bytes, known),
-                throwaway=chosen.is_throwaway,
-                plain_port=at.lasair if chosen.is_lasair else None,
-            ),
-            Registry(home, at.registry, at.registry_management, postgres),
+            broker,
+            registry,
+            Connect(home, at.connect, broker, registry, postgres),
         )
         web = settings.web.model_copy(update={"port": at.web})
         aside = standins.processes(settings, at) if chosen.is_demo else ()
@@ -119,8 +127,8 @@ def up(
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
         is_named = not names.isdisjoint(APART)
-        names |= APART if selected.needs_registry(names, chosen, settings) else frozenset()
-        names |= {"postgres"} if names & APART else set()
+        names |= {"registry"} if selected.needs_registry(names, chosen, settings) else set()
+        names |= {needed for name in names & APART for needed in NEEDED[name]}
         values = environment.variables(home, chosen, passwords(home), settings)
         environment.write(home, values)
         servers = [s for s in parts.servers if s.name in names and s.name not in APART]
@@ -133,6 +141,14 @@ def up(
         for process in parts.processes:
             if process.name in names:
                 print(start_process(home, process), flush=True)
+
+
+def prepare(home: Home) -> None:
+    """Draw the passwords and write what the project reads, where others run the servers."""
+    with home.locked():
+        settings = read_config(with_native_env=False)
+        chosen = profile.choose(settings, is_free=False, is_throwaway=False)
+        environment.write(home, environment.variables(home, chosen, passwords(home), settings))
 
 
 def tell(starting: "Mapping[Future[str], str]") -> None:

@@ -13,6 +13,7 @@ from broker.db import transaction
 from broker.errors import TransientError
 from broker.kafka_login import LoginOutcome, try_gcn
 from compose.native.beforehand import Need
+from pipeline.clients.kafka_connect import FAILED, KafkaConnect
 from pipeline.clients.s3 import Bucket
 from pipeline.clients.s3_errors import S3RefusedError
 from pipeline.clients.s3_privacy import privacy
@@ -24,6 +25,7 @@ from pipeline.clients.webdav import WebDav, WebDavRefusedError
 from pipeline.gw import hosts
 from pipeline.gw.telescopes import is_known
 from pipeline.s3.sync import admit
+from pipeline.telescope import connector
 from pipeline.telescope.record import telescopes as bus_telescopes
 from pipeline.telescope.registration import subjects
 
@@ -41,6 +43,7 @@ def needs(settings: Config) -> list[Need]:
         galaxies(),
         telescopes(settings),
         schemas(settings),
+        kafka_connect(settings),
     ]
 
 
@@ -76,6 +79,33 @@ def schemas(settings: Config) -> Need:
         register = "generate_schemas --register"
         return Need("schemas", is_met=False, text=f"{text} {register}; {WHOLE_PATH}")
     return Need("schemas", is_met=True, text=f"{place} has all {len(wanted)}")
+
+
+def kafka_connect(settings: Config) -> Need:
+    """Say whether Kafka Connect's connector runs, with all its tasks, on every telescope's data."""
+    place = settings.telescope.connect_url
+    if not place:
+        without = "our own sink stores telescopes' data"
+        return _absent("connect", "telescope.connect_url", without, "docs/telescope-connect.md")
+    worker, name = KafkaConnect(place, PATIENCE_S), connector.NAME
+    try:
+        parts, read = worker.parts(name), worker.topics(name)
+    except TransientError as error:
+        return Need("connect", is_met=False, text=f"{error}; here: compose/native up connect")
+    if parts is None or read is None:
+        text = f"{place} has no {name}: compose/connect/deploy-connector.sh"
+        return Need("connect", is_met=False, text=text)
+    failed = [f"{part.name} failed: {part.trace}" for part in parts if part.state == FAILED]
+    if failed or len(parts) == 1:
+        text = "; ".join(failed) or f"{name} has no task"
+        restart = f"POST {place}/connectors/{name}/restart?includeTasks=true&onlyFailed=true"
+        return Need("connect", is_met=False, text=f"{text}; when mended: {restart}")
+    unread = sorted({each.data for each in bus_telescopes(settings)} - read)
+    if unread:
+        text = f"{name} does not read {', '.join(unread)}: manage.py connector_config, deploy again"
+        return Need("connect", is_met=False, text=text)
+    states = ", ".join(f"{part.name} {part.state}" for part in parts)
+    return Need("connect", is_met=True, text=f"{name} at {place}: {states}")
 
 
 def slack(settings: Config) -> Need:

@@ -25,6 +25,7 @@ SETTINGS = {
     "webdav": "native.webdav_port",
     "lasair": "native.lasair_port",
     "s3": "native.s3_port",
+    "connect": "native.connect_port",
     "registry": "native.registry_port",
     "registry_management": "native.registry_management_port",
     "alerce": "native.alerce_port",
@@ -45,6 +46,8 @@ class Ports:
         Kafka's listener without a login, where it was asked for.
     registry, registry_management : int
         The schema registry, where it was asked for.
+    connect : int
+        Kafka Connect, where it was asked for.
     scram : tuple of int
         Public listeners of Kafka.
     """
@@ -62,6 +65,7 @@ class Ports:
     registry_management: int = 0
     alerce: int = 0
     s3: int = 0
+    connect: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -81,13 +85,14 @@ def settled(settings: Config) -> Ports:
         native.registry_management_port,
         native.alerce_port,
         native.s3_port,
+        native.connect_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 12:
+    while len(found) < scram_count + 13:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)

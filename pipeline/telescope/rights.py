@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from broker.config import Config
 from broker.kafka_rights import Acl
+from broker.sections.telescope import CONNECT
+from pipeline.telescope.connector import NAME as CONNECTOR
+from pipeline.telescope.connector import dlq_topic
 from pipeline.telescope.record import Telescope, telescopes
 
 READ, WRITE = ("READ", "DESCRIBE"), ("WRITE", "DESCRIBE")
@@ -49,6 +52,21 @@ def pipeline_rights(settings: Config) -> Iterator[Acl]:
     if settings.telescopes:
         group = settings.telescope.group_id
         yield Acl(principal, "group", group, is_prefix=True, operations=("READ",))
+
+
+def connect_rights(settings: Config) -> Iterator[Acl]:
+    """Yield what Kafka Connect may do: keep its own state, read data, bury what it cannot read."""
+    found = telescopes(settings)
+    if not found:
+        return
+    own = ("CREATE", "DESCRIBE_CONFIGS", "WRITE", *READ)
+    yield Acl(CONNECT, "topic", f"{CONNECT}-", is_prefix=True, operations=own)
+    for telescope in found:
+        yield _on_topic(CONNECT, telescope.data, READ)
+    yield _on_topic(CONNECT, dlq_topic(found), WRITE)
+    for group in (f"nightjar-{CONNECT}", f"{CONNECT}-{CONNECTOR}"):
+        # DELETE: to read everything again, its own group is emptied.
+        yield Acl(CONNECT, "group", group, is_prefix=False, operations=("DELETE", *READ))
 
 
 def _on_topic(principal: str, topic: str, operations: tuple[str, ...]) -> Acl:

@@ -53,6 +53,7 @@ def test_the_environment_gives_them_as_json():
         ({"tca": OTHER | {"kind": "optical"}}, "an optical telescope has none"),
         ({"tca": with_application("a.b")}, "'a.b' is no name of an application"),
         ({"tca": with_application("monitor-x")}, "names that begin with monitor- are taken"),
+        ({"tca": with_application("connect")}, "names that begin with connect are taken"),
         (
             {"beam": GIVEN | {"applications": [{"name": "sky"}, {"name": "sky-2"}]}},
             "sky could take the consumer groups of sky-2",

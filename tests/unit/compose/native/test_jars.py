@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from compose.native import jars, kafka
+from compose.native import connect, jars, kafka
 from compose.native.home import NativeError
 
 COORDINATE = "org.example:thing:1.2.3"
@@ -47,12 +47,30 @@ def test_a_jar_that_nobody_locked_is_named(libs, locked):
         jars.verify(libs, locked)
 
 
-def test_the_lock_holds_the_version_of_the_pom():
-    assert f"org.apache.kafka:kafka_2.13:{kafka.pinned_version()}" in jars.read_lock()
+LOCKS = {"kafka": jars.KAFKA, "runtime": connect.RUNTIME, "plugins": connect.PLUGINS}
+COUNTS = {"kafka": 50, "runtime": 50, "plugins": 20}
 
 
-def test_the_lock_holds_a_digest_of_every_jar():
-    lock = jars.read_lock()
+@pytest.mark.parametrize(
+    ("name", "artifact"), [("kafka", "kafka_2.13"), ("runtime", "connect-runtime")]
+)
+def test_the_locks_hold_the_version_of_the_broker(name, artifact):
+    wanted = f"org.apache.kafka:{artifact}:{kafka.pinned_version()}"
 
-    assert len(lock) > 50
+    assert wanted in jars.read_lock(LOCKS[name])
+
+
+def test_what_the_worker_has_is_not_among_its_plugins():
+    """A second Jackson, or a second Kafka, beside the worker's own cannot be loaded."""
+    artifacts = {coordinate.split(":")[1] for coordinate in jars.read_lock(connect.PLUGINS)}
+
+    assert {"debezium-connector-jdbc", "postgresql"} < artifacts
+    assert not artifacts & {"kafka-clients", "connect-api", "slf4j-api", "jackson-databind"}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_lock_holds_a_digest_of_every_jar(name):
+    lock = jars.read_lock(LOCKS[name])
+
+    assert len(lock) > COUNTS[name]
     assert {digest for digest in lock.values() if not re.fullmatch("[0-9a-f]{64}", digest)} == set()

@@ -35,10 +35,11 @@ def test_the_settings_name_every_port():
             "NIGHTJAR_NATIVE__REGISTRY_MANAGEMENT_PORT": "1012",
             "NIGHTJAR_NATIVE__ALERCE_PORT": "1013",
             "NIGHTJAR_NATIVE__S3_PORT": "1014",
+            "NIGHTJAR_NATIVE__CONNECT_PORT": "1015",
         }
     )
 
-    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), *range(1007, 1015))
+    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), *range(1007, 1016))
     assert ports.settled(settings) == expected
 
 
@@ -47,7 +48,8 @@ def test_drawn_ports_differ_and_are_free():
     numbers = [drawn.postgres, drawn.redis, drawn.kafka, drawn.kafka_controller, *drawn.scram]
 
     beside = {drawn.web, drawn.slack, drawn.webdav, drawn.alerce, drawn.lasair, drawn.registry}
-    assert len({*numbers, *beside, drawn.registry_management, drawn.s3}) == 14
+    beside |= {drawn.registry_management, drawn.s3, drawn.connect}
+    assert len({*numbers, *beside}) == 15
     assert all(ports.is_free(number) for number in numbers)
 
 

@@ -79,14 +79,39 @@ def test_nobody_has_a_right_on_a_prefix_of_topics():
     assert not any(one.is_prefix for one in of_bus)
 
 
-def test_the_pipeline_writes_commands_and_buried_data_only():
+def rights_on_the_bus(principal):
+    rights = bootstrap.service_acls(BOTH)
+    return [one for one in rights if one.principal == principal and "telescope." in one.name]
+
+
+def test_nobody_has_rights_on_the_bus_but_us_and_kafka_connect():
     of_bus = [one for one in bootstrap.service_acls(BOTH) if one.name.startswith("telescope.")]
+
+    assert {one.principal for one in of_bus} == {"pipeline", "connect"}
+
+
+def test_the_pipeline_writes_commands_and_buried_data_only():
+    of_bus = rights_on_the_bus("pipeline")
 
     assert {one.name for one in of_bus if "WRITE" in one.operations} == {
         "telescope.commands", "telescope.data.dlq",
         "telescope.tca.commands", "telescope.tca.data.dlq",
     }  # fmt: skip
-    assert {one.principal for one in of_bus} == {"pipeline"}
+
+
+def test_kafka_connect_reads_data_and_writes_what_it_buried_and_its_own_state():
+    of_bus = rights_on_the_bus("connect")
+
+    assert {one.name for one in of_bus if "READ" in one.operations} == {
+        "telescope.data", "telescope.tca.data",
+    }  # fmt: skip
+    assert {one.name for one in of_bus if "WRITE" in one.operations} == {"telescope.data.dlq"}
+    beside = [one for one in bootstrap.service_acls(BOTH) if one.principal == "connect"]
+    assert {(one.resource, one.name) for one in beside if one not in of_bus} == {
+        ("topic", "connect-"),
+        ("group", "nightjar-connect"),
+        ("group", "connect-postgres-telescope-data-sink"),
+    }
 
 
 def test_an_application_that_is_not_there_is_answered_with_those_that_are():
