@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, union
@@ -118,6 +118,18 @@ def nights(session: Session) -> list[Night]:
             found.items(), key=lambda item: (item[0][0], -item[0][1]), reverse=True
         )
     ]
+
+
+def rows_between(session: Session, since: datetime, until: datetime) -> int:
+    """Return how many alerts were taken from one moment on and before another, UTC."""
+    counted = (
+        select(func.count())
+        .select_from(SelectedAlert)
+        .join(OutputFile, OutputFile.id == SelectedAlert.file_id)
+        .where(OutputFile.kind == "csv", OutputFile.night.between(since.date(), until.date()))
+        .where(SelectedAlert.processed_at >= since, SelectedAlert.processed_at < until)
+    )
+    return session.scalar(counted) or 0
 
 
 def selection(session: Session, selection_id: int) -> Selection | None:

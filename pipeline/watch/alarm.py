@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-NOT_RUN, NOTHING_WRITTEN, UNREAD, SILENT = REASONS = (
+NOT_RUN, NOTHING_WRITTEN, UNREAD, SILENT, UNMADE = REASONS = (
     "not_run",
     "nothing_written",
     "unread",
     "silent",
+    "unmade",
 )
 
 

@@ -1,4 +1,4 @@
-"""Sources that were not read, or of which nothing was written though alerts came."""
+"""Sources that were not read, of which nothing was written, or files could not be made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from pipeline.watch import elsewhere, listened
 from pipeline.watch.alarm import NOT_RUN, UNREAD, Alarm
 from pipeline.watch.elsewhere import PROMPT, Heard
 from pipeline.watch.lasair_topics import LasairTopic, brought
+from pipeline.watch.unmade import unmade
 
 USUAL = timedelta(days=7)
 """A source that was read within such a time is expected to be read again."""
@@ -99,6 +100,7 @@ def look(since: datetime, now: datetime | None = None) -> Look:
         names = sorted({*session.scalars(select(Selection.name)), *scheduled})
         read = [_read(session, name, since, name in scheduled) for name in names]
         lasair = _lasair(session, since)
+        not_made = unmade(session, since, now)
     strangers = listened.sources_elsewhere(names)
     places = strangers | listened.lasair_topics()
     waits = kafka_unread.unread(places, old_s=PROMPT.total_seconds())
@@ -108,7 +110,8 @@ def look(since: datetime, now: datetime | None = None) -> Look:
     }
     for one in read:
         try:
-            found[one.name] = _alarm(one, waits.get(one.name), since, now)
+            amiss = _alarm(one, waits.get(one.name), since, now)
+            found[one.name] = amiss or not_made.get(one.name)
         except TransientError as error:
             log.warning("watch.lag_unknown", source=one.name, error=str(error))
     return Look(

@@ -9,7 +9,7 @@ from pipeline.s3.query import Late
 from pipeline.selected.query import Night
 from pipeline.selected.retention_book import words
 from pipeline.selected.tables import RetentionRun
-from pipeline.watch.alarm import NOT_RUN, NOTHING_WRITTEN, SILENT, UNREAD, Alarm
+from pipeline.watch.alarm import NOT_RUN, NOTHING_WRITTEN, SILENT, UNMADE, UNREAD, Alarm
 from pipeline.watch.summary import Summary
 
 RUNS_PATH = "/runs"
@@ -49,8 +49,7 @@ class Letter:
 
 def of_summary(summary: Summary, public_url: str) -> Letter:
     """Return the letter of a morning."""
-    rows = sum(night.sums["written"] for night in summary.nights)
-    rows += sum(topic.stored for topic in summary.lasair)
+    rows = summary.rows + sum(topic.stored for topic in summary.lasair)
     to_do = tuple(_to_do(summary, public_url))
     count = len(to_do)
     ending = "nothing to do" if not count else f"{_many(count, 'thing')} to do"
@@ -99,6 +98,7 @@ def headline(alarm: Alarm) -> str:
         NOTHING_WRITTEN: f"{alarm.source} wrote nothing though alerts came",
         UNREAD: f"alerts of {alarm.source} wait and nothing is written",
         SILENT: f"nothing of {alarm.source} is read",
+        UNMADE: f"files of {alarm.source} could not be made",
     }[alarm.reason]
 
 
@@ -166,7 +166,8 @@ def _to_do_of(night: Night, public_url: str) -> Iterator[str]:
 def _nights(summary: Summary) -> Iterator[Part]:
     for night in summary.nights:
         lines = tuple(_night_lines(night))
-        yield Part(f"{night.selection.name}, {night.night}", lines)
+        so_far = " so far" if night.night == summary.until.date() else ""
+        yield Part(f"{night.selection.name}, {night.night}{so_far}", lines)
     if not summary.nights:
         yield Part("Selected alerts", ("No source was read.",))
 

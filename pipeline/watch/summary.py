@@ -44,7 +44,9 @@ class Summary:
     Attributes
     ----------
     since, until : datetime
-        Lasair's messages are counted in between, UTC.
+        Alerts and Lasair's messages are counted in between, UTC: each in one morning.
+    rows : int
+        Alerts that were selected.
     nights : sequence of Night
         The UTC date before, which is closed, and this one so far.
     lasair : sequence of LasairTopic
@@ -61,6 +63,7 @@ class Summary:
 
     since: datetime
     until: datetime
+    rows: int
     nights: Sequence[selected.Night]
     lasair: Sequence[LasairTopic]
     images: Images
@@ -81,20 +84,23 @@ def summarise(until: datetime, alarms: Sequence[Alarm]) -> Summary:
     """
     since = until - DAY
     with transaction() as session:
-        nights = [each for each in selected.nights(session) if each.night >= since.date()]
-        lasair = brought(session, since)
-        images = _images(session, since)
+        known = selected.nights(session)
+        nights = [each for each in known if since.date() <= each.night <= until.date()]
+        rows = selected.rows_between(session, since, until)
+        lasair = brought(session, since, until)
+        images = _images(session, since, until)
         deletions = retention_book.since(session, since)
     late = s3.late() if config().s3.bucket else None
-    return Summary(since, until, nights, lasair, images, late, alarms, deletions)
+    return Summary(since, until, rows, nights, lasair, images, late, alarms, deletions)
 
 
-def _images(session: Session, since: datetime) -> Images:
+def _images(session: Session, since: datetime, until: datetime) -> Images:
     counts: Counter[str] = Counter()
     for kind in IMAGE_KINDS:
         here = getattr(StampRequest, f"{kind}_state") == "present"
         asked = select(here, StampRequest.state, func.count())
-        of_day = asked.where(StampRequest.created_at >= since).group_by(here, StampRequest.state)
+        asked = asked.where(StampRequest.created_at >= since, StampRequest.created_at < until)
+        of_day = asked.group_by(here, StampRequest.state)
         for is_here, state, count in session.execute(of_day):
             counts["present" if is_here else state] += count
     missing = counts.total() - counts["present"] - counts["done"]

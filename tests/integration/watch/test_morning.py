@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from accounts.models import OutboxMail
 from pipeline.lasair.tables import StampRequest
-from pipeline.watch import summary
+from pipeline.watch import letter, summary
 from tests.integration.selected.world import Consumer, packet, received
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("watched")]
@@ -48,3 +48,27 @@ def test_an_image_is_missing_only_when_nobody_asks_for_it_any_more(
     found = summary.summarise(now + timedelta(seconds=1), ()).images
 
     assert (found.present, found.waiting, found.missing) == (1, waiting, missing)
+
+
+def test_what_came_before_the_summary_is_counted_in_one_morning_alone(session):
+    first = datetime(2026, 11, 22, 6, tzinfo=UTC)
+    made = Consumer(first - timedelta(hours=2))
+    made.work(received(packet(1), packet(2)))
+    made.now = first + timedelta(hours=9)
+    made.work(received(packet(3), first=2))
+    made.now = first + timedelta(hours=20)
+    made.work(received(packet(4), first=3))
+
+    mornings = [
+        letter.of_summary(summary.summarise(first + timedelta(days=day), ()), "")
+        for day in (0, 1, 2)
+    ]
+
+    counted = [said.title.partition(": ")[2].partition(" alerts")[0] for said in mornings]
+    assert counted == ["2", "2", "0"]
+    titles = [[part.title for part in said.parts if "selected" in part.title] for said in mornings]
+    assert titles == [
+        ["selected, 2026-11-22 so far"],
+        ["selected, 2026-11-23 so far", "selected, 2026-11-22"],
+        ["selected, 2026-11-23"],
+    ]

@@ -43,7 +43,8 @@ def night(counts, *, rows=None, broken=0, waiting=0, **run):
 def summary(*nights, **values):
     nothing = {"lasair": (), "images": Images(0, 0, 0), "late": None}
     nothing |= {"alarms": (), "retention": ()}
-    return Summary(MORNING, MORNING, nights, **(nothing | values))
+    rows = sum(each.sums["written"] for each in nights)
+    return Summary(MORNING, MORNING, rows, nights, **(nothing | values))
 
 
 def text_of(found):
