@@ -11,11 +11,12 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from broker.access import ROLES
+from broker.access import COMMAND_TELESCOPES, ROLES
 
 EVERY_APP = ("accounts", "pipeline", "auth", "admin")
 LOOK_AT_STREAMS = Q(content_type__app_label="pipeline", codename__startswith="view_")
 OPERATE_STREAMS = Q(content_type__app_label="pipeline", codename__startswith="operate_")
+TELESCOPES = Q(content_type__app_label="pipeline", codename=COMMAND_TELESCOPES.partition(".")[2])
 FOLLOW_UP = Q(content_type__app_label="pipeline", codename__startswith="follow_up_")
 LOOK_AT_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="view_")
 GOVERN_PEOPLE = Q(content_type__app_label="accounts", codename__startswith="govern_")
@@ -26,9 +27,15 @@ STAFF = (
 )
 PERMISSIONS = {
     "admin": (
-        LOOK_AT_STREAMS | OPERATE_STREAMS | FOLLOW_UP | LOOK_AT_PEOPLE | GOVERN_PEOPLE | STAFF
+        LOOK_AT_STREAMS
+        | OPERATE_STREAMS
+        | TELESCOPES
+        | FOLLOW_UP
+        | LOOK_AT_PEOPLE
+        | GOVERN_PEOPLE
+        | STAFF
     ),
-    "operator": LOOK_AT_STREAMS | OPERATE_STREAMS | LOOK_AT_PEOPLE,
+    "operator": LOOK_AT_STREAMS | OPERATE_STREAMS | TELESCOPES | LOOK_AT_PEOPLE,
     "shifter": LOOK_AT_STREAMS | FOLLOW_UP,
     "data_manager": LOOK_AT_STREAMS | OPERATE_STREAMS,
 }

@@ -24,6 +24,12 @@ LANDING = "/profile"
 """Where a form leads whose page is unknown, once its sender has signed in again."""
 ROLES = ("admin", "operator", "shifter", "data_manager")
 """Names of Django's groups of staff; a superuser has every role."""
+TELESCOPE_OPERATORS = ("operator", "admin")
+"""Roles that command telescopes and see what became of it, on pages and by REST.
+
+In the admin these have the permission ``COMMAND_TELESCOPES``.
+"""
+COMMAND_TELESCOPES = "pipeline.command_telescopes"
 
 
 @dataclass(frozen=True)

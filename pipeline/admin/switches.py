@@ -17,10 +17,9 @@ from broker.admin import MirrorAdmin
 from broker.db import transaction
 from broker.mirror import all_of
 from broker.ranges import switches
+from broker.reasons import LONGEST_REASON
 from pipeline import models
 from pipeline.topics import STREAMS
-
-LONGEST_REASON = 500
 
 
 class TurnForm(forms.Form):

@@ -6,20 +6,21 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from typing_extensions import override
 
+from broker.access import COMMAND_TELESCOPES
 from broker.admin import MirrorAdmin
 from broker.mirror import all_of
+from broker.reasons import LONGEST_REASON
 from broker.shown import shown
 from pipeline.admin.bookkeeping import PlainAdmin
 from pipeline.telescope import board, ledger, models
-from pipeline.telescope.record import telescopes
-
-LONGEST_REASON = 500
+from pipeline.telescope.record import Telescope, telescope, telescopes
+from pipeline.telescope.stopping import complaint, stop_each
 
 admin.site.register(models.TelescopeSchema, PlainAdmin)
 
@@ -34,6 +35,20 @@ def _shown(name: str) -> Callable[[Any], str]:
     return column
 
 
+class OperatorsAdmin(MirrorAdmin):
+    """Rows that are shown to whoever may command telescopes, as the console's pages are."""
+
+    @override
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Who may not command telescopes sees nothing of what they are told and tell."""
+        return bool(request.user.has_perm(COMMAND_TELESCOPES))
+
+    @override
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Neither in the list of tables."""
+        return self.has_view_permission(request)
+
+
 class TurnForm(forms.Form):
     """Which telescope shall accept commands or not, and why."""
 
@@ -43,7 +58,7 @@ class TurnForm(forms.Form):
 
 
 @admin.register(models.TelescopeSwitch)
-class TelescopeSwitchAdmin(MirrorAdmin):
+class TelescopeSwitchAdmin(OperatorsAdmin):
     """One page with the switch of every telescope."""
 
     @override
@@ -53,10 +68,7 @@ class TelescopeSwitchAdmin(MirrorAdmin):
         """Show every telescope's switch; a POST turns one."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        may_turn = bool(request.user.has_perm("pipeline.operate_telescopecommand"))
         if request.method == "POST":
-            if not may_turn:
-                raise PermissionDenied
             return self._turn(request)
         rows = {row.telescope: row for row in all_of(models.TelescopeSwitch)}
         context = {
@@ -67,7 +79,6 @@ class TelescopeSwitchAdmin(MirrorAdmin):
             "switches": [
                 (each, row := rows.get(each.name), board.accepts(row)) for each in telescopes()
             ],
-            "may_turn": may_turn,
             "longest_reason": LONGEST_REASON,
         }
         return TemplateResponse(request, "admin/pipeline/telescopeswitch/switches.html", context)
@@ -85,14 +96,20 @@ class TelescopeSwitchAdmin(MirrorAdmin):
             ledger.resume(name, by, why)
             self.message_user(request, f"{name} accepts commands.", messages.SUCCESS)
         else:
-            acts = ledger.stop(name, by, why)
-            told = f"{name} accepts no commands; {len(acts)} commands were cancelled."
-            self.message_user(request, told, messages.SUCCESS)
+            self._stop(request, telescope(name), by, why)
         return redirect(request.path)
+
+    def _stop(self, request: HttpRequest, which: Telescope, by: str, why: str) -> None:
+        done = stop_each([which], by, why)
+        told = f"{which.name} accepts no commands; {len(done[0].acts)} commands were cancelled."
+        is_bad = bool(done[0].failure)
+        self.message_user(
+            request, complaint(done) or told, messages.ERROR if is_bad else messages.SUCCESS
+        )
 
 
 @admin.register(models.TelescopeCommand)
-class TelescopeCommandAdmin(MirrorAdmin):
+class TelescopeCommandAdmin(OperatorsAdmin):
     """Commands: to whom, by whom, what became of them."""
 
     list_display = (
@@ -110,7 +127,7 @@ class TelescopeCommandAdmin(MirrorAdmin):
 
 
 @admin.register(models.TelescopeAcknowledgment)
-class TelescopeAcknowledgmentAdmin(MirrorAdmin):
+class TelescopeAcknowledgmentAdmin(OperatorsAdmin):
     """Acknowledgments as they came, and what became of each."""
 
     list_display = (
@@ -126,7 +143,7 @@ class TelescopeAcknowledgmentAdmin(MirrorAdmin):
 
 
 @admin.register(models.TelescopeStatus)
-class TelescopeStatusAdmin(MirrorAdmin):
+class TelescopeStatusAdmin(OperatorsAdmin):
     """Status messages as they came."""
 
     list_display = (
@@ -137,7 +154,7 @@ class TelescopeStatusAdmin(MirrorAdmin):
 
 
 @admin.register(models.TelescopeLatestStatus)
-class TelescopeLatestStatusAdmin(MirrorAdmin):
+class TelescopeLatestStatusAdmin(OperatorsAdmin):
     """The newest status of each component."""
 
     list_display = (
@@ -154,7 +171,7 @@ class TelescopeLatestStatusAdmin(MirrorAdmin):
 
 
 @admin.register(models.TelescopeEvent)
-class TelescopeEventAdmin(MirrorAdmin):
+class TelescopeEventAdmin(OperatorsAdmin):
     """What was done, by whom and why."""
 
     list_display = ("pk", "at", "telescope", "who", "what", "why", "command_id")
@@ -167,7 +184,7 @@ class TelescopeEventAdmin(MirrorAdmin):
 
 
 @admin.register(models.TelescopeDataRaw)
-class TelescopeDataRawAdmin(MirrorAdmin):
+class TelescopeDataRawAdmin(OperatorsAdmin):
     """Pieces of data without their bytes, which an observation's page gives."""
 
     list_display = (

@@ -1,5 +1,6 @@
 """Mirrors of the telescope bus's tables; nothing here writes."""
 
+from broker.access import COMMAND_TELESCOPES
 from broker.choices import words_of
 from broker.mirror import Mirror, mirror
 from pipeline.telescope import data_tables, schema_table, tables
@@ -28,7 +29,7 @@ TelescopeCommand: type[Mirror] = mirror(
         "ended_by": words_of(tables.ENDED_BY),
         "origin": words_of(tables.ORIGINS),
     },
-    permissions=(("operate_telescopecommand", "Can command telescopes"),),
+    permissions=((COMMAND_TELESCOPES.partition(".")[2], "Can command telescopes"),),
 )
 
 TelescopeAcknowledgment: type[Mirror] = mirror(

@@ -4,16 +4,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from broker.access import access, staff
+from broker.access import TELESCOPE_OPERATORS, access, staff
 from broker.config import config
 from pipeline.alerts.query import reading
 from pipeline.telescope import observed, query
 from pipeline.web.api.answers import plain_file
-from pipeline.web.console_pages import OPERATORS
 from pipeline.web.paging import page_number
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_safe
 def observation(request: HttpRequest, observation_id: str) -> HttpResponse:
     """Show the pieces of an observation in sequence, or with ``data_id`` give one's bytes."""

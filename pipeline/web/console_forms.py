@@ -8,12 +8,12 @@ from uuid import uuid4
 from django import forms
 from sqlalchemy.orm import Session
 
+from broker.reasons import LONGEST_REASON
 from pipeline.gw import query as gw_query
 from pipeline.gw.plan_tables import GwPlan, GwPlanTile
 from pipeline.telescope.record import Telescope, of_plan
 from pipeline.telescope.wish import ASKED, LONGEST_WORD, RefusedError, Wish
 
-LONGEST_REASON = 500
 ZERO_FOR_OPTICAL = ("center_frequency", "rf_gain", "if_gain", "bb_gain")
 EXAMPLE: Mapping[str, Any] = {
     "rf_gain": 0,

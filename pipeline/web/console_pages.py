@@ -10,29 +10,29 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from broker.access import access, staff
+from broker.access import TELESCOPE_OPERATORS, access, staff
 from broker.config import config
 from pipeline.alerts.query import reading
 from pipeline.telescope import ledger, observed, query, running, timeline
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, Wanted
 from pipeline.telescope.record import RecordError, Telescope, telescope, telescopes
+from pipeline.telescope.stopping import complaint, stop_each
 from pipeline.telescope.tables import ORIGINS, STATES
 from pipeline.telescope.wish import RefusedError
 from pipeline.web.console_forms import CommandForm, Tile, WhyForm, find_tile
 from pipeline.web.paging import page_number
 from pipeline.web.uptimes import uptimes
 
-OPERATORS = ("operator", "admin")
 PAGE = "/telescopes"
 COMMANDS = f"{PAGE}/commands"
 REFRESH_S = 5
 SHOWN_COMMANDS = 10
 FILTERS = ("telescope", "state", "origin", "trigger_id", "requested_by")
-REFUSED = 409
+REFUSED, FAILED = 409, 503
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Show the board and the commands; ``part=live`` only what changes."""
@@ -61,7 +61,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, f"pipeline/console/{'live' if is_part else 'index'}.html", context)
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_http_methods(["GET", "HEAD", "POST"])
 def one(request: HttpRequest, name: str) -> HttpResponse:
     """Show one telescope with the form of a command; a POST sends one."""
@@ -78,14 +78,14 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
     return _send(request, target, form, tile)
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_safe
 def command(request: HttpRequest, command_id: str) -> HttpResponse:
     """Show a command and its timeline; ``part=live`` only what changes."""
     return _command(request, command_id, WhyForm())
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_POST
 def act(request: HttpRequest, command_id: str, word: str) -> HttpResponse:
     """Cancel a command, ask for it again, or send it again."""
@@ -106,7 +106,7 @@ def act(request: HttpRequest, command_id: str, word: str) -> HttpResponse:
     return redirect(f"{COMMANDS}/{done.new_id or done.command_id}")
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop(request: HttpRequest) -> HttpResponse:
     """Ask once whether everything shall stop; a POST stops it, and lists what was done."""
@@ -125,13 +125,13 @@ def stop(request: HttpRequest) -> HttpResponse:
             status=400 if form.is_bound else 200,
         )
     by, why = _who(request), form.cleaned_data["why"]
-    done: list[tuple[Telescope, list[Act]]] = [
-        (each, ledger.stop(each.name, by, why)) for each in stopped
-    ]
-    return render(request, "pipeline/console/stopped.html", context | {"done": done})
+    done = stop_each(stopped, by, why)
+    told = {"done": done, "complaint": complaint(done)}
+    status = FAILED if told["complaint"] else 200
+    return render(request, "pipeline/console/stopped.html", context | told, status=status)
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_POST
 def resume(request: HttpRequest, name: str) -> HttpResponse:
     """Let a telescope accept commands again."""
@@ -144,7 +144,7 @@ def resume(request: HttpRequest, name: str) -> HttpResponse:
     return redirect(f"{PAGE}/{target.name}")
 
 
-@access(staff(*OPERATORS))
+@access(staff(*TELESCOPE_OPERATORS))
 @require_POST
 def withdraw(request: HttpRequest, trigger_id: str) -> HttpResponse:
     """Take back everything that telescopes were asked for because of an event."""

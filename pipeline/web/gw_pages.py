@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from sqlalchemy.orm import Session
 
-from broker.access import PUBLIC, access, has_role
+from broker.access import PUBLIC, TELESCOPE_OPERATORS, access, has_role
 from broker.config import config, project_path
 from pipeline.alerts.query import reading
 from pipeline.gw import plan_files, query, share_paths, sky_plans, tile_claims
@@ -24,7 +24,6 @@ from pipeline.telescope import board
 from pipeline.telescope.record import Telescope, of_plan
 from pipeline.web import gw_shown
 from pipeline.web.api.answers import plain_file
-from pipeline.web.console_pages import OPERATORS
 from pipeline.web.paging import page_number
 
 SHIFTERS = ("shifter", "admin")
@@ -60,7 +59,7 @@ def event(request: HttpRequest, trigger_id: str) -> HttpResponse:
         context = _plans(session, found) | _log(request, session, found)
     context |= {"event": found, "newest": found.newest, "refresh_s": REFRESH_S}
     context["seen"] = found.described
-    context["is_operator"] = _is_staff(request, OPERATORS)
+    context["is_operator"] = _is_staff(request, TELESCOPE_OPERATORS)
     if request.GET.get("part") == "plans":
         return render(request, "pipeline/gw/plans.html", context)
     context |= {
@@ -213,7 +212,7 @@ def _is_staff(request: HttpRequest, roles: tuple[str, ...]) -> bool:
 
 def _bus(request: HttpRequest, shown: GwPlan) -> Telescope | None:
     """Return the telescope on the bus that an operator may send tiles of a plan to, or None."""
-    found = of_plan(shown.telescope) if _is_staff(request, OPERATORS) else None
+    found = of_plan(shown.telescope) if _is_staff(request, TELESCOPE_OPERATORS) else None
     if found is None or found.settings.kind != "optical":
         return None
     with reading() as session:

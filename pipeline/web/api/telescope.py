@@ -10,8 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from broker.access import staff
+from broker.access import TELESCOPE_OPERATORS, staff
 from broker.config import config
+from broker.reasons import LONGEST_REASON
 from broker.refusals import ApiError, field_error
 from broker.rest import ApiView, ok
 from broker.rest_fields import Flag, Text
@@ -22,19 +23,18 @@ from pipeline.telescope.data_tables import ID_CHARACTERS
 from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, CommandRecord, TelescopeBoard, Wanted
 from pipeline.telescope.record import RecordError, telescope, telescopes
+from pipeline.telescope.stopping import complaint, stop_each
 from pipeline.telescope.tables import ORIGINS, STATES, TelescopeLatestStatus
 from pipeline.telescope.wish import LONGEST_WORD, RefusedError, Wish
 from pipeline.web.api.answers import plain_file
 from pipeline.web.api.fields import Number, Whole
 from pipeline.web.api.parameters import check_body, check_query
 from pipeline.web.api.views import RECORD, envelope, listed
-from pipeline.web.console_forms import LONGEST_REASON
 from pipeline.web.paging import MAX_PAGE
 from pipeline.web.uptimes import uptimes
 
-OPERATORS = staff("operator", "admin")
 TAGS = ["telescope"]
-CONFLICT = 409
+CONFLICT, NOT_ALL = 409, 207
 
 
 class WantedCommands(serializers.Serializer[Any]):
@@ -103,10 +103,22 @@ class StopWhich(Why):
     telescope = Text(required=False, max_length=LONGEST_WORD, help_text="none: all of them")
 
 
+class ResumeWhich(Why):
+    """Which telescope goes on, and why."""
+
+    telescope = Text(max_length=LONGEST_WORD)
+
+
+class WithdrawWhich(Why):
+    """What is taken back, and why."""
+
+    trigger_id = Text(max_length=LONGEST_WORD, help_text="of the event")
+
+
 class TelescopeView(ApiView):
     """A view for operators: a session with its CSRF token, or a token of staff."""
 
-    access = OPERATORS
+    access = staff(*TELESCOPE_OPERATORS)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Say what the ledger refuses."""
@@ -182,19 +194,50 @@ class Stop(TelescopeView):
     """The end of everything."""
 
     @extend_schema(
-        tags=TAGS, request=StopWhich, responses=envelope(RECORD), operation_id="telescope_stop"
-    )
+        tags=TAGS, request=StopWhich, operation_id="telescope_stop",
+        responses=envelope(RECORD) | {NOT_ALL: envelope(RECORD)[200]},
+    )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Cancel all unfinished commands of one telescope or all; none is accepted any more."""
-        asked, by = check_body(StopWhich, request), _who(request)
+        """Cancel all unfinished commands of one telescope or all; none is accepted any more.
+
+        207: those in ``failed`` could not be stopped, and may go on.
+        """
+        asked = check_body(StopWhich, request)
         name = asked.get("telescope")
         stopped = [telescope(name)] if name else telescopes()
-        return ok(
-            {
-                each.name: [_act(act) for act in ledger.stop(each.name, by, asked["why"])]
-                for each in stopped
-            }
-        )
+        done = stop_each(stopped, _who(request), asked["why"])
+        acts = {each.telescope.name: [_act(act) for act in each.acts] for each in done}
+        if not (told := complaint(done)):
+            return ok(acts)
+        failed = {each.telescope.name: each.failure for each in done if each.failure}
+        return ok(acts, told, status=NOT_ALL, failed=failed)
+
+
+class Resume(TelescopeView):
+    """The end of a stop."""
+
+    @extend_schema(
+        tags=TAGS, request=ResumeWhich, responses=envelope(RECORD), operation_id="telescope_resume"
+    )
+    def post(self, request: Request) -> Response:
+        """Let a telescope accept commands again."""
+        asked = check_body(ResumeWhich, request)
+        ledger.resume(asked["telescope"], _who(request), asked["why"])
+        return ok({"telescope": asked["telescope"], "accepts_commands": True})
+
+
+class Withdraw(TelescopeView):
+    """The end of what was asked for because of an event."""
+
+    @extend_schema(
+        tags=TAGS, request=WithdrawWhich, responses=envelope(listed(RECORD)),
+        operation_id="telescope_withdraw",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """Cancel every command that was asked for because of an event."""
+        asked = check_body(WithdrawWhich, request)
+        acts = ledger.withdraw(asked["trigger_id"], _who(request), asked["why"])
+        return ok([_act(act) for act in acts])
 
 
 class Status(TelescopeView):

@@ -25,6 +25,8 @@ of_telescopes = [
     path("observations/<path:observation_id>/data", telescope.ObservationData.as_view()),
     path("observations/<path:observation_id>/payload", telescope.ObservationPayload.as_view()),
     path("stop", telescope.Stop.as_view()),
+    path("resume", telescope.Resume.as_view()),
+    path("withdraw", telescope.Withdraw.as_view()),
     path("status", telescope.Status.as_view()),
 ]
 urlpatterns = [
