@@ -1,7 +1,7 @@
 """Messages of a data topic: read by their writers' schemas, judged by what the table can hold."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from nightjar_telescope import TelescopeData
@@ -40,9 +40,20 @@ class Refused(NamedTuple):
 
 
 def decode(
-    packets: Sequence[Packet], telescope: Telescope, codec: Decodes
+    packets: Sequence[Packet], telescope: Telescope, codec: Decodes, known: Iterable[Telescope]
 ) -> tuple[list[Piece], list[Refused]]:
     """Return what can be stored of messages, and what cannot, both in their order.
+
+    Parameters
+    ----------
+    packets : sequence of Packet
+        Messages of one data topic.
+    telescope : Telescope
+        Whose topic it is.
+    codec : Decodes
+        Reads them.
+    known : iterable of Telescope
+        All that there are: none may use the ids of another.
 
     Raises
     ------
@@ -51,10 +62,11 @@ def decode(
     """
     pieces: list[Piece] = []
     refused: list[Refused] = []
+    others = frozenset(each.name for each in known) - {telescope.name}
     for packet in packets:
         try:
             row, _ = codec.decode(TelescopeData, packet.value)
-            _check_owner(row, telescope)
+            _check_owner(row, telescope, others)
         except UnreadableError as error:
             refused.append(Refused(packet, error.reason, str(error)))
         except Exception as error:
@@ -80,10 +92,14 @@ def is_odd_time(timestamp_ms: int, now_ms: int) -> bool:
     return not 0 <= timestamp_ms <= now_ms + DAY_MS
 
 
-def _check_owner(row: TelescopeData, telescope: Telescope) -> None:
+def _check_owner(row: TelescopeData, telescope: Telescope, others: Collection[str]) -> None:
     """Refuse an id in which another telescope's data could come, or come already."""
     prefix = telescope.data_id_prefix
     if not row.data_id.startswith(prefix):
         raise UnreadableError(
             "bad_value", f"data_id = {row.data_id!r}: those of {telescope.name} begin with {prefix}"
         )
+    owner, dash, _ = row.data_id.partition("-")  # names hold none
+    if dash and owner in others:
+        said = f"data_id = {row.data_id!r}: {owner}- begins those of {owner}"
+        raise UnreadableError("bad_value", said)

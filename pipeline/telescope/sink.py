@@ -95,7 +95,7 @@ def carry(work: SinkWork) -> None:
     for result, end in _read(work):
         failpoint("data_read")
         work.tally.read += len(result.packets)
-        pieces, refused = decode(result.packets, work.telescope, work.codec)
+        pieces, refused = decode(result.packets, work.telescope, work.codec, telescopes())
         work.tally.odd_times += odd_times(pieces, time.time_ns() // 1_000_000)
         is_last = end >= work.claim.last
         try:
@@ -148,7 +148,7 @@ def _store(
     Between them the refused are copied to Kafka: nothing waits for it in a transaction.
     """
     with transaction(statement_timeout_s=work.timeout_s) as session:
-        stored = sink_rows.store(session, pieces)
+        stored = sink_rows.store(session, pieces, work.telescope)
         failpoint("data_inserted")
         refused = [*refused, *stored.conflicts]
         if refused:

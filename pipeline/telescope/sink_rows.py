@@ -1,13 +1,14 @@
 """Rows of ``telescope_data_raw``: inserted in bulk, never changed; the first of an id stays."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from broker.db import cursor
 from pipeline.telescope.decode_data import Piece, Refused
+from pipeline.telescope.record import Telescope
 
 _INSERT = """
     INSERT INTO telescope_data_raw (data_id, observation_id, sequence_number, "timestamp", data)
@@ -29,6 +30,10 @@ _DIFFERENCES = """
         IS DISTINCT FROM (u.observation_id, u.sequence_number, u."timestamp", u.data)
     ORDER BY u.place
 """
+_FOREIGN = """
+    SELECT observation_id, telescope FROM telescope_commands
+    WHERE observation_id = ANY(%s) AND telescope <> %s
+"""
 COLUMNS = ("data_id", "observation_id", "sequence_number", "timestamp", "data_payload")
 """Of the message, in the order of the statements."""
 
@@ -44,7 +49,7 @@ class Stored:
     duplicates : int
         Pieces that were there already, to the byte.
     conflicts : list of Refused
-        Pieces whose id is that of another.
+        Pieces whose id is that of another, or whose observation another telescope was asked for.
     """
 
     rows: int = 0
@@ -52,11 +57,39 @@ class Stored:
     conflicts: list[Refused] = field(default_factory=list)
 
 
-def store(session: Session, pieces: Sequence[Piece]) -> Stored:
+def store(session: Session, pieces: Sequence[Piece], telescope: Telescope) -> Stored:
     """Insert the pieces that are new; say of the others whether they are equal to what is there.
 
-    Of several with one id the lowest offset is the first.
+    Of several with one id the lowest offset is the first. A telescope cannot add to an observation
+    that another one was asked for: its page would show them as that one's.
     """
+    foreign = _foreign(session, pieces, telescope)
+    own = [piece for piece in pieces if piece.row.observation_id not in foreign]
+    stored = _store(session, own)
+    strange = [
+        _of_another(piece, foreign[piece.row.observation_id], telescope)
+        for piece in pieces
+        if piece.row.observation_id in foreign
+    ]
+    return replace(stored, conflicts=[*strange, *stored.conflicts])
+
+
+def _foreign(session: Session, pieces: Sequence[Piece], telescope: Telescope) -> Mapping[str, str]:
+    """Return whom our ledger asked for the observations that it did not ask this telescope for."""
+    ids = sorted({piece.row.observation_id for piece in pieces})
+    if not ids:
+        return {}
+    with cursor(session) as cur:
+        return dict(cur.execute(_FOREIGN, (ids, telescope.name)).fetchall())
+
+
+def _of_another(piece: Piece, owner: str, telescope: Telescope) -> Refused:
+    said = f"{owner} was asked for it, not {telescope.name}"
+    row = piece.row
+    return Refused(piece.packet, "conflict", f"observation_id = {row.observation_id!r}: {said}")
+
+
+def _store(session: Session, pieces: Sequence[Piece]) -> Stored:
     firsts: dict[str, Piece] = {}
     for piece in pieces:
         firsts.setdefault(piece.row.data_id, piece)

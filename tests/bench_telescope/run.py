@@ -299,10 +299,11 @@ def _decoded(sent: Sent) -> float:
     """Return how many small messages a process decodes in a second, one after the other."""
     from pipeline.telescope.codec import codec
     from pipeline.telescope.decode_data import decode
+    from pipeline.telescope.record import telescopes
 
     packets = _packets(sent, BARE)
     found = codec()
-    return _rate(packets, lambda: decode(packets, sent.topic.telescope, found))
+    return _rate(packets, lambda: decode(packets, sent.topic.telescope, found, telescopes()))
 
 
 def _naive(sent: Sent) -> float:

@@ -263,10 +263,10 @@ def test_a_range_is_worked_in_parts_that_fit_the_memory(topic, monkeypatch):
 def test_a_message_that_breaks_its_range_is_buried_alone(topic, monkeypatch):
     insert = sink.sink_rows.store
 
-    def breaks(session, pieces):
+    def breaks(session, pieces, telescope):
         if any(one.row.data_id.endswith("bad") for one in pieces):
             raise RuntimeError("cannot")
-        return insert(session, pieces)
+        return insert(session, pieces, telescope)
 
     monkeypatch.setattr(sink.sink_rows, "store", breaks)
     names = [named(topic, end) for end in ("1", "bad", "2")]
