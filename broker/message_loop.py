@@ -109,6 +109,18 @@ class ReceptionLoop(MessageLoop, Generic[ReceptionT]):
             self.look()
             self.look_at = time.monotonic() + self.look_every_s
 
+    def try_letters(self, take: Callable[[], int]) -> int:
+        """Take dead letters again, with ``retakes.take_retried``; return how many there were.
+
+        While they cannot be taken, such as for want of a schema that the registry has, what comes
+        from Kafka goes on: they are due again at the next look.
+        """
+        try:
+            return take()
+        except OUTAGES as error:
+            log.warning("letters.not_taken", error=str(error)[:500])
+            return 0
+
     def close(self) -> None:
         """Leave the group, and put away what is open."""
         self.reader.close()

@@ -11,4 +11,5 @@ class TopicListener(BatchLoop[TopicReception]):
 
     def look(self) -> None:
         """Take letters again that shall be."""
-        take_retried(LASAIR, self.reception.take_again, topic=self.reception.topic)
+        reception = self.reception
+        self.try_letters(lambda: take_retried(LASAIR, reception.take_again, topic=reception.topic))

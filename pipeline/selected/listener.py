@@ -140,7 +140,7 @@ class SelectedListener(ReceptionLoop[Reception]):
         OUTAGES
             If the disk or a server is away.
         """
-        if take_retried(self._target.name, self.reception.take_again):
+        if self.try_letters(lambda: take_retried(self._target.name, self.reception.take_again)):
             self._forget()
         self._fetch()
         wrote = self._writer.write({})

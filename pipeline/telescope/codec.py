@@ -1,5 +1,6 @@
 """Bytes and messages of the bus: what we send by our registered schema, what comes by its own."""
 
+import time
 from functools import cache
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ from fastavro.schema import SchemaParseException
 from nightjar_telescope import TelescopeCommand, UndecodableError, problems
 from nightjar_telescope.avro import PREFIX, decode, frame, schema_id
 from nightjar_telescope.messages import Message
+from nightjar_telescope.registry import MOST_UNKNOWN, UNKNOWN_S
 from nightjar_telescope.schema import describe
 
 from broker.avro import UnreadableError
@@ -35,6 +37,7 @@ class Codec:
         self._registry = registry
         self._writers: dict[int, Any] = {}
         self._ids: dict[str, int] = {}
+        self._unknown_until: dict[int, float] = {}
 
     def encode(self, command: TelescopeCommand, topic: str) -> bytes:
         """Return a command as it is written to its topic.
@@ -62,7 +65,8 @@ class Codec:
         UnreadableError
             If it is no such message; the reason is one of ``dead_letters.REASONS``.
         TransientError
-            If its schema is not to be found out now.
+            If its schema is not to be found out now: the registry is away, or an id means another
+            schema than it did (``registration.ChangedIdError``).
         """
         if not value:
             raise UnreadableError("empty", "there is nothing in it")
@@ -73,10 +77,15 @@ class Codec:
             raise UnreadableError(reason, str(error)) from error
         return _without_problems(message, found)
 
+    def ask_again(self) -> None:
+        """Ask for ids that were unknown: somebody tries messages again that have them."""
+        self._unknown_until.clear()
+
     def _writer(self, number: int) -> Any:
         if number not in self._writers:
-            definition = self._definition(number)
+            definition = None if self._is_unknown(number) else self._definition(number)
             if definition is None:
+                self._remember_unknown(number)
                 raise UnreadableError("unknown_schema", f"no schema has the id {number}")
             try:
                 self._writers[number] = fastavro.parse_schema(definition)
@@ -94,7 +103,17 @@ class Codec:
             if kept is None:
                 raise
             return kept
-        return registration.kept_schema(number) if found is None else found
+        return registration.compared(number, found)
+
+    def _is_unknown(self, number: int) -> bool:
+        return time.monotonic() < self._unknown_until.get(number, 0.0)
+
+    def _remember_unknown(self, number: int) -> None:
+        if self._is_unknown(number):
+            return
+        if len(self._unknown_until) >= MOST_UNKNOWN:
+            self._unknown_until.clear()
+        self._unknown_until[number] = time.monotonic() + UNKNOWN_S
 
 
 @cache

@@ -42,7 +42,7 @@ class TelescopeListener(BatchLoop[TelescopeReception]):
     def look(self) -> None:
         """Take letters again that shall be; register schemas that could not be at the start."""
         self._registrar.register_when_due()
-        take_retried(STREAM, self.reception.take_again)
+        self.try_letters(lambda: take_retried(STREAM, self.reception.take_again))
 
 
 def make_telescope_listener(_stream: str, name: str) -> TelescopeListener:

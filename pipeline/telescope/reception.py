@@ -95,6 +95,7 @@ class TelescopeReception:
 
     def take_again(self, message: Received, source_id: int) -> None:
         """Take the message of a dead letter, under the log (``sources.id``) that it came from."""
+        self._codec.ask_again()
         self._take_all([message], {message.topic: source_id})
 
     def forget_sources(self) -> None:

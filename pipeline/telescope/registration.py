@@ -33,6 +33,10 @@ class SchemaIdError(Exception):
     """An id of the registry means another schema than it did."""
 
 
+class ChangedIdError(SchemaIdError, TransientError):
+    """A message has such an id: until somebody has looked at the registry, it is not judged."""
+
+
 class EvolutionError(Exception):
     """A schema differs from what the field knows in a way that it would not survive."""
 
@@ -182,6 +186,26 @@ def kept_schema(schema_id: int) -> Any:
             .limit(1)
         )
     return None if text is None else json.loads(text)
+
+
+def compared(schema_id: int, found: Any) -> Any:
+    """Return what the registry says that an id means; None: what we know it to mean, if anything.
+
+    Raises
+    ------
+    ChangedIdError
+        If we know it to mean something else.
+    """
+    kept = kept_schema(schema_id)
+    if found is None or kept is None:
+        return kept if found is None else found
+    if fingerprint(found) != fingerprint(kept):
+        raise ChangedIdError(
+            f"registry: id {schema_id} meant the schema {_name(kept)}, and means another,"
+            f" {_name(found)}, now: is it another registry, or one restored from elsewhere?"
+            " Nothing with this id is read until it means the first again"
+        )
+    return found
 
 
 def raise_if_forbidden(name: str, old: Any, new: Any) -> None:

@@ -101,6 +101,8 @@ def store_range(held: Claim, began_cpu_s: float) -> None:
 def _open(held: Claim) -> sink.SinkWork:
     settings = config()
     timeout_s = settings.postgres.worker_statement_timeout_s
+    if held.replay_id:
+        codec().ask_again()
     with transaction(statement_timeout_s=timeout_s) as session:
         if held.replay_id:
             place = (held.topic, held.partition)
