@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-RANKS = {"received": 1, "started": 2, "completed": 3, "failed": 3, "rejected": 3, "timeout": 3}
-"""How far a command is; of two of one application the higher counts."""
-END = 3
+from pipeline.telescope.facts import END, RANKS, Ack, Facts, Outcome
+
 _UNDER_WAY = {0: "sent", 1: "received", 2: "started"}
 CANCELLED_CODE = "cancelled"
 """``error_code`` of an application that gave up because it was told to."""
@@ -21,136 +20,11 @@ LONGEST_S = 86_400
 """No estimate moves a deadline further than this behind the start."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long a telescope may take [s]; see ``[telescope]`` of the settings."""
-
-    start_within_s: float
-    finish_factor: float
-    finish_margin_s: float
-    estimate_margin_s: float
-    cancel_within_s: float
-
-
-@dataclass(frozen=True)
-class Ack:
-    """An acknowledgment, as far as it matters here.
-
-    Attributes
-    ----------
-    ack_id : str
-        Breaks ties.
-    status : str
-        Key of ``RANKS``.
-    timestamp_ms : int
-        The application's own clock, Unix time [ms].
-    application : str
-        Who says so.
-    arrived_at : datetime
-        When our Kafka got it.
-    progress_percent : float or None
-        0 to 100 [%]; others are passed over.
-    estimate_ms : int or None
-        When it will be completed, Unix time [ms].
-    error_code : str or None
-        Why it failed.
-    """
-
-    ack_id: str
-    status: str
-    timestamp_ms: int
-    application: str
-    arrived_at: datetime
-    progress_percent: float | None = None
-    estimate_ms: int | None = None
-    error_code: str | None = None
-
-    @property
-    def rank(self) -> int:
-        """How far the command is, says it."""
-        return RANKS[self.status]
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """A command that cancels the one looked at: its state, and when that ended."""
-
-    state: str
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a command beside its acknowledgments.
-
-    Attributes
-    ----------
-    published : str
-        requested, sending, unknown or sent.
-    dropped_at : datetime or None
-        When an operator dropped it before it was sent.
-    is_cancel : bool
-        Whether it cancels another one: then it has one deadline, behind its sending.
-    integration_s : float
-        Of the observation [s].
-    sent_at, receive_by : datetime or None
-        When it was put on its topic, and when it expires.
-    required : collection of str
-        Applications that count, and must all complete it; empty: any one's word counts.
-    cancels : sequence of Cancel
-        The commands that cancel it.
-    limits : Limits
-        The deadlines.
-    """
-
-    published: str
-    dropped_at: datetime | None
-    is_cancel: bool
-    integration_s: float
-    sent_at: datetime | None
-    receive_by: datetime | None
-    required: Collection[str]
-    cancels: Sequence[Cancel]
-    limits: Limits
-
-    @property
-    def cancelled_at(self) -> datetime | None:
-        """When the first of its cancels was completed."""
-        done = [c.finished_at for c in self.cancels if c.state == "completed" and c.finished_at]
-        return min(done, default=None)
-
-
 class Deadline(NamedTuple):
     """When what must have come; the stage is of ``tables.TIMEOUT_STAGES``."""
 
     at: datetime
     stage: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command has come to; names as in ``tables.TelescopeCommand``.
-
-    Attributes
-    ----------
-    late : frozenset of str
-        Acknowledgments (``ack_id``) that came when we had ended the command.
-    """
-
-    state: str
-    timeout_stage: str | None = None
-    ended_by: str | None = None
-    late_status: str | None = None
-    late_at: datetime | None = None
-    received_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    start_by: datetime | None = None
-    finish_by: datetime | None = None
-    due_at: datetime | None = None
-    progress_percent: float | None = None
-    error_code: str | None = None
-    late: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -184,10 +58,11 @@ class Reached:
 
 @dataclass(frozen=True)
 class Told:
-    """Acknowledgments that count: those in time, those too late, and what they lead to."""
+    """Acknowledgments: those that count, in time and too late, the others, what they lead to."""
 
     counted: Sequence[Ack]
     late: Sequence[Ack]
+    uncounted: frozenset[str]
     reached: Reached
     deadline: Deadline | None
 
@@ -224,10 +99,11 @@ def fold(facts: Facts, acks: Collection[Ack], now: datetime) -> Outcome:
         progress_percent=max(_progress(told.counted), default=None),
         error_code=decided.error_code if decided else None,
         late=frozenset(each.ack_id for each in told.late),
+        uncounted=told.uncounted,
     )
 
 
-def judge(ack: Ack, earlier: Collection[Ack], late: Collection[str]) -> str:
+def judge(ack: Ack, earlier: Collection[Ack], outcome: Outcome) -> str:
     """Return what became of an acknowledgment when it came: one of ``tables.DISPOSITIONS``.
 
     Parameters
@@ -236,10 +112,12 @@ def judge(ack: Ack, earlier: Collection[Ack], late: Collection[str]) -> str:
         The one that came.
     earlier : collection of Ack
         Those of the same command that were stored before.
-    late : collection of str
-        ``Outcome.late``, with this one counted.
+    outcome : Outcome
+        Of the command, with this one among what was said of it.
     """
-    if ack.ack_id in late:
+    if ack.ack_id in outcome.uncounted:
+        return "not_counted"
+    if ack.ack_id in outcome.late:
         return "late"
     same = [each for each in earlier if each.application == ack.application]
     reached = max((each.rank for each in same), default=0)
@@ -254,26 +132,49 @@ def judge(ack: Ack, earlier: Collection[Ack], late: Collection[str]) -> str:
 
 
 def _told(facts: Facts, acks: Collection[Ack]) -> Told:
-    """Part acknowledgments into those before and those after we ended the command."""
-    counting = [each for each in acks if not facts.required or each.application in facts.required]
+    """Part acknowledgments into those before and those after the end of the command."""
+    counting = _counting(facts, acks)
+    uncounted = frozenset(each.ack_id for each in acks) - {each.ack_id for each in counting}
     said = sorted(counting, key=lambda each: (each.arrived_at, each.ack_id))
     reached, is_ended = Reached(), False
     for at, ack in enumerate(said):
         deadline = _deadline(facts, reached)
-        if not is_ended and _is_over(facts, deadline, ack.arrived_at):
-            return Told(said[:at], said[at:], reached, deadline)
+        if _is_over(facts, deadline, ack.arrived_at, is_ended=is_ended):
+            return Told(said[:at], said[at:], uncounted, reached, deadline)
         reached.add(ack)
-        if ack.rank == END:
+        if ack.rank == END and not is_ended:
             is_ended = _decision(facts, said[: at + 1]) is not None
-    return Told(said, (), reached, _deadline(facts, reached))
+    return Told(said, (), uncounted, reached, _deadline(facts, reached))
 
 
-def _is_over(facts: Facts, deadline: Deadline | None, at: datetime) -> bool:
-    """Return whether we had ended the command before ``at``."""
+def _counting(facts: Facts, acks: Collection[Ack]) -> list[Ack]:
+    """Return the acknowledgments that count, whenever they came.
+
+    An application that reads a command too late, as one in a new consumer group reads all that its
+    topic keeps, ends nothing that another one has received or that it has ended itself. One that
+    is required ends it all the same: without it the command cannot be completed.
+    """
+    if facts.required:
+        acks = [each for each in acks if each.application in facts.required]
+    met = {each.application for each in acks if not each.is_expired}
+    ended = {each.application for each in acks if each.rank == END and not each.is_expired}
+    return [
+        each
+        for each in acks
+        if not each.is_expired
+        or (each.application not in ended and (facts.required or met <= {each.application}))
+    ]
+
+
+def _is_over(facts: Facts, deadline: Deadline | None, at: datetime, *, is_ended: bool) -> bool:
+    """Return whether nothing was waited for any more at ``at``.
+
+    Behind an end by one application the others have as long as the command had.
+    """
     if facts.dropped_at is not None:
         return True
     cancelled_at = facts.cancelled_at
-    is_cancelled = cancelled_at is not None and at > cancelled_at
+    is_cancelled = not is_ended and cancelled_at is not None and at > cancelled_at
     return is_cancelled or (deadline is not None and at > deadline.at)
 
 

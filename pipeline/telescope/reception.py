@@ -29,7 +29,8 @@ from broker.sections.telescope import STREAM
 from pipeline.telescope import latest, tables
 from pipeline.telescope.codec import Codec
 from pipeline.telescope.decode_data import is_odd_time
-from pipeline.telescope.fold import Ack, judge
+from pipeline.telescope.facts import Ack
+from pipeline.telescope.fold import judge
 from pipeline.telescope.record import heard_on
 from pipeline.telescope.settle import Settled, ack_of, settle
 from pipeline.telescope.tables import (
@@ -252,7 +253,6 @@ def _acknowledge(session: Session, new: Sequence[Good]) -> Counter[str]:
     known = session.execute(select(*columns).where(columns[0].in_(command_ids)))
     whose = {name: telescope for name, telescope in known}  # noqa: C416 rows are no tuples to mypy
     settled = settle(session, [name for name in command_ids if name in whose])
-    late = {name: each.outcome.late for name, each in settled.items()}
     earlier = _stored_before(settled, new)
     found: Counter[str] = Counter()
     changes = []
@@ -264,7 +264,7 @@ def _acknowledge(session: Session, new: Sequence[Good]) -> Counter[str]:
         elif whose[command_id] != each.columns["telescope"]:
             disposition = "wrong_telescope"
         else:
-            disposition = judge(ack, earlier[command_id], late[command_id])
+            disposition = judge(ack, earlier[command_id], settled[command_id].outcome)
             earlier[command_id].append(ack)
         found[disposition] += 1
         if disposition != "applied":

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.config import config
-from pipeline.telescope.fold import Ack, Cancel, Facts, Limits, Outcome, fold
+from pipeline.telescope.facts import Ack, Cancel, Facts, Limits, Outcome
+from pipeline.telescope.fold import fold
 from pipeline.telescope.record import RecordError, telescope
 from pipeline.telescope.tables import (
     UNSENT_STATES,

@@ -37,6 +37,7 @@ DISPOSITIONS = (
     "out_of_order",
     "conflict",
     "late",
+    "not_counted",
     "unknown_command",
     "wrong_telescope",
 )

@@ -18,11 +18,13 @@ WORDS = {
     "duplicate": "said before",
     "out_of_order": "came out of order",
     "conflict": "contradicts another end: the first by the telescope's clock counts",
-    "late": "late: we had ended the command",
+    "late": "late: the command had ended",
+    "not_counted": "is shown and does not count",
     "unknown_command": "of no command of ours",
     "wrong_telescope": "from the topic of another telescope: does not count",
 }
 """What became of an acknowledgment that did not simply count."""
+_QUIET = ("duplicate", "out_of_order", "not_counted")
 TIMED_OUT = {
     "send": "it expired before it could be sent",
     "receive": "it was not received in time",
@@ -212,5 +214,5 @@ def _clock_note(off_s: float) -> str:
 
 def _tone(ack: TelescopeAcknowledgment) -> str:
     if ack.disposition in WORDS:
-        return "" if ack.disposition in {"duplicate", "out_of_order"} else "warn"
+        return "" if ack.disposition in _QUIET else "warn"
     return "bad" if ack.status in {"failed", "rejected", "timeout"} else "ok"

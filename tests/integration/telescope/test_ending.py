@@ -55,6 +55,26 @@ def test_without_an_answer_it_times_out_and_what_comes_late_is_shown(session, be
     assert dispositions() == ["late"]
 
 
+def test_a_new_consumer_group_that_refuses_all_old_commands_changes_none(
+    session, beam, listener, sent, command, dispositions
+):
+    done, running = sent(), sent()
+    listener(beam, said(done, "completed"), said(running, "started"))
+    age(session, done, 3 * 86_400)
+
+    listener(
+        beam,
+        *(
+            said(name, "rejected", source_application="handler", error_code="expired")
+            for name in (done, running)
+        ),
+    )
+
+    assert (command(done).state, command(running).state) == ("completed", "started")
+    assert command(done).late_status is None
+    assert dispositions() == ["applied", "applied", "not_counted", "not_counted"]
+
+
 def test_what_arrived_in_time_is_not_late_because_we_read_it_late(session, beam, listener, sent,
                                                                   command):  # fmt: skip
     name = sent()

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.telescope.fold import Ack, Cancel, Facts, Limits, fold, judge
+from pipeline.telescope.facts import Ack, Cancel, Facts, Limits, Outcome
+from pipeline.telescope.fold import fold, judge
 
 SENT = datetime(2026, 3, 1, 22, tzinfo=UTC)
 LIMITS = Limits(
@@ -154,6 +156,52 @@ def test_two_required_applications(acks, expected):
     assert found.state == expected
 
 
+DAYS_S = 3 * 86_400
+
+
+def expired(at_s, **more):
+    return ack("rejected", at_s, error_code="expired", **more)
+
+
+@pytest.mark.parametrize(
+    ("acks", "required", "expected"),
+    [
+        # A new consumer group reads all that the topic keeps, and refuses each old command.
+        ([ack("completed", 5), expired(DAYS_S, by="handler")], (), "completed"),
+        ([ack("failed", 5), expired(DAYS_S, by="handler")], (), "failed"),
+        ([ack("received", 5), expired(20, by="handler")], (), "received"),
+        ([expired(5, by="handler"), ack("received", 6)], (), "received"),
+        ([expired(5, by="handler"), ack("completed", 6)], (), "completed"),
+        ([expired(5, by="handler"), ack("rejected", 6, clock_s=1)], (), "rejected"),
+        ([expired(5, by="handler"), expired(6)], (), "rejected"),
+        ([ack("received", 5), expired(20)], (), "rejected"),
+        # The same application anew, on a machine with another clock.
+        ([ack("completed", 5), expired(20, clock_s=1)], (), "completed"),
+        ([ack("completed", 5), expired(20, clock_s=1)], ("robotics",), "completed"),
+        # Without a required one it cannot be completed.
+        ([ack("started", 5), expired(20, by="handler")], ("robotics", "handler"), "rejected"),
+        ([ack("started", 5), expired(20, by="handler")], ("robotics",), "started"),
+    ],
+)
+def test_who_reads_it_too_late_ends_nothing_that_another_received(acks, required, expected):
+    found = fold(replace(FACTS, required=frozenset(required)), acks, after(21))
+
+    assert found.state == expected
+    is_left_out = expected != "rejected" or acks[-1].error_code is None
+    theirs = {each.ack_id for each in acks if each.error_code == "expired"}
+    assert found.uncounted == (theirs if is_left_out else frozenset())
+
+
+def test_behind_an_end_the_others_have_as_long_as_the_command_had():
+    done = ack("completed", 10)  # finished by 10 + 1.2 × 100 + 300 s
+    in_time, later = ack("failed", 430, by="handler"), ack("failed", 431, by="handler")
+
+    assert fold(FACTS, [done, in_time], after(500)).state == "failed"
+    found = fold(FACTS, [done, later], after(500))
+    assert (found.state, found.ended_by, found.finished_at) == ("completed", "telescope", after(10))
+    assert (found.late, found.late_status) == ({later.ack_id}, "failed")
+
+
 OPEN = Cancel("sent", None)
 DONE = Cancel("completed", after(20))
 REFUSED = Cancel("rejected", after(20))
@@ -233,9 +281,12 @@ def test_what_was_dropped_before_it_was_sent_stays_so():
 def test_what_becomes_of_one(status, earlier, expected):
     before = [ack(each, 1) for each in earlier]
 
-    assert judge(ack(status, 2, ack_id="new"), before, ()) == expected
-    assert judge(ack(status, 2, by="handler", ack_id="new"), before, ()) == "applied"
-    assert judge(ack(status, 2, ack_id="new"), before, {"new"}) == "late"
+    outcome, new = Outcome("sent"), ack(status, 2, ack_id="new")
+
+    assert judge(new, before, outcome) == expected
+    assert judge(ack(status, 2, by="handler", ack_id="new"), before, outcome) == "applied"
+    assert judge(new, before, replace(outcome, late=frozenset({"new"}))) == "late"
+    assert judge(new, before, replace(outcome, uncounted=frozenset({"new"}))) == "not_counted"
 
 
 def test_one_that_comes_out_of_order_still_fills_its_own_time():
@@ -244,13 +295,14 @@ def test_one_that_comes_out_of_order_still_fills_its_own_time():
     assert (found.received_at, found.started_at) == (after(5), after(3))
 
 
-def test_thousands_of_words_on_progress_take_no_time_to_speak_of():
-    acks = [ack("started", 1 + n / 100, ack_id=str(n)) for n in range(20_000)]
+def test_words_of_an_application_that_is_not_required_are_not_counted():
+    facts = replace(FACTS, required=frozenset({"robotics"}))
+    word = ack("failed", 2, by="handler")
 
-    assert states(acks, 250) == ("started", None)
+    assert fold(facts, [ack("received", 1), word], after(3)).uncounted == {word.ack_id}
 
 
-STATUSES = ("received", "started", "completed", "failed", "rejected", "timeout")
+STATUSES = ("received", "started", "completed", "failed", "rejected", "timeout", "expired")
 SAID = st.builds(
     lambda name, status, clock_s, by, progress: (name, status, clock_s, by, progress),
     st.uuids().map(str),
@@ -265,15 +317,18 @@ REQUIRED = st.sets(st.sampled_from(("robotics", "handler")))
 def expected_state(said, required):
     """Return the state by a second way: of each application, then of the command."""
     ends, reached = {}, 0
+    said = [each for each in said if not required or each[3] in required]
+    ended = {by for _, status, _, by, _ in said if status in STATUSES[2:6]}
     for name, status, clock_s, by, _ in said:
-        if required and by not in required:
+        others = [each for each in said if each[3] != by and each[1] != "expired"]
+        if status == "expired" and (by in ended or (others and not required)):
             continue
         reached = max(reached, min(STATUSES.index(status) + 1, 2))
         if status not in {"received", "started"}:
             ends[by] = min(ends.get(by, (9, "", "")), (clock_s, name, status))
     bad = sorted(end for end in ends.values() if end[2] != "completed")
     if bad:
-        return bad[0][2]
+        return "rejected" if bad[0][2] == "expired" else bad[0][2]
     if ends and (not required or required <= set(ends)):
         return "completed"
     return ("sent", "received", "started")[reached]
@@ -287,22 +342,25 @@ def test_any_order_of_arrival_ends_in_the_same_state_and_progress(said, required
         fold(
             replace(FACTS, required=frozenset(required)),
             [
-                ack(status, at_s, by=by, clock_s=clock_s, ack_id=name, progress_percent=progress)
+                (expired if status == "expired" else partial(ack, status))(
+                    at_s, by=by, clock_s=clock_s, ack_id=name, progress_percent=progress
+                )
                 for at_s, (name, status, clock_s, by, progress) in enumerate(order, 1)
             ],
             after(20),
         )
         for order in (said, shuffled)
     ]
-    counted = [each[4] for each in said if not required or each[3] in required]
+    counted = [each[4] for each in said if each[0] not in found[0].uncounted]
     known = [each for each in counted if each is not None and 0 <= each <= 100]
 
+    assert found[0].uncounted == found[1].uncounted
     assert {each.state for each in found} == {expected_state(said, required)}
     assert {each.progress_percent for each in found} == {max(known, default=None)}
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 600)), max_size=6),
+    st.lists(st.tuples(st.sampled_from(STATUSES[:6]), st.integers(0, 600)), max_size=6),
     st.one_of(st.none(), st.integers(0, 600)),
     st.randoms(),
 )

@@ -60,7 +60,7 @@ def test_a_command_without_events_says_who_asked():
 @pytest.mark.parametrize(
     ("status", "disposition", "tone"),
     [("completed", "applied", "ok"), ("failed", "applied", "bad"), ("rejected", "late", "warn"),
-     ("completed", "conflict", "warn"), ("started", "duplicate", ""), ("received", "progress", "ok")],
+     ("completed", "conflict", "warn"), ("rejected", "not_counted", ""), ("started", "duplicate", ""), ("received", "progress", "ok")],
 )  # fmt: skip
 def test_what_counts_is_told_from_what_does_not(status, disposition, tone):
     found = timeline(row(), [ack(status, 5, disposition=disposition)], [], 30)
