@@ -134,7 +134,8 @@ def _listening(home: Home) -> list[Need]:
     }
     if chosen.is_demo or known is None:  # the first start may be that of the demo
         wanted |= {name: {name: (numbers[name],)} for name in standins.names(settings)}
-    if known and selected.needs_registry(selected.ASKING, chosen, settings):
+    asking = selected.ASKING | selected.OF_TELESCOPES
+    if known and selected.needs_registry(asking, chosen, settings):
         management = {"registry_management": (at.registry_management,)}
         wanted["registry"] = {"registry": (at.registry,)} | management
     if running(home, "connect"):

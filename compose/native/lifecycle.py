@@ -187,7 +187,7 @@ def _start_apart(home: Home, server: Server, *, is_named: bool) -> None:
     except NativeError as error:
         if is_named:
             raise
-        print(f"{error}\n{server.name}: not started; selected alerts wait for it", file=sys.stderr)
+        print(f"{error}\n{server.name}: not started; what asks it waits", file=sys.stderr)
 
 
 def _profile(

@@ -1,4 +1,4 @@
-"""How selected alerts leave, and whether that wants a schema registry here."""
+"""How selected alerts leave, and whether they or telescopes want a schema registry here."""
 
 from collections.abc import Collection
 
@@ -9,6 +9,11 @@ from pipeline.filters import running
 
 ASKING = frozenset({"worker-alerts", "worker-upkeep", "worker-sinks", "listen-selected"})
 """Processes that write or read selected alerts: in Confluent framing they ask the registry."""
+
+OF_TELESCOPES = frozenset(
+    {"worker-commands", "worker-telescope_data", "listen-telescope", "listen-telescope_data"}
+)
+"""Processes of the telescope bus, on which nothing goes without the registry."""
 
 
 def wire(chosen: Profile, settings: Config) -> str:
@@ -25,5 +30,9 @@ def is_own_registry(settings: Config) -> bool:
 
 def needs_registry(names: Collection[str], chosen: Profile, settings: Config) -> bool:
     """Return whether some of these processes ask the registry that runs here."""
-    is_asked = wire(chosen, settings) == "confluent" and any(running(settings.selected))
-    return is_asked and is_own_registry(settings) and not ASKING.isdisjoint(names)
+    asking: set[str] = set()
+    if wire(chosen, settings) == "confluent" and any(running(settings.selected)):
+        asking |= ASKING
+    if settings.telescopes and (chosen.is_registry or not chosen.is_demo):
+        asking |= OF_TELESCOPES
+    return is_own_registry(settings) and not asking.isdisjoint(names)

@@ -12,6 +12,7 @@ from pipeline.simulate import (
     demo_selected,
     demo_telescope,
 )
+from pipeline.simulate.patience import patiently
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Flows:
         self._story.start()
         self._filters.start()
         self._tour.start()
-        return self.look()
+        return patiently(self.look)
 
     def stop(self) -> None:
         """Play nothing more."""

@@ -15,6 +15,7 @@ from pipeline.gw.tables import OPEN_STEP_STATES, GwStep
 from pipeline.simulate import gw, gw_feed
 from pipeline.simulate.catalogs import Columns
 from pipeline.simulate.galaxies import galaxy_rows
+from pipeline.simulate.patience import patiently
 
 GAP = timedelta(seconds=20)
 """Between the notices of an event: long enough to see the first one's plans begin."""
@@ -133,7 +134,7 @@ class Story:
     def _run(self, event: gw.MockEvent, notices: Sequence[gw.Notice], delay: timedelta) -> None:
         """Send each notice some time after the one before was stored: listeners may start late."""
         for number, notice in enumerate(notices):
-            while self._stored(event) < number and not self._stop.wait(POLL_S):
+            while patiently(lambda: self._stored(event)) < number and not self._stop.wait(POLL_S):
                 pass
             if self._stop.wait((GAP if number else delay).total_seconds()):
                 return

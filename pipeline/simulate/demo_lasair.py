@@ -15,6 +15,7 @@ from broker.dead_letters import DeadLetter
 from broker.errors import TransientError
 from pipeline.lasair.tables import IMAGE_KINDS, LasairAlert, StampRequest
 from pipeline.simulate import lasair, lasair_feed
+from pipeline.simulate.patience import patiently
 from pipeline.topics import LASAIR
 
 GAP_S = 0.5
@@ -77,11 +78,11 @@ class Filters:
 
     def start(self) -> Look:
         """Begin to send; return what there is now."""
-        before = self.look()
+        before = patiently(self.look)
         self._before = (before.alerts, before.letters)
         if self.expected:
             threading.Thread(target=self._run, name="demo-lasair", daemon=True).start()
-        return self.look()
+        return patiently(self.look)
 
     def look(self) -> Look:
         """Return what has come of them."""

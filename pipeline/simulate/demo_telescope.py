@@ -3,9 +3,11 @@
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from nightjar_telescope import (
@@ -23,6 +25,7 @@ from broker.db import transaction
 from broker.outages import OUTAGES
 from pipeline.simulate import observatory
 from pipeline.simulate.observatory import AWAY, CHUNKS, FALLS_SILENT, OBEYS, REJECTS
+from pipeline.simulate.patience import patiently
 from pipeline.telescope import board, ledger, observed, wish
 from pipeline.telescope.record import telescope
 from pipeline.telescope.tables import END_STATES
@@ -156,7 +159,7 @@ class Tour:
         self._wait_until_heard()
         self._show(DENIED, refusals(self._settings))
         for name in observatory.TELESCOPES:
-            self._resume(name)
+            patiently(partial(self._resume, name))
         rejected = self._ask(REJECTS, "Crab", SHORT_S)
         unanswered = self._ask(AWAY, "Vela", SHORT_S)
         self._complete()
@@ -190,10 +193,10 @@ class Tour:
         asked = _wish(name, target, integration_s)
         title = telescope(name).title
         try:
-            act = ledger.create(asked, BY)
+            act = patiently(lambda: ledger.create(asked, BY))
         except ledger.UnconfirmedError as error:
             self._say(f"{title}: {error}; an operator must confirm, and the demo does")
-            act = ledger.create(asked, BY, is_confirmed=True)
+            act = patiently(lambda: ledger.create(asked, BY, is_confirmed=True))
         self._say(f"{title} is asked for {target}: {self._url}/commands/{act.command_id}")
         return act.command_id
 
@@ -216,7 +219,7 @@ class Tour:
     def _cancel(self) -> None:
         command_id = self._ask(OBEYS, "M33", LONG_S)
         self._wait_for_end(command_id, "started")
-        ledger.cancel(command_id, BY, "to show it")
+        patiently(lambda: ledger.cancel(command_id, BY, "to show it"))
         self._say("BEAM has started; it is asked to cancel")
         self._wait_for_end(command_id, "cancelled")
         self._show(CANCELLED, "BEAM has cancelled it")
@@ -249,7 +252,7 @@ class Tour:
 
     def _wait(self, is_so: Callable[[], bool], trouble: str) -> None:
         give_up_at = time.monotonic() + PATIENCE_S
-        while not is_so():
+        while not patiently(is_so):
             if self._stop.wait(POLL_S):
                 raise TourError("the demo ended")
             if time.monotonic() > give_up_at:
@@ -322,6 +325,7 @@ def _wish(name: str, target: str, integration_s: float) -> wish.Wish:
             "output_filename": f"{target.lower()}.fits",
         },
         origin="api",
+        idempotency_key=f"demo:{uuid.uuid4()}",
     )
 
 

@@ -23,6 +23,7 @@ from rich.text import Text
 from broker import logs
 from broker.command import ProjectCommand
 from broker.config import Config, config, project_path
+from broker.errors import TransientError
 from pipeline.management.commands.ledger import show
 from pipeline.simulate import (
     demo,
@@ -35,6 +36,7 @@ from pipeline.simulate import (
 )
 from pipeline.simulate.demo_flows import Flows, Look
 from pipeline.simulate.demo_gw import Story
+from pipeline.simulate.patience import patiently
 from pipeline.simulate.slack.__main__ import SHIFTER
 
 STALLED_S = 120.0
@@ -77,6 +79,9 @@ class Command(ProjectCommand):
                 _load(console, settings, program)
                 logins = _start(console, settings, program, seed)
                 is_complete = _play(console, settings, program, logins, story, once=options["once"])
+            except TransientError as error:
+                is_complete = False
+                console.print(f"Gave up: {error}. {LOGS}", style="red", markup=False)
             except KeyboardInterrupt:
                 is_complete = True
                 console.print("\nStopping …")
@@ -203,7 +208,7 @@ def _play(
 
     Without ``once`` it ends only when nothing can flow any more, or by Ctrl-C.
     """
-    start = demo.look()
+    start = patiently(demo.look)
     feed = demo.Feed(program if not once else _only_first(program))
     footer = f"{settings.web.public_url} · Ctrl-C stops everything"
     if not once:
@@ -225,8 +230,8 @@ def _play(
     with Live(console=console, auto_refresh=False, transient=once) as live:
         while True:
             time.sleep(1)
-            figures = [*figures[-4:], demo.look()]
-            before, found = found, flows.look()
+            figures = [*figures[-4:], patiently(demo.look)]
+            before, found = found, patiently(flows.look)
             shown = demo.render(figures[0], figures[-1], feed.sent, f"{found}\n{footer}")
             live.update(shown, refresh=True)
             received = figures[-1].received - start.received
@@ -259,7 +264,7 @@ def _play(
 def _say_of_others(console: Console, found: Look) -> bool:
     """Say what became of all that is no alert; return whether nothing failed."""
     console.print(str(found.waves))
-    console.print(demo_others.table(demo_others.look()))
+    console.print(demo_others.table(patiently(demo_others.look)))
     _show_files(console, found.selected)
     console.print(str(found.lasair))
     for each in (found.schemas, found.telescopes):

@@ -1,10 +1,12 @@
 """Who starts the schema registry, and how selected alerts leave in a demo."""
 
+import json
 from collections import defaultdict
 
 import pytest
 
 from broker.config import build
+from broker.sections.telescope import BEAM
 from compose.native import doctor, environment, lifecycle, profile, selected
 from compose.native.home import NativeError
 from compose.native.lifecycle import Parts
@@ -14,6 +16,7 @@ from compose.native.profile import Profile
 PASSWORDS = defaultdict(lambda: "horse-battery-7")
 CONTAINER = {"NIGHTJAR_SELECTED__WIRE": "container"}
 OTHERS = {"NIGHTJAR_REGISTRY__URL": "https://registry.example.org/apis/ccompat/v7"}
+TELESCOPES = {"NIGHTJAR_TELESCOPES": json.dumps({"beam": BEAM.model_dump(mode="json")})}
 NO_FILTER = {"NIGHTJAR_SELECTED__EXTENDEDNESS__ENABLED": "false"}
 
 
@@ -37,6 +40,21 @@ def test_nobody_needs_ours_where_none_is_asked(values):
     settings = build(values)
 
     assert not selected.needs_registry(selected.ASKING, chosen(settings), settings)
+
+
+@pytest.mark.parametrize("name", sorted(selected.OF_TELESCOPES))
+def test_whoever_speaks_with_telescopes_needs_it_whatever_the_wire(name):
+    settings = build(CONTAINER | TELESCOPES)
+
+    assert selected.needs_registry({name}, chosen(settings), settings)
+    assert not selected.needs_registry({name}, chosen(build(CONTAINER)), build(CONTAINER))
+    assert not selected.needs_registry({name}, chosen(settings, is_demo=True), settings)
+
+
+def test_the_processes_of_the_bus_are_ours(home):
+    settings = build(TELESCOPES)
+
+    assert set(Parts.of(home, chosen(settings), settings).names) >= selected.OF_TELESCOPES
 
 
 def test_other_parts_need_none():
@@ -111,7 +129,7 @@ def test_a_registry_that_cannot_be_had_keeps_nothing_from_starting(home, starts,
     assert starts == ["postgres", "listen-selected"]
     said = capsys.readouterr().err
     assert "a network is needed once" in said
-    assert "selected alerts wait" in said
+    assert "what asks it waits" in said
 
 
 def test_whoever_names_it_is_told_that_it_failed(home, starts):
