@@ -1,5 +1,8 @@
 """What every management command of ours begins with."""
 
+from argparse import ArgumentTypeError
+from datetime import date
+
 from django.core.management.base import BaseCommand
 
 
@@ -11,3 +14,11 @@ class ProjectCommand(BaseCommand):
     """
 
     requires_system_checks: tuple[str, ...] = ()
+
+
+def day(text: str) -> date:
+    """Return the date that an option names, YYYY-MM-DD; argparse tells whoever wrote another."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no date of the form YYYY-MM-DD") from None

@@ -39,6 +39,7 @@ _QUIET = {
     "django.security.DisallowedHost": logging.CRITICAL,
     "axes": logging.WARNING,
     "httpx": logging.WARNING,  # a line for each request
+    "numexpr": logging.WARNING,  # on how many threads it may run
     "botocore": logging.WARNING,  # where each login was found
 }
 """Lowest level of libraries that say more than a person needs."""

@@ -1,7 +1,6 @@
 """Count dead letters, send them once more, or ignore them: what the admin does, in a terminal."""
 
 from argparse import ArgumentParser
-from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import ColumnElement, func, select
 
-from broker.command import ProjectCommand
+from broker.command import ProjectCommand, day
 from broker.db import transaction
 from broker.dead_letters import REASONS, RETRIED_STATES, STATES, DeadLetter
 from pipeline.listened import stream_names
@@ -32,7 +31,7 @@ class Command(ProjectCommand):
         parser.add_argument("--stream", choices=stream_names())
         parser.add_argument("--reason", choices=REASONS)
         parser.add_argument("--state", choices=STATES, help="default: open, when acting")
-        parser.add_argument("--night", type=date.fromisoformat, help="YYYY-MM-DD, of its evening")
+        parser.add_argument("--night", type=day, help="YYYY-MM-DD, of its evening")
         parser.add_argument("--topic")
         parser.add_argument("--partition", type=int)
         parser.add_argument("--id", type=int, nargs="+", metavar="ID", help="single letters")

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from broker import logs
-from broker.command import ProjectCommand
+from broker.command import ProjectCommand, day
 from broker.config import config
 from pipeline.lasair import requests, stamps
 
@@ -26,9 +26,7 @@ class Command(ProjectCommand):
         parser.add_argument(
             "--missing", action="store_true", help="also what was given up or rests"
         )
-        parser.add_argument(
-            "--night", type=date.fromisoformat, help="detections of this UTC date alone"
-        )
+        parser.add_argument("--night", type=day, help="detections of this UTC date alone")
 
     def handle(self, **options: Any) -> None:
         quiet = config().logs.model_copy(update={"level": "warning", "format": "console"})

@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
+from argparse import ArgumentParser, BooleanOptionalAction
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from broker.archive_index import ArchiveReader
 from broker.celery import doorbell
-from broker.command import ProjectCommand
+from broker.command import ProjectCommand, day
 from broker.config import config, project_path
 from broker.db import transaction
 from broker.errors import TransientError
@@ -40,9 +40,9 @@ class Command(ProjectCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("stream", nargs="?", choices=[s.name for s in topics.STREAMS])
-        parser.add_argument("--from", type=_night, dest="first", metavar="DATE", help=_NIGHT)
+        parser.add_argument("--from", type=day, dest="first", metavar="DATE", help=_NIGHT)
         parser.add_argument(
-            "--to", type=_night, dest="last", metavar="DATE", help="last such night (the first)"
+            "--to", type=day, dest="last", metavar="DATE", help="last such night (the first)"
         )
         parser.add_argument(
             "--source",
@@ -183,10 +183,3 @@ def _is_confirmed() -> bool:
         return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
     except (KeyboardInterrupt, EOFError):
         return False
-
-
-def _night(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date of the form YYYY-MM-DD") from None

@@ -1,9 +1,9 @@
 """Write an invented night of alerts: ``manage.py simulate --to kafka``."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from broker import kafka_admin
-from broker.command import ProjectCommand
+from broker.command import ProjectCommand, day
 from broker.config import config
 from broker.kafka import Producer, own_connection
 from pipeline import bootstrap, simulate
@@ -37,7 +37,7 @@ class Command(ProjectCommand):
         parser.add_argument("--seed", type=int, default=1, help="(1)")
         parser.add_argument("--nights", type=int, default=1, help="7: pairs on days 1, 3, 5, 7 (1)")
         parser.add_argument(
-            "--start", type=_day, default=None, help="first night, YYYY-MM-DD (the last one)"
+            "--start", type=day, default=None, help="first night, YYYY-MM-DD (the last one)"
         )
         parser.add_argument("--rate", type=float, default=0.0, help="alerts/s; 0 is no limit (0)")
         parser.add_argument("--bad", type=float, default=0.0, help="share that is unreadable (0)")
@@ -145,13 +145,6 @@ def _make_topics(sky: simulate.Sky) -> None:
     """Make the nightly topics: the feed itself may only write."""
     names = sorted(sky.topics())
     kafka_admin.ensure_topics(bootstrap.input_topic(config(), name) for name in names)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date of the form YYYY-MM-DD") from None
 
 
 def _ids(text: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from broker.archive import Slice
 from broker.archive_index import ArchiveError, Segment, read_slice
 from broker.avro import UnreadableError
 from broker.avro_schema import SchemaUnreachableError
-from broker.command import ProjectCommand
+from broker.command import ProjectCommand, day
 from broker.config import config, project_path
 from broker.db import transaction
 from pipeline.filters import locus, trial
@@ -41,7 +41,7 @@ class Command(ProjectCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="a Python file with one filter")
         where = parser.add_mutually_exclusive_group(required=True)
-        where.add_argument("--night", type=date.fromisoformat, help="YYYY-MM-DD, from the archive")
+        where.add_argument("--night", type=day, help="YYYY-MM-DD, from the archive")
         where.add_argument("--packets", type=Path, help="a folder of packets, as in make demo")
         parser.add_argument("--most", type=int, default=10_000, help="packets at most (10000)")
 
@@ -53,7 +53,16 @@ class Command(ProjectCommand):
             tried = trial.try_on(options["file"], self._loci(packets))
         except (trial.TrialError, FileNotFoundError) as error:
             raise CommandError(str(error)) from error
+        if not tried.statuses:
+            raise CommandError(self._why_none(options))
         self._tell(tried)
+
+    def _why_none(self, options: dict[str, Any]) -> str:
+        if self.unreadable:
+            return f"nothing was tried: none of {self.unreadable} packets could be read"
+        if options["night"]:
+            return f"nothing was tried: no LSST packet of the night {options['night']} is known"
+        return f"nothing was tried: no packet below {options['packets']} is one of LSST"
 
     def _loci(self, packets: Iterator[bytes | None]) -> Iterator[Locus]:
         read = survey(SURVEY).read
@@ -69,7 +78,7 @@ class Command(ProjectCommand):
 
     def _tell(self, tried: trial.Tried) -> None:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(tried.statuses.items()))
-        self.stdout.write(f"{tried.name}: {counts or 'no packet'}")
+        self.stdout.write(f"{tried.name}: {counts}")
         if self.unreadable:
             self.stdout.write(f"{self.unreadable} packets could not be read.")
         for tag, count in sorted(tried.tags.items()):

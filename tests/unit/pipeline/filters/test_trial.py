@@ -1,11 +1,13 @@
 """Trying a filter file: what it says of packets, and every way in which it may fail."""
 
+from datetime import date
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from pipeline.filters import locus, trial
+from pipeline.management.commands import test_filter as command
 from tests import samples
 from tests.unit.pipeline.surveys.lsst_packets import alert, row
 
@@ -71,6 +73,31 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_a_folder_without_packets_is_named(write, tmp_path):
     with pytest.raises(CommandError, match="holds no ZTF or Rubin packet"):
         call_command("test_filter", write(FUNCTION), packets=tmp_path)
+
+
+def test_a_date_that_is_none_is_told_in_words(write):
+    with pytest.raises(CommandError, match="'yesterday' is no date of the form YYYY-MM-DD"):
+        call_command("test_filter", str(write(FUNCTION)), "--night", "yesterday")
+
+
+@pytest.mark.parametrize(
+    ("packets", "said"),
+    [
+        ([], "nothing was tried: no LSST packet of the night 2026-11-21 is known"),
+        ([None, b"no packet"], "nothing was tried: none of 2 packets could be read"),
+    ],
+)
+def test_a_night_without_a_packet_to_try_is_no_success(write, monkeypatch, packets, said):
+    monkeypatch.setattr(command, "_of_night", lambda *_: iter(packets))
+
+    with pytest.raises(CommandError, match=said):
+        call_command("test_filter", write(FUNCTION), night=date(2026, 11, 21))
+
+
+@pytest.mark.samples
+def test_a_folder_with_packets_of_another_survey_alone_is_no_success(write):
+    with pytest.raises(CommandError, match=r"no packet below .*ztf is one of LSST"):
+        call_command("test_filter", write(FUNCTION), packets=samples.folder() / "ztf")
 
 
 @pytest.mark.samples
