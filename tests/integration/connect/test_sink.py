@@ -244,5 +244,11 @@ def test_doctor_names_what_is_wrong_and_a_file_that_is_none_is_refused(sink, url
     assert "restart?includeTasks=true&onlyFailed=true" in said.text
     assert sink.deploy().returncode == 1
 
+    good = piece(f"{names[0]}-good", 1)
+    send(sink, good)
+    sink.pass_over(sink.telescopes[0].data, 0)
+    sink.wait(lambda: good.data_id in rows(url), "the message behind it")
+    assert doctor().is_met, doctor().text
+
     sink.ask("DELETE", "")
     assert "has no postgres-telescope-data-sink: compose/connect/deploy" in doctor().text

@@ -58,9 +58,15 @@ class Sink:
             check=False,
         )
 
-    def ask(self, method: str, path: str) -> Any:
+    def ask(self, method: str, path: str, sent: Any = None) -> Any:
         """Make a call of the REST interface, below the connector."""
-        request = urllib.request.Request(f"{self.url}/connectors/{NAME}{path}", method=method)
+        body = None if sent is None else json.dumps(sent).encode()
+        request = urllib.request.Request(
+            f"{self.url}/connectors/{NAME}{path}",
+            body,
+            {"Content-Type": "application/json"},
+            method=method,
+        )
         with urllib.request.urlopen(request, timeout=30) as reply:
             body = reply.read()
         return json.loads(body) if body else None
@@ -79,10 +85,21 @@ class Sink:
 
     def replay(self) -> None:
         """Let the connector read its topics from their beginning."""
-        self.ask("PUT", "/stop")
-        self.wait(lambda: self.states() == ["STOPPED"], "the stop")
+        self._stop()
         self.ask("DELETE", "/offsets")
         self.ask("PUT", "/resume")
+
+    def pass_over(self, topic: str, offset: int) -> None:
+        """Let the connector go on behind a message."""
+        self._stop()
+        place = {"kafka_topic": topic, "kafka_partition": 0}
+        found = {"partition": place, "offset": {"kafka_offset": offset + 1}}
+        self.ask("PATCH", "/offsets", {"offsets": [found]})
+        self.ask("PUT", "/resume")
+
+    def _stop(self) -> None:
+        self.ask("PUT", "/stop")
+        self.wait(lambda: self.states() == ["STOPPED"], "the stop")
 
     def wait(self, is_so: Callable[[], Any], what: str) -> None:
         give_up_at = time.monotonic() + PATIENCE_S

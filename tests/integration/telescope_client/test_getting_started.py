@@ -3,87 +3,26 @@
 import asyncio
 import re
 import signal
-import subprocess
 import time
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 from nightjar_telescope.messages import (
-    KINDS,
     AckStatus,
     CommandAcknowledgment,
     TelescopeCommand,
+    TelescopeData,
     TelescopeStatus,
 )
 
-from broker import kafka_admin
-from broker.config import ROOT, config
-from pipeline.telescope.record import telescope
-from pipeline.telescope.topics import telescope_topics
-from tests.environment import of_a_stranger
-from tests.integration.telescope.conftest import records, word
-from tests.integration.telescope_client.wheel import build, install
-from tests.integration.telescope_client.world import Bus, register_schema
+from tests.integration.telescope_client.team import TEXT, tca, team
+from tests.integration.telescope_client.world import Bus, login
 from tests.unit.telescope_client.messages import command
 
+__all__ = ["tca", "team"]
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("registry")]
 
-TEXT = (ROOT / "docs" / "telescope-client.md").read_text()
 PATIENCE_S = 120.0
 END_S = 60
-REGISTRY, PREFIX = '"http://localhost:8081/apis/ccompat/v7"', '"telescope.tca."'
-
-
-def program(name, telescope_prefix):
-    """Return a program of the page, with the places of this run."""
-    (found,) = re.findall(rf"<!-- {name}: .*? -->\n```python\n(.*?)```", TEXT, re.DOTALL)
-    assert found.count(REGISTRY) == found.count(PREFIX) == 1
-    return found.replace(REGISTRY, repr(config().registry.url)).replace(
-        PREFIX, repr(telescope_prefix)
-    )
-
-
-@pytest.fixture
-def tca(kafka, real_registry, set_up, transactional_db):
-    """A telescope with topics, schemas, and one application that may write."""
-    from accounts.models import KafkaCredential
-    from pipeline import bootstrap
-
-    name = word()
-    application = {"name": "robotics", "is_required": True}
-    set_up(telescopes=records(name, applications=[application]))
-    kafka_admin.ensure_topics(telescope_topics(config()))
-    kafka_admin.ensure_acls(bootstrap.service_acls(config()))
-    for kind in KINDS:
-        register_schema(kind.message, telescope(name).prefix + kind.topic_end)
-    yield telescope(name)
-    for principal in KafkaCredential.objects.values_list("principal", flat=True):
-        kafka_admin.revoke(principal)
-
-
-@pytest.fixture
-def team(tca, tmp_path):
-    """A folder with the wheel's environment, both programs and the login; returns what runs them."""
-    python = install(build(tmp_path))
-    out = StringIO()
-    call_command("telescope_credential", tca.name, "robotics", stdout=out, stderr=StringIO())
-    (tmp_path / "robotics.properties").write_text(out.getvalue())
-    running = []
-
-    def start(name):
-        (tmp_path / name).write_text(program(name, tca.prefix))
-        with (tmp_path / f"{name}.log").open("w") as log:
-            words = [str(python), "-P", name]
-            running.append(
-                subprocess.Popen(words, cwd=tmp_path, env=of_a_stranger(), stdout=log, stderr=log)
-            )
-        return running[-1], tmp_path / f"{name}.log"
-
-    yield start
-    for each in running:
-        each.kill()
-        each.wait()
 
 
 async def heard(consumer, is_enough):
@@ -153,7 +92,25 @@ def test_the_programs_of_the_page_take_commands_and_answer(tca, team):
     end(heartbeat)
 
 
-@pytest.mark.parametrize("name", ["robotics.py", "heartbeat.py"])
-def test_every_program_of_the_page_is_run(name):
-    assert TEXT.count("```python") == 2
-    assert f"<!-- {name}:" in TEXT
+def test_the_program_that_sends_data_sends_all_of_them_in_order(tca, team):
+    team.said("data.py")
+
+    async def story():
+        consumer = Bus(tca.prefix).consumer(TelescopeData, security=login("admin"))
+        async with asyncio.timeout(PATIENCE_S), consumer:
+            return await heard(consumer, lambda found: len(found) == 3)
+
+    found = asyncio.run(story())
+    assert [(one.data_id, one.sequence_number, one.data_payload) for one in found] == [
+        ("tca-0197-000000", 0, b"first"),
+        ("tca-0197-000001", 1, b"second"),
+        ("tca-0197-000002", 2, b"last"),
+    ]
+    assert {one.observation_id for one in found} == {"tca-0197"}
+
+
+def test_every_program_of_the_pages_is_run():
+    names = re.findall(r"<!-- (\w+\.py): a test runs it as it stands -->\n```python", TEXT)
+
+    assert TEXT.count("```python") == len(names)
+    assert names == ["robotics.py", "heartbeat.py", "data.py", "confluent.py", "check.py"]
