@@ -28,7 +28,8 @@ from pipeline.telescope.rows import (
     find,
     lock,
     note,
-    of_key,
+    of_wish,
+    open_retry,
     switch,
     telescope_of,
 )
@@ -58,6 +59,8 @@ __all__ = [
 SEND, QUEUE = "telescope.send", "commands"
 STOPPED_BACK = timedelta(days=1)
 """What timed out since then is cancelled too: no deadline lies further behind a start."""
+ASKED_BEFORE = "was asked for before"
+"""Said of a wish whose key is known: no command was made."""
 RETRIED = ("failed", "rejected", "timeout", "cancelled", "unknown")
 
 log = structlog.get_logger(__name__)
@@ -82,15 +85,15 @@ def create(wish: Wish, by: str, *, is_confirmed: bool = False) -> Act:
     RefusedError
         Naming field, value and limit.
     NotNowError
-        If the telescope accepts no commands.
+        If the telescope accepts no commands, or another observation was asked for with the key.
     UnconfirmedError
         If it is silent, broken or busy.
     """
     target = telescope(wish.telescope)
     with transaction() as session:
         lock(session, target.name)
-        if (known := of_key(session, wish.idempotency_key)) is not None:
-            return Act(known, "was asked for before")
+        if (known := of_wish(session, wish)) is not None:
+            return Act(known.command_id, ASKED_BEFORE)
         row = _new(session, wish, target, by)
         confirmed = demand_ready(session, target, is_confirmed=is_confirmed)
         session.add(row)
@@ -118,7 +121,8 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
     """Ask once more for the observation of a command, as a new one.
 
     One that the telescope did not end itself may still be under way: it is cancelled first, and
-    before it has expired for certain an operator must confirm.
+    before it has expired for certain an operator must confirm. While it is asked for again already,
+    such as by the first of two clicks, no further one is made.
 
     Raises
     ------
@@ -133,6 +137,8 @@ def retry(command_id: str, by: str, why: str, *, is_confirmed: bool = False) -> 
         old = find(session, command_id)
         if not is_retriable(old):
             raise NotNowError(f"{command_id} is {old.state}: it cannot be asked for again")
+        if (present := open_retry(session, command_id)) is not None:
+            return Act(command_id, "is asked for again already", present)
         wish = Wish(
             telescope=old.telescope,
             observation={name: old.request[name] for name in ASKED},

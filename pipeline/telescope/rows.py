@@ -16,6 +16,7 @@ from pipeline.telescope.tables import (
     TelescopeEvent,
     TelescopeSwitch,
 )
+from pipeline.telescope.wish import Wish, differing
 
 DROPPED = "cancelled before it was sent"
 
@@ -82,12 +83,38 @@ def find(session: Session, command_id: str) -> TelescopeCommand:
     return row
 
 
-def of_key(session: Session, key: str | None) -> str | None:
-    """Return the command that was asked for with this key, or None."""
-    if key is None:
+def of_wish(session: Session, wish: Wish) -> TelescopeCommand | None:
+    """Return the command that was asked for with a wish's key, at its telescope and origin.
+
+    Raises
+    ------
+    NotNowError
+        If that one asks for something else.
+    """
+    if wish.idempotency_key is None:
         return None
-    column = TelescopeCommand.idempotency_key
-    return session.scalar(select(TelescopeCommand.command_id).where(column == key))
+    row = session.scalar(
+        select(TelescopeCommand).where(
+            TelescopeCommand.telescope == wish.telescope,
+            TelescopeCommand.origin == wish.origin,
+            TelescopeCommand.idempotency_key == wish.idempotency_key,
+        )
+    )
+    if row is not None and (other := differing(row, wish)):
+        raise NotNowError(
+            f"idempotency_key: {row.command_id} has it, with another {', '.join(other)}:"
+            " take a key of its own, or open the form anew"
+        )
+    return row
+
+
+def open_retry(session: Session, command_id: str) -> str | None:
+    """Return the command without an end that asks for the observation of another again, or None."""
+    return session.scalar(
+        select(TelescopeCommand.command_id)
+        .where(TelescopeCommand.retry_of == command_id, TelescopeCommand.state.in_(OPEN_STATES))
+        .limit(1)
+    )
 
 
 def cancel_row(session: Session, row: TelescopeCommand, by: str, why: str) -> Act:

@@ -63,7 +63,7 @@ class TelescopeCommand(Table):
 
     __tablename__ = "telescope_commands"
     __table_args__ = (
-        UniqueConstraint("idempotency_key"),
+        UniqueConstraint("telescope", "origin", "idempotency_key"),
         CheckConstraint(f"command_type IN {COMMAND_TYPES}", name="command_type"),
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint(f"timeout_stage IN {TIMEOUT_STAGES}", name="timeout_stage"),

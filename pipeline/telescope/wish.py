@@ -12,6 +12,7 @@ from nightjar_telescope.schema import describe, milliseconds
 from pipeline.telescope.record import Telescope
 from pipeline.telescope.sky import altitude_deg
 from pipeline.telescope.tables import ORIGINS
+from pipeline.telescope.tables import TelescopeCommand as TelescopeCommandRow
 
 ASKED = (
     "target_name",
@@ -34,6 +35,7 @@ _DEFAULTS = {
     each.name: each.default for each in describe(ObservationBase) if each.default is not MISSING
 }
 _TIMES = ("submitted_at", "completed_at", "created_at", "updated_at")
+_PURPOSE = ("trigger_id", "tile_id", "filter")
 LONGEST_WORD = 255
 LOWEST_DEG = -90
 """An altitude limit that is none."""
@@ -54,7 +56,8 @@ class Wish:
     trigger_id, tile_id, filter : str or None
         What it is for.
     idempotency_key : str or None
-        The same wish again, such as a second click, has the same key and makes no second command.
+        The same wish again, such as a second click, has the same key and makes no second command;
+        each telescope and origin has keys of its own.
     """
 
     telescope: str
@@ -141,9 +144,7 @@ def refuse_words(wish: Wish) -> None:
     RefusedError
         If a word is too long, or holds a NUL character.
     """
-    words = {
-        name: getattr(wish, name) for name in ("trigger_id", "tile_id", "filter", "idempotency_key")
-    }
+    words = {name: getattr(wish, name) for name in (*_PURPOSE, "idempotency_key")}
     found = [
         Problem(name, word, f"must have at most {LONGEST_WORD} characters and no NUL")
         for name, word in words.items()
@@ -203,6 +204,12 @@ def stored(observation: ObservationBase) -> dict[str, Any]:
 def restored(kept: Mapping[str, Any]) -> ObservationBase:
     """Return the observation that a row keeps; one of an earlier version lacks later fields."""
     return from_record(ObservationBase, {**_DEFAULTS, **kept})
+
+
+def differing(row: TelescopeCommandRow, wish: Wish) -> list[str]:
+    """Return what of a wish is not as a command has it."""
+    asked = [name for name in ASKED if row.request.get(name) != wish.observation.get(name)]
+    return asked + [name for name in _PURPOSE if getattr(row, name) != getattr(wish, name)]
 
 
 def _unfitting(given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -85,7 +85,9 @@ class NewCommand(serializers.Serializer[Any]):
     tile_id = Text(required=False, max_length=LONGEST_WORD)
     filter = Text(required=False, max_length=LONGEST_WORD)
     idempotency_key = Text(
-        required=False, max_length=LONGEST_WORD, help_text="the same makes no second command"
+        required=False,
+        max_length=LONGEST_WORD,
+        help_text="the same makes no second command; of this telescope",
     )
     is_confirmed = Flag(default=False, help_text="you have seen what speaks against it")
 
@@ -143,16 +145,21 @@ class Commands(TelescopeView):
         return ok(rows, count=found.count, next=page + 1 if more else None)
 
     @extend_schema(
-        tags=TAGS, request=NewCommand, responses={201: envelope(RECORD)[200]},
+        tags=TAGS, request=NewCommand,
+        responses={200: envelope(RECORD)[200], 201: envelope(RECORD)[200]},
         operation_id="telescope_command",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Ask a telescope for an observation; 409 says what wants to be confirmed."""
+        """Ask a telescope for an observation; 409 says what wants to be confirmed.
+
+        200: the same was asked for before with this key. 409: something else was.
+        """
         asked = check_body(NewCommand, request)
         is_confirmed = asked.pop("is_confirmed")
         wish = Wish(origin="api", **asked)
         made = ledger.create(wish, _who(request), is_confirmed=is_confirmed)
-        return ok(_act(made), made.did, status=201)
+        status = 200 if made.did == ledger.ASKED_BEFORE else 201
+        return ok(_act(made), made.did, status=status)
 
 
 class OneCommand(TelescopeView):

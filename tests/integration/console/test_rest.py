@@ -111,9 +111,12 @@ def test_a_command_is_asked_for_once(api, session, well, bells):
     made = post(api, "commands", body)
     again = post(api, "commands", body)
 
-    assert made.status_code == 201
+    other = post(api, "commands", body | {"tile_id": "8"})
+
+    assert (made.status_code, again.status_code, other.status_code) == (201, 200, 409)
     command_id = made.json()["data"]["command_id"]
     assert again.json()["data"]["command_id"] == command_id
+    assert f"{command_id} has it, with another tile_id" in other.json()["message"]
     [row] = session.scalars(select(TelescopeCommand))
     assert (row.origin, row.requested_by, row.trigger_id, row.tile_id) == (
         "api", "robot", "S1", "7",

@@ -179,6 +179,19 @@ def test_a_retry_is_a_new_command(session, beam, listener, sent, command):
         ledger.retry(act.new_id, "owl", "")
 
 
+def test_a_second_click_asks_for_it_once(session, beam, listener, sent, command):
+    name = sent()
+    listener(beam, said(name, "failed"))
+
+    first = ledger.retry(name, "owl", "dome mended", is_confirmed=True)
+    second = ledger.retry(name, "owl", "dome mended", is_confirmed=True)
+
+    assert second == (name, "is asked for again already", first.new_id)
+    assert count(session, TelescopeCommand) == 2
+    ledger.cancel(first.new_id, "owl", "clouds")
+    assert ledger.retry(name, "owl", "no clouds", is_confirmed=True).new_id != first.new_id
+
+
 def test_a_retry_of_one_that_may_still_run_cancels_it_first(session, beam, listener, sent, command):
     name = sent()
     age(session, name, 31)

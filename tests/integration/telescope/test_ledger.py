@@ -12,7 +12,7 @@ from broker.errors import TransientError
 from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.telescope import ledger, tasks
 from pipeline.telescope.codec import codec
-from pipeline.telescope.ledger import UnconfirmedError
+from pipeline.telescope.ledger import NotNowError, UnconfirmedError
 from pipeline.telescope.reception import TelescopeReception
 from pipeline.telescope.record import RecordError
 from pipeline.telescope.registration import register
@@ -57,6 +57,27 @@ def test_the_same_wish_again_makes_no_second_command(session, beam, bells):
 
     assert second.command_id == first.command_id
     assert (second.did, count(session, TelescopeCommand)) == ("was asked for before", 1)
+
+
+def test_each_telescope_and_origin_has_keys_of_its_own(session, beam, bells, command):
+    acts = [
+        ledger.create(wish(name, idempotency_key="k", origin=origin), "owl", is_confirmed=True)
+        for name, origin in (("beam", "api"), ("sim", "api"), ("beam", "plan"))
+    ]
+
+    assert {act.did for act in acts} == {"requested"}
+    assert [command(act.command_id).telescope for act in acts] == ["beam", "sim", "beam"]
+
+
+@pytest.mark.parametrize("changes", [{"ra": 10.69}, {"tile_id": "8"}])
+def test_a_key_that_is_taken_for_something_else_is_refused(session, beam, bells, changes):
+    asked_for = {"idempotency_key": "k", "trigger_id": "S1", "tile_id": "7"}
+    first = ledger.create(wish("beam", **asked_for), "owl", is_confirmed=True).command_id
+
+    with pytest.raises(NotNowError, match=f"{first} has it, with another {next(iter(changes))}:"):
+        ledger.create(wish("beam", **asked_for | changes), "owl", is_confirmed=True)
+
+    assert count(session, TelescopeCommand) == 1
 
 
 def test_what_is_refused_leaves_nothing(session, beam, bells):
