@@ -133,8 +133,8 @@ def mirror(
 
 
 def plural(words: str) -> str:
-    """Return words for several of a thing: as English has it, of what stands before an "of"."""
-    thing, *rest = re.split(r"(?= (?:in|of|on|for) )", words, maxsplit=1)
+    """Return words for several of a thing: as English has it, of what stands before "of"."""
+    thing, *rest = re.split(r"(?= (?:in|of|on|for|to|at) )", words, maxsplit=1)
     if thing.endswith("y") and thing[-2:-1] not in "aeiou":
         several = f"{thing[:-1]}ies"
     else:

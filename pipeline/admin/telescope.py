@@ -113,8 +113,8 @@ class TelescopeCommandAdmin(OperatorsAdmin):
     """Commands: to whom, by whom, what became of them."""
 
     list_display = (
-        *("command_id", "telescope", "command_type", "state", "timeout_stage", "late_status"),
-        *("origin", "requested_by", "trigger_id", "created_at"),
+        *("command_id", "telescope", "command_type", "state", "timeout_stage", "created_at"),
+        *("requested_by", "trigger_id"),
     )
     list_filter = ("telescope", "state", "timeout_stage", "origin", "command_type")
 

@@ -37,7 +37,7 @@ class Health:
     def doubt(self) -> str | None:
         """Why a command should not go there unasked, or None."""
         if self.is_stale:
-            since = f"since {self.heard_at:%H:%M:%S} UTC" if self.heard_at else "yet"
+            since = f"since {self.heard_at:%Y-%m-%d %H:%M:%S} UTC" if self.heard_at else "yet"
             return f"{self.application} has not been heard of {since}"
         if self.broken:
             return f"{self.application} is not operational: {listed(self.broken)}"

@@ -18,7 +18,7 @@ from pipeline.telescope.ledger import Act, NotNowError, UnconfirmedError
 from pipeline.telescope.query import PAGE_SIZE, Wanted
 from pipeline.telescope.record import RecordError, Telescope, telescope, telescopes
 from pipeline.telescope.stopping import complaint, stop_each
-from pipeline.telescope.tables import ORIGINS, STATES
+from pipeline.telescope.tables import ORIGINS, STATES, TelescopeCommand
 from pipeline.telescope.wish import RefusedError
 from pipeline.web.console_forms import CommandForm, Tile, WhyForm, find_tile
 from pipeline.web.paging import page_number
@@ -236,7 +236,7 @@ def _command(
         if found is None:
             raise Http404(f"no command {command_id[:64]!r}")
         pieces = observed.count(session, found.row.observation_id)
-    row = found.row
+    row, acts = found.row, _acts(found.row)
     context = {
         "found": found,
         "row": row,
@@ -248,8 +248,10 @@ def _command(
         "ending": timeline.ending(row),
         "is_open": timeline.is_open(row),
         "is_start": row.command_type == running.START,
-        "may_cancel": running.is_cancellable(row),
-        "may_retry": ledger.is_retriable(row),
+        "may_cancel": "cancel" in acts,
+        "may_retry": "retry" in acts,
+        "acts": "-".join(acts),
+        "is_changed": request.GET.get("acts", "-".join(acts)) != "-".join(acts),
         "form": form,
         "now": now,
         "refresh_s": REFRESH_S,
@@ -258,6 +260,16 @@ def _command(
     is_part = request.GET.get("part") == "live"
     template = f"pipeline/console/{'command_live' if is_part else 'command'}.html"
     return render(request, template, context, status=status)
+
+
+def _acts(row: TelescopeCommand) -> list[str]:
+    """Return what may be done to a command now; its page shows it anew when that changes."""
+    may = {
+        "cancel": running.is_cancellable(row),
+        "retry": ledger.is_retriable(row),
+        "resend": row.state == "unknown",
+    }
+    return [word for word in ACTS if may[word]]
 
 
 def _telescope(name: str) -> Telescope:

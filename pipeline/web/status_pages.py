@@ -33,6 +33,7 @@ TITLES = {
     "kafka": "Streams (Kafka)",
     "listener_ztf": "ZTF input",
     "listener_lsst": "LSST input",
+    "listener_telescope_data": "Data of telescopes",
     "copies": "Copies on S3",
 }
 

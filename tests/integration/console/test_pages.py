@@ -75,7 +75,7 @@ def test_a_telescope_that_was_never_heard_says_how_to_begin(operator, beam):
     page = text(operator.get("/telescopes"))
 
     assert "manage.py telescope_credential beam APPLICATION" in page
-    assert "Robotics has not been heard of yet" in page
+    assert "robotics has not been heard of yet" in page
     assert "Nobody has asked for anything yet" in page
 
 
@@ -89,7 +89,7 @@ def test_the_board_shows_the_last_status_of_each_component(operator, heard):
     assert "12.5 %" in page
     assert "91 %" in page
     assert page.count('<span class="badge warn">stale</span>') == 1
-    assert "Handler has not been heard of since" in page
+    assert "handler has not been heard of since" in page
 
 
 def test_what_is_critical_is_shown(operator, heard):

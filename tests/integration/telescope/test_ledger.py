@@ -108,7 +108,9 @@ def test_silence_brokenness_and_work_under_way_ask_for_a_word(session, beam, lis
     for row in session.scalars(select(TelescopeLatestStatus)):
         row.received_at = old
     session.flush()
-    with pytest.raises(UnconfirmedError, match=f"not been heard of since {old:%H:%M:%S} UTC"):
+    with pytest.raises(
+        UnconfirmedError, match=f"not been heard of since {old:%Y-%m-%d %H:%M:%S} UTC"
+    ):
         ledger.create(wish("beam"), "owl")
     ledger.create(wish("beam"), "owl", is_confirmed=True)
 

@@ -109,6 +109,8 @@ def test_a_row_without_a_name_is_called_by_its_key(thing):
         ("run of selected alerts", "runs of selected alerts"),
         ("object on S3", "objects on S3"),
         ("request for images", "requests for images"),
+        ("command to a telescope", "commands to a telescope"),
+        ("event at a telescope", "events at a telescope"),
     ],
 )
 def test_several_of_a_thing_have_a_name(one, several):
