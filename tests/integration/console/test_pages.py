@@ -240,7 +240,7 @@ def test_the_timeline_shows_who_said_what_and_when(operator, session, command):
     assert "its clock is 4 min 12 s behind" in page
     assert "offset 7 of its topic" in page
     assert '<progress max="100" value="50"' in page
-    assert "All 4 acknowledgments" in page
+    assert "4 acknowledgments as they came" in page
 
 
 def test_a_command_that_is_not_received_within_5_s_turns_amber(operator, command):
