@@ -73,5 +73,5 @@ def make_telescope_listener(_stream: str, name: str) -> TelescopeListener:
         session_timeout_ms=settings.ranges.session_timeout_ms,
     )
     cluster = Cluster(connection)
-    reception = TelescopeReception(lambda topic: cluster.topic_ids([topic]).get(topic, ""), codec())
+    reception = TelescopeReception(cluster.topic_id, codec())
     return TelescopeListener(reader, reception, registrar)
