@@ -84,7 +84,7 @@ def make_notice_listener(stream: str, name: str) -> NoticeListener:
     reception = Reception(
         stream,
         intake,
-        # No notice waits for an id that a broker does not tell; one that comes twice changes nothing
+        # A notice never waits for an id that a broker does not tell: coming twice changes nothing.
         lambda topic: cluster.topic_ids([topic]).get(topic, ""),
         topic_prefix=prefix,
     )
