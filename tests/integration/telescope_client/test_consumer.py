@@ -2,42 +2,21 @@
 
 import asyncio
 import struct
-import time
 
 import pytest
-from confluent_kafka import Producer
 from nightjar_telescope import RefusedError, UndecodableError
 from nightjar_telescope.avro import PREFIX, encode, frame
 from nightjar_telescope.messages import (
-    AckStatus,
     CommandAcknowledgment,
-    TelescopeCommand,
     TelescopeData,
 )
 
-from broker.kafka import own_connection
-from tests.integration.telescope_client.world import login
-from tests.unit.telescope_client.messages import acknowledgment, command, data
+from tests.integration.telescope_client.world import PATIENCE_S, login, run, write
+from tests.unit.telescope_client.messages import acknowledgment, data
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("registry")]
 
-PATIENCE_S = 90.0
 NOBODYS_ID = 2**31 - 7
-
-
-def run(story):
-    async def within_time():
-        async with asyncio.timeout(PATIENCE_S):
-            return await story
-
-    return asyncio.run(within_time())
-
-
-def write(topic, *values, headers=()):
-    producer = Producer(own_connection())
-    for value in values:
-        producer.produce(topic, value, headers=list(headers))
-    assert producer.flush(PATIENCE_S) == 0
 
 
 def data_ids(bus):
@@ -314,75 +293,6 @@ def test_a_stream_yields_in_order_and_can_begin_anew(bus):
         return found
 
     assert run(story()) == [1, 2, 1, 3]
-
-
-def now_ms():
-    return time.time_ns() // 1_000_000
-
-
-def test_commands_that_expired_are_rejected_and_not_carried_out(bus):
-    schema_id = bus.register(TelescopeCommand)[TelescopeCommand]
-    topic = bus.topic(TelescopeCommand)
-    old = now_ms() - 301_000
-
-    def framed(name, **changes):
-        return frame(schema_id, command(command_id=name, **changes))
-
-    write(topic, framed("by its age", timestamp=old))
-    write(
-        topic,
-        framed("by its header", timestamp=now_ms()),
-        headers=[("expires_at", str(now_ms() - 1).encode())],
-    )
-    write(topic, framed("cancel", timestamp=old, command_type="cancel_observation"))
-    write(
-        topic,
-        framed("old with time left", timestamp=old),
-        headers=[("expires_at", str(now_ms() + 3_600_000).encode())],
-    )
-    write(topic, framed("bad header", timestamp=now_ms()), headers=[("expires_at", b"soon")])
-
-    async def story():
-        found = []
-        consumer = bus.consumer(
-            TelescopeCommand, auto_offset_reset="latest", source_application="telescope-robotics"
-        )
-
-        async def note(message):
-            found.append(message.command_id)
-            if message.command_id == "bad header":
-                await consumer.stop()
-
-        async with consumer:
-            await consumer.consume(note)
-        async with bus.consumer(CommandAcknowledgment) as answers:
-            acks = []
-            while len(acks) < 2:
-                acks += await answers.poll(1000)
-        return found, acks
-
-    found, acks = run(story())
-
-    # A new group reads commands from the beginning, whatever it was told.
-    assert found == ["cancel", "old with time left", "bad header"]
-    assert [(ack.command_id, ack.status, ack.error_code) for ack in acks] == [
-        ("by its age", AckStatus.REJECTED, "expired"),
-        ("by its header", AckStatus.REJECTED, "expired"),
-    ]
-    assert {ack.source_application for ack in acks} == {"telescope-robotics"}
-    assert len({ack.ack_id for ack in acks}) == 2
-
-
-def test_whoever_refuses_by_himself_gets_expired_commands(bus):
-    schema_id = bus.register(TelescopeCommand)[TelescopeCommand]
-    write(bus.topic(TelescopeCommand), frame(schema_id, command(timestamp=1)))
-
-    async def story():
-        consumer = bus.consumer(TelescopeCommand, refuse_expired=False)
-        async with consumer:
-            return await consumer.poll(int(PATIENCE_S * 1000))
-
-    assert [each.command_id for each in run(story())] == ["cmd-1"]
 
 
 def test_a_login_that_is_refused_is_said_at_once(bus):

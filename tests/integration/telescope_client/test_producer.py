@@ -1,7 +1,5 @@
 """What a producer promises: the broker has it, or an error says why not."""
 
-import asyncio
-
 import pytest
 from confluent_kafka import Consumer
 from nightjar_telescope import InvalidMessageError, NotDeliveredError, RefusedError
@@ -9,21 +7,11 @@ from nightjar_telescope import producer as module
 from nightjar_telescope.messages import TelescopeCommand, TelescopeData, TelescopeStatus
 
 from broker.kafka import own_connection
-from tests.integration.telescope_client.world import login, register_schema
+from tests.integration.telescope_client.world import PATIENCE_S, login, register_schema, run
 from tests.unit.telescope_client import second
 from tests.unit.telescope_client.messages import command, data, status
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("registry")]
-
-PATIENCE_S = 90.0
-
-
-def run(story):
-    async def within_time():
-        async with asyncio.timeout(PATIENCE_S):
-            return await story
-
-    return asyncio.run(within_time())
 
 
 def all_of(topic, count):

@@ -1,9 +1,12 @@
 """Topics of one telescope on the real Kafka, and clients for them."""
 
+import asyncio
 import uuid
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from nightjar_telescope import KafkaAvroConsumer, KafkaAvroProducer
 from nightjar_telescope.messages import KINDS, Message
@@ -17,6 +20,27 @@ from tests.conftest import TOPIC_PREFIX
 
 HOUR_MS = 3_600_000
 LARGE = str(9 * 2**20)
+PATIENCE_S = 90.0
+
+_T = TypeVar("_T")
+
+
+def run(story: Awaitable[_T]) -> _T:
+    """Live through a story, if it ends in time."""
+
+    async def within_time() -> _T:
+        async with asyncio.timeout(PATIENCE_S):
+            return await story
+
+    return asyncio.run(within_time())
+
+
+def write(topic: str, *values: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+    """Write values as they are, in order."""
+    producer = Producer(own_connection())
+    for value in values:
+        producer.produce(topic, value, headers=list(headers))
+    assert producer.flush(PATIENCE_S) == 0
 
 
 def login(principal: str = "pipeline") -> dict[str, Any]:
