@@ -63,18 +63,19 @@ def write_once(connection: Connection, message: Message, partition: int = 0) -> 
 
 
 def read_between(
-    connection: Connection, topic: str, partition: int, first: int, end: int
+    connection: Connection, topic: str, partition: int, first: int, end: int, group_prefix: str
 ) -> Iterator[Packet]:
     """Yield what lies in a partition from offset ``first`` up to, not including, ``end``.
 
-    Messages that are not kept any more are left out.
+    Messages that are not kept any more are left out. The group begins with ``group_prefix``, on which
+    this login has a right.
 
     Raises
     ------
     TransientError
         If the broker is away.
     """
-    reader = RangeReader(connection, "nightjar-telescope-")
+    reader = RangeReader(connection, group_prefix)
     try:
         while first < end:
             last = min(first + READ_AT_ONCE, end) - 1

@@ -42,13 +42,15 @@ class Observed:
     size_bytes: int
     first: int | None
     last: int | None
+    number_count: int
+    """Numbers that have a piece: two pieces with one number leave a gap elsewhere as it is."""
 
     @property
     def missing(self) -> int:
         """How many numbers of the sequence between the first and the last have no piece."""
         if self.first is None or self.last is None:
             return 0
-        return max(0, self.last - self.first + 1 - self.count)
+        return max(0, self.last - self.first + 1 - self.number_count)
 
 
 def observation(session: Session, observation_id: str, page: int) -> Observed:
@@ -56,9 +58,13 @@ def observation(session: Session, observation_id: str, page: int) -> Observed:
     table, size = TelescopeDataRaw, func.octet_length(TelescopeDataRaw.data)
     is_its = table.observation_id == observation_id
     number = table.sequence_number
-    count, size_bytes, first, last = session.execute(
+    found = session.execute(
         select(
-            func.count(), func.coalesce(func.sum(size), 0), func.min(number), func.max(number)
+            func.count(),
+            func.coalesce(func.sum(size), 0),
+            func.min(number),
+            func.max(number),
+            func.count(number.distinct()),
         ).where(is_its)
     ).one()
     rows = session.execute(
@@ -68,7 +74,7 @@ def observation(session: Session, observation_id: str, page: int) -> Observed:
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     )
-    return Observed([Piece(*row) for row in rows], count, size_bytes, first, last)
+    return Observed([Piece(*row) for row in rows], *found)
 
 
 def count(session: Session, observation_id: str) -> int:

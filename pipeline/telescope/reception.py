@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from nightjar_telescope import CommandAcknowledgment, TelescopeStatus
 from nightjar_telescope.schema import describe
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -31,7 +30,7 @@ from pipeline.telescope.codec import Codec
 from pipeline.telescope.decode_data import is_odd_time
 from pipeline.telescope.facts import Ack
 from pipeline.telescope.fold import judge
-from pipeline.telescope.record import heard_on
+from pipeline.telescope.record import HEARD, heard_on
 from pipeline.telescope.settle import Settled, ack_of, settle
 from pipeline.telescope.tables import (
     TelescopeAcknowledgment,
@@ -41,7 +40,6 @@ from pipeline.telescope.tables import (
 ID_CHARACTERS = 255
 """Longest component: it is part of a key."""
 _PLACE = ("source_id", "source_partition", "source_offset")
-_KINDS: Mapping[str, Any] = {"acknowledgments": CommandAcknowledgment, "status": TelescopeStatus}
 _TABLES: Mapping[str, Any] = {
     "acknowledgments": (TelescopeAcknowledgment, "ack_id"),
     "status": (tables.TelescopeStatus, "status_id"),
@@ -138,7 +136,7 @@ class TelescopeReception:
             )
         telescope, kind = whose
         try:
-            said, wrong = self._codec.decode(_KINDS[kind], message.value)
+            said, wrong = self._codec.decode(HEARD[kind], message.value)
         except UnreadableError as error:
             return Bad(message, error.reason, str(error))
         if len(getattr(said, "component", "")) > ID_CHARACTERS:
@@ -148,9 +146,7 @@ class TelescopeReception:
                 "telescope.left_out", topic=message.topic, offset=message.offset, wrong=wrong
             )
         place = (sources[message.topic], message.partition, message.offset)
-        columns = {
-            field.name: _plain(getattr(said, field.name)) for field in describe(_KINDS[kind])
-        }
+        columns = {field.name: _plain(getattr(said, field.name)) for field in describe(HEARD[kind])}
         return Good(
             message,
             kind,
@@ -239,7 +235,7 @@ def _difference(each: Good, row: Any) -> str:
     """Return where a stored row differs from what came under the same id; empty: nowhere."""
     if _place(each.columns) == tuple(getattr(row, name) for name in _PLACE):
         return ""
-    said = (field.name for field in describe(_KINDS[each.kind]))
+    said = (field.name for field in describe(HEARD[each.kind]))
     other = {name: getattr(row, name) for name in said if getattr(row, name) != each.columns[name]}
     return ", ".join(f"{name} {value!r}" for name, value in other.items())
 

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from nightjar_telescope import CommandAcknowledgment, TelescopeStatus
+from nightjar_telescope.messages import KINDS
+
 from broker.config import Config, config
 from broker.sections.telescope import (
     ROOT_PREFIX,
@@ -13,8 +16,12 @@ from broker.sections.telescope import (
     principal_of,
 )
 
-HEARD = ("acknowledgments", "status")
-"""What telescopes tell us, beside their data; ``listen telescope`` reads it."""
+HEARD = {
+    kind.topic_end: kind.message
+    for kind in KINDS
+    if kind.message in {CommandAcknowledgment, TelescopeStatus}
+}
+"""What telescopes tell us beside their data, by the end of its topic."""
 
 
 class RecordError(Exception):
@@ -70,6 +77,11 @@ class Telescope:
     def data_dlq(self) -> str:
         """Topic of data that could not be stored."""
         return f"{self.data}.dlq"
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics of all kinds of messages."""
+        return tuple(f"{self.prefix}{kind.topic_end}" for kind in KINDS)
 
     @property
     def data_id_prefix(self) -> str:

@@ -97,9 +97,9 @@ Wanted = Sequence[tuple[str, type[Message]]]
 def subjects(telescopes: Iterable[Telescope]) -> Wanted:
     """Return the subjects of these telescopes' topics."""
     return [
-        (f"{telescope.prefix}{kind.topic_end}-value", kind.message)
+        (f"{topic}-value", kind.message)
         for telescope in telescopes
-        for kind in KINDS
+        for topic, kind in zip(telescope.topics, KINDS, strict=True)
     ]
 
 

@@ -37,8 +37,7 @@ def application_rights(telescope: Telescope, application: str) -> list[Acl]:
 def monitor_rights(telescope: Telescope, monitor: str) -> list[Acl]:
     """Return what who looks on may do: read all four topics of a telescope."""
     principal = telescope.principal(monitor)
-    topics = (telescope.commands, telescope.acknowledgments, telescope.data, telescope.status)
-    return [*(_on_topic(principal, topic, READ) for topic in topics), *_groups(principal)]
+    return [*(_on_topic(principal, topic, READ) for topic in telescope.topics), *_groups(principal)]
 
 
 def pipeline_rights(settings: Config) -> Iterator[Acl]:
@@ -46,9 +45,10 @@ def pipeline_rights(settings: Config) -> Iterator[Acl]:
     principal = settings.kafka.username
     for telescope in telescopes(settings):
         yield _on_topic(principal, telescope.commands, ("WRITE", *READ))  # recovery reads it back
-        for topic in (telescope.acknowledgments, telescope.status, telescope.data):
-            yield _on_topic(principal, topic, READ)
-        yield _on_topic(principal, telescope.data_dlq, ("WRITE", *READ))  # a retry reads it
+        for topic in telescope.topics:
+            if topic != telescope.commands:
+                yield _on_topic(principal, topic, READ)
+        yield _on_topic(principal, telescope.data_dlq, WRITE)  # a copy for people
     if settings.telescopes:
         group = settings.telescope.group_id
         yield Acl(principal, "group", group, is_prefix=True, operations=("READ",))

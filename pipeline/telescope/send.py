@@ -17,6 +17,7 @@ from nightjar_telescope.schema import milliseconds
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
@@ -216,7 +217,8 @@ def _find(row: TelescopeCommand) -> tuple[int, datetime] | None:
     topic = telescope(row.telescope).commands
     begins = _beginning(row.command_id)
     first = row.noted_offset or 0
-    for packet in read_between(own_connection(), topic, PARTITION, first, _end(topic)):
+    group = f"{config().telescope.group_id}-"
+    for packet in read_between(own_connection(), topic, PARTITION, first, _end(topic), group):
         if packet.value[PREFIX.size :].startswith(begins):
             return packet.offset, datetime.fromtimestamp(packet.timestamp_ms / 1000, UTC)
     return None

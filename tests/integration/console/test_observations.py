@@ -63,6 +63,18 @@ def test_a_piece_is_given_as_it_came_under_a_name_that_any_disk_takes(operator, 
     assert answer["Content-Disposition"] == 'attachment; filename="a__b__.bin"'
 
 
+def test_two_pieces_with_one_number_hide_no_gap(operator, arrived):
+    arrived(1)
+    arrived(2)
+    arrived(2, data_id="beam-again")
+    arrived(4)
+
+    page = text(operator.get(f"{PAGE}obs/1%20a"))
+
+    assert "<dt>Pieces of data</dt><dd>4</dd>" in page
+    assert "<dt>Missing between</dt><dd>1</dd>" in page
+
+
 def test_a_piece_without_bytes_is_listed_and_cannot_be_taken(operator, arrived):
     arrived(1, None)
 

@@ -1,5 +1,6 @@
 """Two telescopes on one broker: each obeys its own commands, and reaches nothing of the other."""
 
+import json
 from io import StringIO
 
 import pytest
@@ -11,9 +12,14 @@ from broker import kafka, kafka_admin
 from broker.config import config
 from broker.kafka_connection import admin_client
 from broker.kafka_types import Message
+from broker.sections.telescope import BEAM
+from pipeline import bootstrap
+from pipeline.telescope.record import telescope
 from pipeline.telescope.topics import telescope_topics
+from tests import native
 from tests.consumers import consumer, login, next_word
 from tests.integration.credentials.conftest import eventually
+from tests.integration.telescope.conftest import records, word
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 DENIED = "TOPIC_AUTHORIZATION_FAILED"
@@ -97,6 +103,37 @@ def test_two_telescopes_do_not_reach_each_other(two, taken):
         assert writes(handler, denied) == DENIED
     assert reads(robotics, mine.commands, "nightjar-telescope") == "GROUP_AUTHORIZATION_FAILED"
     assert reads(robotics, mine.commands, handler["group.id"]) == "GROUP_AUTHORIZATION_FAILED"
+
+
+@pytest.fixture
+def beside_beam(kafka, set_up):
+    """BEAM, whose topics begin with ``telescope.`` alone, and one whose topics have a word more."""
+    name = word()
+    set_up(telescopes=json.dumps({"beam": BEAM.model_dump()} | json.loads(records(name))))
+    native.patiently(lambda: kafka_admin.ensure_topics(telescope_topics(config())))
+    native.patiently(lambda: kafka_admin.ensure_acls(bootstrap.service_acls(config())))
+    return telescope("beam"), telescope(name)
+
+
+def test_the_telescope_whose_topics_begin_all_others_reaches_none_of_them(beside_beam, taken):
+    beam, other = beside_beam
+    fill(beam.commands, other.commands)
+    robotics = given(beam, "telescope-robotics")
+    handler = given(beam, "telescope-data-handler")
+    neighbour = given(other, "telescope-data-handler")
+
+    assert robotics["sasl.username"] == "telescope-robotics"
+    assert reads(robotics, beam.commands) == "message"
+    assert writes(handler, beam.data) == "written"
+    assert reads(robotics, other.commands) == DENIED
+    written = (other.commands, other.acknowledgments, other.status, other.data, other.data_dlq)
+    assert {writes(handler, topic) for topic in written} == {DENIED}
+    assert reads(neighbour, other.commands) == "message"
+    assert reads(neighbour, beam.commands) == DENIED
+    written = (beam.commands, beam.acknowledgments, beam.status, beam.data, beam.data_dlq)
+    assert {writes(neighbour, topic) for topic in written} == {DENIED}
+    assert reads(neighbour, other.commands, handler["group.id"]) == "GROUP_AUTHORIZATION_FAILED"
+    assert reads(handler, beam.commands, neighbour["group.id"]) == "GROUP_AUTHORIZATION_FAILED"
 
 
 def test_a_monitor_reads_all_of_one_telescope_and_writes_nothing(two, taken):

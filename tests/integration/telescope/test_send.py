@@ -63,7 +63,7 @@ def on_topic(telescope):
     cluster = wire.Cluster(wire.own_connection())
     ends = cluster.ends([(telescope.commands, 0)])
     packets = read_between(
-        wire.own_connection(), telescope.commands, 0, 0, ends[telescope.commands, 0]
+        wire.own_connection(), telescope.commands, 0, 0, ends[telescope.commands, 0], "nightjar-"
     )
     writer = parsed_schema(Command)
     return [decode(Command, writer, packet.value[PREFIX.size :]) for packet in packets]

@@ -45,6 +45,22 @@ def test_a_table_made_by_hand_keeps_its_rows_and_tells_times_in_utc_from_then_on
 
 
 @pytest.mark.integration
+def test_a_name_that_an_index_of_the_sites_has_leaves_the_table_with_one_of_its_own(empty_database):
+    run_sql(
+        empty_database, "CREATE TABLE weather (at int); CREATE INDEX idx_timestamp ON weather (at)"
+    )
+
+    done = run_command(empty_database, "manage.py", "migrate")
+
+    assert done.returncode == 0, done.stderr
+    found = " ".join(row[0] for row in run_sql(empty_database, INDEXES))
+    assert 'ON public.telescope_data_raw USING btree ("timestamp")' in found
+    assert run_sql(
+        empty_database, "SELECT tablename FROM pg_indexes WHERE indexname = 'idx_timestamp'"
+    ) == [("weather",)]
+
+
+@pytest.mark.integration
 def test_the_script_makes_what_the_migration_makes(empty_database, database):
     run_sql(empty_database, data_sql.PATH.read_text())
 

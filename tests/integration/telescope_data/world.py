@@ -122,7 +122,7 @@ class DataTopic:
 
     def copies(self) -> list[Copy]:
         """Return what lies on the topic of what could not be stored."""
-        consumer = Consumer(own_connection() | {"group.id": f"nightjar-{uuid.uuid4().hex}"})
+        consumer = Consumer(own_connection("admin") | {"group.id": f"nightjar-{uuid.uuid4().hex}"})
         place = TopicPartition(self.telescope.data_dlq, 0, 0)
         _, high = consumer.get_watermark_offsets(place, 10)
         consumer.assign([place])

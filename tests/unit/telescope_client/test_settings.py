@@ -11,6 +11,7 @@ from nightjar_telescope import (
     connection,
 )
 from nightjar_telescope.connection import Connection
+from nightjar_telescope.login import application_of
 from nightjar_telescope.messages import TelescopeCommand, TelescopeData, TelescopeStatus
 
 NOWHERE = "127.0.0.1:9", "http://127.0.0.1:9"
@@ -28,6 +29,20 @@ def test_several_servers_are_one_setting_and_the_login_is_passed_on():
 def test_what_is_no_login_is_refused_by_name(name):
     with pytest.raises(ValueError, match=rf"security: {name}: only names"):
         KafkaAvroProducer(*NOWHERE, "t", TelescopeData, security={name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("username", "group", "application"),
+    [
+        ("tca.robotics", "tca.robotics-1", "robotics"),
+        ("telescope-data-handler", "telescope-data-handler-1", "telescope-data-handler"),
+        ("tca.handler-2", "tca.handler-2-1", "handler-2"),
+        (None, "tca.robotics-12", "robotics"),
+        (None, "telescope-robotics", "telescope-robotics"),
+    ],
+)
+def test_who_answers_is_the_application_of_the_login(username, group, application):
+    assert application_of({"sasl.username": username} if username else None, group) == application
 
 
 def test_a_topic_that_does_not_tell_where_answers_go_is_refused():

@@ -1,13 +1,14 @@
 """What follows from a telescope's record: names, topics, rights."""
 
 import pytest
+from nightjar_telescope.messages import KINDS
 
 from broker.config import Config
-from broker.sections.telescope import BEAM
+from broker.sections.telescope import BEAM, RESERVED
 from pipeline import bootstrap
-from pipeline.telescope.record import RecordError, telescopes
-from pipeline.telescope.rights import application_rights, monitor_rights
-from pipeline.telescope.topics import telescope_topics
+from pipeline.telescope.record import HEARD, RecordError, telescopes
+from pipeline.telescope.rights import application_rights, monitor_rights, pipeline_rights
+from pipeline.telescope.topics import telescope_topics, topics_of
 
 DAY_MS = 86_400_000
 TCA = BEAM.model_dump() | {"topic_prefix": "", "title": "", "plan_name": "TCA"}
@@ -126,3 +127,31 @@ def test_a_plan_name_that_no_plan_knows_is_refused():
 
     with pytest.raises(RecordError, match=r"tca.plan_name: no telescope 'Hubble'; known"):
         telescopes(Config.model_validate(unknown))
+
+
+def test_every_list_of_topics_is_that_of_the_kinds_of_messages():
+    ends = {kind.topic_end for kind in KINDS}
+
+    assert ends | {"dlq"} == RESERVED
+    for each in telescopes(BOTH):
+        own = {each.commands, each.acknowledgments, each.data, each.status}
+        assert set(each.topics) == own
+        assert {spec.name for spec in topics_of(each, 1)} == own | {each.data_dlq}
+    heard = {kind.topic_end: kind.message for kind in KINDS if kind.topic_end in HEARD}
+    assert heard == HEARD
+    assert set(HEARD) == ends - {"commands", "data"}
+
+
+def test_we_may_command_listen_store_and_copy_and_no_more():
+    read, write = ("READ", "DESCRIBE"), ("WRITE", "DESCRIBE")
+    ours = words(pipeline_rights(BOTH))
+
+    for prefix in ("telescope.", "telescope.tca."):
+        assert {(name, did) for _, name, _, did in ours if name.startswith(prefix)} >= {
+            (f"{prefix}commands", ("WRITE", *read)),
+            (f"{prefix}acknowledgments", read),
+            (f"{prefix}status", read),
+            (f"{prefix}data", read),
+            (f"{prefix}data.dlq", write),
+        }
+    assert len(ours) == 11

@@ -13,6 +13,7 @@ from nightjar_telescope.answers import Answers
 from nightjar_telescope.connection import Connection, log
 from nightjar_telescope.decoding import Decoder, Read
 from nightjar_telescope.errors import NotDeliveredError, UnavailableError, UndecodableError
+from nightjar_telescope.login import application_of
 from nightjar_telescope.messages import CommandAcknowledgment, Message, TelescopeCommand
 from nightjar_telescope.producer import KafkaAvroProducer
 from nightjar_telescope.reading import Reader, next_offsets
@@ -62,7 +63,7 @@ class KafkaAvroConsumer(Generic[M]):
         A command whose time is over is answered ``rejected`` with the code ``expired`` on the
         topic of acknowledgments beside its own, and not handed out.
     source_application : str, optional
-        Who answers then; the group when not given.
+        Who answers then; when not given, the application that the login, else the group, is of.
 
     Attributes
     ----------
@@ -108,7 +109,7 @@ class KafkaAvroConsumer(Generic[M]):
                     security=security,
                 ),
                 self.topics,
-                source_application or group_id,
+                source_application or application_of(security, group_id),
             )
         self._new_reader: Callable[[], Reader] = lambda: Reader(
             Connection(bootstrap_servers, client_id or f"avro-consumer-{group_id}", security),

@@ -1,11 +1,25 @@
 """The login that Nightjar's operators hand over, as a file."""
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 OWN = ("bootstrap.servers", "group.id")
 """What is no part of the login itself."""
+
+
+def application_of(security: Mapping[str, Any] | None, group_id: str) -> str:
+    """Return the application that a login is of, as its acknowledgments name it.
+
+    ``tca.robotics`` logs in for ``robotics`` of the telescope TCA; without a login its group says
+    so, which may have a number behind: ``tca.robotics-1``.
+    """
+    username = (security or {}).get("sasl.username")
+    name = str(username) if username else re.sub(r"-\d+$", "", group_id)
+    return name.rpartition(".")[2]
 
 
 @dataclass(frozen=True)
