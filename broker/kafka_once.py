@@ -67,8 +67,8 @@ def read_between(
 ) -> Iterator[Packet]:
     """Yield what lies in a partition from offset ``first`` up to, not including, ``end``.
 
-    Messages that are not kept any more are left out. The group begins with ``group_prefix``, on which
-    this login has a right.
+    Messages that are not kept any more are left out. The group begins with ``group_prefix``, on
+    which this login has a right.
 
     Raises
     ------

@@ -53,6 +53,9 @@ class Players(threading.Thread):
             self._loop.run_until_complete(self._all())
         except BaseException as error:  # noqa: BLE001 told by who waits
             self.error = error
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
 
     def end(self) -> None:
         if self.is_alive():

@@ -197,21 +197,19 @@ def test_every_message_once_more_changes_nothing(bus, set_up, monkeypatch):
     monkeypatch.setattr(telescope_bus, "log", repeated)
     some = ("plain", "fail", "reject", "duplicate", "garbage")
     names = bus(*some, telescope__receive_within_s=600)
-    with playing({names[manner]: MANNERS[manner] for manner in some}), listening() as ours:
-        for name in names.values():
-            command(name)
-        until(lambda: set(states().values()) <= set(ENDS), ours, "the end of all")
-        until(lambda: of_garbage(names), ours, "the last bytes that are none")
-        store_data()
-        ends = {manner: outcome(name) for manner, name in names.items()}
-        assert ends == {manner: OUTCOMES[manner] for manner in some}
-
-        for each in telescopes():
-            repeat(each.commands)
-        until(lambda: repeated.count == len(some), ours, "the commands once more")
-
-    with listening() as ours:  # what the applications said when they were ended
-        until(lambda: is_heard(ours), ours, "the last words")
+    with listening() as ours:
+        with playing({names[manner]: MANNERS[manner] for manner in some}):
+            for name in names.values():
+                command(name)
+            until(lambda: set(states().values()) <= set(ENDS), ours, "the end of all")
+            store_data()
+            assert {manner: outcome(name) for manner, name in names.items()} == {
+                manner: OUTCOMES[manner] for manner in some
+            }
+            for each in telescopes():
+                repeat(each.commands)
+            until(lambda: repeated.count == len(some), ours, "the commands once more")
+        until(lambda: is_heard(ours), ours, "what they said when they were ended")
     before = everything()
     assert len(before["telescope_acknowledgments"]) == 6 + 5 + 1 + 6 + 6  # none for a repetition
 
