@@ -35,6 +35,8 @@ DEAF_AT = 100
 """Messages that wait for a host, after which nobody rings there: its workers are gone."""
 ASK_TIMEOUT_S = 2.0
 PRIORITY_LIVE = 0
+PRIORITY_AGAIN = 6
+"""Of what a sweep found: behind what has just been asked for, and behind the next sweep."""
 PRIORITY_REPLAY = 9
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 """Loggers with two lines per task; our own say what a range did."""

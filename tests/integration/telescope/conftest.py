@@ -22,7 +22,7 @@ from broker.kafka_messages import Received
 from broker.sections.telescope import BEAM
 from pipeline import bootstrap
 from pipeline.clients.schema_registry import SchemaRegistry
-from pipeline.telescope import codec, ledger
+from pipeline.telescope import codec, ledger, tasks
 from pipeline.telescope.reception import TelescopeReception
 from pipeline.telescope.record import Telescope, telescope
 from pipeline.telescope.tables import TelescopeAcknowledgment, TelescopeCommand
@@ -82,7 +82,9 @@ def small_registry(set_up: Callable[..., None]) -> Iterator[ThreadingHTTPServer]
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What was rung for; nobody answers."""
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(ledger, "enqueue", lambda *ring: rung.append(ring))
+    for module in (ledger, tasks):
+        monkeypatch.setattr(module, "enqueue", lambda *ring, **_: rung.append(ring))
+    monkeypatch.setattr(tasks, "is_heard", lambda _: True)
     return rung
 
 

@@ -4,10 +4,12 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from nightjar_telescope import TelescopeCommand as Command
 from nightjar_telescope.avro import PREFIX, decode, parsed_schema
 from sqlalchemy import select, update
@@ -16,7 +18,6 @@ from broker import kafka as wire
 from broker.config import ROOT
 from broker.db import transaction
 from broker.errors import TransientError
-from broker.kafka_once import read_between
 from broker.kafka_types import Message
 from pipeline.telescope import ledger, send, tasks
 from pipeline.telescope.listener import NoTelescopesError, make_telescope_listener
@@ -38,9 +39,10 @@ SENDER = (
 
 
 @pytest.fixture
-def mine(two, small_registry, database, bells, tmp_path, set_up):
-    """A telescope whose topics are this test's own."""
+def mine(two, small_registry, database, bells, tmp_path, set_up, monkeypatch):
+    """A telescope whose topics are this test's own; what a sweep rings for is done at once."""
     set_up(archive__path=tmp_path / "archive")
+    monkeypatch.setattr(tasks, "enqueue", lambda *ring, **_: tasks.catch_up(ring[2]))
     return two[0]
 
 
@@ -58,15 +60,22 @@ def change(command_id, **values):
         )
 
 
+def messages_on(telescope):
+    """Return what lies on a telescope's topic of commands, as any program reads it."""
+    end = wire.Cluster(wire.own_connection()).ends([(telescope.commands, 0)])[telescope.commands, 0]
+    consumer = Consumer(wire.own_connection() | {"group.id": f"nightjar-{uuid.uuid4().hex}"})
+    consumer.assign([TopicPartition(telescope.commands, 0, 0)])
+    found = consumer.consume(end, PATIENCE_S) if end else []
+    consumer.close()
+    assert len(found) == end
+    return found
+
+
 def on_topic(telescope):
     """Return what lies on a telescope's topic of commands, decoded by our schema."""
-    cluster = wire.Cluster(wire.own_connection())
-    ends = cluster.ends([(telescope.commands, 0)])
-    packets = read_between(
-        wire.own_connection(), telescope.commands, 0, 0, ends[telescope.commands, 0], "nightjar-"
-    )
     writer = parsed_schema(Command)
-    return [decode(Command, writer, packet.value[PREFIX.size :]) for packet in packets]
+    found = messages_on(telescope)
+    return [decode(Command, writer, message.value()[PREFIX.size :]) for message in found]
 
 
 def sent_by(telescope):
@@ -126,12 +135,14 @@ def test_an_expired_command_is_never_sent(mine):
 
 def test_headers_say_what_the_schema_does_not(mine):
     name = asked(mine.name, trigger_id="S1", tile_id="7", filter="r")
-    headers = dict(send.headers_of(row(name), send.Lease(row(name), "d-1")))
+    sent_by(mine)
+    [message] = messages_on(mine)
+    headers = dict(message.headers())
     expires_ms = (row(name).receive_by - EPOCH) // timedelta(milliseconds=1)
 
+    assert uuid.UUID(headers.pop("delivery_id").decode()).version == 4
     assert headers == {
         "telescope": mine.name.encode(),
-        "delivery_id": b"d-1",
         "expires_at": str(expires_ms).encode(),
         "origin": b"console",
         "trigger_id": b"S1",

@@ -7,7 +7,8 @@ from psycopg.errors import DeadlockDetected
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from pipeline.telescope import ledger, send
+from broker.errors import TransientError
+from pipeline.telescope import ledger, send, tasks
 from pipeline.telescope.rows import switch
 from pipeline.telescope.tables import TelescopeCommand, TelescopeSwitch
 from tests.integration.telescope.conftest import asked
@@ -122,6 +123,49 @@ def test_what_another_sender_has_taken_since_is_left_to_it(session, beam, bells,
     session.flush()
     send.recover(name)
     assert command(name).state == "requested"
+
+
+def test_a_sweep_ends_what_is_over_and_asks_no_server(
+    session, beam, bells, sent, command, monkeypatch
+):
+    def away(*_):
+        raise AssertionError("a sweep waits for nobody")
+
+    monkeypatch.setattr(tasks, "recover", away)
+    monkeypatch.setattr(tasks, "send_all", away)
+    now = datetime.now(UTC)
+    over, lost, waiting = sent(), sent(), asked("sim")
+    becomes(command, over, "sent", receive_by=now, due_at=now)
+    becomes(command, lost, "sending", lease_until=now, sent_at=None, due_at=None)
+    command(waiting).created_at = now - timedelta(seconds=4)
+    session.flush()
+    bells.clear()
+
+    tasks.sweep()
+
+    assert (command(over).state, command(over).timeout_stage) == ("timeout", "receive")
+    assert bells == [("telescope.catch_up", "commands", name) for name in ("beam", "sim")]
+
+
+def test_what_a_sweep_rang_for_is_looked_for_and_then_sent(
+    session, beam, bells, sent, command, monkeypatch
+):
+    done, now = [], datetime.now(UTC)
+    monkeypatch.setattr(tasks, "recover", lambda name: done.append(name) or fail())
+    monkeypatch.setattr(tasks, "send_all", done.append)
+    lost, fresh, elsewhere = sent(), sent(), asked("sim")
+    for name in (lost, elsewhere):
+        becomes(command, name, "sending", lease_until=now)
+    becomes(command, fresh, "sending", lease_until=now + timedelta(seconds=30))
+    session.flush()
+
+    tasks.catch_up("beam")
+
+    assert done == [lost, "beam"]
+
+
+def fail():
+    raise TransientError("Kafka is away")
 
 
 def test_one_of_which_no_message_can_be_made_is_left_to_an_operator(session, beam, bells, command):
