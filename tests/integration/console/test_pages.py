@@ -277,6 +277,22 @@ def test_what_cannot_be_done_says_why(operator, command):
         assert told in text(operator.post(path, {"why": "x"}, follow=True))
 
 
+def test_sending_again_to_a_silent_telescope_asks_first(operator, session, command, bells):
+    row = command(state="unknown", attempts=1)
+    path = f"/telescopes/commands/{row.command_id}/resend"
+
+    asked = operator.post(path, {"why": "nothing came"})
+    assert asked.status_code == 409
+    assert "robotics has not been heard of yet" in text(asked)
+    assert f'action="{path}"' in text(asked)
+    session.refresh(row)
+    assert row.state == "unknown"
+
+    operator.post(path, {"why": "nothing came", "is_confirmed": "true"})
+    session.refresh(row)
+    assert row.state == "requested"
+
+
 def test_an_act_that_is_none_is_not_found(operator, command):
     path = f"/telescopes/commands/{command().command_id}/explode"
 
