@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from nightjar_telescope import CommandType, ObservationBase, Problem, TelescopeCommand, problems
 from nightjar_telescope.avro import as_record, from_record
@@ -154,42 +154,6 @@ def refuse_words(wish: Wish) -> None:
         found.append(Problem("origin", wish.origin, f"must be one of {', '.join(ORIGINS)}"))
     if found:
         raise RefusedError(tuple(found))
-
-
-class Tile(NamedTuple):
-    """A tile of a plan: its number, centre (ICRS) [deg], all exposures [s], and filter."""
-
-    number: int
-    ra_deg: float
-    dec_deg: float
-    exposure_s: float
-    filter: str | None
-
-
-def of_tile(trigger_id: str, telescope: str, tile: Tile) -> Wish:
-    """Return the wish for a tile of a plan; the same tile twice is one command."""
-    number = str(tile.number)
-    return Wish(
-        telescope,
-        {
-            "target_name": f"{trigger_id} tile {number}",
-            "observation_object": "gw_tile",
-            "ra": tile.ra_deg,
-            "dec": tile.dec_deg,
-            "center_frequency": 0.0,
-            "rf_gain": 0.0,
-            "if_gain": 0.0,
-            "bb_gain": 0.0,
-            "observation_type": "imaging",
-            "integration_time": tile.exposure_s,
-            "output_filename": f"{trigger_id}_{telescope}_{number}.fits",
-        },
-        origin="plan",
-        trigger_id=trigger_id,
-        tile_id=number,
-        filter=tile.filter,
-        idempotency_key=f"{trigger_id}/{telescope}/{number}",
-    )
 
 
 def stored(observation: ObservationBase) -> dict[str, Any]:

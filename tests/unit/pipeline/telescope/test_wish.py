@@ -8,10 +8,8 @@ from broker.sections.telescope import BEAM
 from pipeline.telescope.record import Telescope
 from pipeline.telescope.wish import (
     RefusedError,
-    Tile,
     Wish,
     observation_of,
-    of_tile,
     restored,
     stored,
 )
@@ -120,25 +118,6 @@ def test_a_target_below_the_limit_is_refused_with_its_altitude():
     with pytest.raises(RefusedError, match=r"altitude = -0\.9: must be at least 20 deg at BEAM"):
         observation(limited)
     assert observation(limited, dec=80.0).dec == 80
-
-
-def test_what_a_tile_of_a_plan_asks_for():
-    tile = Tile(7, 120.5, -10.25, 180.0, "r")
-
-    found = of_tile("S260102ab", "tca", tile)
-
-    assert found.idempotency_key == "S260102ab/tca/7"
-    assert (found.origin, found.trigger_id, found.tile_id, found.filter) == (
-        "plan", "S260102ab", "7", "r",
-    )  # fmt: skip
-    asked = observation_of(found, OPTICAL, "tca-1", NOW)
-    assert (asked.target_name, asked.output_filename) == (
-        "S260102ab tile 7",
-        "S260102ab_tca_7.fits",
-    )
-    assert (asked.ra, asked.dec, asked.integration_time) == (120.5, -10.25, 180)
-    assert (asked.observation_object, asked.observation_type) == ("gw_tile", "imaging")
-    assert asked.center_frequency == 0
 
 
 def test_one_that_was_stored_before_a_field_was_added_has_its_default():
