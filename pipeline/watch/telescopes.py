@@ -1,9 +1,11 @@
-"""Tell operators that a telescope fell silent, and that it is heard again: each silence once.
+"""Tell operators of silent telescopes, and of commands that nobody knows whether they were sent.
 
-Slack's deliveries are the memory: a silence that was told is open until its end was told too. A
-telescope that accepts no commands, or was never heard, may be as silent as it likes.
+Slack's deliveries are the memory: a silence that was told is open until its end was told too, and a
+command is told of once. A telescope that accepts no commands, or was never heard, may be as silent
+as it likes.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,10 +21,16 @@ from pipeline.gw.tables import Delivery
 from pipeline.telescope import board
 from pipeline.telescope.board import Health
 from pipeline.telescope.record import Telescope, telescopes
+from pipeline.telescope.tables import TelescopeCommand
 from pipeline.watch.tell import channel
 
 SILENT, BACK = "telescope_silent", "telescope_back"
 """Kinds of deliveries; their key is the telescope and since when it was silent."""
+UNKNOWN = "command_unknown"
+"""Its key is the command."""
+UNKNOWN_SINCE = timedelta(days=1)
+"""Who was away for longer finds them on the page: each has its message, and Slack its limits."""
+UNKNOWN_AT_ONCE = 20
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +50,11 @@ def tell(now: datetime) -> None:
             _tell(telescope, to, now)
         except (StepFailed, TransientError) as error:
             log.warning("watch.silence_not_told", telescope=telescope.name, error=str(error))
+    for command in _unknown(now):
+        try:
+            deliver.post(deliver.Address(to, UNKNOWN, command.command_id), _decide(command))
+        except (StepFailed, TransientError) as error:
+            log.warning("watch.unknown_not_told", command_id=command.command_id, error=str(error))
 
 
 def silent(health: list[Health], now: datetime) -> list[Health]:
@@ -75,6 +88,30 @@ def _tell(telescope: Telescope, to: str, now: datetime) -> None:
     is_heard = not any(each.is_stale for each in health)
     if is_open and key and is_heard and deliver.is_sent(deliver.Address(to, SILENT, key)):
         deliver.post(deliver.Address(to, BACK, key), _end(telescope))
+
+
+def _unknown(now: datetime) -> Sequence[TelescopeCommand]:
+    """Return the newest commands that wait for somebody to decide."""
+    waits = TelescopeCommand.state == "unknown", TelescopeCommand.created_at > now - UNKNOWN_SINCE
+    newest = select(TelescopeCommand).where(*waits).order_by(TelescopeCommand.created_at.desc())
+    with transaction() as session:
+        return session.scalars(newest.limit(UNKNOWN_AT_ONCE)).all()
+
+
+def _decide(command: TelescopeCommand) -> Message:
+    title = f"❓ Nobody knows whether a command of {command.telescope} was sent"
+    asked = f"{command.created_at:%Y-%m-%d %H:%M:%S} UTC, asked for by {command.requested_by}"
+    lines = [escape(f"• {command.command_type} of {asked}")]
+    if command.last_error:
+        lines.append(escape(f"• {command.last_error}"))
+    lines.append("Ask at the telescope, then send it again or cancel it; nobody else will.")
+    url = f"{config().web.public_url}/telescopes/commands/{command.command_id}"
+    return blocks.message(
+        title,
+        blocks.header(title),
+        blocks.section(lines),
+        blocks.context(blocks.link(url, "The command")),
+    )
 
 
 def _silence(telescope: Telescope, quiet: list[Health]) -> Message:

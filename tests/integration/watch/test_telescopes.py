@@ -8,9 +8,9 @@ from broker.config import config
 from broker.sections.telescope import BEAM
 from pipeline.simulate.slack.faults import Fault
 from pipeline.telescope import ledger
-from pipeline.telescope.tables import TelescopeLatestStatus
+from pipeline.telescope.tables import TelescopeCommand, TelescopeLatestStatus
 from pipeline.watch import telescopes
-from tests.integration.telescope.conftest import records
+from tests.integration.telescope.conftest import records, wish
 from tests.slack import OPERATORS, texts
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("watched", "beam")]
@@ -118,3 +118,35 @@ def test_what_slack_did_not_take_is_told_later(standin, heard, later):
     telescopes.tell(NOW + timedelta(seconds=30))
 
     assert len(said(standin)) == 1
+
+
+def test_a_command_that_nobody_knows_of_is_told_once(standin, session, monkeypatch):
+    monkeypatch.setattr(ledger, "enqueue", lambda *_: None)
+    [lost, sent] = [
+        ledger.create(wish("beam"), "owl", is_confirmed=True).command_id for _ in range(2)
+    ]
+    row = session.get(TelescopeCommand, lost)
+    row.state, row.last_error = "unknown", "Kafka said <nothing>"
+    session.commit()
+
+    for _ in range(2):
+        telescopes.tell(datetime.now(UTC))
+
+    [entry] = standin.workspace.messages.values()
+    assert "Nobody knows whether a command of beam was sent" in entry["text"]
+    told = str(entry["blocks"])
+    assert "asked for by owl" in told
+    assert "Kafka said &lt;nothing&gt;" in told
+    assert f"/telescopes/commands/{lost}" in told
+    assert sent not in told
+
+
+def test_a_command_of_days_ago_is_left_to_its_page(standin, session, monkeypatch):
+    monkeypatch.setattr(ledger, "enqueue", lambda *_: None)
+    lost = ledger.create(wish("beam"), "owl", is_confirmed=True).command_id
+    session.get(TelescopeCommand, lost).state = "unknown"
+    session.commit()
+
+    telescopes.tell(datetime.now(UTC) + timedelta(hours=25))
+
+    assert said(standin) == []
