@@ -137,6 +137,9 @@ def running(system: System, *more_telescopes: str, **settings: str) -> Iterator[
         "NIGHTJAR_TELESCOPE__GROUP_ID": f"nightjar-{name}",
         "NIGHTJAR_STREAMS__TELESCOPE_DATA__GROUP_PREFIX": f"nightjar-{name}-",
         "NIGHTJAR_RANGES__SESSION_TIMEOUT_MS": "6000",
+        # A machine that is busy with other tests must not end a command by its deadlines.
+        "NIGHTJAR_TELESCOPE__RECEIVE_WITHIN_S": "600",
+        "NIGHTJAR_TELESCOPE__CANCEL_WITHIN_S": "600",
     }
     with pytest.MonkeyPatch.context() as patch:
         for setting, text in own.items():

@@ -31,7 +31,10 @@ def mine(two, small_registry, database, bells, kafka, tmp_path, set_up):
     url = f"{kafka.redis_url.rpartition('/')[0]}/{REDIS_DATABASE}"
     with Redis.from_url(url) as redis:
         redis.flushdb()
-    set_up(archive__path=tmp_path / "archive", redis__url=url)
+    # The worker starts after the command was asked for, which shall not expire meanwhile.
+    set_up(
+        archive__path=tmp_path / "archive", redis__url=url, telescope__receive_within_s=PATIENCE_S
+    )
     for queue in OTHERS:
         for _ in range(BEFORE_IT):
             ring("test.that_nobody_does", queue)
