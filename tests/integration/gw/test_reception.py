@@ -1,6 +1,7 @@
 """One message after the other: stored once, buried with its reason, whatever dies in between."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
@@ -26,12 +27,18 @@ pytestmark = pytest.mark.integration
 KILLED_AT = ("notice_counted", "notice_archived", "notice_stored")
 
 
+ARRIVED_AT = datetime(2026, 11, 21, 20, 6, tzinfo=UTC)
+"""Minutes after the notices were made: of an event of days ago nothing is to be done."""
+
+
 class Died(BaseException):
     """What kill -9 is to a test of one process."""
 
 
 def reception(intake: Intake = IGWN) -> Reception:
-    return Reception("igwn", intake, lambda _topic: "topic-id", topic_prefix="mirror.")
+    return Reception(
+        "igwn", intake, lambda _topic: "topic-id", topic_prefix="mirror.", clock=lambda: ARRIVED_AT
+    )
 
 
 @pytest.fixture
