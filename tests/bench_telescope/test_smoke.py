@@ -6,9 +6,6 @@ import pytest
 
 from broker.config import config
 from tests.bench_telescope.run import PROFILES, Figures, Profile, Stage, failures, run
-from tests.integration.conftest import real_registry
-
-__all__ = ["real_registry"]
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 

@@ -30,9 +30,9 @@ from tests.e2e import site as sites
 from tests.e2e.system import System
 from tests.e2e.upkeep import use_own_redis
 from tests.integration.telescope.conftest import Field, told
+from tests.redis_databases import RedisDatabase
 from tests.standins.schema_registry import registering
 
-REDIS_DATABASE = 15
 PASSWORD = "look-at-the-sky-tonight"
 STAFF = """
 INSERT INTO auth_user (username, password, first_name, last_name, email,
@@ -155,7 +155,7 @@ def running(system: System, word: str) -> Iterator[Console]:
         codec.cache_clear()
         native.patiently(lambda: kafka_admin.ensure_topics(telescope_topics(config())))
         native.patiently(lambda: kafka_admin.ensure_acls(bootstrap.service_acls(config())))
-        use_own_redis(system, REDIS_DATABASE, **given)
+        use_own_redis(system, RedisDatabase.CONSOLE, **given)
         system.sql(STAFF, make_password(PASSWORD))
         sites.start_worker(system, "commands", 1)
         sites.start_web(system, url)

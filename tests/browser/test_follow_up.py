@@ -21,9 +21,9 @@ from tests import gw_work
 from tests.e2e import site as sites
 from tests.e2e.system import System
 from tests.e2e.upkeep import use_own_redis
+from tests.redis_databases import RedisDatabase
 from tests.slack import GW, SHIFTER, TEAM, serving, settings
 
-REDIS_DATABASE = 14
 GROUP = '[{"telescopes": ["TCA"], "max_tiles": [10], "strategy": "tiling"}]'
 DARK_UNTIL = datetime(2026, 1, 3, 5, 30, tzinfo=UTC)
 WRITES = "import pathlib, sys; pathlib.Path(sys.argv[1], sys.argv[2]).write_text(sys.argv[3])"
@@ -119,7 +119,7 @@ def evening(
         patch.setattr(steps, "enqueue", lambda *_: None)  # this test is the worker
         patch.setattr(triggers, "TRIGGER_S", 60)  # a busy machine is no reason to fail
         patch.setattr(clicks, "PATIENCE_S", 60)
-        use_own_redis(system, REDIS_DATABASE, **given)
+        use_own_redis(system, RedisDatabase.BROWSER_FOLLOW_UP, **given)
         system.sql(VERA, SHIFTER)
         sites.start_web(system, url)
         standin.action_url = f"{url}/api/slack/actions"

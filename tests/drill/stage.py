@@ -21,8 +21,8 @@ from tests.drill.load import Load, Parcel
 from tests.drill.record import Fault, Outcome, Skipped
 from tests.drill.servers import PARTS, Servers
 from tests.e2e.system import System, fresh_system, make_input_topic
+from tests.redis_databases import RedisDatabase
 
-REDIS_DATABASE = 8
 SEED = 496
 CALM_S = 3.0
 SHORT_CALM_S = 0.5
@@ -240,8 +240,7 @@ class Stage:
         self.settings |= QUICK | {"NIGHTJAR_REDIS__URL": self._redis_url()}
 
     def _redis_url(self) -> str:
-        server = config().redis.url.get_secret_value().rpartition("/")[0]
-        return f"{server}/{REDIS_DATABASE}"
+        return RedisDatabase.DRILL.url(config().redis.url.get_secret_value())
 
     def _mend_servers(self) -> None:
         if self.ground.servers is not None:

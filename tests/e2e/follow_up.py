@@ -19,10 +19,10 @@ from tests.conftest import TOPIC_PREFIX
 from tests.e2e.site import start_worker
 from tests.e2e.system import System
 from tests.e2e.upkeep import start_upkeep, use_own_redis
+from tests.redis_databases import RedisDatabase
 from tests.slack import serving, settings
 from tests.standins.webdav_server import PASSWORD, USER, WebDavServer, webdav_server
 
-REDIS_DATABASE = 10
 QUEUES = {"gw": 1, "notify": 1, "sinks": 1, "plans": 2}
 """Each with its number of processes."""
 ENDED_WITHIN_S = 1200.0
@@ -87,7 +87,7 @@ def running(system: System, folder: Path, groups: Any) -> Iterator[FollowUp]:
     ):
         use_own_redis(
             system,
-            REDIS_DATABASE,
+            RedisDatabase.FOLLOW_UP,
             **settings(slack),
             **_owncloud(cloud),
             NIGHTJAR_HOME=str(folder),

@@ -12,12 +12,12 @@ from email.message import EmailMessage
 
 from tests.e2e.system import System
 from tests.e2e.upkeep import use_own_redis
+from tests.redis_databases import RedisDatabase
 from tests.standins import mail_server as smtp
 from tests.standins.mail_server import MailServer
 
 STARTS_WITHIN_S = 240.0
 MAIL_WITHIN_S = 90.0
-REDIS_DATABASE = 13
 NEVER_RECONCILE = {"NIGHTJAR_ACCOUNTS__RECONCILE_S": "86400"}
 """Other tests make principals at the same broker, which a site would take for strangers."""
 
@@ -70,7 +70,7 @@ def running(system: System, **settings: str) -> Iterator[Site]:
         port = free_port()
         url = f"http://localhost:{port}"
         web = {"NIGHTJAR_WEB__PORT": str(port), "NIGHTJAR_WEB__PUBLIC_URL": url}
-        use_own_redis(system, REDIS_DATABASE, **web, **mail, **NEVER_RECONCILE, **settings)
+        use_own_redis(system, RedisDatabase.SITE, **web, **mail, **NEVER_RECONCILE, **settings)
         system.start("steady", "manage.py", "steady")
         start_worker(system, "accounts")
         start_worker(system, "notify")

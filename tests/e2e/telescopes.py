@@ -21,8 +21,8 @@ from tests.e2e.site import NEVER_RECONCILE, free_port, start_web
 from tests.e2e.system import System
 from tests.e2e.upkeep import CELERY, QUIET, use_own_redis
 from tests.integration.telescope.conftest import ASKED, records, word
+from tests.redis_databases import RedisDatabase
 
-REDIS_DATABASE = 9
 PATIENCE_S = 240.0
 LISTENERS = ("telescope", "telescope_data")
 ROBOTICS, HANDLER = "telescope-robotics", "telescope-data-handler"
@@ -154,7 +154,7 @@ def running(system: System, *more_telescopes: str, **settings: str) -> Iterator[
             "NIGHTJAR_WEB__PORT": str(port),
             "NIGHTJAR_WEB__PUBLIC_URL": f"http://localhost:{port}",
         }
-        use_own_redis(system, REDIS_DATABASE, **own, **web, **NEVER_RECONCILE, **settings)
+        use_own_redis(system, RedisDatabase.TELESCOPES, **(own | web | NEVER_RECONCILE | settings))
         printed = system.manage("shell", "-v", "0", "-c", MAKE_OPERATOR)
         token = printed[printed.index("TOKEN") :].split()[1]
         system.manage("generate_schemas", "--register")

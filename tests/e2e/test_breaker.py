@@ -13,10 +13,10 @@ from tests import hostile
 from tests.e2e import system as systems
 from tests.e2e.system import ACCOUNTED_WITHIN_S, System, on
 from tests.e2e.upkeep import start_upkeep, use_own_redis
+from tests.redis_databases import RedisDatabase
 
 pytestmark = [pytest.mark.slow]
 
-REDIS_DATABASE = 12
 UNKNOWN_ID = 9999
 FAR = [(10.0, -85.0, 0.9, 18.0)]
 
@@ -43,7 +43,7 @@ def stopped(
     """A stream that stands after 60 bad packets of 100, and its topic."""
     use_own_redis(
         system,
-        REDIS_DATABASE,
+        RedisDatabase.BREAKER,
         NIGHTJAR_RANGES__ALERTS_PER_TASK="20",
         NIGHTJAR_LSST__SCHEMA_DIR=str(tmp_path / "schemas"),
     )

@@ -4,15 +4,16 @@ from redis import Redis
 
 from broker.config import config
 from tests.e2e.system import System
+from tests.redis_databases import RedisDatabase
 
 CELERY = ("-m", "celery", "-A", "broker.celery")
 UPKEEP = ("worker", "-Q", "upkeep", "--concurrency", "1", "--hostname", "upkeep@%h")
 QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
 
-def use_own_redis(system: System, database: int, **settings: str) -> None:
+def use_own_redis(system: System, database: RedisDatabase, **settings: str) -> None:
     """Let the system's processes use an emptied database of Redis, and these settings."""
-    url = f"{config().redis.url.get_secret_value().rpartition('/')[0]}/{database}"
+    url = database.url(config().redis.url.get_secret_value())
     with Redis.from_url(url) as redis:
         redis.flushdb()
     system.environment = {**system.environment, "NIGHTJAR_REDIS__URL": url, **settings}

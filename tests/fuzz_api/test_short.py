@@ -6,14 +6,13 @@ import schemathesis
 from tests.fuzz_api.fill import JD
 from tests.fuzz_api.run import ask
 from tests.fuzz_api.site import served
+from tests.redis_databases import RedisDatabase
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 EXAMPLES = 8
 """Of each operation; the edges of every field are left to ``make fuzz-api``."""
 LIMIT_S = 300
 """For a machine that does much else; alone it takes a minute at the most."""
-REDIS_DATABASE = 8
-"""Its bells are heard by no worker of other tests."""
 JSON = "application/json"
 NAME = "ZTF26aaaaaaa"
 CONE = {"ra": 150.0, "dec": 30.0}
@@ -28,7 +27,7 @@ HOLDING = {"alerts of an object", "alerts of a cone", "alerts of a time", "alert
 def site(parts, make_database, migrated_template, tmp_path_factory):
     settings = {
         "NIGHTJAR_POSTGRES__URL": make_database(migrated_template),
-        "NIGHTJAR_REDIS__URL": f"{parts.redis_url.rpartition('/')[0]}/{REDIS_DATABASE}",
+        "NIGHTJAR_REDIS__URL": RedisDatabase.FUZZ.url(parts.redis_url),
     }
     with served(settings, tmp_path_factory.mktemp("fuzz_api")) as running:
         yield running

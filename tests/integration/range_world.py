@@ -18,7 +18,6 @@ from broker.kafka import own_connection
 from tests.environment import inherited
 
 PATIENCE_S = 90
-REDIS_DATABASE = 7
 QUICK = {"NIGHTJAR_RANGES__SESSION_TIMEOUT_MS": "6000"}
 ROWS = """CREATE TABLE range_test_rows (topic text, partition int, "offset" bigint,
     times int DEFAULT 1, started_at timestamptz, UNIQUE (topic, partition, "offset"))"""

@@ -8,6 +8,7 @@ from broker.config import Config, config
 from broker.health import Probe
 from broker.queues import wanted
 from tests.database import run_sql
+from tests.redis_databases import RedisDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +18,7 @@ def parts_found(kafka, database, monkeypatch):
     """Point the checks at this test's database; return a function that looks at every part."""
     monkeypatch.setattr(health_parts, "conninfo", lambda: database)
     # A Redis database without the workers of whatever test runs beside this one.
-    monkeypatch.setenv("NIGHTJAR_REDIS__URL", kafka.redis_url.rpartition("/")[0] + "/9")
+    monkeypatch.setenv("NIGHTJAR_REDIS__URL", RedisDatabase.HEALTH.url(kafka.redis_url))
     config.cache_clear()
     monkeypatch.setattr(health_parts, "pending_migrations", list)
     monkeypatch.setattr(health_parts, "_seen_at_s", {})

@@ -13,14 +13,15 @@ from sqlalchemy import text
 from broker.db import transaction
 from broker.kafka import Cluster, own_connection
 from tests.database import run_sql
-from tests.integration.range_world import PATIENCE_S, QUICK, REDIS_DATABASE, ROWS, World
+from tests.integration.range_world import PATIENCE_S, QUICK, ROWS, World
+from tests.redis_databases import RedisDatabase
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
 
 @pytest.fixture
 def world(database, kafka, make_topic, tmp_path):
-    redis_url = f"{kafka.redis_url.rpartition('/')[0]}/{REDIS_DATABASE}"
+    redis_url = RedisDatabase.RANGES.url(kafka.redis_url)
     with Redis.from_url(redis_url) as redis:
         redis.flushdb()
     run_sql(database, ROWS)

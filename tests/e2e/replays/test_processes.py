@@ -9,16 +9,15 @@ from tests.drill.load import ztf_packets
 from tests.e2e.replays.world import EMPTY, NIGHTS, PACKETS
 from tests.e2e.system import System, on
 from tests.e2e.upkeep import start_upkeep, use_own_redis
+from tests.redis_databases import RedisDatabase
 
 pytestmark = [pytest.mark.slow]
-
-REDIS_DATABASE = 11
 
 
 def test_a_night_is_played_again_by_the_processes_that_play_it_in_earnest(
     system: System, make_input: Callable[..., str]
 ):
-    use_own_redis(system, REDIS_DATABASE, NIGHTJAR_RANGES__ALERTS_PER_TASK="20")
+    use_own_redis(system, RedisDatabase.REPLAYS, NIGHTJAR_RANGES__ALERTS_PER_TASK="20")
     topic = make_input("ztf")
     system.start_listeners("ztf")
     system.start_worker()

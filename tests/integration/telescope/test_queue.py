@@ -15,10 +15,10 @@ from compose.native.ours import processes
 from pipeline.telescope.tables import TelescopeCommand
 from tests.e2e.system import running
 from tests.integration.telescope.conftest import asked
+from tests.redis_databases import RedisDatabase
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
-REDIS_DATABASE = 9
 PATIENCE_S = 120
 BEFORE_IT = 50
 """Tasks that wait in each queue of others, which nobody serves."""
@@ -28,7 +28,7 @@ OTHERS = [queue.name for queue in QUEUES if queue.name != "commands"]
 @pytest.fixture
 def mine(two, small_registry, database, bells, kafka, tmp_path, set_up):
     """A telescope on a Redis that only this test rings at, with the queues of others full."""
-    url = f"{kafka.redis_url.rpartition('/')[0]}/{REDIS_DATABASE}"
+    url = RedisDatabase.QUEUE_OF_COMMANDS.url(kafka.redis_url)
     with Redis.from_url(url) as redis:
         redis.flushdb()
     # The worker starts after the command was asked for, which shall not expire meanwhile.

@@ -30,6 +30,7 @@ from tests.integration.telescope_data.world import (
     rows,
     wait_for_rights,
 )
+from tests.redis_databases import RedisDatabase
 
 pytestmark = [
     pytest.mark.integration,
@@ -39,7 +40,6 @@ pytestmark = [
 
 KILLED_AT = ("data_claimed", "data_read", "data_inserted", "data_copied")
 PATIENCE_S = 120.0
-REDIS_DATABASE = 8
 LISTENER, WORKER = "listen", "worker"
 
 
@@ -94,7 +94,7 @@ def stored() -> int:
 @pytest.fixture
 def sink(database, kafka, real_registry, set_up, tmp_path: Path):
     name = word()
-    redis_url = f"{kafka.redis_url.rpartition('/')[0]}/{REDIS_DATABASE}"
+    redis_url = RedisDatabase.SINK_KILLED.url(kafka.redis_url)
     with Redis.from_url(redis_url) as redis:
         redis.flushdb()
     settings = {
