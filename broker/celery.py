@@ -214,6 +214,11 @@ def worker_closing(function: Callable[[], None]) -> Callable[[], None]:
     return function
 
 
+def is_served_here(queue: str) -> bool:
+    """Return whether this process's worker takes tasks of ``queue``; one without ``-Q`` does."""
+    return queue in app.amqp.queues.consume_from
+
+
 @signals.setup_logging.connect
 def _configure_logs(**_: Any) -> None:
     logs.configure()

@@ -27,6 +27,7 @@ from broker.sections.output import CollectSettings, OutputSettings, RetentionSet
 from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.parts import (
     ArchiveSettings,
+    CompiledSettings,
     KafkaSettings,
     LogsSettings,
     NativeSettings,
@@ -93,6 +94,7 @@ class Config(Section):
         Field(description="the telescopes on the bus by name"),
     ] = Field(default_factory=dict)
     archive: ArchiveSettings = ArchiveSettings()
+    compiled: CompiledSettings = CompiledSettings()
     collect: CollectSettings = CollectSettings()
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()

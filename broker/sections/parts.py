@@ -108,6 +108,16 @@ class ArchiveSettings(Section):
     ] = 1_073_741_824
 
 
+class CompiledSettings(Section):
+    """The functions that Numba compiles for the workers; without them alerts take longer."""
+
+    enabled: Annotated[bool, Field(description="false: plain Python for all of them")] = True
+    cache_dir: Annotated[
+        str,
+        Field(description="folder of compiled functions, writable; relative to the project"),
+    ] = ".nightjar/compiled"
+
+
 class NativeSettings(Section):
     """The parts that ``compose/native`` starts: ports on loopback and where programs are."""
 

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 import structlog
 from celery import Task
 
-from broker.celery import task, worker_closing, worker_starting
+from broker import compiled
+from broker.celery import is_served_here, task, worker_closing, worker_starting
 from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
@@ -122,6 +123,13 @@ def warm_up() -> None:
     """Open what the first range needs, before the worker takes it."""
     resources().producer()
     resources().footprint()
+
+
+@worker_starting
+def compile_kernels() -> None:
+    """Compile what ranges need, or load it; workers of other queues save the memory."""
+    if is_served_here("alerts"):
+        compiled.warm_up()
 
 
 @worker_closing
