@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from broker.config import config
+from broker.kafka_types import Message
 from tests.e2e import published
 from tests.e2e.replays.world import PACKETS, ReplayWorld
-from tests.e2e.system import System, on
+from tests.e2e.system import System
 
 
 @pytest.fixture
@@ -18,7 +19,9 @@ def world(
     monkeypatch.setenv("NIGHTJAR_RANGES__ALERTS_PER_TASK", "20")
     config.cache_clear()
     made = ReplayWorld(make_input("ztf"), monkeypatch)
-    system.send(on(made.topic, made.packets(PACKETS)))
+    # Keys spread them over both partitions; without, one burst may go to a single one.
+    packets = enumerate(made.packets(PACKETS))
+    system.send([Message(made.topic, b"%d" % number, value, []) for number, value in packets])
     made.listen()
     yield made
     made.close()
