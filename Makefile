@@ -58,8 +58,8 @@ types: $(READY) ## mypy, strict
 drill: $(READY) ## pull every plug under load and count what was lost
 	@$(BIN)/python -m tests.drill $(DRILL_OPTIONS)
 
-bench: $(READY) ## measure the alert flow end to end (PROFILE=smoke|default|full, SURVEY=ztf|lsst, OUT=docs/bench.md)
-	@$(BIN)/python -m tests.bench $(PROFILE) $(if $(SURVEY),--survey $(SURVEY)) $(if $(JSON),--json $(JSON)) $(if $(OUT),--out $(OUT))
+bench: $(READY) ## measure the alert flow end to end (PROFILE=smoke|default|full, SURVEY=ztf|lsst, OUT=docs/bench.md, PLOT=docs/bench-curves.svg)
+	@$(BIN)/python -m tests.bench $(PROFILE) $(if $(SURVEY),--survey $(SURVEY)) $(if $(JSON),--json $(JSON)) $(if $(OUT),--out $(OUT)) $(if $(PLOT),--plot $(PLOT))
 
 bench-api: $(READY) ## measure how fast people are answered at 5 million alerts (PROFILE=smoke|small|default)
 	@$(BIN)/python -m tests.bench_api $(PROFILE) $(if $(JSON),--json $(JSON))

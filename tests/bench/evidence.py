@@ -188,7 +188,7 @@ def witness_of(survey: str, at: int, others: Sequence[int], loaded: "Prepared") 
             bool(near.is_inside[at]),
             near.point_sources[at],
         ),
-        history.points(survey, number, position),
+        history.points(survey, number, position, loaded.history_points),
         [templates.read(survey, next(spool.values(one, one + 1))) for one in others],
     )
 

@@ -1,9 +1,9 @@
-"""The goals of the first step, judged on the ZTF run; a figure that misses one stays as it is."""
+"""The goals, judged on the ZTF run and the curves; a figure that misses one stays as it is."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-Figures = Mapping[str, Any]
+Figures = Mapping[Any, Any]
 SURVEY = "ztf"
 """LSST packets without history decode so fast that D says little of the flow's work on them."""
 
@@ -41,12 +41,21 @@ def _celery_percent(figures: Figures) -> float | None:
     return None if len(figures["replaced_in"]) == len(figures["rate_hz"]) else 100 * share
 
 
+def _naive_ratio(figures: Figures) -> float:
+    return figures["naive"]["flow_is_faster"]
+
+
+def _idle(percentile: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures["latency"]["idle"].get(percentile)
+
+
 GOALS = (
-    Goal("full flow, median", 1, "× D", "≥", _at_least, lambda f: f["x_d_median"]),
-    Goal(
-        "latency p50 at 1 alert/s", 100, "ms", "≤", _at_most,
-        lambda f: f["latency"]["idle"].get("p50_ms"),
-    ),
+    Goal("full flow, median", 2, "× D", "≥", _at_least, lambda f: f["x_d_median"]),
+    Goal("full flow / naive", 10, "×", "≥", _at_least, _naive_ratio),
+    Goal("decode / fastavro", 20, "×", "≥", _at_least, lambda f: f["micro"]["decode"]["ratio"]),
+    Goal("encode / fastavro", 20, "×", "≥", _at_least, lambda f: f["micro"]["encode"]["ratio"]),
+    Goal("latency p50 at 1 alert/s", 50, "ms", "≤", _at_most, _idle("p50_ms")),
+    Goal("latency p99 at 1 alert/s", 250, "ms", "≤", _at_most, _idle("p99_ms")),
     Goal("Celery's share of all CPU at full rate", 5, "%", "≤", _at_most, _celery_percent),
     Goal(
         "Redis, all that comes in at full rate", 100, "bytes per alert", "≤", _at_most,
@@ -55,13 +64,32 @@ GOALS = (
 )  # fmt: skip
 
 
-def verdict(surveys: Mapping[str, Figures], *, is_judged: bool) -> dict[str, Any]:
+def _visit_hz(points: Figures) -> float | None:
+    return points["packet bytes", 139_000]["rate_hz_median"]
+
+
+def _with_history(points: Figures) -> float | None:
+    return points["base", 0]["x_d_median"] / points["history points", 0]["x_d_median"]
+
+
+OF_CURVES = (
+    Goal("LSST packets of 139 kB", 1000, "alerts/s", "≥", _at_least, _visit_hz),
+    Goal("20 points of history / none", 0.9, "×", "≥", _at_least, _with_history),
+)
+"""From points by (curve, value); of the base, which stands there twice, the later."""
+
+
+def verdict(
+    surveys: Mapping[str, Figures], curves: Figures | None = None, *, is_judged: bool
+) -> dict[str, Any]:
     """Judge each goal.
 
     Parameters
     ----------
     surveys : mapping
         Figures of each survey that was measured.
+    curves : mapping, optional
+        Figures of the curves, where they were measured.
     is_judged : bool
         Whether the form is large enough.
 
@@ -75,7 +103,11 @@ def verdict(surveys: Mapping[str, Figures], *, is_judged: bool) -> dict[str, Any
         return {"judged": [], "none_because": "this form is too small for them"}
     if SURVEY not in surveys:
         return {"judged": [], "none_because": "they are for the ZTF run"}
-    return {"judged": [_judged(goal, surveys[SURVEY]) for goal in GOALS], "none_because": ""}
+    judged = [_judged(goal, surveys[SURVEY]) for goal in GOALS]
+    if curves:
+        points = {(one["curve"], one["value"]): one for one in curves["points"]}
+        judged += [_judged(goal, points) for goal in OF_CURVES]
+    return {"judged": judged, "none_because": ""}
 
 
 def _judged(goal: Goal, figures: Figures) -> dict[str, Any]:

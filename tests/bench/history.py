@@ -1,6 +1,6 @@
 """What the database holds before the run: every object with 20 points and one earlier alert."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +16,8 @@ from pipeline.sky import hpx29
 from tests.bench.variants import BASE_JD_UTC, object_name
 from tests.bench.world import Places, Sky
 
-POINTS = {"ztf": {0: 12, 1: 4, 2: 4}, "lsst": {0: 12, 1: 0, 2: 8}}
-"""Points by series: detections, limits, forced photometry; 20 of each object."""
+SHARES = {"ztf": {0: 0.6, 1: 0.2, 2: 0.2}, "lsst": {0: 0.6, 1: 0.0, 2: 0.4}}
+"""Of an object's points by series: detections, limits, forced photometry."""
 
 STEP_D = 3.0
 NEWEST_D = 60.0
@@ -36,13 +36,19 @@ CANDIDATE_BYTES, PROPERTIES_BYTES = 560, 180
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
 
-def load(sky: Sky) -> None:
-    """Empty every table of the streams and write the history of both surveys."""
+def load(sky: Sky, points_each: int, timed: Collection[str]) -> None:
+    """Empty every table of the streams and write the history of both surveys.
+
+    Without points the objects of the surveys that are timed are new; those of the other one stand
+    there to be matched.
+    """
     with transaction(statement_timeout_s=600) as session:
         session.execute(text(f"TRUNCATE {session.scalar(TABLES)} RESTART IDENTITY"))
         first = 1
         for survey, places in sky.objects.items():
-            _write(session, survey, places, first)
+            if not points_each and survey in timed:
+                continue
+            _write(session, survey, places, first, points_each)
             first += len(places.ra_deg)
         for table in ("objects", "light_curves", "alerts"):
             session.execute(
@@ -53,10 +59,15 @@ def load(sky: Sky) -> None:
             )
 
 
-def points(survey: str, number: int, place: tuple[float, float]) -> list[NDArray[Any]]:
+def points(
+    survey: str, number: int, place: tuple[float, float], points_each: int
+) -> list[NDArray[Any]]:
     """Return the stored points of one object, by series."""
     rng = np.random.default_rng([20, number])
-    return [_series(survey, series, count, rng, place) for series, count in POINTS[survey].items()]
+    return [
+        _series(survey, series, round(share * points_each), rng, place)
+        for series, share in SHARES[survey].items()
+    ]
 
 
 def _series(
@@ -77,7 +88,7 @@ def _series(
     return rows
 
 
-def _write(session: Session, survey: str, places: Places, first: int) -> None:
+def _write(session: Session, survey: str, places: Places, first: int, points_each: int) -> None:
     count = len(places.ra_deg)
     ids = list(range(first, first + count))
     names = [object_name(survey, number) for number in range(count)]
@@ -102,7 +113,7 @@ def _write(session: Session, survey: str, places: Places, first: int) -> None:
             "light_curves",
             ("object_id", "series", "n", "last_jd_utc", "points"),
             ("int8", "int2", "int4", "float8", "bytea"),
-            _curves(survey, ids, ra, dec),
+            _curves(survey, ids, (ra, dec), points_each),
         )
         values = _earlier(survey, jd, source, segment)
         copy_rows(
@@ -131,10 +142,11 @@ def _write(session: Session, survey: str, places: Places, first: int) -> None:
 
 
 def _curves(
-    survey: str, ids: list[int], ra: list[float], dec: list[float]
+    survey: str, ids: list[int], places: tuple[list[float], list[float]], points_each: int
 ) -> Iterator[tuple[Any, ...]]:
     for number, object_id in enumerate(ids):
-        for series, rows in enumerate(points(survey, number, (ra[number], dec[number]))):
+        place = places[0][number], places[1][number]
+        for series, rows in enumerate(points(survey, number, place, points_each)):
             if len(rows):
                 last = float(rows["jd_utc"][-1])
                 yield object_id, series, len(rows), last, rows.tobytes()

@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def spool(survey: str, profile: Profile, sky: Sky, near: Surroundings, folder: P
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"{survey}-*"):
             old.unlink()
-        notes.write_bytes(pickle.dumps(_write(survey, sky, near, path)))
+        written = _write(survey, sky, near, path, profile.cutout_bytes)
+        notes.write_bytes(pickle.dumps(written))
     ends, alerts = pickle.loads(notes.read_bytes())
     return Spool(survey, origin, path, ends, alerts)
 
@@ -74,7 +76,7 @@ def _fingerprint(survey: str, profile: Profile, origin: str) -> str:
 
 
 def _write(
-    survey: str, sky: Sky, near: Surroundings, path: Path
+    survey: str, sky: Sky, near: Surroundings, path: Path, cutout_bytes: int
 ) -> tuple[NDArray[np.int64], list[Expected]]:
     count = len(sky.object_of[survey])
     lengths: list[int] = []
@@ -82,7 +84,7 @@ def _write(
     with path.open("wb") as file, ProcessPoolExecutor(PROCESSES) as pool:
         chunks = [
             (survey, first, sky.object_of[survey][first : first + CHUNK],
-             _part(sky.alerts[survey], first), _near(near, first))
+             _part(sky.alerts[survey], first), _near(near, first), cutout_bytes)
             for first in range(0, count, CHUNK)
         ]  # fmt: skip
         for values, found in pool.map(_chunk, chunks):
@@ -105,11 +107,14 @@ def _near(near: Surroundings, first: int) -> Surroundings:
     )
 
 
-def _chunk(asked: tuple[str, int, Any, Places, Surroundings]) -> tuple[list[bytes], list[Expected]]:
-    survey, first, object_of, places, near = asked
-    make, judge = {"ztf": (variants.ztf, expected.ztf), "lsst": (variants.lsst, expected.lsst)}[
-        survey
-    ]
+def _chunk(
+    asked: tuple[str, int, Any, Places, Surroundings, int],
+) -> tuple[list[bytes], list[Expected]]:
+    survey, first, object_of, places, near, cutout_bytes = asked
+    make, judge = {
+        "ztf": (variants.ztf, expected.ztf),
+        "lsst": (partial(variants.lsst, cutout_bytes=cutout_bytes), expected.lsst),
+    }[survey]
     values, found = [], []
     for at, number in enumerate(object_of.tolist()):
         value = make(first + at, number, float(places.ra_deg[at]), float(places.dec_deg[at]))

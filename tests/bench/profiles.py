@@ -1,7 +1,7 @@
 """How much one run of the benchmark does."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 SEED = 20261121
@@ -65,6 +65,14 @@ class Profile:
         Segments with the filters, and as many without.
     curve : tuple of int
         Values of ``ranges.alerts_per_task`` tried beside the default.
+    history_points : int
+        Stored points of every object; without any, those that are timed are new.
+    is_clustered : bool
+        Whether 40 % of the point-source catalog's rows lie in one fifth of the sky.
+    cutout_bytes : int
+        If not 0: LSST packets without history, with three plain FITS cutouts of this size each.
+    has_curves : bool
+        Whether the curves of ``tests.bench.curves`` are measured too.
     free_bytes : int
         Disk that must be free before the run.
     one_in : int
@@ -87,6 +95,10 @@ class Profile:
     catalog_b_rows: int = 1_000_000
     filter_pairs: int = 4
     curve: tuple[int, ...] = (1,)
+    history_points: int = 20
+    is_clustered: bool = False
+    cutout_bytes: int = 0
+    has_curves: bool = False
     free_bytes: int = 20 * 10**9
     one_in: int = 100
     is_spoilt_after: bool = False
@@ -118,44 +130,31 @@ PROFILES = {
             warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500, filtered=16_000
         ),
     ),
-    "full": Profile(
-        "full",
-        ztf=Load(warm=1000, timed=40_000, idle=600, open_loop=12_000, singles=2000, naive=1000),
-        lsst=Load(
-            warm=500,
-            timed=10_000,
-            idle=400,
-            open_loop=3000,
-            singles=1000,
-            naive=500,
-            filtered=32_000,
-        ),
-        segments=10,
-        d_s=2.0,
-        open_loop_s=60.0,
-        curve=(1, 20, 100),
-        free_bytes=40 * 10**9,
-    ),
 }
+PROFILES["full"] = replace(PROFILES["default"], name="full", has_curves=True, free_bytes=30 * 10**9)
+CURVE = Profile(
+    "curve",
+    ztf=Load(warm=500, timed=4000, idle=0, open_loop=0, singles=0, naive=0),
+    lsst=Load(warm=500, timed=4000, idle=0, open_loop=0, singles=0, naive=0),
+    segments=4,
+)
+"""Of each point of a curve."""
 
 
-NEVER_MEASURED = (
+IN_CURVES = (
     "LSST packets of 139 kB",
-    "gravitational-wave notice to Slack",
-    "curves over catalog rows and over stored history",
+    "curves over catalog rows, stored history and alerts per task",
     "a clustered sky (the catalogs are uniform)",
 )
-RANGE_LENGTHS = (1, 20, 100)
-"""The curve asks for these beside the default."""
+ELSEWHERE = "gravitational-wave notice to Slack (make bench-gw)"
 
 
 def not_measured(profile: Profile, chosen: Collection[str]) -> list[str]:
     """Return what of the benchmark's definition a run leaves out."""
-    left = [str(longest) for longest in RANGE_LENGTHS if longest not in profile.curve]
     return [
         *(f"the {name.upper()} run" for name in ("ztf", "lsst") if name not in chosen),
-        *NEVER_MEASURED,
-        *([f"ranges of {' and of '.join(left)}"] if left else []),
+        *(() if profile.has_curves else IN_CURVES),
+        ELSEWHERE,
     ]
 
 

@@ -4,11 +4,12 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tests.bench import filtering
+from tests.bench import curves, filtering
 from tests.bench.micro import SCHEMALESS
 
 Figures = dict[str, Any]
 WIDTH = 36
+_PLOT = "![Rate over D by catalog rows, history and alerts per task](bench-curves.svg)\n\n"
 
 
 def text(found: Figures) -> str:
@@ -27,7 +28,7 @@ def markdown(found: Figures) -> str:
     return (
         "# Benchmark\n\nOutput of `make bench`. What each line means, and the rules for quoting it:"
         " `tests/bench/`.\nNever quote alerts/s without the D of the same run.\n\n"
-        f"```text\n{text(found)}```\n"
+        f"{_PLOT if 'curves' in found else ''}```text\n{text(found)}```\n"
     )
 
 
@@ -71,6 +72,9 @@ def _lines(found: Figures) -> Iterator[str]:
         yield ""
         yield from _survey(survey, figures)
     yield ""
+    if "curves" in found:
+        yield from curves.lines(found["curves"])
+        yield ""
     yield from _memory(found)
     yield ""
     yield from _goals(found["goals"])
@@ -86,9 +90,9 @@ def _lines(found: Figures) -> Iterator[str]:
 
 def _goals(found: Figures) -> Iterator[str]:
     if not found["judged"]:
-        yield f"goals of the first step: none is judged, {found['none_because']}"
+        yield f"goals: none is judged, {found['none_because']}"
         return
-    yield "goals of the first step (ZTF)"
+    yield "goals (ZTF, and the curves)"
     for one in found["judged"]:
         if one["is_met"] is None:
             yield f"  {one['goal']}: not judged, no sound figure"

@@ -54,6 +54,7 @@ class Prepared:
     near: dict[str, Surroundings]
     spools: dict[str, Spool]
     catalog_rows: dict[str, int]
+    history_points: int
 
 
 @dataclass
@@ -118,7 +119,7 @@ def measured(profile: Profile, chosen: Sequence[str]) -> dict[str, Any]:
     """Run everything; return the figures, with ``problems`` empty when the books balance."""
     began = datetime.now(UTC)
     with servers.system(profile) as system:
-        run = Run(system, profile, prepare(profile), WorkerLog(system.worker_log))
+        run = Run(system, profile, prepare(profile, chosen), WorkerLog(system.worker_log))
         baseline.copy_database()
         system.start_processes()
         _idle(run)
@@ -137,8 +138,38 @@ def measured(profile: Profile, chosen: Sequence[str]) -> dict[str, Any]:
         return _figures(run, began)
 
 
-def prepare(profile: Profile) -> Prepared:
-    """Load catalogs, history and packets; nothing here is timed."""
+def rate(profile: Profile, survey: str, **settings: str) -> dict[str, Any]:
+    """Measure one survey's full rate alone, with settings of our processes that differ.
+
+    Returns
+    -------
+    dict
+        ``rate_hz``, ``d_hz`` and ``x_d`` of the segments, ``cpu_ms`` per alert, packet bytes, and
+        ``problems`` of the books.
+    """
+    with servers.system(profile) as system:
+        run = Run(system, profile, prepare(profile, (survey,)), WorkerLog(system.worker_log))
+        system.start_processes(**settings)
+        load = {"ztf": profile.ztf, "lsst": profile.lsst}[survey]
+        one = SurveyRun(run.prepared.spools[survey], load)
+        _timed(run, one)
+        time.sleep(flow.SETTLE_S)
+        sent = {survey: one.sent}
+        problems = evidence.problems(system, sent, run.prepared, Messages(), profile.one_in)
+        found = stages(steady(one.segments))
+        return {
+            "rate_hz": [segment.rate_hz for segment in one.segments],
+            "d_hz": one.d_hz,
+            "x_d": one.ratios,
+            "cpu_ms": found.lines,
+            "cpu_ms_total": found.total,
+            "packet_bytes_median": int(np.median(one.spool.lengths)),
+            "problems": problems,
+        }
+
+
+def prepare(profile: Profile, chosen: Sequence[str]) -> Prepared:
+    """Load catalogs, history and packets of the chosen surveys; nothing here is timed."""
     home = home_path()
     began = time.monotonic()
     point_sources, other = world.catalogs(profile, home / "catalogs")
@@ -151,16 +182,16 @@ def prepare(profile: Profile) -> Prepared:
                 f"catalog {one.name}: {done.rows} rows{' (were there)' if done.was_there else ''}"
             )
     sky = world.sky(profile, point_sources)
-    near = {name: world.surroundings(sky, name, point_sources, other) for name in SURVEYS}
+    near = {name: world.surroundings(sky, name, point_sources, other) for name in chosen}
     spools = {
-        name: packets.spool(name, profile, sky, near[name], home / "spool") for name in SURVEYS
+        name: packets.spool(name, profile, sky, near[name], home / "spool") for name in chosen
     }
-    history.load(sky)
+    history.load(sky, profile.history_points, chosen)
     with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in ("SET statement_timeout = 0", "ANALYZE", "CHECKPOINT"):
             connection.execute(text(statement))
     print(f"loaded in {time.monotonic() - began:.0f} s")
-    return Prepared(sky, near, spools, rows)
+    return Prepared(sky, near, spools, rows, profile.history_points)
 
 
 def _idle(run: Run) -> None:

@@ -194,7 +194,7 @@ def witness(**given):
     record["candidate"] |= {"ssdistnr": -999.0, "ssmagnr": -999.0}
     values = {
         "survey": "ztf", "object_id": OBJECT, "record": record,
-        "beside": Beside(None, False, True, []), "stored": history.points("ztf", 3, PLACE),
+        "beside": Beside(None, False, True, []), "stored": history.points("ztf", 3, PLACE, 20),
         "others": [],
     }  # fmt: skip
     return Witness(**values | given)
@@ -312,7 +312,7 @@ def test_records_that_differ_are_told_apart():
 
 
 def test_history_is_sorted_and_older_than_every_packet():
-    points = history.points("ztf", 7, PLACE)
+    points = history.points("ztf", 7, PLACE, 20)
 
     assert [len(rows) for rows in points] == [12, 4, 4]
     assert all(np.all(np.diff(rows["jd_utc"]) > 0) for rows in points)

@@ -4,10 +4,13 @@ A packet keeps the header of its template, byte for byte, and so its generation'
 """
 
 import io
+import math
+from functools import cache
 from typing import Any
 
 import fastavro
 import numpy as np
+from astropy.io import fits
 
 from tests.bench import templates
 from tests.bench.profiles import SEED
@@ -27,7 +30,10 @@ SHARES = {
     "lsst": {"rock": 0.08, "pixel_flags": 0.10},
 }
 GOOD_DRB = 0.9
+FITS_BLOCK_BYTES = 2880
 MAX_FORCED = 30
+HISTORY_LSST = ("prvDiaSources", "prvDiaForcedSources")
+CUTOUTS_LSST = ("cutoutDifference", "cutoutScience", "cutoutTemplate")
 
 
 def object_name(survey: str, number: int) -> str:
@@ -121,10 +127,15 @@ def _plain_forced(schema: Any) -> dict[str, Any] | None:
 _ZERO = {"int": 1, "long": 1, "float": 1.0, "double": 1.0, "string": "x"}
 
 
-def lsst(at: int, number: int, ra: float, dec: float) -> bytes:
-    """Return LSST's packet ``at`` of the run, of its object ``number`` [ra, dec in deg]."""
+def lsst(at: int, number: int, ra: float, dec: float, *, cutout_bytes: int = 0) -> bytes:
+    """Return LSST's packet ``at`` of the run, of its object ``number`` [ra, dec in deg].
+
+    With ``cutout_bytes`` it has no history, and three plain FITS cutouts of this size each.
+    """
     kind, template = _drawn("lsst", at)
     record = dict(template.record)
+    if cutout_bytes:
+        record |= dict.fromkeys(HISTORY_LSST) | dict.fromkeys(CUTOUTS_LSST, _fits(cutout_bytes))
     mjd = BASE_MJD_TAI + at * STEP_D
     shift = mjd - record["diaSource"]["midpointMjdTai"]
     source_id = FIRST_ID["lsst"] + at
@@ -143,7 +154,7 @@ def lsst(at: int, number: int, ra: float, dec: float) -> bytes:
     }
     if record.get("diaObject") is not None:
         record["diaObject"] = {**record["diaObject"], "diaObjectId": object_id}
-    for name in ("prvDiaSources", "prvDiaForcedSources"):
+    for name in HISTORY_LSST:
         rows = record.get(name)
         record[name] = rows and [
             {**row, "midpointMjdTai": row["midpointMjdTai"] + shift, "ra": ra, "dec": dec}
@@ -152,6 +163,16 @@ def lsst(at: int, number: int, ra: float, dec: float) -> bytes:
     stream = io.BytesIO()
     fastavro.schemaless_writer(stream, template.schema, record)
     return template.head + stream.getvalue()
+
+
+@cache
+def _fits(size: int) -> bytes:
+    """Return a plain FITS file of one square image, as large as fits into ``size`` bytes."""
+    side = math.isqrt((size - FITS_BLOCK_BYTES) // 4)
+    image = np.random.default_rng(SEED).normal(0, 1, (side, side)).astype(np.float32)
+    stream = io.BytesIO()
+    fits.PrimaryHDU(image).writeto(stream)
+    return stream.getvalue()
 
 
 def _drawn(survey: str, at: int) -> tuple[str, Template]:

@@ -29,6 +29,7 @@ FOOTPRINT_B_DEG = 18
 SHARED_WITH_ZTF = 0.2
 ODD_PLACES = 0.01
 ALERTS_PER_OBJECT = 2
+CLUSTERED_SHARE = 0.4
 BORDER_ARCSEC = 1e-4
 """No separation lies nearer than this to a radius that decides something."""
 
@@ -101,7 +102,9 @@ def catalogs(profile: Profile, folder: Path) -> tuple[Catalog, Catalog]:
     """Return both catalogs, made once and kept in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     return (
-        _catalog("lspsc", folder, profile.catalog_a_rows, _lspsc),
+        _catalog(
+            "lspsc", folder, profile.catalog_a_rows, _lspsc, is_clustered=profile.is_clustered
+        ),
         _catalog("gaia_dr3", folder, profile.catalog_b_rows, _gaia),
     )
 
@@ -200,7 +203,8 @@ def _objects(rng: np.random.Generator, survey: str, count: int, catalog: Catalog
         (catalog.columns["dec"] > low + 0.1) & (catalog.columns["dec"] < high - 0.1)
     )
     on = np.flatnonzero(rng.random(count) < 0.5)
-    rows = rng.choice(reachable, len(on))
+    on = on[: len(reachable) // 2]  # of a small catalog: no two objects at one source
+    rows = rng.choice(reachable, len(on), replace=False)
     near = _moved(
         take(catalog.places, rows),
         rng.normal(0, CATALOG_SCATTER_ARCSEC, len(on)),
@@ -268,15 +272,29 @@ def _first(found: Iterator[tuple[int, float, int]]) -> Iterator[tuple[int, float
         last = one[0]
 
 
-def _catalog(name: str, folder: Path, rows: int, make: Any) -> Catalog:
-    path = folder / f"{name}-{rows}-{SEED}.parquet"
+def _catalog(
+    name: str, folder: Path, rows: int, make: Any, *, is_clustered: bool = False
+) -> Catalog:
+    path = folder / f"{name}-{rows}-{SEED}{'-clustered' if is_clustered else ''}.parquet"
     if not path.exists():
         draft = path.with_suffix(".new")
-        parquet.write_table(pa.table(make(rows)), draft)
+        columns = make(rows)
+        if is_clustered:
+            _cluster(columns["ra"])
+        parquet.write_table(pa.table(columns), draft)
         draft.replace(path)
     table = parquet.read_table(path)
     columns = {column: table[column].to_numpy() for column in table.column_names}
     return Catalog(name, path, columns)
+
+
+def _cluster(ra_deg: Floats) -> None:
+    """Move rows of an even sky so that 40 % of them lie in one fifth of it, right ascensions below 72."""
+    drawn = np.random.default_rng([SEED, 6]).random(len(ra_deg))
+    fifth = 360 / 5
+    ra_deg[:] = np.where(
+        drawn < CLUSTERED_SHARE, ra_deg * fifth / 360, fifth + ra_deg * (360 - fifth) / 360
+    )
 
 
 def _lspsc(rows: int) -> dict[str, NDArray[Any]]:
