@@ -72,7 +72,7 @@ class Team:
         self._write(name, {})
         log = self.folder / f"{name}.log"
         with log.open("w") as out:
-            words = [str(self.python), "-P", name]
+            words = [str(self.python), "-X", "faulthandler", "-P", name]
             self.running.append(
                 subprocess.Popen(
                     words, cwd=self.folder, env=of_a_stranger(), stdout=out, stderr=out

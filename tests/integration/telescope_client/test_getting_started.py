@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -32,10 +33,15 @@ async def heard(consumer, is_enough):
     return found
 
 
-def end(process):
-    """End a program as a person at its terminal does."""
+def end(process, log):
+    """End a program as a person at its terminal does; one that goes on shows where it stands."""
     process.send_signal(signal.SIGINT)
-    process.wait(END_S)
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.wait(END_S)
+        pytest.fail(log.read_text())
 
 
 def sent(command_id, **changes):
@@ -46,7 +52,7 @@ def sent(command_id, **changes):
 def test_the_programs_of_the_page_take_commands_and_answer(tca, team):
     bus = Bus(tca.prefix)
     robotics, log = team("robotics.py")
-    heartbeat, _ = team("heartbeat.py")
+    heartbeat, beats = team("heartbeat.py")
     short = sent("short", observation_id="one", integration_time=0.1)
     long = sent("long", observation_id="two", integration_time=3600.0)
     cancel = sent("cancel", observation_id="two", command_type="cancel_observation")
@@ -88,8 +94,8 @@ def test_the_programs_of_the_page_take_commands_and_answer(tca, team):
     assert {each.source_application for each in acks} == {"robotics"}
     assert (statuses[0].component, statuses[0].source_application) == ("mount", "robotics")
     assert robotics.poll() is None
-    end(robotics)
-    end(heartbeat)
+    end(robotics, log)
+    end(heartbeat, beats)
 
 
 def test_the_program_that_sends_data_sends_all_of_them_in_order(tca, team):
