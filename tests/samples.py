@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 import fastavro
 import pytest
 
+from broker.avro import CONTAINER_MAGIC, Containers
+from broker.avro_schema import WriterSchema, writer_schema
 from broker.config import config, project_path
 
 RUBIN_SCHEMA_ID = 1000
 LEGACY_SCHEMA_ID = 42
+RUBIN = "rubin_v10_0.avro"
+LEGACY = "legacy_decam_hits_10_psFlux_filterName.avro"
 
 
 class Sample(NamedTuple):
@@ -65,18 +69,48 @@ def ztf_rewritten() -> list[Sample]:
 @cache
 def rubin() -> list[Sample]:
     """45 alerts of schema 10.0, in Confluent framing."""
-    return _framed(folder() / "lsst/rubin_v10_0.avro", RUBIN_SCHEMA_ID)
+    return _framed(folder() / "lsst" / RUBIN, RUBIN_SCHEMA_ID)
 
 
 @cache
 def legacy() -> list[Sample]:
     """10 alerts of 2020 with the old names, under an id that only a schema directory knows."""
-    return _framed(folder() / "lsst/legacy_decam_hits_10_psFlux_filterName.avro", LEGACY_SCHEMA_ID)
+    return _framed(folder() / "lsst" / LEGACY, LEGACY_SCHEMA_ID)
+
+
+@cache
+def winter() -> list[Sample]:
+    """11 alerts of WINTER, each in a container of its own; no survey here reads them."""
+    found = []
+    for path in sorted((folder() / "winter").glob("*.avro")):
+        value = path.read_bytes()
+        found.append(Sample(path.name, value, next(iter(fastavro.reader(io.BytesIO(value))))))
+    return found
+
+
+@cache
+def _containers() -> Containers:
+    return Containers(lambda _: True)
+
+
+@cache
+def _rubin_schema(name: str) -> WriterSchema:
+    with (folder() / "lsst" / name).open("rb") as file:
+        return writer_schema(fastavro.reader(file).writer_schema)
+
+
+def split(sample: Sample) -> tuple[WriterSchema, bytes]:
+    """Return the writer schema of a sample and the bytes of its record."""
+    if sample.value.startswith(CONTAINER_MAGIC):
+        return _containers().split(sample.value)
+    (schema_id,) = struct.unpack_from(">I", sample.value, 1)
+    name = RUBIN if schema_id == RUBIN_SCHEMA_ID else LEGACY
+    return _rubin_schema(name), sample.value[5:]
 
 
 def legacy_schema() -> Any:
     """Return the writer schema of the alerts of 2020."""
-    path = folder() / "lsst/legacy_decam_hits_10_psFlux_filterName.avro"
+    path = folder() / "lsst" / LEGACY
     with path.open("rb") as file:
         return fastavro.reader(file).writer_schema
 
