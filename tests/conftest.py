@@ -37,12 +37,22 @@ NO_KAFKA = "no Kafka: "
 DAY_MS = 86_400_000
 
 
+_read_under: dict[str, str] = {}
+"""The environment that the kept settings were found under."""
+
+
 @pytest.fixture(autouse=True)
 def _read_anew() -> Iterator[None]:
     """Forget the settings that a test read: what it had set in the environment is gone again.
 
-    It asks for no other fixture, so that it ends after ``monkeypatch`` has.
+    It asks for no other fixture, so that it ends after ``monkeypatch`` has. What a fixture of a
+    whole module had set goes after its last test, and is noticed before the next one.
     """
+    environment = {name: text for name, text in os.environ.items() if name.startswith("NIGHTJAR_")}
+    if environment != _read_under:
+        config.cache_clear()
+        _read_under.clear()
+        _read_under.update(environment)
     before = _kept_settings()
     yield
     if _kept_settings() is not before:
