@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db import connection, connections
 from django.test import Client
 from psycopg.adapt import AdaptersMap
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import StaticPool, create_engine
+from sqlalchemy import Pool, StaticPool, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from broker import db
@@ -22,6 +23,8 @@ from broker.settings import database as django_database
 from tests import native
 from tests.environment import inherited
 
+COMMAND_S = 300
+"""On a machine that does much else."""
 ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 
@@ -177,7 +180,7 @@ def run_command(url: str, *words: str) -> "subprocess.CompletedProcess[str]":
         env=environment(url),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=COMMAND_S,
         check=False,
     )
 
@@ -194,9 +197,16 @@ def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:
         return done.fetchall() if done.description else []
 
 
+_pools: deque[Pool] = deque(maxlen=20)
+"""Of tests before: a thread that still works gives its connection back to them."""
+
+
 def _forget() -> None:
     config.cache_clear()
     if db.engine.cache_info().currsize:
+        _pools.append(db.engine().pool)
         db.engine().dispose()  # or a later test fails for a connection that was never closed
+    for pool in _pools:  # a thread may have given one back since
+        pool.dispose()
     db.engine.cache_clear()
     db._sessions.cache_clear()

@@ -10,7 +10,7 @@ from alembic import command
 
 from broker.config import ROOT
 from broker.migrate import LOCK_KEY, alembic_config, django_tables
-from tests.database import environment, run_command, run_sql
+from tests.database import COMMAND_S, environment, run_command, run_sql
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -45,7 +45,7 @@ def test_two_at_once_on_an_empty_database_wait_for_the_lock_say_so_and_succeed(e
         waiting = [start_migrate(empty_database) for _ in range(2)]
         said = [process.stderr.readline() for process in waiting]
         made_meanwhile = tables(empty_database)
-    texts = ["".join(process.communicate(timeout=120)) for process in waiting]
+    texts = ["".join(process.communicate(timeout=COMMAND_S)) for process in waiting]
 
     assert all("another migration is running" in one for one in said)
     assert made_meanwhile == set()
