@@ -54,7 +54,7 @@ class Rejected:
     traceback: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One field of the output candidate.
 

@@ -72,6 +72,10 @@ class PhotStats:
         ]
 
 
+StatsPair = tuple[PhotStats, PhotStats]
+"""Of the own light curves, and of them with the matched objects'."""
+
+
 class _Points(NamedTuple):
     """Magnitudes of many light curves; ``group`` is alert × 9 + band."""
 

@@ -20,6 +20,7 @@ from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts import curves, encode, selected_messages
 from pipeline.alerts.batch import LightCurves
 from pipeline.alerts.delivery import Outgoing, delivery_id
+from pipeline.alerts.messages import Alerts, Matches
 from pipeline.alerts.selected_messages import Place
 from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.store import Source
@@ -151,35 +152,36 @@ def _read(
 
 def build(pending: Pending) -> list[Outgoing]:
     """Return the messages that wait for public topics, each a whole Avro container."""
-    outgoing: list[Outgoing] = []
     largest = config().kafka.message_max_bytes - HEADER_BYTES
     rows = [row for row in pending.rows if row["pending"] & PUBLIC_BITS]
-    own_at = pending.own.find(np.array([row["object_id"] for row in rows], np.int64))
-    for row, at in zip(rows, own_at.tolist(), strict=True):
-        value, is_truncated = encode.encode_message(
-            encode.Alert(
-                pending.survey, row["candid"], row["name"], row["candidate"], row["properties"]
-            ),
-            pending.own,
-            at,
-            _match(pending, row["survey_match_id"]),
-            max_bytes=largest,
+    encoded = encode.encode_messages(
+        Alerts(
+            pending.survey,
+            candid=[row["candid"] for row in rows],
+            object_id=[row["name"] for row in rows],
+            candidate=[row["candidate"] for row in rows],
+            properties=[row["properties"] for row in rows],
+        ),
+        pending.own,
+        pending.own.find(np.array([row["object_id"] for row in rows], np.int64)),
+        _matches(pending, [row["survey_match_id"] for row in rows]),
+        max_bytes=largest,
+    )
+    return [
+        Outgoing(
+            row["id"],
+            row["source_offset"],
+            row["kafka_timestamp"],
+            bit,
+            _message(pending.survey, row, topic, value, is_truncated=is_truncated),
         )
-        outgoing.extend(
-            Outgoing(
-                row["id"],
-                row["source_offset"],
-                row["kafka_timestamp"],
-                bit,
-                _message(pending.survey, row, topic, value, is_truncated=is_truncated),
-            )
-            for bit, topic in (
-                (OUTPUT_CLASS_TOPIC, row["output_topic"]),
-                (OUTPUT_NONE_TOPIC, NONE_TOPIC),
-            )
-            if row["pending"] & bit
+        for row, value, is_truncated in zip(rows, *encoded, strict=True)
+        for bit, topic in (
+            (OUTPUT_CLASS_TOPIC, row["output_topic"]),
+            (OUTPUT_NONE_TOPIC, NONE_TOPIC),
         )
-    return outgoing
+        if row["pending"] & bit
+    ]
 
 
 def build_selected(pending: Pending) -> tuple[list[Outgoing], list[Unmade]]:
@@ -309,12 +311,15 @@ def _message(
     return Message(topic, row["name"].encode(), value, headers)
 
 
-def _match(pending: Pending, match_id: int | None) -> encode.Match | None:
-    if match_id is None:
+def _matches(pending: Pending, match_ids: Sequence[int | None]) -> Matches | None:
+    if not pending.matches:
         return None
-    name, ra_deg, dec_deg = pending.matches[match_id]
-    at = int(pending.matched.find(np.array([match_id], np.int64))[0])
-    return encode.Match(other_survey(pending.survey), name, ra_deg, dec_deg, pending.matched, at)
+    none = (None, 0.0, 0.0)
+    names, ra_deg, dec_deg = zip(
+        *(none if i is None else pending.matches[i] for i in match_ids), strict=True
+    )
+    ids = np.array([-1 if i is None else i for i in match_ids], np.int64)
+    return Matches(pending.matched, pending.matched.find(ids), names, ra_deg, dec_deg)
 
 
 def _distinct(ids: Sequence[int | None]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ import structlog
 from broker.config import Config
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts.delivery import delivery_id
-from pipeline.alerts.encode import SYNC_MARKER
+from pipeline.alerts.messages import SYNC_MARKER
 from pipeline.alerts.schemas import FOLDER, OUTPUT_TEXT
 from pipeline.topics import HEARTBEAT_TOPIC, SCHEMA_VERSION, TEST_TOPICS
 

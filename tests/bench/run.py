@@ -41,7 +41,7 @@ from tests.bench.stages import gap_problems, stages, steady
 from tests.bench.world import Sky, Surroundings
 
 SURVEYS = ("ztf", "lsst")
-MICRO_PACKETS = 100
+MICRO_PACKETS = 250
 ONE_BY_ONE_WINDOW = "200"
 """At a range of 1 the listener cuts at most a window per tick."""
 

@@ -1,6 +1,8 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import fastavro
 import numpy as np
@@ -8,16 +10,11 @@ import pytest
 
 from broker.sections.streams import RouteSettings
 from pipeline import schemas as schema_package
-from pipeline.alerts.batch import BANDS
+from pipeline.alerts import encode
+from pipeline.alerts.batch import BANDS, LightCurves
 from pipeline.alerts.classify import classify
-from pipeline.alerts.encode import (
-    SYNC_MARKER,
-    Alert,
-    Match,
-    encode_candidates,
-    encode_message,
-    encode_properties,
-)
+from pipeline.alerts.encode import encode_candidates, encode_messages, encode_properties
+from pipeline.alerts.messages import SYNC_MARKER, Alerts, Matches
 from pipeline.alerts.photstats import photstats
 from pipeline.alerts.schemas import OUTPUT_SCHEMAS, record_schema
 from pipeline.sky import Footprint
@@ -39,6 +36,23 @@ LSST = make_curves(
     detections=[[(JD, 500.0, 20.0, "u", 150.0, 30.0), (JD + 3, 100.0, 20.0, "u", 150.0, 30.0)]],
     forced=[[(JD - 1, 30.0, 5.0, "y")]],
 )
+
+
+@pytest.fixture(params=["compiled", "plain"], autouse=True)
+def form(request, monkeypatch):
+    """Write with the compiled loops, and with NumPy: each test holds for both."""
+    if request.param == "plain":
+        monkeypatch.setattr(encode, "compiler", SimpleNamespace(works=lambda: False))
+    else:
+        assert encode.compiler.works()
+
+
+class Match(NamedTuple):
+    """One alert's match."""
+
+    object_id: str
+    curves: LightCurves
+    at: int
 
 
 def detections(curves, at):
@@ -67,8 +81,8 @@ def forced(curves, at):
 def match_record(match):
     return {
         "objectId": match.object_id,
-        "ra": match.ra_deg,
-        "dec": match.dec_deg,
+        "ra": 150.0,
+        "dec": 30.0,
         "prv_candidates": detections(match.curves, match.at),
         "prv_nondetections": limits(match.curves, match.at),
         "fp_hists": forced(match.curves, match.at),
@@ -91,20 +105,20 @@ def decoded(survey, field, value):
     return fastavro.schemaless_reader(io.BytesIO(value), record_schema(survey, field))
 
 
-def as_dicts(alert, curves, at, match):
-    """Return the message as the record that a library would write."""
+def as_dicts(alerts, i, curves, at, match):
+    """Return a message as the record that a library would write."""
     record = {
-        "candid": alert.candid,
-        "objectId": alert.object_id,
-        "candidate": decoded(alert.survey, "candidate", alert.candidate),
+        "candid": alerts.candid[i],
+        "objectId": alerts.object_id[i],
+        "candidate": decoded(alerts.survey, "candidate", alerts.candidate[i]),
         "prv_candidates": detections(curves, at),
         "prv_nondetections": limits(curves, at),
         "fp_hists": forced(curves, at),
-        "properties": decoded(alert.survey, "properties", alert.properties),
+        "properties": decoded(alerts.survey, "properties", alerts.properties[i]),
         "survey_matches": {"ztf": None, "lsst": None},
     }
     if match is not None:
-        record["survey_matches"][match.survey] = match_record(match)
+        record["survey_matches"][match.curves.survey] = match_record(match)
     return record
 
 
@@ -115,46 +129,87 @@ def the_librarys_block(survey, record):
     return stream.getvalue().split(SYNC_MARKER, 1)[1]
 
 
-def message_of(survey, curves, at, match, max_bytes=NO_LIMIT):
+def messages_of(survey, curves, which, max_bytes=NO_LIMIT):
+    """Return alerts and their messages; ``which`` has position in ``curves`` and match of each."""
     candidate, properties, _, _ = stored(survey)
-    alert = Alert(survey, 2**60 + 3, "ZTF18aaaaaaa", candidate, properties)
-    value, is_truncated = encode_message(alert, curves, at, match, max_bytes=max_bytes)
-    return alert, value, is_truncated
+    size = len(which)
+    alerts = Alerts(
+        survey,
+        [(-1) ** i * (2**60 + i) for i in range(size)],
+        [f"ZTF18{i * 'a'}" for i in range(size)],
+        [candidate] * size,
+        [properties] * size,
+    )
+    others = [match for _, match in which]
+    given = [match for match in others if match is not None]
+    matches = None
+    if given:
+        matches = Matches(
+            given[0].curves,
+            np.array([-1 if match is None else match.at for match in others]),
+            [None if match is None else match.object_id for match in others],
+            [150.0] * size,
+            [30.0] * size,
+        )
+    at = np.array([at for at, _ in which])
+    return alerts, encode_messages(alerts, curves, at, matches, max_bytes=max_bytes)
+
+
+def message_of(survey, curves, at, match, max_bytes=NO_LIMIT):
+    alerts, ([value], [is_truncated]) = messages_of(survey, curves, [(at, match)], max_bytes)
+    return alerts, value, is_truncated
 
 
 MESSAGES = [
-    ("ztf", ZTF, 0, None),
-    ("ztf", ZTF, 1, None),
-    ("ztf", ZTF, -1, None),
-    ("ztf", ZTF, 0, Match("lsst", "17001", 150.0, 30.0, LSST, 0)),
-    ("ztf", ZTF, 0, Match("lsst", "17001", 150.0, 30.0, LSST, -1)),
-    ("lsst", LSST, 0, None),
-    ("lsst", LSST, 0, Match("ztf", "ZTF18aaaaaaa", 150.0, 30.0, ZTF, 0)),
+    ("ztf", ZTF, [(0, None), (1, None), (-1, None), (0, None)]),
+    (
+        "ztf",
+        ZTF,
+        [(0, Match("17001", LSST, 0)), (1, None), (0, Match("17001", LSST, -1)), (-1, None)],
+    ),
+    ("lsst", LSST, [(0, None)]),
+    ("lsst", LSST, [(-1, None), (0, Match("ZTF18aaaaaaa", ZTF, 0)), (0, Match("é", ZTF, 1))]),
 ]
 
 
-@pytest.mark.parametrize(("survey", "curves", "at", "match"), MESSAGES)
-def test_a_message_is_the_bytes_that_the_library_writes(survey, curves, at, match):
-    alert, value, is_truncated = message_of(survey, curves, at, match)
+@pytest.mark.parametrize(("survey", "curves", "which"), MESSAGES)
+def test_messages_are_the_bytes_that_the_library_writes(survey, curves, which):
+    alerts, found = messages_of(survey, curves, which)
 
-    assert not is_truncated
-    assert value.split(SYNC_MARKER, 1)[1] == the_librarys_block(
-        survey, as_dicts(alert, curves, at, match)
+    for i, (at, match) in enumerate(which):
+        record = as_dicts(alerts, i, curves, at, match)
+        assert found.values[i].split(SYNC_MARKER, 1)[1] == the_librarys_block(survey, record)
+        assert not found.is_truncated[i]
+
+
+@pytest.mark.parametrize(("survey", "curves", "which"), MESSAGES)
+def test_any_reader_reads_a_message(survey, curves, which):
+    alerts, found = messages_of(survey, curves, which)
+
+    for i, (at, match) in enumerate(which):
+        reader = fastavro.reader(io.BytesIO(found.values[i]))
+        records = list(reader)
+        expected = as_dicts(alerts, i, curves, at, match)
+        if survey == "lsst":
+            del expected["prv_nondetections"]
+        assert reader.metadata["avro.codec"] == "null"
+        assert json.dumps(records) == json.dumps([expected])
+
+
+@pytest.mark.parametrize("points", [1, 63, 64, 5000])
+def test_arrays_of_any_length_are_the_librarys(points):
+    curves = make_curves(
+        "ztf",
+        detections=[[(JD + t, 1e12, 1e10, "r", 1.0, 2.0) for t in range(points)]],
+        limits=[[(JD + t, 1e10, "g") for t in range(points)]],
+        forced=[[(JD + t, None if t % 3 else 5.0, 1.0, "i") for t in range(points)]],
     )
+    match = Match("ZTF18aaaaaaa", curves, 0)
 
-
-@pytest.mark.parametrize(("survey", "curves", "at", "match"), MESSAGES)
-def test_any_reader_reads_a_message(survey, curves, at, match):
-    alert, value, _ = message_of(survey, curves, at, match)
-
-    reader = fastavro.reader(io.BytesIO(value))
-    records = list(reader)
-
-    expected = as_dicts(alert, curves, at, match)
-    if survey == "lsst":
-        del expected["prv_nondetections"]
-    assert reader.metadata["avro.codec"] == "null"
-    assert json.dumps(records) == json.dumps([expected])
+    for survey, own, which in (("ztf", curves, (0, None)), ("lsst", LSST, (0, match))):
+        alerts, value, _ = message_of(survey, own, *which)
+        record = as_dicts(alerts, 0, own, *which)
+        assert value.split(SYNC_MARKER, 1)[1] == the_librarys_block(survey, record)
 
 
 @pytest.mark.parametrize("survey", ["ztf", "lsst"])
@@ -212,6 +267,8 @@ def test_an_empty_batch_gives_nothing():
 
     assert encode_candidates(empty) == []
     assert encode_properties(empty, classes, stats, stats) == []
+    nothing = Alerts("ztf", [], [], [], [])
+    assert encode_messages(nothing, ZTF, none, None, max_bytes=NO_LIMIT) == ([], [])
 
 
 def test_ztf_properties_hold_flags_features_and_association():
@@ -311,7 +368,7 @@ def test_a_message_too_large_loses_its_oldest_points(excess):
 
 
 def test_a_matched_objects_history_is_shortened_too():
-    match = Match("ztf", "ZTF18aaaaaaa", 1.0, 2.0, long_history(), 0)
+    match = Match("ZTF18aaaaaaa", long_history(), 0)
     _, whole, _ = message_of("lsst", LSST, 0, match)
 
     _, value, _ = message_of("lsst", LSST, 0, match, max_bytes=len(whole) - 50_000)

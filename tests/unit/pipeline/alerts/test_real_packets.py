@@ -14,8 +14,9 @@ from broker.sections.streams import GateSettings, RouteSettings
 from pipeline.alerts import curves
 from pipeline.alerts.batch import BANDS, Batch, LightCurves
 from pipeline.alerts.classify import classify
-from pipeline.alerts.encode import Alert, encode_candidates, encode_message, encode_properties
+from pipeline.alerts.encode import encode_candidates, encode_messages, encode_properties
 from pipeline.alerts.gate import gate_reasons
+from pipeline.alerts.messages import Alerts
 from pipeline.alerts.photstats import photstats
 from pipeline.alerts.schemas import OUTPUT_SCHEMAS
 from pipeline.sky import Footprint
@@ -103,28 +104,18 @@ def messages_of(name):
     own, at = curves_of(batch)
     none = np.full(len(batch), -1)
     stats = photstats(batch.jd_utc, own, at, None, none)
+    passing = np.flatnonzero(np.equal(gate_reasons(batch, GateSettings()), None))
     candidates = encode_candidates(batch)
     properties = encode_properties(batch, classes_of(name), stats, stats)
-    reasons = gate_reasons(batch, GateSettings())
-    return [
-        (
-            i,
-            encode_message(
-                Alert(
-                    batch.survey,
-                    int(batch.candid[i]),
-                    batch.object_id[i],
-                    candidates[i],
-                    properties[i],
-                ),
-                own,
-                int(at[i]),
-                None,
-                max_bytes=MAX_BYTES,
-            )[0],
-        )
-        for i in np.flatnonzero(np.equal(reasons, None))
-    ]
+    alerts = Alerts(
+        batch.survey,
+        batch.candid[passing].tolist(),
+        batch.object_id[passing].tolist(),
+        [candidates[i] for i in passing],
+        [properties[i] for i in passing],
+    )
+    found = encode_messages(alerts, own, at[passing], None, max_bytes=MAX_BYTES)
+    return list(zip(passing, found.values, strict=True))
 
 
 def read_one(message):
