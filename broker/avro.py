@@ -134,10 +134,16 @@ class Containers:
 
     def split(self, value: bytes) -> tuple[WriterSchema, bytes]:
         """Return the writer schema of a container and the bytes of its one record, as ``read``."""
+        schema, datum = self.locate(value)
+        return schema, bytes(datum)
+
+    def locate(self, value: bytes) -> tuple[WriterSchema, bytes | memoryview]:
+        """Return the same as ``split``, without a copy where none is needed."""
         (schema, codec), start = self._header(value)
         first, last = _only_block(value, start)
-        body = value[first:last]
-        return schema, body if codec == "null" else inflate(codec, body)
+        if codec == "null":
+            return schema, memoryview(value)[first:last]
+        return schema, inflate(codec, value[first:last])
 
     def _header(self, value: bytes) -> tuple[_Header, int]:
         for known, header in self._known.items():

@@ -1,6 +1,6 @@
 """Datums decoded into columns: one table for the packets, one for the items of each array."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -102,9 +102,9 @@ class Table:
         return len(self.parent)
 
     @property
-    def names(self) -> list[str]:
-        """Return the paths of all columns that the schema has, in its order."""
-        return list(self.program.layouts[self.number].columns)
+    def leaves(self) -> Mapping[str, Leaf]:
+        """Return all columns that the schema has, by path and in its order, kept or not."""
+        return self.program.layouts[self.number].columns
 
     def column(self, path: str) -> Cells | None:
         """Return a column by its path from this table; None where the schema has none.
@@ -114,13 +114,17 @@ class Table:
         KeyError
             If the program walked over it.
         """
-        leaf = self.program.layouts[self.number].columns.get(path)
+        leaf = self.leaves.get(path)
         if leaf is None:
             return None
         if leaf.slot < 0:
             raise KeyError(f"{path} was not wanted")
-        slots, kinds = self._regions.rows(self.number, len(self))
+        slots, kinds = self._rows
         return Cells(leaf, slots[:, leaf.slot], kinds[:, leaf.slot] != 0, self._regions.buffer)
+
+    @cached_property
+    def _rows(self) -> tuple[Longs, NDArray[np.uint8]]:
+        return self._regions.rows(self.number, len(self))
 
     def child(self, path: str) -> "Table | None":
         """Return the items of an array by its path from this table; None where there is none."""

@@ -5,7 +5,9 @@ point. Photometry is kept in the very bytes that Postgres stores and the output 
 that a light curve is never re-encoded.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -176,6 +178,31 @@ class Batch:
             extendedness=self.extendedness.take(index, size),
             has_sssource=self.has_sssource[index],
         )
+
+
+def join_batches(parts: Sequence[Batch]) -> Batch:
+    """Return the alerts of some batches of one survey in one, part after part."""
+    starts = np.cumsum([0, *map(len, parts)])
+
+    def whole(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        if isinstance(values[0], Points):
+            parents = [start + one.parent for start, one in zip(starts, values, strict=False)]
+            return Points(np.concatenate(parents), np.concatenate([one.rows for one in values]))
+        if isinstance(values[0], dict):
+            return {each: _joined([columns[each] for columns in values]) for each in values[0]}
+        if isinstance(values[0], list):
+            return list(chain.from_iterable(values))
+        return values[0] if isinstance(values[0], str) else np.concatenate(values)
+
+    return Batch(**{each.name: whole(each.name) for each in fields(Batch)})
+
+
+def _joined(parts: Sequence[Column]) -> Column:
+    return Column(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.valid for part in parts]),
+    )
 
 
 @dataclass(frozen=True)

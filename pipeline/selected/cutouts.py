@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pipeline.selected.tables import CUTOUT_KINDS
-from pipeline.surveys.packets import CUTOUTS, image_bytes
+from pipeline.surveys.packets import CUTOUTS
+from pipeline.surveys.rows import image_bytes
 
 MAX_FITS_BYTES = 8 << 20
 BLOCK_BYTES = 2880

@@ -1,4 +1,4 @@
-"""Decoded records to columns: one pass per kind of value, nulls and sentinels made null once."""
+"""Decoded values to columns: one pass per kind of value, nulls and sentinels made null once."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.batch import BANDS, Column
-
-Record = Mapping[str, Any]
+from pipeline.surveys.rows import Rows
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
@@ -44,61 +43,15 @@ def fields_by_type(output_schema: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def fields_of_candidate(output_schema: str) -> list[str]:
+    """Return the names of a candidate record's fields."""
+    return [name for names in fields_by_type(output_schema).values() for name in names]
+
+
 def _type_name(schema: Any) -> str:
     if isinstance(schema, list):
         return _type_name(next(branch for branch in schema if branch != "null"))
     return str(schema["name"] if isinstance(schema, dict) else schema)
-
-
-def numbers(values: Iterable[Any], sentinel: float | None = None) -> NDArray[np.float64]:
-    """Return values as float64, NaN for null, the sentinel, NaN and the infinities."""
-    found = np.array(list(values), np.float64)
-    is_none = ~np.isfinite(found)
-    if sentinel is not None:
-        is_none |= found == sentinel
-    found[is_none] = np.nan
-    return found
-
-
-def table(
-    rows: Iterable[Record], names: Sequence[str], sentinel: float | None = None
-) -> NDArray[np.float64]:
-    """Return one float64 column per name, contiguous; NaN as in ``numbers``, or no such field."""
-    values = numbers((list(map(row.get, names)) for row in rows), sentinel)
-    return np.ascontiguousarray(values.reshape(-1, len(names)).T)
-
-
-def number_columns(
-    rows: Sequence[Record], names: Sequence[str], sentinel: float | None = None
-) -> dict[str, Column]:
-    """Return a column of float64 for each name."""
-    values = table(rows, names, sentinel)
-    valid = ~np.isnan(values)
-    return {name: Column(values[i], valid[i]) for i, name in enumerate(names)}
-
-
-def integers(values: Sequence[Any], none: int | None = None) -> Column:
-    """Return a column of int64, exact above 2⁵³; ``none`` is a value that means null."""
-    valid = np.array([value is not None for value in values], bool)
-    found = np.array([0 if value is None else value for value in values], np.int64)
-    if none is not None:
-        valid &= found != none
-    return Column(np.where(valid, found, 0), valid)
-
-
-def integer_columns(
-    rows: Sequence[Record], names: Sequence[str], none: int | None = None
-) -> dict[str, Column]:
-    """Return a column of int64 for each name."""
-    return {name: integers([row.get(name) for row in rows], none) for name in names}
-
-
-def flag_columns(rows: Sequence[Record], names: Sequence[str]) -> dict[str, Column]:
-    """Return a column of bool for each name, False where null."""
-    # One table for all flags: true 1, false 0, null NaN.
-    values = table(rows, names)
-    valid = ~np.isnan(values)
-    return {name: Column(values[i] == 1, valid[i]) for i, name in enumerate(names)}
 
 
 def texts(values: Sequence[Any], none: frozenset[str] = frozenset({""})) -> Column:
@@ -108,14 +61,37 @@ def texts(values: Sequence[Any], none: frozenset[str] = frozenset({""})) -> Colu
     return Column(found, np.array([value is not None for value in found], bool))
 
 
-def bands(values: Iterable[Any]) -> NDArray[np.int64]:
-    """Return the position in BANDS of each band's letter, −1 where it is none of them."""
-    return np.array([_BAND_NUMBER.get(value, -1) for value in values], np.int64)
-
-
 def band_column(band: NDArray[np.int64]) -> Column:
     """Return a column of positions in BANDS, null where unknown."""
     return Column(np.maximum(band, 0), band >= 0)
+
+
+def number_columns(
+    rows: Rows, names: Sequence[str], sentinel: float | None = None
+) -> dict[str, Column]:
+    """Return a column of float64 for each name."""
+    values = rows.numbers(names, sentinel)
+    valid = ~np.isnan(values)
+    return {name: Column(values[i], valid[i]) for i, name in enumerate(names)}
+
+
+def integer_columns(rows: Rows, names: Sequence[str], none: int | None = None) -> dict[str, Column]:
+    """Return a column of int64 for each name."""
+    return {name: rows.integers(name, none) for name in names}
+
+
+def flag_columns(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
+    """Return a column of bool for each name, False where null."""
+    # One table for all flags: true 1, false 0, null NaN.
+    values = rows.numbers(names)
+    valid = ~np.isnan(values)
+    return {name: Column(values[i] == 1, valid[i]) for i, name in enumerate(names)}
+
+
+def bands(rows: Rows, name: str) -> NDArray[np.int64]:
+    """Return the position in BANDS of each band's letter, −1 where it is none of them."""
+    found = rows.coded(name, _BAND_NUMBER)
+    return np.where(np.isnan(found), -1, found).astype(np.int64)
 
 
 def derived(values: NDArray[np.float64]) -> Column:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from broker.avro import UnreadableError
 from broker.avro_schema import SchemaUnreachableError
 from pipeline.surveys import survey as survey_named
-from pipeline.surveys.packets import CUTOUTS, image_bytes
+from pipeline.surveys.packets import CUTOUTS
+from pipeline.surveys.rows import image_bytes
 from pipeline.surveys.ztf import PUBLIC_PROGRAMID
 
 

@@ -22,6 +22,7 @@ from broker.avro_schema import (
     WriterSchema,
     load_definition,
 )
+from broker.avro_table import Table
 from broker.config import config, project_path
 from broker.kafka_types import Packet
 from pipeline.alerts.batch import Batch, Column, Points, Rejected
@@ -29,9 +30,11 @@ from pipeline.clients.schema_registry import SchemaRegistry
 from pipeline.photometry import abmag, abmag_error, limiting_abmag
 from pipeline.surveys import columns, points
 from pipeline.surveys.allowed import AllowList
-from pipeline.surveys.columns import Record
-from pipeline.surveys.packets import count_images, decode_packets, place_problems
+from pipeline.surveys.packets import IMAGES, count_images, decode_packets, place_problems
+from pipeline.surveys.reading import Reading, inside
 from pipeline.surveys.record import Survey
+from pipeline.surveys.rows import Record, Rows
+from pipeline.surveys.table_rows import TableRows
 from pipeline.times import mjd_tai_to_jd_utc
 
 OUTPUT_SCHEMA = "babamul_lsst.avsc"
@@ -69,12 +72,15 @@ _DERIVED = (
     *("magap", "sigmagap", "snr_ap", "jdstarthist"),
 )
 _HISTORY = ("midpointMjdTai", "psfFlux", "psfFluxErr", "ra", "dec", "extendedness")
+_N_SOURCES = "nDiaSources"
+_FIRST_TIME = "firstDiaSourceMjdTai"
+_FORMER_NAMES = {today: former for former, today in TODAYS_NAMES.items()}
 _FORCED = ("midpointMjdTai", "psfFlux", "psfFluxErr")
 
 
 def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     """Decode LSST packets; what cannot be read is returned beside the batch, never raised."""
-    return decode_packets(packets, read, _to_batch)
+    return decode_packets(packets, _READING)
 
 
 def read(value: bytes) -> dict[str, Any]:
@@ -99,9 +105,14 @@ def todays_names(record: dict[str, Any]) -> dict[str, Any]:
 
 def split(value: bytes) -> tuple[WriterSchema, bytes]:
     """Return one packet's writer schema and the bytes of its record; raises as ``read``."""
+    schema, datum = _locate(value)
+    return schema, bytes(datum)
+
+
+def _locate(value: bytes) -> tuple[WriterSchema, bytes | memoryview]:
     if value.startswith(CONTAINER_MAGIC):
-        return _containers().split(value)
-    return confluent_schema(_schemas(), value), value[CONFLUENT_PREFIX.size :]
+        return _containers().locate(value)
+    return confluent_schema(_schemas(), value), memoryview(value)[CONFLUENT_PREFIX.size :]
 
 
 @cache
@@ -169,17 +180,17 @@ def _modern(row: Record) -> Record:
     return {TODAYS_NAMES.get(name, name): value for name, value in row.items()}
 
 
-def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDArray[np.object_]]:
-    sources = [record["diaSource"] for record in records]
-    candidate = _candidate(sources, [record.get("diaObject") or {} for record in records])
+def _to_batch(packets: list[Packet], rows: Rows) -> tuple[Batch, NDArray[np.object_]]:
+    source = rows.within("diaSource")
+    candidate = _candidate(source, rows.within("diaObject", is_optional=True))
     candid, jd, ra, dec = (candidate[name].values for name in ("diaSourceId", "jd", "ra", "dec"))
-    band = columns.bands([source.get("band") for source in sources])
+    band = columns.bands(source, "band")
     candidate["band"] = columns.band_column(band)
     names = ("diaSourceId", "midpointMjdTai", "ra", "dec")
     problems = place_problems(candid, jd, ra, dec, names)
     columns.refuse_beyond_int32(candidate, columns.fields_by_type(OUTPUT_SCHEMA)["int"], problems)
-    has_cutouts, bad_images = count_images(records)
-    detections, extendedness = _sources(records, candidate, band)
+    has_cutouts, bad_images = count_images(rows)
+    detections, extendedness = _sources(rows, candidate, band)
     batch = Batch(
         survey="lsst",
         packets=packets,
@@ -189,27 +200,27 @@ def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDAr
         ra_deg=ra,
         dec_deg=dec,
         band=band,
-        is_public=np.ones(len(records), bool),
+        is_public=np.ones(len(rows), bool),
         score=candidate["reliability"].values,
         has_cutouts=has_cutouts,
         bad_images=bad_images,
         candidate=candidate,
         detections=detections,
         limits=points.NO_LIMITS,
-        forced=_forced([record.get("prvDiaForcedSources") or () for record in records]),
+        forced=_forced(*rows.child("prvDiaForcedSources")),
         extendedness=extendedness,
-        has_sssource=candidate["ssObjectId"].valid | _has_sssource(records),
+        has_sssource=candidate["ssObjectId"].valid | _has_sssource(rows),
     )
     return batch, problems
 
 
-def _candidate(sources: Sequence[Record], objects: Sequence[Record]) -> dict[str, Column]:
+def _candidate(source: Rows, dia_object: Rows) -> dict[str, Column]:
     names = columns.fields_by_type(OUTPUT_SCHEMA)
     given = [name for name in names["double"] + names["float"] if name not in _DERIVED]
-    found = columns.number_columns(sources, given)
-    found |= columns.integer_columns(sources, names["int"] + names["long"])
-    found |= columns.integer_columns(sources, _IDS, NO_ID)
-    found |= columns.flag_columns(sources, names["boolean"])
+    found = columns.number_columns(source, given)
+    found |= columns.integer_columns(source, names["int"] + names["long"])
+    found |= columns.integer_columns(source, _IDS, NO_ID)
+    found |= columns.flag_columns(source, names["boolean"])
     found["objectId"] = columns.texts(
         [
             str(obj) if obj else f"{SOLAR_SYSTEM_PREFIX}{sso}" if sso else None
@@ -218,14 +229,14 @@ def _candidate(sources: Sequence[Record], objects: Sequence[Record]) -> dict[str
             )
         ]
     )
-    found["ndethist"] = columns.integers([row.get("nDiaSources") for row in objects])
-    found |= _times(found, objects)
+    found["ndethist"] = dia_object.integers(_N_SOURCES)
+    found |= _times(found, dia_object)
     found |= _magnitudes(found)
     return found
 
 
-def _times(candidate: Mapping[str, Column], objects: Sequence[Record]) -> dict[str, Column]:
-    first_mjd_tai = columns.numbers(row.get("firstDiaSourceMjdTai") for row in objects)
+def _times(candidate: Mapping[str, Column], dia_object: Rows) -> dict[str, Column]:
+    [first_mjd_tai] = dia_object.numbers([_FIRST_TIME])
     values = {
         "jd": mjd_tai_to_jd_utc(candidate["midpointMjdTai"].values),
         # 0 and less mean none; they lie before 1972, where the conversion gives NaN.
@@ -257,16 +268,16 @@ def _magnitudes(candidate: Mapping[str, Column]) -> dict[str, Column]:
 
 
 def _sources(
-    records: Sequence[Record], candidate: Mapping[str, Column], band: NDArray[np.int64]
+    rows: Rows, candidate: Mapping[str, Column], band: NDArray[np.int64]
 ) -> tuple[Points, Points]:
     """Return the detections and the extendedness of own and earlier sources."""
-    own, names = np.arange(len(records)), ("jd", "psfFlux", "psfFluxErr", "ra", "dec")
+    own, names = np.arange(len(rows)), ("jd", "psfFlux", "psfFluxErr", "ra", "dec")
     jd, flux, flux_err, ra, dec = (candidate[name].values for name in names)
     detections = points.detections(own, jd, flux, flux_err, band, ra, dec)
     extendedness = points.measured(own, candidate["extendedness"].values)
-    parent, rows = points.flatten([record.get("prvDiaSources") or () for record in records])
-    mjd_tai, flux, flux_err, ra, dec, extended = columns.table(rows, _HISTORY)
-    jd, band = mjd_tai_to_jd_utc(mjd_tai), columns.bands([row.get("band") for row in rows])
+    parent, previous = rows.child("prvDiaSources")
+    mjd_tai, flux, flux_err, ra, dec, extended = previous.numbers(_HISTORY)
+    jd, band = mjd_tai_to_jd_utc(mjd_tai), columns.bands(previous, "band")
     earlier = points.detections(parent, jd, flux, flux_err, band, ra, dec)
     return (
         points.join(detections, earlier),
@@ -274,20 +285,41 @@ def _sources(
     )
 
 
-def _has_sssource(records: Sequence[Record]) -> NDArray[np.bool_]:
+def _has_sssource(rows: Rows) -> NDArray[np.bool_]:
     """Return which packets carry a solar-system record; before 8.0 it was the object's."""
-    named = [
-        any(record.get(name) is not None for name in SOLAR_SYSTEM_RECORDS) for record in records
-    ]
-    return np.array(named, bool)
+    ss_source, ss_object = (rows.is_there(name) for name in SOLAR_SYSTEM_RECORDS)
+    return ss_source | ss_object
 
 
-def _forced(forced: Sequence[Sequence[Record]]) -> Points:
-    parent, rows = points.flatten(forced)
-    mjd_tai, flux, flux_err = columns.table(rows, _FORCED)
-    band = columns.bands([row.get("band") for row in rows])
+def _forced(parent: NDArray[np.int64], rows: Rows) -> Points:
+    mjd_tai, flux, flux_err = rows.numbers(_FORCED)
+    band = columns.bands(rows, "band")
     return points.forced(parent, mjd_tai_to_jd_utc(mjd_tai), flux, flux_err, band)
 
+
+def _of_table(table: Table) -> Rows:
+    """Return the rows of a table with today's names, as ``todays_names`` does for records."""
+    is_old = f"diaSource.{_OLD_NAME}" in table.leaves
+    return TableRows(table, "", _FORMER_NAMES if is_old else {})
+
+
+_READING = Reading(
+    read=read,
+    locate=_locate,
+    convert=_to_batch,
+    of_table=_of_table,
+    wanted=frozenset(
+        [
+            *(*IMAGES, *SOLAR_SYSTEM_RECORDS),
+            *inside(
+                "diaSource", [*columns.fields_of_candidate(OUTPUT_SCHEMA), *_IDS, *TODAYS_NAMES]
+            ),
+            *inside("diaObject", [_N_SOURCES, _FIRST_TIME]),
+            *inside("prvDiaSources", [*_HISTORY, "band", *TODAYS_NAMES]),
+            *inside("prvDiaForcedSources", [*_FORCED, "band", *TODAYS_NAMES]),
+        ]
+    ),
+)
 
 SURVEY = Survey(
     name="lsst",

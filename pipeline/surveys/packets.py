@@ -1,69 +1,91 @@
 """Packets to records to a batch: what both surveys do alike, and how one bad packet stays alone."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from broker import avro_fallbacks
 from broker.avro import MAX_VALUE_BYTES, UnreadableError
 from broker.kafka_types import Packet
-from pipeline.alerts.batch import Batch, Rejected
+from pipeline.alerts.batch import Batch, Rejected, join_batches
 from pipeline.angles import FULL_CIRCLE_DEG, POLE_DEG
-from pipeline.surveys.columns import Record
+from pipeline.surveys.reading import WRONG_VALUES, Convert, Part, Problems, Read, Reading, by_kernel
+from pipeline.surveys.rows import Record, RecordRows, Rows, image_bytes
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC
 
 CUTOUTS = ("cutoutScience", "cutoutTemplate", "cutoutDifference")
+IMAGES = (*CUTOUTS, *(f"{name}.stampData" for name in CUTOUTS))
+"""Where images are: ZTF wraps them in records."""
 IMAGE_MAGICS = (b"\x1f\x8b", b"SIMPLE")
 """First bytes of gzip and of plain FITS."""
 _MAGIC_BYTES = max(map(len, IMAGE_MAGICS))
 
-_WRONG_VALUES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What values of a type that nobody expected raise on their way into columns."""
 
-Read = Callable[[bytes], dict[str, Any]]
-Convert = Callable[[list[Packet], list[Record]], tuple[Batch, NDArray[np.object_]]]
-
-
-def decode_packets(
-    packets: Sequence[Packet], read: Read, convert: Convert
-) -> tuple[Batch, list[Rejected]]:
+def decode_packets(packets: Sequence[Packet], reading: Reading) -> tuple[Batch, list[Rejected]]:
     """Decode packets; a bad one never disturbs its neighbours.
 
-    Only MemoryError passes: nobody can tell here whose fault it is.
+    The compiled kernel takes the packets of each schema together. What it refuses is read by
+    fastavro, which takes it or says why not. Only MemoryError passes: nobody can tell here whose
+    fault it is.
 
     Parameters
     ----------
     packets : sequence of Packet
         In order of offset.
-    read : callable
-        One value to its record; raises UnreadableError.
-    convert : callable
-        Packets and their records to a batch of all of them, and to one text for each: what is
-        wrong with its id, time or position, or None.
+    reading : Reading
+        Of their survey.
 
     Returns
     -------
     Batch, list of Rejected
         Both in order of offset.
     """
-    kept, records, rejected = _read_all(packets, read)
-    try:
-        batch, problems = convert(kept, records)
-    except _WRONG_VALUES:
-        kept, records, misfits = _convertible(kept, records, convert)
-        rejected += misfits
-        batch, problems = convert(kept, records)
+    parts, left = by_kernel(packets, reading)
+    if left or not parts:
+        part, rejected = _by_fastavro(packets, left, reading)
+        parts.append(part)
+    else:
+        rejected = []
+    batch, problems = _whole(parts)
     is_good = np.array([problem is None for problem in problems], bool)
     if not is_good.all():
         rejected += [
             Rejected(packet, "bad_value", problem)
-            for packet, problem in zip(kept, problems, strict=True)
+            for packet, problem in zip(batch.packets, problems, strict=True)
             if problem is not None
         ]
         batch = batch.take(np.flatnonzero(is_good))
     return batch, sorted(rejected, key=lambda one: one.packet.offset)
+
+
+def _whole(parts: Sequence[Part]) -> tuple[Batch, Problems]:
+    """Return all parts as one, in order of their packets."""
+    if len(parts) == 1:
+        return parts[0].batch, parts[0].problems
+    order = np.argsort(np.concatenate([part.positions for part in parts]))
+    batch = join_batches([part.batch for part in parts]).take(order)
+    return batch, np.concatenate([part.problems for part in parts])[order]
+
+
+def _by_fastavro(
+    packets: Sequence[Packet], left: Mapping[int, str], reading: Reading
+) -> tuple[Part, list[Rejected]]:
+    """Read what the kernel left, by position and why; count what can be read all the same."""
+    positions = sorted(left)
+    kept, records, rejected = _read_all([packets[i] for i in positions], reading.read)
+    try:
+        batch, problems = reading.convert(kept, RecordRows(records))
+    except WRONG_VALUES:
+        kept, records, misfits = _convertible(kept, records, reading.convert)
+        rejected += misfits
+        batch, problems = reading.convert(kept, RecordRows(records))
+    is_refused = {id(one.packet) for one in rejected}
+    positions = [i for i in positions if id(packets[i]) not in is_refused]
+    avro_fallbacks.add(left[i] for i in positions)
+    return Part(np.array(positions, np.int64), batch, problems), rejected
 
 
 def _read_all(
@@ -77,7 +99,7 @@ def _read_all(
             record = _read_one(packet.value, read)
         except UnreadableError as error:
             rejected.append(Rejected(packet, error.reason, str(error)))
-        except (*_WRONG_VALUES, RecursionError) as error:
+        except (*WRONG_VALUES, RecursionError) as error:
             rejected.append(_unexpected(packet, error))
         else:
             kept.append(packet)
@@ -103,8 +125,8 @@ def _convertible(
     kept, good, rejected = [], [], []
     for packet, record in zip(packets, records, strict=True):
         try:
-            convert([packet], [record])
-        except _WRONG_VALUES as error:
+            convert([packet], RecordRows([record]))
+        except WRONG_VALUES as error:
             rejected.append(_unexpected(packet, error))
         else:
             kept.append(packet)
@@ -160,9 +182,7 @@ def is_declination(dec_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(np.abs(dec_deg) <= POLE_DEG, bool)
 
 
-def count_images(
-    records: Sequence[Record],
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def count_images(rows: Rows) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Look at the first bytes of every cutout, which are all that ``decode_packets`` leaves.
 
     Returns
@@ -172,17 +192,12 @@ def count_images(
     bad_images : int64[n]
         How many begin otherwise; null, absent and empty are none.
     """
-    good, bad = [], []
-    for record in records:
-        images = [image for name in CUTOUTS if (image := record[name])]
-        n_good = sum(image.startswith(IMAGE_MAGICS) for image in images)
-        good.append(n_good > 0)
-        bad.append(len(images) - n_good)
-    return np.array(good, bool), np.array(bad, np.int64)
-
-
-def image_bytes(cutout: Any) -> bytes:
-    """Return the bytes of a packet's cutout; ZTF wraps them in a record."""
-    if isinstance(cutout, dict):
-        cutout = cutout.get("stampData")
-    return cutout or b""
+    good, bad = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    for name in CUTOUTS:
+        heads, lengths = rows.heads(name)
+        is_image = np.zeros(len(rows), bool)
+        for magic in IMAGE_MAGICS:
+            is_image |= (heads[:, : len(magic)] == np.frombuffer(magic, np.uint8)).all(axis=1)
+        good += is_image
+        bad += (lengths > 0) & ~is_image
+    return good > 0, bad

@@ -1,14 +1,11 @@
 """Photometry of a batch in the packed form of the wire; unusable points are left out."""
 
-from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.batch import DETECTION, FORCED, LIMIT, Points
-from pipeline.surveys.columns import Record
 from pipeline.surveys.packets import is_declination, is_right_ascension
 from pipeline.times import FIRST_JD_UTC, LAST_JD_UTC
 
@@ -23,12 +20,6 @@ NO_LIMITS = Points(np.empty(0, np.int64), np.empty(0, LIMIT))
 """For a survey whose packets hold no non-detections."""
 NO_EXTENDEDNESS = Points(np.empty(0, np.int64), np.empty(0, np.float64))
 """For a survey that does not measure it."""
-
-
-def flatten(histories: Sequence[Sequence[Record]]) -> tuple[Integers, list[Record]]:
-    """Return the rows of all alerts in one list, and the position of each row's alert."""
-    lengths = np.array([len(rows) for rows in histories], np.int64)
-    return np.repeat(np.arange(len(histories)), lengths), list(chain.from_iterable(histories))
 
 
 def detections(

@@ -19,9 +19,10 @@ from pipeline.alerts.batch import Batch, Column, Points, Rejected
 from pipeline.photometry import wire_flux, wire_flux_error, wire_limit_error
 from pipeline.surveys import columns, points
 from pipeline.surveys.allowed import AllowList
-from pipeline.surveys.columns import Record
-from pipeline.surveys.packets import count_images, decode_packets, place_problems
+from pipeline.surveys.packets import IMAGES, count_images, decode_packets, place_problems
+from pipeline.surveys.reading import Reading, inside
 from pipeline.surveys.record import Survey
+from pipeline.surveys.rows import Rows
 
 OUTPUT_SCHEMA = "babamul_ztf.avsc"
 NO_NUMBER = -999
@@ -42,12 +43,13 @@ NO_TEXT = frozenset({"", "null"})
 FORCED_FLUX = "forcediffimflux"
 
 _HISTORY = ("jd", "fid", "programid", "magpsf", "sigmapsf", "diffmaglim", "ra", "dec")
+_STATUS = "procstatus"
 _FORCED = ("jd", "fid", "programid", FORCED_FLUX, "forcediffimfluxunc", "magzpsci")
 
 
 def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     """Decode ZTF packets; what cannot be read is returned beside the batch, never raised."""
-    return decode_packets(packets, read, _to_batch)
+    return decode_packets(packets, _READING)
 
 
 def read(packet: bytes) -> dict[str, Any]:
@@ -64,7 +66,12 @@ def read(packet: bytes) -> dict[str, Any]:
 
 def split(packet: bytes) -> tuple[WriterSchema, bytes]:
     """Return one packet's writer schema and the bytes of its record; raises as ``read``."""
-    return _containers().split(packet)
+    schema, datum = _locate(packet)
+    return schema, bytes(datum)
+
+
+def _locate(packet: bytes) -> tuple[WriterSchema, bytes | memoryview]:
+    return _containers().locate(packet)
 
 
 @cache
@@ -72,20 +79,19 @@ def _containers() -> Containers:
     return Containers(AllowList().__contains__)
 
 
-def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDArray[np.object_]]:
-    candidates = [record["candidate"] for record in records]
-    candidate = _candidate(candidates)
-    candid = columns.integers([record.get("candid") for record in records])
+def _to_batch(packets: list[Packet], rows: Rows) -> tuple[Batch, NDArray[np.object_]]:
+    candidate = _candidate(rows.within("candidate"))
+    candid = rows.integers("candid")
     candidate["candid"] = candid
     jd, ra, dec = (candidate[name].values for name in ("jd", "ra", "dec"))
     band = _band(candidate["fid"].values)
     candidate["band"] = columns.band_column(band)
     problems = place_problems(candid.values, jd, ra, dec, ("candid", "jd", "ra", "dec"))
-    object_id = _object_id([record.get("objectId") for record in records], problems)
+    object_id = _object_id(rows.texts("objectId"), problems)
     columns.refuse_beyond_int32(candidate, columns.fields_by_type(OUTPUT_SCHEMA)["int"], problems)
     is_public = candidate["programid"].values == PUBLIC_PROGRAMID
-    has_cutouts, bad_images = count_images(records)
-    detections, limits, forced = _history(records)
+    has_cutouts, bad_images = count_images(rows)
+    detections, limits, forced = _history(rows)
     own = _own_points(candidate, band, is_public)
     batch = Batch(
         survey="ztf",
@@ -105,19 +111,19 @@ def _to_batch(packets: list[Packet], records: list[Record]) -> tuple[Batch, NDAr
         limits=limits,
         forced=forced,
         extendedness=points.NO_EXTENDEDNESS,
-        has_sssource=np.zeros(len(records), bool),
+        has_sssource=np.zeros(len(rows), bool),
     )
     return batch, problems
 
 
-def _candidate(candidates: Sequence[Record]) -> dict[str, Column]:
+def _candidate(rows: Rows) -> dict[str, Column]:
     names = columns.fields_by_type(OUTPUT_SCHEMA)
     given = [name for name in names["double"] + names["float"] if name not in DERIVED]
-    found = columns.number_columns(candidates, given, NO_NUMBER)
-    found |= columns.integer_columns(candidates, names["int"] + names["long"], NO_NUMBER)
+    found = columns.number_columns(rows, given, NO_NUMBER)
+    found |= columns.integer_columns(rows, names["int"] + names["long"], NO_NUMBER)
     for name in names["string"]:
-        found[name] = columns.texts([row.get(name) for row in candidates], NO_TEXT)
-    sign = _sign([row.get("isdiffpos") for row in candidates])
+        found[name] = columns.texts(rows.texts(name), NO_TEXT)
+    sign = _sign(rows)
     found["isdiffpos"] = Column(sign > 0, ~np.isnan(sign))
     found |= _fluxes(found, sign)
     return found
@@ -147,10 +153,9 @@ def _signed_flux(
         return flux, wire_flux_error(flux, error_abmag)
 
 
-def _sign(values: Sequence[Any]) -> NDArray[np.float64]:
+def _sign(rows: Rows) -> NDArray[np.float64]:
     """Return +1, −1, or NaN where the packet does not say."""
-    lower = [value.lower() if isinstance(value, str) else value for value in values]
-    return np.array([SIGN_BY_ISDIFFPOS.get(value, np.nan) for value in lower], np.float64)
+    return rows.coded("isdiffpos", SIGN_BY_ISDIFFPOS, is_folded=True)
 
 
 def _band(fid: NDArray[Any]) -> NDArray[np.int64]:
@@ -179,27 +184,26 @@ def _own_points(
     return points.detections(parent, jd, flux, flux_err, band[parent], ra, dec)
 
 
-def _history(records: Sequence[Record]) -> tuple[Points, Points, Points]:
-    previous, forced = [], []
-    for record in records:
-        rows, forced_rows = record.get("prv_candidates") or [], record.get("fp_hists") or []
-        if rows and FORCED_FLUX in rows[0]:
-            rows, forced_rows = [], [*forced_rows, *rows]
-        previous.append(rows)
-        forced.append(forced_rows)
-    return (*_previous_points(previous), _forced_points(forced))
+def _history(rows: Rows) -> tuple[Points, Points, Points]:
+    parent, previous = rows.child("prv_candidates")
+    is_forced = previous.has(FORCED_FLUX)
+    detections, limits = _previous_points(parent, previous, ~is_forced)
+    of_forced, forced = rows.child("fp_hists")
+    found = _forced_points(of_forced, forced, np.ones(len(forced), bool))
+    if is_forced.any():
+        found = points.join(found, _forced_points(parent, previous, is_forced))
+    return detections, limits, found
 
 
-def _previous_points(previous: Sequence[Sequence[Record]]) -> tuple[Points, Points]:
-    parent, rows = points.flatten(previous)
-    values = columns.table(rows, _HISTORY, NO_NUMBER)
-    jd, fid, programid, magpsf, sigmapsf, diffmaglim, ra, dec = values
+def _previous_points(
+    parent: NDArray[np.int64], rows: Rows, is_wanted: NDArray[np.bool_]
+) -> tuple[Points, Points]:
+    jd, fid, programid, magpsf, sigmapsf, diffmaglim, ra, dec = rows.numbers(_HISTORY, NO_NUMBER)
     band = _band(fid)
-    is_public = programid == PUBLIC_PROGRAMID
+    is_public = is_wanted & (programid == PUBLIC_PROGRAMID)
     is_limit = is_public & np.isnan(magpsf)
     is_detection = is_public & ~np.isnan(magpsf)
-    sign = _sign([row.get("isdiffpos") for row in rows])
-    flux, flux_err = _signed_flux(magpsf, sigmapsf, sign)
+    flux, flux_err = _signed_flux(magpsf, sigmapsf, _sign(rows))
     with np.errstate(over="ignore"):
         limit_err = wire_limit_error(diffmaglim, "ztf")
     detection = [parent, jd, flux, flux_err, band, ra, dec]
@@ -210,16 +214,29 @@ def _previous_points(previous: Sequence[Sequence[Record]]) -> tuple[Points, Poin
     )
 
 
-def _forced_points(forced: Sequence[Sequence[Record]]) -> Points:
-    parent, rows = points.flatten(forced)
-    jd, fid, programid, flux, flux_err, magzpsci = columns.table(rows, _FORCED, NO_FORCED_NUMBER)
-    is_good = np.array([row.get("procstatus") == GOOD_PROCSTATUS for row in rows], bool)
-    keep = is_good & (programid == PUBLIC_PROGRAMID)
+def _forced_points(parent: NDArray[np.int64], rows: Rows, is_wanted: NDArray[np.bool_]) -> Points:
+    jd, fid, programid, flux, flux_err, magzpsci = rows.numbers(_FORCED, NO_FORCED_NUMBER)
+    is_good = rows.coded(_STATUS, {GOOD_PROCSTATUS: 1}) == 1
+    keep = is_wanted & is_good & (programid == PUBLIC_PROGRAMID)
     with np.errstate(over="ignore", invalid="ignore"):
         scale = wire_flux(np.where(magzpsci == NO_NUMBER, np.nan, magzpsci), "ztf")
         values = [parent, jd, flux * scale, flux_err * scale, _band(fid)]
     return points.forced(*(value[keep] for value in values))
 
+
+_READING = Reading(
+    read=read,
+    locate=_locate,
+    convert=_to_batch,
+    wanted=frozenset(
+        [
+            *("candid", "objectId", *IMAGES),
+            *inside("candidate", [*columns.fields_of_candidate(OUTPUT_SCHEMA), "isdiffpos", "fid"]),
+            *inside("prv_candidates", [*_HISTORY, *_FORCED, "isdiffpos", _STATUS]),
+            *inside("fp_hists", [*_FORCED, _STATUS]),
+        ]
+    ),
+)
 
 SURVEY = Survey(
     name="ztf",

@@ -12,6 +12,7 @@ from broker.kafka_types import Packet
 from broker.sections.selected import ExtendednessSettings, SelectedSettings
 from pipeline.filters import extendedness
 from pipeline.surveys import lsst
+from pipeline.surveys.rows import RecordRows
 from tests import samples
 from tests.unit.pipeline.alerts.batches import make_batch
 from tests.unit.pipeline.filters.golden import REQUIRED, by_thresholds
@@ -114,7 +115,7 @@ def test_an_id_of_the_solar_system_is_an_association_and_0_is_none(ss_object_id,
 def test_a_record_of_the_solar_system_is_an_association_without_an_id():
     records = [{"ssSource": {}}, {"ssObject": {}}, {"ssSource": None}, {}]
 
-    assert lsst._has_sssource(records).tolist() == [True, True, False, False]
+    assert lsst._has_sssource(RecordRows(records)).tolist() == [True, True, False, False]
 
 
 @pytest.fixture(scope="module")

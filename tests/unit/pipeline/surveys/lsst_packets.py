@@ -5,6 +5,7 @@ from pipeline.surveys import lsst
 from tests.samples import framed
 
 SCHEMA_ID = 1101
+OLD_SCHEMA_ID = 400
 FITS = b"SIMPLE  =                    T"
 
 
@@ -52,6 +53,16 @@ def alert(source=None, **values):
     source = row(diaSourceId=2**60 + 1, **source or {})
     cutouts = {f"cutout{kind}": FITS for kind in ("Science", "Template", "Difference")}
     return {"diaSourceId": source["diaSourceId"], "diaSource": source} | cutouts | values
+
+
+def old_source(**values):
+    """Return a source with the names of schema 4.0."""
+    schema = lsst.package_schema(OLD_SCHEMA_ID)
+    fields = next(f for f in schema["fields"] if f["name"] == "diaSource")["type"]["fields"]
+    zeros = {"long": 1, "int": 1, "double": 1.0, "float": 1.0, "string": "r"}
+    source = {f["name"]: zeros[f["type"]] for f in fields if f["type"] in list(zeros)}
+    source |= {"midPointTai": 57095.0, "decl": -5.0, "psFlux": -70.0, "psFluxErr": 7.0}
+    return source | values
 
 
 def packet(record, schema_id=SCHEMA_ID):
