@@ -38,16 +38,21 @@ class Cells:
         Its type.
     bits : int64[rows]
         The numbers themselves of integers, enums, booleans and timestamps; else see the methods.
-    is_there : bool[rows]
-        False where null.
+    kinds : uint8[rows]
+        0 where null.
     buffer : uint8[bytes]
         What places point into.
     """
 
     leaf: Leaf
     bits: Longs
-    is_there: NDArray[np.bool_]
+    kinds: NDArray[np.uint8]
     buffer: NDArray[np.uint8]
+
+    @cached_property
+    def is_there(self) -> NDArray[np.bool_]:
+        """Return where the value is not null."""
+        return np.asarray(self.kinds != 0, bool)
 
     @property
     def floats(self) -> NDArray[np.float64]:
@@ -120,7 +125,7 @@ class Table:
         if leaf.slot < 0:
             raise KeyError(f"{path} was not wanted")
         slots, kinds = self._rows
-        return Cells(leaf, slots[:, leaf.slot], kinds[:, leaf.slot] != 0, self._regions.buffer)
+        return Cells(leaf, slots[:, leaf.slot], kinds[:, leaf.slot], self._regions.buffer)
 
     @cached_property
     def _rows(self) -> tuple[Longs, NDArray[np.uint8]]:

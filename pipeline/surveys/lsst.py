@@ -80,7 +80,7 @@ _FORCED = ("midpointMjdTai", "psfFlux", "psfFluxErr")
 
 def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     """Decode LSST packets; what cannot be read is returned beside the batch, never raised."""
-    return decode_packets(packets, _READING)
+    return decode_packets(packets, READING)
 
 
 def read(value: bytes) -> dict[str, Any]:
@@ -303,7 +303,7 @@ def _of_table(table: Table) -> Rows:
     return TableRows(table, "", _FORMER_NAMES if is_old else {})
 
 
-_READING = Reading(
+READING = Reading(
     read=read,
     locate=_locate,
     convert=_to_batch,

@@ -45,8 +45,8 @@ class Reading:
     convert : callable
         Packets and their rows to a batch of all of them, and to one text for each: what is wrong
         with its id, time or position, or None.
-    wanted : frozenset of str
-        Paths of all fields that ``convert`` asks for.
+    wanted : frozenset of str or None
+        Paths of all fields that ``convert`` asks for; None: all that there are.
     of_table : callable
         A table of packets to their rows.
     """
@@ -54,7 +54,7 @@ class Reading:
     read: Read
     locate: Callable[[bytes], tuple[WriterSchema, Datum]]
     convert: Convert
-    wanted: frozenset[str]
+    wanted: frozenset[str] | None
     of_table: Callable[[Table], Rows] = TableRows
 
 
@@ -152,7 +152,7 @@ def _of_schema(
 
 
 @lru_cache(maxsize=MAX_KNOWN_HEADERS)
-def _program(schema: WriterSchema, wanted: frozenset[str]) -> Program | None:
+def _program(schema: WriterSchema, wanted: frozenset[str] | None) -> Program | None:
     try:
         return compile_schema(schema.parsed, wanted)
     except NotCompilableError as error:

@@ -49,7 +49,7 @@ _FORCED = ("jd", "fid", "programid", FORCED_FLUX, "forcediffimfluxunc", "magzpsc
 
 def decode(packets: Sequence[Packet]) -> tuple[Batch, list[Rejected]]:
     """Decode ZTF packets; what cannot be read is returned beside the batch, never raised."""
-    return decode_packets(packets, _READING)
+    return decode_packets(packets, READING)
 
 
 def read(packet: bytes) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def _forced_points(parent: NDArray[np.int64], rows: Rows, is_wanted: NDArray[np.
     return points.forced(*(value[keep] for value in values))
 
 
-_READING = Reading(
+READING = Reading(
     read=read,
     locate=_locate,
     convert=_to_batch,

@@ -4,6 +4,7 @@ import io
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import fastavro
 import numpy as np
@@ -20,25 +21,45 @@ from pipeline.alerts.messages import Alerts
 from pipeline.alerts.photstats import photstats
 from pipeline.alerts.schemas import OUTPUT_SCHEMAS
 from pipeline.sky import Footprint
+from pipeline.surveys import lsst, ztf
 from pipeline.surveys import survey as survey_named
+from pipeline.surveys.reading import by_kernel
 from tests.bench.measure import reader
 
 ROUNDS = 15
+READINGS = {"ztf": ztf.READING, "lsst": lsst.READING}
 SCHEMALESS = {"ztf": "fastavro.reader", "lsst": "schemaless_reader"}
 
 
 def ratios(survey: str, values: Sequence[bytes]) -> dict[str, dict[str, float]]:
     """Return how many times faster ours is, by median and range of the rounds."""
-    return {"decode": _decode(survey, values), "encode": _encode(survey, values)}
+    return {
+        "decode": _decode(survey, values),
+        "batch": _batch(survey, values),
+        "encode": _encode(survey, values),
+    }
 
 
 def _decode(survey: str, values: Sequence[bytes]) -> dict[str, float]:
+    """Compare bytes to columns, framing and all fields included, with bytes to records."""
     packets = [Packet(at, 0, value) for at, value in enumerate(values)]
-    read = reader(survey)
+    reading = replace(READINGS[survey], wanted=None, convert=lambda *_: (None, None))
+    assert by_kernel(packets, reading)[1] == {}, "fastavro must not decode both"
+    return _against_fastavro(survey, lambda: by_kernel(packets, reading), values)
+
+
+def _batch(survey: str, values: Sequence[bytes]) -> dict[str, float]:
+    """Compare bytes to batches, all that the flow's step does, with bytes to records."""
+    packets = [Packet(at, 0, value) for at, value in enumerate(values)]
     decode = survey_named(survey).decode
-    return _in_turns(
-        lambda: decode(packets), lambda: [read(value) for value in values], len(values)
-    )
+    return _against_fastavro(survey, lambda: decode(packets), values)
+
+
+def _against_fastavro(
+    survey: str, ours: Callable[[], object], values: Sequence[bytes]
+) -> dict[str, float]:
+    read = reader(survey)
+    return _in_turns(ours, lambda: [read(value) for value in values], len(values))
 
 
 def _encode(survey: str, values: Sequence[bytes]) -> dict[str, float]:
