@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import db, logs
+from broker import db, logs, metrics_serving
 from broker.config import config as read_config  # ``config`` would be taken for an option
 
 _web = read_config().web
@@ -24,8 +24,9 @@ logconfig_dict: dict[str, Any] = {
 
 
 def on_starting(_server: object) -> None:
-    """Log as every other process does."""
+    """Log as every other process does, and serve what the workers count."""
     logs.configure()
+    metrics_serving.serve()
 
 
 def post_fork(_server: object, worker: Any) -> None:

@@ -18,7 +18,7 @@ from celery import signals
 from kombu import Exchange, Queue
 from redis import Redis, RedisError
 
-from broker import logs, task_modules
+from broker import logs, metrics_serving, task_modules
 from broker.config import config
 from broker.doorbell import Doorbell, Ring, check_arguments
 from broker.errors import TransientError
@@ -235,6 +235,13 @@ def _require_tables(**_: Any) -> None:
         raise SystemExit(f"worker: {error}") from None
     except sqlalchemy.exc.OperationalError as error:
         log.warning("worker.no_database", error=repr(error))
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def _serve_metrics(**_: Any) -> None:
+    """Serve what this process counts, and a worker's children, which it forks later."""
+    metrics_serving.serve()
 
 
 @signals.worker_process_init.connect

@@ -23,6 +23,7 @@ from broker.sections.antares import AntaresSettings
 from broker.sections.gcn import GcnSettings
 from broker.sections.gw import GwSettings
 from broker.sections.lasair import AlerceSettings, LasairSettings
+from broker.sections.metrics import MetricsSettings
 from broker.sections.output import CollectSettings, OutputSettings, RetentionSettings
 from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.parts import (
@@ -111,6 +112,7 @@ class Config(Section):
     slack: SlackSettings = SlackSettings()
     native: NativeSettings = NativeSettings()
     logs: LogsSettings = LogsSettings()
+    metrics: MetricsSettings = MetricsSettings()
     testing: TestingSettings = TestingSettings()
 
     @model_validator(mode="after")

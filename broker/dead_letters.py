@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from broker import metrics
 from broker.db import Table
 
 MESSAGE_CHARACTERS = 500
@@ -161,6 +162,7 @@ def bury(
     grown is recorded in its whole length.
     """
     for letter in letters:
+        metrics.DEAD_LETTERS.labels(stream, letter.reason).inc()
         values = _columns(letter) | {"stream": stream, "topic": topic, "source_id": source_id}
         if letter.last_offset is None and _open_again(session, values):
             continue

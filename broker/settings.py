@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
+    "broker.middleware_metrics.Counted",  # first: what the others refuse is counted too
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "broker.middleware.Bodies",

@@ -17,6 +17,7 @@ import structlog
 from confluent_kafka import KafkaException
 from sqlalchemy.exc import DBAPIError
 
+from broker import metrics
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
@@ -118,6 +119,7 @@ class Listener:
             cluster,
             settings.tonight,
         )
+        self._in_flight = metrics.RANGES_IN_FLIGHT.labels(settings.stream)
         self._has_come = False
         self._is_closing = False
         self._tick_at = 0.0
@@ -173,6 +175,7 @@ class Listener:
         if self._is_time("commit", COMMIT_EVERY_S):
             self._commit_finished()
         self._cut()
+        self._in_flight.set(self._held.in_flight())
         if self._held.in_flight() and self._is_time("ring", RING_EVERY_S):
             for due in self._held.take_due(self._settings.ring_after_s):
                 self._ring(*due)

@@ -135,6 +135,19 @@ class NativeSettings(Section):
     registry_port: Annotated[Port, Field(description="of the native schema registry")] = 8081
     registry_management_port: Annotated[Port, Field(description="its own, for nobody")] = 8079
     connect_port: Annotated[Port, Field(description="of the native Kafka Connect")] = 8083
+    metrics_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65000,
+            description="first port of our processes' metrics, one after the other; 0: none",
+        ),
+    ] = 19400
+    prometheus_port: Annotated[Port, Field(description="of the native Prometheus")] = 19090
+    alertmanager_port: Annotated[Port, Field(description="of the native Alertmanager")] = 19093
+    alarms_url: Annotated[
+        str, Field(description="web hook that the native Alertmanager tells of alarms; empty: none")
+    ] = ""
     postgres_bin: Annotated[
         str, Field(description="folder with initdb and postgres; empty: the wheel, then the system")
     ] = ""

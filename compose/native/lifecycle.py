@@ -3,19 +3,17 @@
 import signal
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
-from compose.native import demo, environment, ours, ports, profile, selected, standins
+from compose.native import demo, environment, ours, ports, profile, prometheus, selected, standins
 from compose.native.connect import Connect
 from compose.native.home import ROOT, Home, NativeError, last_lines
 from compose.native.kafka import Kafka
 from compose.native.ours import Process
-from compose.native.part import NotReadyError, Server
+from compose.native.part import NotReadyError, Server, ask_http
 from compose.native.passwords import passwords
 from compose.native.postgres import Postgres
 from compose.native.processes import (
@@ -40,9 +38,11 @@ SHOWN_LINES = 40
 SUPERVISOR_MARGIN_S = 5.0
 SERVERS = ("postgres", "redis", "kafka")
 GROUPS = ("servers", "processes")
-NEEDED = {
+NEEDED: dict[str, frozenset[str]] = {
     "registry": frozenset({"postgres"}),
     "connect": frozenset({"postgres", "kafka", "registry"}),
+    "alertmanager": frozenset(),
+    "prometheus": frozenset({"alertmanager"}),
 }
 APART = frozenset(NEEDED)
 """Servers that start only when they are named or needed, after those that they need."""
@@ -88,12 +88,14 @@ class Parts:
         )
         web = settings.web.model_copy(update={"port": at.web})
         aside = standins.processes(settings, at) if chosen.is_demo else ()
-        update = {"web": web} | (standins.replaced(settings, chosen) if chosen.is_demo else {})
+        update = {"web": web, **prometheus.replaced(settings, chosen)}
+        update |= standins.replaced(settings, chosen) if chosen.is_demo else {}
         mine = ours.processes(settings.model_copy(update=update))
         if chosen.is_demo:
             mine = tuple(standins.with_login(each, settings) for each in mine)
         players = standins.players(settings, home) if chosen.is_telescope else ()
-        return cls(servers, (*aside, *mine, *players))
+        watching = prometheus.servers(home, at, mine, settings)
+        return cls((*servers, *watching), (*aside, *mine, *players))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -286,17 +288,7 @@ def _process_is_up(home: Home, process: Process) -> None:
     if child is None:
         raise NotReadyError("its process has not started, or ended at once")
     if process.port:
-        _ask_http(process.port)
-
-
-def _ask_http(port: int) -> None:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-            return
-    except urllib.error.HTTPError:
-        return  # it answered; what it thinks of its health is for status pages
-    except OSError as error:
-        raise NotReadyError(str(error)) from None
+        ask_http(process.port, "/health")
 
 
 def child_record(home: Home, name: str) -> Record | None:

@@ -1,8 +1,8 @@
 """Our own processes: one line each."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from broker.config import Config
 from broker.host import QUEUE as FILES
@@ -16,6 +16,7 @@ CELERY = (PYTHON, "-m", "celery", "-A", "broker.celery")
 SOFT_STOP = {"REMAP_SIGTERM": "SIGQUIT"}
 """SIGTERM then means: finish or put back what is at hand (Celery's soft shutdown)."""
 
+METRICS_PORT = "NIGHTJAR_METRICS__PORT"
 NO_SECRETS_OF_KAFKA = {"NIGHTJAR_KAFKA__ADMIN_PASSWORD": "", "NIGHTJAR_KAFKA__FEED_PASSWORD": ""}
 """Whoever takes over what strangers talk to shall find no more of Kafka than it needs itself."""
 
@@ -46,7 +47,7 @@ def processes(settings: Config) -> tuple[Process, ...]:
     """Return our processes in the order in which they start."""
     web = settings.web
     gunicorn = (PYTHON, "-m", "gunicorn", "broker.wsgi", "--bind", f"{web.host}:{web.port}")
-    return (
+    found = (
         Process("web", (*gunicorn, "--workers", "2"), NO_SECRETS_OF_KAFKA, web.port),
         *(_worker(queue, settings) for queue in wanted(settings)),
         Process("beat", (*CELERY, "beat", "--loglevel", "WARNING", "--pidfile", "")),
@@ -60,6 +61,25 @@ def processes(settings: Config) -> tuple[Process, ...]:
         *_telescopes(settings),
         Process("steady", (*MANAGE, "steady")),
     )
+    first = settings.native.metrics_port
+    return _measured((*found, Process("metrics", (*MANAGE, "metrics"))), first) if first else found
+
+
+def _measured(found: tuple[Process, ...], first: int) -> tuple[Process, ...]:
+    """Give each process a port for its metrics, one after the other from ``first``."""
+    return tuple(
+        replace(each, environment={**each.environment, METRICS_PORT: str(port)})
+        for port, each in enumerate(found, first)
+    )
+
+
+def metrics_ports(found: Iterable[Process]) -> dict[str, int]:
+    """Return where each process serves its metrics, by name."""
+    return {
+        each.name: int(each.environment[METRICS_PORT])
+        for each in found
+        if METRICS_PORT in each.environment
+    }
 
 
 def _lasair(settings: Config) -> tuple[Process, ...]:

@@ -3,11 +3,15 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from compose.native.home import NativeError
 
 CLUSTER_SWITCH = Path("/etc/postgresql-common/createcluster.conf")
+SERVICE_SWITCH = Path("/usr/sbin/policy-rc.d")
+"""Asked by Debian's packages before they start a service; 101 forbids it."""
 
 
 def may_install() -> bool:
@@ -32,6 +36,28 @@ def install(*names: str) -> None:
         _apt("install", "-y", "-q", "--no-install-recommends", "postgresql-common")
         _forbid_cluster()
     _apt("install", "-y", "-q", "--no-install-recommends", *names)
+
+
+def install_programs(*names: str) -> None:
+    """Install packages as ``install`` does, and let none of their services run, now or later."""
+    with _without_services():
+        install(*names)
+    if shutil.which("systemctl"):
+        subprocess.run(["systemctl", "disable", *names], capture_output=True, check=False)
+
+
+@contextmanager
+def _without_services() -> Iterator[None]:
+    """Forbid packages to start services meanwhile, unless somebody has decided that already."""
+    if SERVICE_SWITCH.exists() or not may_install():
+        yield
+        return
+    SERVICE_SWITCH.write_text("#!/bin/sh\nexit 101\n")
+    SERVICE_SWITCH.chmod(0o755)
+    try:
+        yield
+    finally:
+        SERVICE_SWITCH.unlink()
 
 
 def _apt(*words: str) -> None:

@@ -1,6 +1,8 @@
 """What a server must tell about itself to be started, watched and stopped."""
 
 import signal
+import urllib.error
+import urllib.request
 from typing import Protocol
 
 from compose.native.processes import Command
@@ -36,3 +38,14 @@ class Server(Protocol):
 
     def failed_for_now(self, log: str) -> bool:
         """Return whether its last words mean that the same start may succeed in a moment."""
+
+
+def ask_http(port: int, path: str) -> None:
+    """Ask a program on loopback; an answer of any kind will do, NotReadyError where none comes."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):
+            return
+    except urllib.error.HTTPError:
+        return  # it answered; what it thinks of its health is for status pages
+    except OSError as error:
+        raise NotReadyError(str(error)) from None

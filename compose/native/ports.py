@@ -29,6 +29,8 @@ SETTINGS = {
     "registry": "native.registry_port",
     "registry_management": "native.registry_management_port",
     "alerce": "native.alerce_port",
+    "prometheus": "native.prometheus_port",
+    "alertmanager": "native.alertmanager_port",
 }
 
 
@@ -46,8 +48,8 @@ class Ports:
         Kafka's listener without a login, where it was asked for.
     registry, registry_management : int
         The schema registry, where it was asked for.
-    connect : int
-        Kafka Connect, where it was asked for.
+    connect, prometheus, alertmanager : int
+        Where they were asked for.
     scram : tuple of int
         Public listeners of Kafka.
     """
@@ -66,6 +68,8 @@ class Ports:
     alerce: int = 0
     s3: int = 0
     connect: int = 0
+    prometheus: int = 0
+    alertmanager: int = 0
 
 
 def settled(settings: Config) -> Ports:
@@ -86,13 +90,15 @@ def settled(settings: Config) -> Ports:
         native.alerce_port,
         native.s3_port,
         native.connect_port,
+        native.prometheus_port,
+        native.alertmanager_port,
     )
 
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 13:
+    while len(found) < scram_count + 15:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)

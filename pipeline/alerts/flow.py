@@ -2,6 +2,7 @@
 
 import structlog
 
+from broker import metrics
 from broker.failpoints import failpoint, strike
 from broker.kafka_types import ReadResult
 from pipeline.alerts import reading, settling, storing
@@ -24,6 +25,7 @@ def carry(work: RangeWork) -> None:
         result, first = reading.read(work)
     failpoint("after_read")
     work.tally.read = len(result.packets)
+    metrics.KAFKA_READ.labels(work.survey.name).inc(len(result.packets))
     last = work.claim.last
     parts = list(split(result, first, last, work.settings.ranges.bytes_per_task))
     for at, (part, part_first, part_last) in enumerate(parts):

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from broker import dead_letters
 from broker.db import transaction
 from broker.kafka_types import DeliveryError, Message
-from pipeline.alerts import publish
+from pipeline.alerts import measured, publish
 from pipeline.alerts.publish import Pending
 from pipeline.surveys import survey as survey_named
 
@@ -55,7 +55,9 @@ def send(producer: Sends, pending: Pending, place: Place) -> Sent:
     """
     selected, unmade = publish.build_selected(pending)
     outgoing = [*publish.build(pending), *selected]
-    delivered = publish.settle(outgoing, producer.send([sent.message for sent in outgoing]))
+    outcomes = producer.send([sent.message for sent in outgoing])
+    measured.published(pending.survey, outgoing, outcomes)
+    delivered = publish.settle(outgoing, outcomes)
     cleared = set(delivered.cleared)
     with transaction(statement_timeout_s=STATEMENT_S) as session:
         publish.mark(session, delivered)

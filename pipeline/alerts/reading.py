@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from broker import dead_letters
+from broker import dead_letters, metrics
 from broker.archive import Slice
 from broker.avro_schema import SchemaUnreachableError
 from broker.db import transaction
@@ -100,6 +100,7 @@ def _bury_expired(work: RangeWork, first: int, last: int) -> None:
     with transaction(statement_timeout_s=work.statement_timeout_s) as session:
         dead_letters.bury(session, work.claim.stream, work.claim.topic, work.source.id, [letter])
     work.tally.dead += last - first + 1
+    metrics.ALERTS.labels(work.survey.name, "error", letter.reason).inc(last - first + 1)
 
 
 def _decode_what_is_known(

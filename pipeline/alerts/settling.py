@@ -9,7 +9,7 @@ from broker.failpoints import failpoint
 from broker.ranges import switches
 from broker.ranges.claim import finish, still_mine
 from broker.ranges.working import RangeLostError
-from pipeline.alerts import publish, replaying
+from pipeline.alerts import measured, publish, replaying
 from pipeline.alerts.work import RangeWork
 
 
@@ -41,6 +41,7 @@ def publish_part(work: RangeWork, first: int, last: int, *, is_last: bool) -> No
         outgoing += selected
     with work.stage("produce"):
         outcomes = work.resources.producer().send([sent.message for sent in outgoing])
+    measured.published(work.survey.name, outgoing, outcomes)
     delivered = publish.settle(outgoing, outcomes)
     failpoint("after_ack")
     work.tally.published += delivered.published

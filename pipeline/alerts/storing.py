@@ -8,11 +8,11 @@ import numpy as np
 import structlog
 from sqlalchemy.orm import Session
 
-from broker import dead_letters
+from broker import dead_letters, metrics
 from broker.archive import Slice
 from broker.db import transaction
 from broker.dead_letters import Letter
-from pipeline.alerts import replaying, selecting, store
+from pipeline.alerts import measured, replaying, selecting, store
 from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
@@ -61,6 +61,8 @@ def store_batch(
     work.tally.stored += tally.stored
     work.tally.duplicates += tally.duplicates
     work.tally.dead += len(rejected)
+    measured.stored(work.survey.name, tally.stored, tally.duplicates, rejected)
+    metrics.ENRICHED.labels(work.survey.name, "ok", "classified").inc(len(batch))
 
 
 def store_one_by_one(
@@ -99,6 +101,8 @@ def _store_alerts(
         log.warning("packet.bad_images", count=bad_images)
     decided = decide(session, work.survey, work.settings.route, batch, classified, merged)
     decided = replace(decided, outputs=decided.outputs | selection.bits)
+    routed = int(np.count_nonzero(decided.outputs))
+    measured.routed(batch.survey, routed, len(batch) - routed)
     _, first = np.unique(batch.candid, return_index=True)
     first.sort()
     inserted = store.insert_alerts(

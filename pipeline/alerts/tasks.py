@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import structlog
 from celery import Task
 
-from broker import compiled
+from broker import compiled, metrics
 from broker.celery import is_served_here, task, worker_closing, worker_starting
 from broker.config import config
 from broker.db import transaction
@@ -83,6 +83,8 @@ def work_on(held: Claim, began_cpu_s: float) -> None:
     if attempt(held, carry, is_infrastructure):
         task_cpu_ms = round(1e3 * (time.thread_time() - began_cpu_s), 2)
         work = worked[0]
+        for stage, spent_s in work.stage_s.items():
+            metrics.STAGE.labels(stage).observe(spent_s)
         log.info("range.done", **vars(work.tally), **_milliseconds(work), task_cpu_ms=task_cpu_ms)
 
 

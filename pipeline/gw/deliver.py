@@ -18,6 +18,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from broker import metrics
 from broker.config import config
 from broker.db import transaction
 from broker.errors import TransientError
@@ -219,6 +220,7 @@ def _send(
         _note(sending, "sending", error)
         raise
     failpoint("slack_posted")
+    metrics.SLACK_POSTS.labels("sent").inc()
     return ts
 
 
@@ -292,6 +294,7 @@ def _in_s(seconds: float) -> Any:
 
 def _note(sending: _Sending, state: str, error: Exception) -> None:
     """Note how an attempt ended; one that may still succeed is in doubt from now on."""
+    metrics.SLACK_POSTS.labels("refused" if state == "dead" else "again").inc()
     with transaction() as session:
         session.execute(
             update(Delivery)

@@ -30,6 +30,7 @@ from pipeline.gw import (
 from pipeline.gw.act_forms import FormError
 from pipeline.gw.action_tables import FOLLOW_UP, GwSlackAction, last_decision
 from pipeline.gw.life import CARD_AGAIN, DECIDED, HEADLINE, PLAN, REPORT, RUN_FAILED, UPLOAD
+from pipeline.gw.plan_clock import StageClock
 from pipeline.gw.plan_job import (
     Galaxy,
     PlanJob,
@@ -117,15 +118,16 @@ def make(step: Step) -> Outcome:
     with transaction() as session:
         # Nothing is locked: a newer notice may end the plan while map and galaxies are read.
         job, fits = _job(session, session.get_one(GwPlan, plan_id))
-    folder = _fresh_folder(plan_id)
+    folder, clock = _fresh_folder(plan_id), StageClock(job.strategy, job.telescope.name)
     write_job(job, fits, folder)
     ended = plan_process.run(
         plan_process.command(folder),
         folder,
         _limits(),
         started=lambda pid: plan_rows.note_start(plan_id, pid),
-        stop_reason=lambda: _look(step, folder),
+        stop_reason=lambda: _look(step, folder, clock),
     )
+    clock.end(ended.duration_s)
     if ended.stopped:
         return Skip(ended.stopped)
     _raise_failure(ended)
@@ -141,9 +143,10 @@ def make(step: Step) -> Outcome:
     return Done(record, [Want(UPLOAD, id_gw=step.id_gw, key=step.key)])
 
 
-def _look(step: Step, folder: Path) -> str:
+def _look(step: Step, folder: Path, clock: StageClock) -> str:
     """Tell people how far a plan is, where that is news; return why it shall stop, or nothing."""
     plan_id, stage = int(step.key), read_stage(folder)
+    clock.see(stage)
     if stage:
         with transaction() as session:
             group_id = plan_rows.note_stage(session, plan_id, stage)

@@ -63,9 +63,30 @@ def hosts_elsewhere() -> Select[str]:
     return select(S3Sync.host).where(S3Sync.id.in_(newest), S3Sync.bucket != config().s3.bucket)
 
 
+PACKETS = "packets"
+"""The kind of the archive's segments."""
+
+
+def late_by_kind() -> dict[str, int]:
+    """Return how many files of each kind are not on S3 ``s3.late_h`` after they were closed."""
+    closed = func.count().filter(OutputFile.closed_at < _late_before())
+    files = select(OutputFile.kind, closed).where(*_unproved_files()).group_by(OutputFile.kind)
+    closed = func.count().filter(ArchiveSegment.closed_at < _late_before())
+    with transaction() as session:
+        found = dict.fromkeys(SYNCED_KINDS, 0)
+        for kind, count in session.execute(files):
+            found[kind] = count
+        packets = session.scalar(select(closed).where(*_unproved_segments())) or 0
+    return {**found, PACKETS: packets}
+
+
+def _late_before() -> ColumnElement[datetime]:
+    return func.now() - func.make_interval(0, 0, 0, 0, 0, 0, config().s3.late_h * 3600)
+
+
 def late() -> Late:
     """Return what is not on S3 ``s3.late_h`` after it was closed, and what S3 had lost."""
-    before = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, config().s3.late_h * 3600)
+    before = _late_before()
     files = select(OutputFile.closed_at.label("at")).where(*_unproved_files())
     segments = select(ArchiveSegment.closed_at.label("at")).where(*_unproved_segments())
     both = files.union_all(segments).subquery()

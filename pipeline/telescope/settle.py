@@ -14,6 +14,7 @@ from nightjar_telescope import CommandType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broker import metrics
 from broker.config import config
 from pipeline.telescope.facts import Ack, Cancel, Facts, Limits, Outcome
 from pipeline.telescope.fold import fold
@@ -191,7 +192,7 @@ def _fill_sent(row: TelescopeCommand, acks: Sequence[Ack]) -> None:
 
 
 def _write(row: TelescopeCommand, outcome: Outcome) -> None:
-    before = row.state
+    before, is_heard = row.state, row.received_at is not None
     row.state, row.timeout_stage, row.ended_by = (
         outcome.state,
         outcome.timeout_stage,
@@ -202,7 +203,11 @@ def _write(row: TelescopeCommand, outcome: Outcome) -> None:
     row.finished_at, row.due_at = outcome.finished_at, outcome.due_at
     row.start_by, row.finish_by = outcome.start_by, outcome.finish_by
     row.progress_percent, row.error_code = outcome.progress_percent, outcome.error_code
+    if row.sent_at and row.received_at and not is_heard:
+        taken_s = (row.received_at - row.sent_at).total_seconds()
+        metrics.TELESCOPE_ACK.observe(max(0.0, taken_s))
     if row.state != before:
+        metrics.TELESCOPE_COMMANDS.labels(row.telescope, row.state).inc()
         log.info(
             "command.settled",
             telescope=row.telescope,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy.orm import Session
 
-from broker import dead_letters
+from broker import dead_letters, metrics
 from broker.db import transaction
 from broker.errors import TransientError
 from broker.failpoints import failpoint
@@ -206,6 +206,9 @@ def _end(session: Session, work: SinkWork, kept: Sequence[Piece], *, is_last: bo
 
 
 def _count(work: SinkWork, stored: Stored, dead: int) -> None:
+    rows = {"stored": stored.rows, "duplicate": stored.duplicates, "dead": dead}
+    for result, count in rows.items():
+        metrics.TELESCOPE_ROWS.labels(work.telescope.name, result).inc(count)
     work.tally.stored += stored.rows
     work.tally.duplicates += stored.duplicates
     work.tally.dead += dead

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from django.core.management.base import CommandError
 
-from broker import logs
+from broker import logs, metrics_serving
 from broker.celery import doorbell, enqueue
 from broker.command import ProjectCommand
 from broker.config import config, project_path
@@ -48,6 +48,7 @@ class Command(ProjectCommand):
     def handle(self, *, stream: str, slot: int, **_: Any) -> None:
         logs.configure()
         require_migrated()
+        metrics_serving.serve()
         stop = Stop()
         name = f"{stream}-{slot}"
         make = _maker(stream)

@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from broker import logs
+from broker import logs, metrics_serving
 from broker.command import ProjectCommand
 from broker.config import config
 from broker.kafka import Producer, own_connection
@@ -21,6 +21,7 @@ class Command(ProjectCommand):
 
     def handle(self, **_: Any) -> None:
         logs.configure()
+        metrics_serving.serve()
         stop = Stop()
         producer = Producer(own_connection())
         log.info("steady.started")

@@ -34,12 +34,14 @@ def test_the_settings_name_every_port():
             "NIGHTJAR_NATIVE__REGISTRY_PORT": "1011",
             "NIGHTJAR_NATIVE__REGISTRY_MANAGEMENT_PORT": "1012",
             "NIGHTJAR_NATIVE__ALERCE_PORT": "1013",
+            "NIGHTJAR_NATIVE__PROMETHEUS_PORT": "1016",
+            "NIGHTJAR_NATIVE__ALERTMANAGER_PORT": "1017",
             "NIGHTJAR_NATIVE__S3_PORT": "1014",
             "NIGHTJAR_NATIVE__CONNECT_PORT": "1015",
         }
     )
 
-    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), *range(1007, 1016))
+    expected = ports.Ports(1001, 1002, 1003, 1004, (1005, 1006), *range(1007, 1018))
     assert ports.settled(settings) == expected
 
 
@@ -49,7 +51,8 @@ def test_drawn_ports_differ_and_are_free():
 
     beside = {drawn.web, drawn.slack, drawn.webdav, drawn.alerce, drawn.lasair, drawn.registry}
     beside |= {drawn.registry_management, drawn.s3, drawn.connect}
-    assert len({*numbers, *beside}) == 15
+    beside |= {drawn.prometheus, drawn.alertmanager}
+    assert len({*numbers, *beside}) == 17
     assert all(ports.is_free(number) for number in numbers)
 
 

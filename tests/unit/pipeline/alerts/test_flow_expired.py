@@ -19,7 +19,7 @@ def published_after(monkeypatch, result, first):
         settings=settings,
         tally=Tally(),
         stage=lambda _: np.errstate(),
-        survey=SimpleNamespace(decode=lambda _: (SimpleNamespace(candid=[]), [])),
+        survey=SimpleNamespace(name="ztf", decode=lambda _: (SimpleNamespace(candid=[]), [])),
         replay=None,
         is_silent=False,
         chosen={},
