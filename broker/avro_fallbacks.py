@@ -1,6 +1,7 @@
 """How many packets fastavro carried because the compiled kernel would not, in this process.
 
-Prometheus hears of it as ``decode_fallback_total{reason}``. Reasons are those of ``broker.avro_kernel.REASONS`` and:
+Prometheus hears of it as ``decode_fallback_total{reason}``. Reasons are those of
+``broker.avro_kernel.REASONS`` and:
 ``no_kernel`` (switched off, or no compiler), ``framing`` (the kernel's side could not take the
 framing apart), ``not_compilable`` (a schema), ``column_type`` (a field of a type that its survey
 does not expect), ``unexpected`` (an error in our own conversion, which is logged).
