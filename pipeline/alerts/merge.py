@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from broker.db import cursor
+from broker.db_arrays import Array, BigInts, ByteStrings, Doubles, Ints, SmallInts, Texts
 from pipeline.alerts import curves
 from pipeline.alerts.batch import Batch, LightCurves
 from pipeline.alerts.curves import CurveChange
@@ -67,10 +68,10 @@ def _objects(session: Session, batch: Batch) -> NDArray[np.int64]:
                 " ON CONFLICT DO NOTHING",
                 (
                     batch.survey,
-                    missing,
-                    batch.ra_deg[first].tolist(),
-                    batch.dec_deg[first].tolist(),
-                    hpx29(batch.ra_deg[first], batch.dec_deg[first]).tolist(),
+                    Texts.of_texts(missing),
+                    Doubles.of(batch.ra_deg[first]),
+                    Doubles.of(batch.dec_deg[first]),
+                    BigInts.of(hpx29(batch.ra_deg[first], batch.dec_deg[first])),
                 ),
             )
         ids |= _ids(session, batch.survey, missing)
@@ -81,7 +82,7 @@ def _ids(session: Session, survey: str, names: Sequence[str]) -> dict[str, int]:
     with cursor(session) as cur:
         cur.execute(
             "SELECT object_id, id FROM objects WHERE survey = %s AND object_id = ANY(%s)",
-            (survey, list(names)),
+            (survey, Texts.of_texts(names)),
             binary=True,
         )
         return dict(cur.fetchall())
@@ -91,7 +92,7 @@ def _lock(session: Session, ids: NDArray[np.int64]) -> None:
     with cursor(session) as cur:
         cur.execute(
             "SELECT 1 FROM objects WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            (ids.tolist(),),
+            (BigInts.of(ids),),
         )
 
 
@@ -134,13 +135,13 @@ def _write(session: Session, changed: Sequence[CurveChange]) -> None:
             )
 
 
-def _columns(changed: Sequence[CurveChange]) -> tuple[list[Any], ...]:
+def _columns(changed: Sequence[CurveChange]) -> tuple[Array, ...]:
     return (
-        [change.object_id for change in changed],
-        [change.series for change in changed],
-        [change.n for change in changed],
-        [change.last_jd_utc for change in changed],
-        [change.points for change in changed],
+        BigInts.of([change.object_id for change in changed]),
+        SmallInts.of([change.series for change in changed]),
+        Ints.of([change.n for change in changed]),
+        Doubles.of([change.last_jd_utc for change in changed]),
+        ByteStrings.of([change.points for change in changed]),
     )
 
 
@@ -169,9 +170,9 @@ def _mark_public(
             " FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::bigint[])"
             " AS u (id, ra_deg, dec_deg, hpx29) WHERE o.id = u.id AND NOT o.is_public",
             (
-                ids.tolist(),
-                ra_deg.tolist(),
-                dec_deg.tolist(),
-                hpx29(ra_deg, dec_deg).tolist(),
+                BigInts.of(ids),
+                Doubles.of(ra_deg),
+                Doubles.of(dec_deg),
+                BigInts.of(hpx29(ra_deg, dec_deg)),
             ),
         )

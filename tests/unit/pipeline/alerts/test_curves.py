@@ -1,12 +1,17 @@
 """Light curves: what is kept does not depend on how packets arrive."""
 
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.alerts import curves
 from pipeline.alerts.batch import DETECTION, SERIES, LightCurves
+
+HEALTH = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 point = st.tuples(
     st.sampled_from([1.0, 2.0, 3.5]),
@@ -17,6 +22,15 @@ point = st.tuples(
     st.just(-5.0),
 )
 owned_points = st.lists(st.tuples(st.integers(0, 2), point), max_size=12)
+
+
+@pytest.fixture(params=["compiled", "plain"], autouse=True)
+def form(request, monkeypatch):
+    """Merge with the compiled loops, and with NumPy: each test holds for both."""
+    if request.param == "plain":
+        monkeypatch.setattr(curves, "compiler", SimpleNamespace(works=lambda: False))
+    else:
+        assert curves.compiler.works()
 
 
 def packed(points):
@@ -40,6 +54,7 @@ def light_curves(series_rows):
     return LightCurves("ztf", np.array([7]), tuple(rows), tuple(starts))
 
 
+@HEALTH
 @given(owned_points)
 def test_a_merge_keeps_one_point_per_time_and_band_the_lowest_in_bytes(points):
     owner, rows = curves.merge_points(*packed(points))
@@ -48,6 +63,7 @@ def test_a_merge_keeps_one_point_per_time_and_band_the_lowest_in_bytes(points):
     assert list(owner) == sorted(owner)
 
 
+@HEALTH
 @given(owned_points, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing(points, random):
     shuffled = points[:]
@@ -57,6 +73,52 @@ def test_the_order_of_arrival_changes_nothing(points, random):
     again = curves.merge_points(*packed(shuffled))
 
     assert once[1].tobytes() == again[1].tobytes()
+
+
+def test_a_long_history_in_any_order_is_merged():
+    rng = np.random.default_rng(5)
+    points = [
+        (int(o), (float(jd), float(flux), 0.5, int(2 * band), 10.0, -5.0))
+        for o, jd, flux, band in zip(
+            *rng.integers(0, [[3], [90], [2], [3]], (4, 5000)), strict=True
+        )
+    ]
+
+    _, rows = curves.merge_points(*packed(points))
+
+    assert rows.tobytes() == b"".join(plain_merge(points))
+
+
+@HEALTH
+@given(st.lists(st.tuples(owned_points, owned_points), max_size=3))
+def test_changes_turn_the_old_curves_into_the_new(histories):
+    """What is appended or rewritten, and nothing else, gives the new curves."""
+    ids = 10 + np.arange(len(histories))
+    old = all_curves([before for before, _ in histories], ids)
+    new = all_curves([before + after for before, after in histories], ids)
+
+    stored = dict(zip(ids.tolist(), bytes_of(old), strict=True))
+    for change in curves.changes(ids, old, new):
+        assert change.points
+        before = stored[change.object_id] if change.is_append else b""
+        assert before or not change.is_append
+        assert stored[change.object_id] != before + change.points
+        stored[change.object_id] = before + change.points
+        last = np.frombuffer(stored[change.object_id], DETECTION)
+        assert (len(last), last["jd_utc"][-1]) == (change.n, change.last_jd_utc)
+    assert list(stored.values()) == bytes_of(new)
+
+
+def all_curves(histories, ids):
+    owner, rows = packed([(i, row) for i, points in enumerate(histories) for _, row in points])
+    none = np.empty(0, np.int64)
+    series = [curves.merge_points(owner, rows)]
+    series += [(none, np.empty(0, dtype)) for dtype in SERIES[1:]]
+    return curves.assemble("ztf", ids, series)
+
+
+def bytes_of(found):
+    return [found.rows[0][first:last].tobytes() for first, last in pairwise(found.starts[0])]
 
 
 def test_a_later_point_is_appended_and_an_earlier_one_rewrites_the_curve():
