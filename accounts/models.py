@@ -311,6 +311,25 @@ class DriftReport(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M} UTC"
 
 
+class SafeMode(models.Model):
+    """A time after a restore in which differences from Kafka are proposed, not mended."""
+
+    began_at = models.DateTimeField(db_default=Now())
+    why = models.TextField(help_text="which backup was restored")
+    held = models.JSONField(help_text="[credential, generation] of wishes that wait until it ends")
+    ended_at = models.DateTimeField(null=True, help_text="null: it is on")
+    ended_by = models.TextField(default="", help_text="as in the audit trail")
+
+    class Meta:
+        """Django's options."""
+
+        db_table = "accounts_safe_modes"
+        verbose_name = "safe mode of credentials"
+
+    def __str__(self) -> str:
+        return f"since {self.began_at:%Y-%m-%d %H:%M} UTC"
+
+
 class StaffToken(models.Model):
     """A token of a member of staff for programs; the token itself was shown once."""
 

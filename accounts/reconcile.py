@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts import audit, credentials, principals, settlement
+from accounts import audit, credentials, principals, safe_mode, settlement
 from accounts.claims import LEASE_S
 from accounts.models import DriftReport, KafkaCredential
 from accounts.principals import NAMED
@@ -86,16 +86,21 @@ class DoubtfulListingError(Exception):
 
 
 def reconcile() -> DriftReport | None:
-    """Compare, repair and report; None while another process does."""
+    """Compare, repair and report; None while another process does. In safe mode nothing is done."""
     with lock(LOCK) as is_ours:
         if not is_ours:
             return None
-        _end_email_principals()
+        is_safe = safe_mode.current() is not None
         lines: list[dict[str, str]] = []
         error = ""
         try:
-            _mend_all(_differences(), lines)
-            _delete_groups_of_nobody()
+            if is_safe:
+                lines += map(_proposed, _differences())
+                lines += safe_mode.held_lines()
+            else:
+                _end_email_principals()
+                _mend_all(_differences(), lines)
+                _delete_groups_of_nobody()
         except Exception as trouble:  # noqa: BLE001 whatever it is, the report says so
             error = str(trouble) or repr(trouble)
             log.warning("credentials.not_compared", error=repr(trouble))
@@ -220,14 +225,24 @@ def _mend_all(found: Iterable[Difference], lines: list[dict[str, str]]) -> None:
         lines.append(_mended(difference))
 
 
-def _mended(difference: Difference) -> dict[str, str]:
-    """Mend one difference; return its line of the report."""
-    line = {
+def _line(difference: Difference) -> dict[str, str]:
+    return {
         "principal": difference.principal,
         "ours": difference.ours,
         "kafka": difference.kafka,
         "repair": difference.repair,
     }
+
+
+def _proposed(difference: Difference) -> dict[str, str]:
+    """Return the line of a difference that is left as it is."""
+    repair = "revoked" if difference.repair == SEEN_ONCE else difference.repair
+    return _line(difference) | {"repair": f"{safe_mode.PROPOSED}{repair}"}
+
+
+def _mended(difference: Difference) -> dict[str, str]:
+    """Mend one difference; return its line of the report."""
+    line = _line(difference)
     if difference.mend is None:
         return line
     if difference.row is not None and not _hold(difference.row):

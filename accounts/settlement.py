@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from accounts import claims, credentials, deletion, mail
+from accounts import claims, credentials, deletion, mail, safe_mode
 from accounts.claims import Claim
 from accounts.models import KafkaCredential
 from broker import kafka_admin
@@ -39,7 +39,7 @@ LOST = "Kafka has lost this password, and nobody keeps a copy: rotate it"
 UNTRIED = "rights given again; the password stands as it was and was not tried: nobody keeps a copy"
 EXPIRED = "Kafka could not be told this password within an hour, so it was forgotten: rotate it"
 
-_UNSETTLED = Q(state__in=credentials.UNSETTLED) | Q(state="needs_rotation", confirmed_at=None)
+UNSETTLED_ROWS = Q(state__in=credentials.UNSETTLED) | Q(state="needs_rotation", confirmed_at=None)
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class NotYetError(Exception):
 
 def settle(credential_id: str, generation: int) -> None:
     """Do what the row wants, if it is of this generation, due, and nobody else's."""
+    if safe_mode.is_held(credential_id, generation):
+        return
     claim = claims.take(uuid.UUID(credential_id), generation)
     if claim is None:
         return
@@ -115,7 +117,8 @@ def due() -> QuerySet[KafkaCredential]:
     """Return the rows that Kafka has still to be brought to and that nobody works on."""
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     ripe = Q(next_try_at=None) | Q(next_try_at__lte=Now())
-    return KafkaCredential.objects.filter(free, ripe, _UNSETTLED).order_by("created_at")
+    rows = KafkaCredential.objects.filter(free, ripe, UNSETTLED_ROWS).exclude(safe_mode.held())
+    return rows.order_by("created_at")
 
 
 def _forget_old_secrets() -> None:
@@ -271,5 +274,5 @@ def _give_back(claim: Claim) -> None:
     """Free a row whose wish has changed, and ring for the newer one."""
     log.info("credential.outdated", **claims.facts(claim))
     claims.held(claim).update(lease_until=None)
-    for row in KafkaCredential.objects.filter(_UNSETTLED, pk=claim.id):
+    for row in KafkaCredential.objects.filter(UNSETTLED_ROWS, pk=claim.id):
         credentials.ring(row)

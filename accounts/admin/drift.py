@@ -9,9 +9,10 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from typing_extensions import override
 
-from accounts import audit
+from accounts import audit, safe_mode
 from accounts.admin.acts import ShownAdmin
 from accounts.models import DriftReport
+from broker.admin import ReasonForm
 from broker.celery import enqueue
 
 
@@ -33,9 +34,14 @@ class DriftAdmin(ShownAdmin):
 
     @override
     def get_urls(self) -> list[URLPattern]:
-        """Add Repair."""
+        """Add Repair, and the end of safe mode."""
         page = self.admin_site.admin_view(self.repair)
-        return [path("repair/", page, name="accounts_driftreport_repair"), *super().get_urls()]
+        end = self.admin_site.admin_view(self.end_safe_mode)
+        return [
+            path("repair/", page, name="accounts_driftreport_repair"),
+            path("end-safe-mode/", end, name="accounts_driftreport_end_safe_mode"),
+            *super().get_urls(),
+        ]
 
     @override
     def changelist_view(
@@ -43,7 +49,12 @@ class DriftAdmin(ShownAdmin):
     ) -> HttpResponse:
         """Show the last comparison above all others."""
         latest = DriftReport.objects.order_by("-at").first()
-        context = {"title": "Drift", "latest": latest, "may_repair": self.may_act(request)}
+        context = {
+            "title": "Drift",
+            "latest": latest,
+            "safe_mode": safe_mode.current(),
+            "may_repair": self.may_act(request),
+        }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @override
@@ -58,4 +69,19 @@ class DriftAdmin(ShownAdmin):
         audit.record(f"staff:{request.user.get_username()}", "repair", "credentials")
         enqueue("accounts.reconcile", "accounts")
         messages.success(request, "Being compared and repaired; load this page again in a moment.")
+        return redirect("admin:accounts_driftreport_changelist")
+
+    def end_safe_mode(self, request: HttpRequest) -> HttpResponse:
+        """End safe mode: what is proposed is done."""
+        form = ReasonForm(request.POST)
+        if request.method != "POST" or not self.may_act(request):
+            raise PermissionDenied
+        if not form.is_valid():
+            messages.error(request, "Say why: it is kept in the audit trail with your name.")
+        else:
+            try:
+                safe_mode.end(f"staff:{request.user.get_username()}", form.cleaned_data["why"])
+                messages.success(request, "Safe mode has ended; what was proposed is being done.")
+            except safe_mode.SafeModeError as error:
+                messages.error(request, f"{str(error).capitalize()}.")
         return redirect("admin:accounts_driftreport_changelist")

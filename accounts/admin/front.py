@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from accounts import safe_mode
 from accounts.credentials import UNSETTLED
 from accounts.models import BabamulUser, DriftReport, KafkaCredential, OutboxMail
 from broker.admin_front import Line, counted, line_of
@@ -32,7 +33,9 @@ def _credentials(user: Any) -> list[Line]:
 
 def _drift(user: Any) -> list[Line]:
     latest = DriftReport.objects.order_by("-at").first()
-    if latest is None:
+    if safe := safe_mode.current():
+        told = [f"safe mode {safe}: nothing is repaired until somebody ends it"]
+    elif latest is None:
         told = ["never compared"]
     elif latest.error:
         told = [f"could not be compared: {latest.error}"]

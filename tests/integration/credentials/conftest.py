@@ -12,12 +12,13 @@ from confluent_kafka import Consumer
 from django.db import transaction
 from django.db.models.functions import Now
 
-from accounts import credentials, settlement
+from accounts import credentials, reconcile, settlement
 from accounts.models import BabamulUser, KafkaCredential
 from accounts.principals import new_password
 from broker import kafka_admin
 from broker.config import config
 from broker.kafka import Producer, own_connection
+from broker.kafka_groups import group_names
 from pipeline import bootstrap
 from pipeline.alerts import steady
 from tests import consumers, native
@@ -94,6 +95,22 @@ def make_person(
     for principal in KafkaCredential.objects.values_list("principal", flat=True):
         with suppress(ValueError):
             kafka_admin.revoke(principal)
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """Let strangers that other tests made at the same broker be; return the principals of this one."""
+    names: set[str] = set()
+    is_persons = reconcile.is_persons
+    monkeypatch.setattr(reconcile, "is_persons", lambda name: name in names and is_persons(name))
+    monkeypatch.setattr(
+        reconcile,
+        "group_names",
+        lambda prefix: [each for each in group_names(prefix) if each.removesuffix("-old") in names],
+    )
+    yield names
+    for name in names:
+        kafka_admin.revoke(name)
 
 
 @pytest.fixture

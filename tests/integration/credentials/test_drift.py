@@ -18,22 +18,6 @@ from tests.integration.credentials.conftest import granted, wanted
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
 
-@pytest.fixture
-def mine(monkeypatch):
-    """Let strangers that other tests made at the same broker be; return the principals of this one."""
-    names = set()
-    is_persons = reconcile.is_persons
-    monkeypatch.setattr(reconcile, "is_persons", lambda name: name in names and is_persons(name))
-    monkeypatch.setattr(
-        reconcile,
-        "group_names",
-        lambda prefix: [each for each in group_names(prefix) if each.removesuffix("-old") in names],
-    )
-    yield names
-    for name in names:
-        kafka_admin.revoke(name)
-
-
 @pytest.fixture(autouse=True)
 def long_ago(monkeypatch):
     """Take every row for one that did not change since Kafka was listed."""
