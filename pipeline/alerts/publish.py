@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from broker.avro import UnreadableError
 from broker.config import config
 from broker.db import cursor
+from broker.db_arrays import BigInts, SmallInts
 from broker.dead_letters import Letter
 from broker.errors import TransientError
 from broker.kafka_types import DeliveryError, Message
@@ -103,7 +104,7 @@ def read_pending(
 
 def read_alerts(session: Session, survey: str, ids: Sequence[int]) -> Pending:
     """Read those of the alerts with these ids whose messages still wait."""
-    return _read(session, survey, "a.id = ANY(%s)", (list(ids),), NONE_CHOSEN)
+    return _read(session, survey, "a.id = ANY(%s)", (BigInts.of(ids),), NONE_CHOSEN)
 
 
 def _read(
@@ -129,7 +130,7 @@ def _read(
         matched_ids = _distinct([row["survey_match_id"] for row in public])
         cur.execute(
             "SELECT id, object_id, ra_deg, dec_deg FROM objects WHERE id = ANY(%s)",
-            (matched_ids.tolist(),),
+            (BigInts.of(matched_ids),),
             binary=True,
         )
         matches = {row[0]: (row[1], row[2], row[3]) for row in cur}
@@ -285,7 +286,11 @@ def mark(session: Session, delivered: Delivered) -> None:
             " AND (a.outputs & ~a.pending | u.sent) <> 0 THEN now() ELSE a.published_at END"
             " FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[]) AS u (id, gone, sent)"
             " WHERE a.id = u.id",
-            (ids, [gone[i] for i in ids], [sent.get(i, 0) for i in ids]),
+            (
+                BigInts.of(ids),
+                SmallInts.of([gone[i] for i in ids]),
+                SmallInts.of([sent.get(i, 0) for i in ids]),
+            ),
         )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from broker.archive import Slice
 from broker.db import copy_rows, cursor
+from broker.db_arrays import BigInts, Doubles, Ints
 from pipeline.alerts import moves
 from pipeline.alerts.batch import BANDS, Batch, Column
 from pipeline.surveys.record import Survey
@@ -177,7 +178,7 @@ def insert_duplicates(
         cur.execute(
             "SELECT candid, id, source_id, source_partition, source_offset, pending FROM alerts"
             " WHERE survey = %s AND candid = ANY(%s)",
-            (survey, [candid for candid, _ in packets]),
+            (survey, BigInts.of([candid for candid, _ in packets])),
             binary=True,
         )
         owners = {row[0]: row[1:] for row in cur}
@@ -235,7 +236,7 @@ def count_alerts(
             " last_jd_utc = greatest(o.last_jd_utc, u.last_jd)"
             " FROM unnest(%s::bigint[], %s::int[], %s::float8[], %s::float8[])"
             " AS u (id, n, first_jd, last_jd) WHERE o.id = u.id",
-            (ids.tolist(), np.bincount(at).tolist(), first.tolist(), last.tolist()),
+            (BigInts.of(ids), Ints.of(np.bincount(at)), Doubles.of(first), Doubles.of(last)),
         )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from broker.db import cursor
+from broker.db_arrays import BigInts, Doubles
 from pipeline.alerts.crossmatch import ObjectMatches, match_objects
 from pipeline.surveys.record import Survey
 
@@ -60,12 +61,12 @@ def find(
 
 def lock(session: Session, object_ids: NDArray[np.int64]) -> dict[int, Known]:
     """Lock objects of both surveys in one order and return their stored matches."""
-    ids = np.unique(object_ids[object_ids >= 0]).tolist()
+    ids = np.unique(object_ids[object_ids >= 0])
     with cursor(session) as cur:
         cur.execute(
             "SELECT id, survey_match_id, survey_match_arcsec FROM objects"
             " WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            (ids,),
+            (BigInts.of(ids),),
             binary=True,
         )
         return {row[0]: Known(row[1], row[2]) for row in cur}
@@ -126,7 +127,11 @@ def write(session: Session, links: Mapping[int, tuple[int, float]]) -> None:
             "UPDATE objects AS o SET survey_match_id = u.match_id, survey_match_arcsec = u.arcsec"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS u (id, match_id, arcsec)"
             " WHERE o.id = u.id",
-            (ids, [links[i][0] for i in ids], [links[i][1] for i in ids]),
+            (
+                BigInts.of(ids),
+                BigInts.of([links[i][0] for i in ids]),
+                Doubles.of([links[i][1] for i in ids]),
+            ),
         )
 
 
