@@ -4,8 +4,8 @@ Only the workers that carry alerts pay for Numba's import (0.4 s, 60 MB). Where 
 does not compile, one warning is logged and the caller takes its plain path: nothing but speed may
 depend on a compiled function.
 
-A compiled function and all compiled functions that it calls stand in one file: Numba looks at the
-time of that file alone when it asks whether what it kept is still true.
+A compiled function and all compiled functions that it calls stand in one file, ``…_kernel.py``:
+Numba looks at the time of that file alone when it asks whether what it kept is still true.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,17 @@ import sys
 from tests.fuzz import bombs, run
 
 NAMES = (
-    *("ztf", "ztf-datum", "lsst", "container", "anatomy", "schema", "curves", "catalogs"),
+    *(
+        "ztf",
+        "ztf-datum",
+        "columns",
+        "lsst",
+        "container",
+        "anatomy",
+        "schema",
+        "curves",
+        "catalogs",
+    ),
     *("gw-notice", "sky-map", "voevent", "gcn-json"),
 )
 

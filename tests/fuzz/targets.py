@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from astropy.io import fits
 
 from broker import anatomy
-from broker.avro import Containers, UnreadableError, read_datum
-from broker.avro_schema import SchemaError, writer_schema_of_text
+from broker.avro import Containers, UnreadableError, container_schema, read_datum
+from broker.avro_program import NotCompilableError
+from broker.avro_schema import SchemaError, WriterSchema, writer_schema_of_text
 from broker.dead_letters import REASONS
 from broker.kafka_types import Packet
 from pipeline import light_curves, surveys
@@ -36,6 +37,7 @@ from pipeline.gw.skymap import SkyMap
 from pipeline.gw.voevents import parse_voevent
 from pipeline.surveys.identify import MAX_ID, identify
 from tests import gw_notices, hostile, voevents
+from tests.avro_columns import compare
 
 EXPECTED = frozenset(REASONS) - {"unexpected"}
 NOTHING = b""
@@ -71,6 +73,16 @@ def _decode_ztf_datum(datum: bytes) -> None:
     _decode("ztf", head + hostile.zigzag(len(datum)) + datum + tail)
 
 
+def _decode_columns(datum: bytes) -> None:
+    """What the compiled kernel accepts, fastavro accepts with the same values."""
+    compare(_ztf_schema(), [datum])
+
+
+@cache
+def _ztf_schema() -> WriterSchema:
+    return container_schema(hostile.good("ztf"))
+
+
 def _decode_lsst(value: bytes) -> None:
     _decode("lsst", value)
 
@@ -98,14 +110,17 @@ def _take_apart(value: bytes) -> None:
 
 
 def _resolve_schema(value: bytes) -> None:
-    """Parse a schema, then decode a short and a long datum of zeros with it."""
+    """Parse a schema, then decode a short and a long datum of zeros with it, in both ways."""
     try:
         schema = writer_schema_of_text(value)
     except SchemaError:
         return
-    for datum in (bytes(8), bytes(100_000)):
+    datums = [bytes(8), bytes(100_000)]
+    for datum in datums:
         with _refusals():
             read_datum(schema, datum, 0, len(datum))
+    with contextlib.suppress(NotCompilableError):
+        compare(schema, datums)
 
 
 @contextlib.contextmanager
@@ -276,6 +291,7 @@ def _catalog_seeds() -> list[bytes]:
 TARGETS = {
     "ztf": Target(_decode_ztf, _ztf_seeds),
     "ztf-datum": Target(_decode_ztf_datum, _ztf_datum_seeds),
+    "columns": Target(_decode_columns, _ztf_datum_seeds),
     "lsst": Target(_decode_lsst, _lsst_seeds),
     "container": Target(_read_container, _container_seeds),
     "anatomy": Target(_take_apart, _anatomy_seeds),
