@@ -7,6 +7,7 @@ from typing import NamedTuple
 from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from broker.errors import TransientError
 from broker.kafka_cluster import Cluster, Watermarks
 from broker.kafka_connection import Partition, answer, own_connection
 from broker.kafka_rights import PUBLIC_PREFIX
@@ -45,8 +46,10 @@ def active_groups(prefix: str) -> tuple[int, list[str]]:
     TransientError
         If the broker is away.
     """
-    listed = answer(_client().list_consumer_groups(request_timeout=LOOK_S)).valid
-    ours = [each for each in listed if each.group_id.startswith(prefix)]
+    listed = answer(_client().list_consumer_groups(request_timeout=LOOK_S))
+    if listed.errors:  # of a broker that wakes up nothing more shall be asked: see broker.kafka_lag
+        raise TransientError(f"Kafka: {listed.errors[0]}")
+    ours = [each for each in listed.valid if each.group_id.startswith(prefix)]
     active = sum(each.state not in _EMPTY for each in ours)
     return active, sorted(each.group_id for each in ours)
 

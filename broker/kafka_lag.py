@@ -1,21 +1,21 @@
 """How far a group is behind the topics that it reads, in messages and in time."""
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from broker.errors import TransientError
 from broker.kafka_cluster import Cluster
-from broker.kafka_connection import REQUEST_S, Connection, Partition, answer, connected
+from broker.kafka_connection import REQUEST_S, Connection, Partition, connected
 
+PATTERN = "^"
 READ_S = 5.0
 """Longest that the oldest unread messages are waited for."""
 _READS: Mapping[str, Any] = {
@@ -48,12 +48,14 @@ class GroupLag:
         As ``stream_connection`` returns it.
     group : str
         Its name.
+    topics : sequence of str
+        What it reads, as it subscribes: names, or patterns that begin with ``^``.
     """
 
-    def __init__(self, connection: Connection, group: str) -> None:
+    def __init__(self, connection: Connection, group: str, topics: Sequence[str]) -> None:
         self._group = group
+        self._topics = tuple(topics)
         self._cluster = Cluster(connection)
-        self._admin = connected(AdminClient, connection)
         self._consumer = connected(Consumer, {**connection, **_READS, "group.id": group})
 
     def look(self) -> Behind | None:
@@ -85,15 +87,43 @@ class GroupLag:
         self._consumer.close()
 
     def _committed(self) -> dict[Partition, int]:
-        asked = [ConsumerGroupTopicPartitions(self._group)]
-        (future,) = self._admin.list_consumer_group_offsets(
-            asked, request_timeout=REQUEST_S
-        ).values()
+        """Return the offsets that the group committed.
+
+        Asked as a consumer asks: the AdminClient's own question ends the process where a broker
+        says that it does not keep the group, or not yet (seen: librdkafka then wants to ask its
+        own group for the coordinator, and an AdminClient has none).
+        """
+        places = [TopicPartition(*place) for place in self._places()]
         try:
-            found: list[TopicPartition] = answer(future).topic_partitions
-        except KafkaException as error:  # one that wakes up, or a right that is missing
+            found = self._consumer.committed(places, timeout=REQUEST_S) if places else []
+        except KafkaException as error:
             raise TransientError(f"group {self._group}: {error.args[0].str()}") from error
+        if trouble := next((each.error for each in found if each.error is not None), None):
+            raise TransientError(f"group {self._group}: {trouble.str()}")
         return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
+    def _places(self) -> list[Partition]:
+        """Return the partitions of the topics that are there."""
+        try:
+            if any(name.startswith(PATTERN) for name in self._topics):
+                listed = [self._consumer.list_topics(timeout=REQUEST_S)]
+            else:
+                listed = [self._consumer.list_topics(name, REQUEST_S) for name in self._topics]
+        except KafkaException as error:
+            raise TransientError(f"Kafka: {error.args[0].str()}") from error
+        return [
+            (name, number)
+            for found in listed
+            for name, topic in found.topics.items()
+            if topic.error is None and self._is_read(name)
+            for number in topic.partitions
+        ]
+
+    def _is_read(self, topic: str) -> bool:
+        return any(
+            bool(re.search(name, topic)) if name.startswith(PATTERN) else name == topic
+            for name in self._topics
+        )
 
     def _oldest_ms(self, behind: Mapping[Partition, int]) -> int | None:
         """Read the first unread message of each partition; return the time of the oldest."""

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from broker import metrics
 from broker.config import config
-from broker.kept import Kept
+from broker.kept import SHARE, Kept, Seen
 from broker.metrics import Fact
 from broker.prometheus import Collector, GaugeMetricFamily
 
-STALE = 6
-"""A look that is older than so many periods says nothing any more."""
+STALE = 3
+"""A look that is older than so many periods says nothing any more; see ``Kept`` for a period."""
 MODULES = (
     "broker.metrics_parts",
     "accounts.metrics_people",
@@ -76,11 +76,15 @@ class Facts(Collector):
         }
         for name, kept in self._kept.items():
             seen = kept.get()
-            is_known = seen is not None and seen.age_s < STALE * max(self._keep_s, seen.took_s)
+            is_known = seen is not None and seen.age_s < STALE * self._period_s(seen)
             found = list(seen.value) if seen and is_known else []
             for told in (*found, Told(metrics.FACTS_KNOWN, float(is_known), (name,))):
                 families[told.fact].add_metric(told.labels, told.value)
         return families.values()
+
+    def _period_s(self, seen: Seen[list[Told]]) -> float:
+        """Return how long such a look is kept: what takes long is asked for less often."""
+        return max(self._keep_s, SHARE * seen.took_s)
 
     def _keeping(self, source: Source) -> Kept[list[Told]]:
         def look() -> list[Told]:

@@ -1,7 +1,7 @@
 """How far every stream that is listened to is behind, and how long it has been silent."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any
@@ -14,10 +14,11 @@ from broker.metrics_facts import Source, Told
 from broker.sections import telescope
 from pipeline import topics
 from pipeline.selected import sources as selected
+from pipeline.telescope.record import data_pattern, telescopes
 from pipeline.watch.listened import lasair_topics
 
-Place = tuple[Mapping[str, Any], str]
-"""A connection and the group that reads there."""
+Place = tuple[Mapping[str, Any], str, Sequence[str]]
+"""A connection, the group that reads there, and what it subscribes to."""
 
 
 def sources() -> tuple[Source, ...]:
@@ -33,22 +34,27 @@ def places() -> dict[str, Place]:
     settings = config()
     found: dict[str, Place] = {}
     for each in topics.STREAMS:
-        prefix = settings.streams.named(each.name).group_prefix
-        found[each.name] = stream_connection(each.name), f"{prefix}{each.name}"
+        found[each.name] = _range_stream(each.name, settings.streams.named(each.name).topic)
     for notices in topics.NOTICE_STREAMS:
-        found[notices.name] = gcn_connection(), f"{settings.gcn.group_id}-{notices.name}"
+        names = [settings.gcn.topic_prefix + topic for topic in notices.topics]
+        found[notices.name] = gcn_connection(), f"{settings.gcn.group_id}-{notices.name}", names
     for name in selected.names():
         with suppress(KeyError):  # nobody has said where it is
             where = selected.settings_of(name)
-            found[name] = source_connection(where), selected.group_of(name)
+            found[name] = source_connection(where), selected.group_of(name), [where.topic]
     for name, place in lasair_topics().items():
-        found[name] = place.connection, place.group
-    if settings.telescopes:
+        found[name] = place.connection, place.group, [place.topic]
+    if known := telescopes():
         data = topics.TELESCOPE_DATA.name
-        prefix = settings.streams.named(data).group_prefix
-        found[data] = stream_connection(data), f"{prefix}{data}"
-        found[telescope.STREAM] = own_connection(), settings.telescope.group_id
+        found[data] = _range_stream(data, data_pattern())
+        names = [topic for one in known for topic in (one.acknowledgments, one.status)]
+        found[telescope.STREAM] = own_connection(), settings.telescope.group_id, names
     return found
+
+
+def _range_stream(name: str, topic: str) -> Place:
+    prefix = config().streams.named(name).group_prefix
+    return stream_connection(name), f"{prefix}{name}", [topic]
 
 
 def stream(name: str, open_lag: Any) -> Iterator[Told]:

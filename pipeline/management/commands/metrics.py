@@ -12,6 +12,8 @@ from broker.metrics_facts import Facts, sources
 from broker.stop import Stop
 
 WAIT_S = 0.5
+TRY_EVERY_S = 30.0
+"""While somebody else has the port."""
 
 
 class Command(ProjectCommand):
@@ -24,7 +26,10 @@ class Command(ProjectCommand):
         stop = Stop()
         if not config().metrics.port:
             raise CommandError("metrics.port is 0: set NIGHTJAR_METRICS__PORT")
-        if not metrics_serving.serve(Facts(sources())):
-            raise CommandError(f"port {config().metrics.port} is taken: see above")
+        facts = Facts(sources())
+        is_serving, try_at_s = False, 0.0
         while not stop.is_asked:
+            if not is_serving and time.monotonic() >= try_at_s:
+                is_serving = metrics_serving.serve(facts)
+                try_at_s = time.monotonic() + TRY_EVERY_S
             time.sleep(WAIT_S)

@@ -20,7 +20,7 @@ from compose.native.home import Home
 from compose.native.ports import drawn
 
 ANSWER_S = 10
-PATIENCE_S = 90
+PATIENCE_S = 180
 HURRY = (
     (r"(scrape|evaluation)_interval: \w+", r"\1_interval: 1s"),
     (r"refresh_interval: \w+", "refresh_interval: 1s"),
