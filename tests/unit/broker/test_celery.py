@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.celery import QUEUE_OF, app, limits_s, task
+from broker.celery import QUEUE_OF, app, is_served_here, limits_s, task
 from broker.config import Config, config
 from broker.errors import TransientError
 from broker.host import host_queue, this_host
@@ -40,6 +40,14 @@ def test_a_task_is_acknowledged_late_but_never_loops():
     assert app.conf.task_acks_late
     assert not app.conf.task_reject_on_worker_lost
     assert app.conf.worker_prefetch_multiplier == 1
+
+
+def test_a_worker_knows_which_queues_it_serves(monkeypatch):
+    assert is_served_here("alerts")  # without -Q it takes all
+    monkeypatch.setattr(app.amqp.queues, "_consume_from", None)  # put back after the test
+    app.amqp.queues.select(["gw"])
+
+    assert [is_served_here(queue) for queue in ("gw", "alerts")] == [True, False]
 
 
 def test_redis_forgets_a_running_task_later_than_any_limit():
