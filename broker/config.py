@@ -28,6 +28,7 @@ from broker.sections.output import CollectSettings, OutputSettings, RetentionSet
 from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.parts import (
     ArchiveSettings,
+    BackupSettings,
     CompiledSettings,
     KafkaSettings,
     LogsSettings,
@@ -95,6 +96,7 @@ class Config(Section):
         Field(description="the telescopes on the bus by name"),
     ] = Field(default_factory=dict)
     archive: ArchiveSettings = ArchiveSettings()
+    backup: BackupSettings = BackupSettings()
     compiled: CompiledSettings = CompiledSettings()
     collect: CollectSettings = CollectSettings()
     output: OutputSettings = OutputSettings()

@@ -11,6 +11,7 @@ class RedisDatabase(IntEnum):
     SINK_KILLED = 3
     FUZZ = 4
     HEALTH = 5
+    BACKUP = 6
     RANGES = 7
     DRILL = 8
     TELESCOPES = 9

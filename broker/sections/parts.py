@@ -108,6 +108,20 @@ class ArchiveSettings(Section):
     ] = 1_073_741_824
 
 
+class BackupSettings(Section):
+    """Copies of the database, with what a restore needs to know."""
+
+    path: Annotated[
+        str, Field(description="folder, on another disk than Postgres; relative to the project")
+    ] = ".nightjar/backups"
+    keep: Annotated[
+        int, Field(ge=0, description="whole ones kept there, older ones go; 0: all")
+    ] = 14
+    postgres_programs: Annotated[
+        str, Field(description="folder of pg_dump and pg_restore; empty: they are looked for")
+    ] = ""
+
+
 class CompiledSettings(Section):
     """The functions that Numba compiles for the workers; without them alerts take longer."""
 

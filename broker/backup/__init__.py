@@ -1,0 +1,1 @@
+"""Copies of the database on disk, and a database made of one again."""
