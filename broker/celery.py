@@ -91,7 +91,8 @@ app.conf.update(
     worker_max_tasks_per_child=5000,
     # What once ate half of its memory [kB] ends after its task: the next one finds room.
     worker_max_memory_per_child=config().ranges.worker_memory_bytes // 2 // 1024,
-    worker_proc_alive_timeout=60.0,  # a child warms up before it takes tasks
+    # A child warms up before it takes tasks; a machine without kept functions compiles them then.
+    worker_proc_alive_timeout=180.0,
     worker_soft_shutdown_timeout=30.0,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,

@@ -8,8 +8,11 @@ A compiled function and all compiled functions that it calls stand in one file, 
 Numba looks at the time of that file alone when it asks whether what it kept is still true.
 """
 
+import fcntl
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -51,7 +54,7 @@ class Compiled(Generic[Parameters, Result]):
         settings = config().compiled
         if not settings.enabled:
             raise NotCompiledError("compiled.enabled is false")
-        folder = project_path(settings.cache_dir)
+        folder = _cache_dir()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies there is executed
         numba_config.CACHE_DIR = str(folder)
         found: Callable[Parameters, Result] = njit(nogil=True, cache=True)(self._linked())
@@ -98,7 +101,7 @@ class FirstCall:
                 "compiled.unavailable",
                 function=f"{self._function.__module__}.{self._function.__qualname__}",
                 error=repr(error),
-                cache_dir=str(project_path(config().compiled.cache_dir)),
+                cache_dir=str(_cache_dir()),
             )
             return False
         return True
@@ -115,6 +118,23 @@ def first_call(function: Callable[[], object]) -> FirstCall:
 
 
 def warm_up() -> None:
-    """Make every registered first call, so that no range waits for a compiler."""
+    """Make every registered first call, so that no range waits for a compiler.
+
+    One process at a time: the first one compiles, the others load what it kept.
+    """
+    with suppress(OSError), _lock_file().open("w") as file:  # the folder may be anybody's mistake
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for one in _first_calls:
+            one.works()
     for one in _first_calls:
         one.works()
+
+
+def _lock_file() -> Path:
+    folder = _cache_dir()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / "lock"
+
+
+def _cache_dir() -> Path:
+    return project_path(config().compiled.cache_dir)

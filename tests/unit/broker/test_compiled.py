@@ -76,8 +76,9 @@ def test_without_numba_the_plain_path_is_taken(monkeypatch, sum_of_squares):
 
 
 def test_whoever_compiles_nothing_does_not_load_the_compiler():
-    code = "import pipeline.alerts.tasks, broker.wsgi, sys; sys.exit('numba' in sys.modules)"
-    environment = inherited({"NIGHTJAR_WEB__SECRET_KEY": 50 * "x"})
+    web = "import django; django.setup(); import broker.urls"
+    code = f"import sys, pipeline.alerts.tasks; {web}; sys.exit('numba' in sys.modules)"
+    environment = inherited({"DJANGO_SETTINGS_MODULE": "broker.settings"})
 
     assert (
         subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
