@@ -15,7 +15,7 @@ PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " 
 UNPACKED = while sleep 10; do now=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
 	[ "$$now" = "$${before-}" ] || echo "  $$now unpacked"; before=$$now; done
 
-.PHONY: help plans plans-meanwhile demo up down status test e2e lint types drill bench bench-api bench-gw bench-selected bench-telescope fuzz fuzz-api doctor lock
+.PHONY: help plans plans-meanwhile demo up down status test e2e lint types drill cluster-drill bench bench-api bench-gw bench-selected bench-telescope fuzz fuzz-api doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ types: $(READY) ## mypy, strict
 
 drill: $(READY) ## pull every plug under load and count what was lost
 	@$(BIN)/python -m tests.drill $(DRILL_OPTIONS)
+
+cluster-drill: $(READY) ## kill one of three brokers, one of two worker hosts, the replica, and count what was lost
+	@$(BIN)/python -m tests.drill --cluster $(DRILL_OPTIONS)
 
 bench: $(READY) ## measure the alert flow end to end (PROFILE=smoke|default|full, SURVEY=ztf|lsst, OUT=docs/bench.md, PLOT=docs/bench-curves.svg)
 	@$(BIN)/python -m tests.bench $(PROFILE) $(if $(SURVEY),--survey $(SURVEY)) $(if $(JSON),--json $(JSON)) $(if $(OUT),--out $(OUT)) $(if $(PLOT),--plot $(PLOT))

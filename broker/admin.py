@@ -29,7 +29,14 @@ PAGED_ROWS = 10_000
 """Rows that pages reach; later pages would be slow, and nobody turns a hundred pages."""
 LIST_TIMEOUT_MS = 5_000
 
-_ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)"
+_ESTIMATE = """
+    WITH wanted AS (SELECT to_regclass(%s) AS id)
+    SELECT sum(greatest(c.reltuples, 0))::bigint FROM pg_class AS c, wanted
+    WHERE c.relkind = 'r' AND (c.oid = wanted.id
+        OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = wanted.id))
+    HAVING bool_or(c.reltuples >= 0)
+"""
+"""Of all partitions of a table that has some: Postgres counts the whole at ANALYZE only."""
 
 
 class BoundedPaginator(_Paginator):

@@ -9,7 +9,6 @@ checksum is right, and rows of the database name their slice themselves.
 import fcntl
 import hashlib
 import os
-import socket
 import time
 import zlib
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from sqlalchemy import CheckConstraint, Identity, UniqueConstraint, func, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.db import Table, transaction
+from broker.host import archive_host
 from broker.kafka_types import Packet
 
 INDEX_RECORD = np.dtype(
@@ -180,7 +180,7 @@ class ArchiveWriter:
         return self._open[key]
 
     def _create(self, survey: str, night: date) -> _Segment:
-        host = socket.gethostname()
+        host = archive_host()
         name = f"{host}-{os.getpid()}-{time.time_ns()}.seg"
         path = Path(survey) / f"{night:%Y%m%d}" / name
         file = self._root / path

@@ -4,25 +4,29 @@ The sidecar ``.idx`` of a segment is read once per process, sorted and kept; a s
 grows is read again when its index has become longer.
 """
 
-import socket
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import or_, select
+from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
 from broker.archive import INDEX_RECORD, ArchiveSegment, Slice
+from broker.config import config
 from broker.errors import TransientError
+from broker.host import archive_host
 from broker.kafka_types import Packet
 
+FAR_READER = "pipeline.clients.s3_slices:read"
+"""Called with key, start and length [bytes]; imported when it is needed first."""
 KEPT_BYTES = 256 * 2**20
 """Of segments' indexes, per process; a million packets take 44 MB."""
 _ONE_NIGHT = timedelta(days=1)
@@ -49,6 +53,8 @@ class Segment(NamedTuple):
     path: str
     is_deleted: bool = False
     """By retention."""
+    s3_key: str | None = None
+    """Where a whole copy was found on S3."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ def _segments(session: Session, *conditions: Any) -> list[Segment]:
             ArchiveSegment.host,
             ArchiveSegment.path,
             ArchiveSegment.deleted_at.is_not(None),
+            case((ArchiveSegment.confirmed_at.is_not(None), ArchiveSegment.s3_key)),
         )
         .where(*conditions)
         .order_by(ArchiveSegment.id)
@@ -118,6 +125,8 @@ def read_slice(root: Path, segment: Segment, piece: Slice) -> bytes:
 def cut(root: Path, segment: Segment, start: int, length: int) -> bytes:
     """Return ``length`` bytes of a segment from ``start`` on; nobody has checked them.
 
+    From this machine's disk; where the file is not there, from its copy on S3.
+
     Raises
     ------
     ArchiveError
@@ -131,10 +140,7 @@ def cut(root: Path, segment: Segment, start: int, length: int) -> bytes:
             file.seek(start)
             packet = file.read(length)
     except FileNotFoundError:
-        raise _absence(segment)(
-            f"Its archive segment {segment.path}, written on {segment.host}, "
-            "is not on this machine, or expired."
-        ) from None
+        packet = _far(segment, start, length)
     except OSError as error:
         raise ArchiveAwayError(f"{segment.path} cannot be read: {error.strerror}.") from error
     if len(packet) < length:
@@ -142,11 +148,24 @@ def cut(root: Path, segment: Segment, start: int, length: int) -> bytes:
     return packet
 
 
+def _far(segment: Segment, start: int, length: int) -> bytes:
+    """Return a piece of a segment that is not on this machine."""
+    where = f"Its archive segment {segment.path}, written on {segment.host}, is not on this machine"
+    if not config().s3.bucket or segment.s3_key is None:
+        raise _absence(segment)(f"{where}, or expired.")
+    module, _, name = FAR_READER.partition(":")
+    try:
+        packet: bytes = getattr(import_module(module), name)(segment.s3_key, start, length)
+    except TransientError as error:
+        raise ArchiveAwayError(f"{where}, and its copy cannot be read now: {error}.") from error
+    return packet
+
+
 def _absence(segment: Segment) -> type[ArchiveError]:
     """Return what it means that a segment's file is not on this machine."""
     if segment.is_deleted:
         return ArchiveError
-    is_ours = segment.host == socket.gethostname()
+    is_ours = segment.host == archive_host()
     return ArchiveAwayError if is_ours else ArchiveElsewhereError
 
 
@@ -161,7 +180,7 @@ class ArchiveReader:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._host = socket.gethostname()
+        self._host = archive_host()
         self._indexes: OrderedDict[str, tuple[int, NDArray[Any]]] = OrderedDict()
 
     def read(

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import os
-import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from broker.archive import INDEX_RECORD, ArchiveSegment
 from broker.celery import task
 from broker.config import config, project_path
 from broker.db import transaction
+from broker.host import archive_host
 
 REST_S = 600
 LONGEST_S = 5.0
@@ -80,7 +80,7 @@ def _open_segments() -> list[tuple[int, str]]:
         rows = session.execute(
             select(ArchiveSegment.id, ArchiveSegment.path)
             .where(
-                ArchiveSegment.host == socket.gethostname(),
+                ArchiveSegment.host == archive_host(),
                 ArchiveSegment.closed_at.is_(None),
                 ArchiveSegment.created_at < func.now() - text(f"interval '{REST_S} s'"),
             )

@@ -27,6 +27,7 @@ from broker.sections.metrics import MetricsSettings
 from broker.sections.output import CollectSettings, OutputSettings, RetentionSettings
 from broker.sections.outside import GracedbSettings, OwncloudSettings, S3Settings, SwiftSettings
 from broker.sections.parts import (
+    AlertsSettings,
     ArchiveSettings,
     BackupSettings,
     CompiledSettings,
@@ -95,6 +96,7 @@ class Config(Section):
         AfterValidator(check_telescopes),
         Field(description="the telescopes on the bus by name"),
     ] = Field(default_factory=dict)
+    alerts: AlertsSettings = AlertsSettings()
     archive: ArchiveSettings = ArchiveSettings()
     backup: BackupSettings = BackupSettings()
     compiled: CompiledSettings = CompiledSettings()

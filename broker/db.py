@@ -69,9 +69,14 @@ def expect_threads(count: int) -> None:
 @cache
 def engine() -> Engine:
     """Return this process's engine; make it after the fork, never before."""
+    return make_engine(_url())
+
+
+def make_engine(url: str) -> Engine:
+    """Return a new engine for the server at ``url``."""
     settings = config().postgres
     made = create_engine(
-        sqlalchemy_url(_url()),
+        sqlalchemy_url(url),
         pool_size=min(_threads, RESTING),
         max_overflow=_threads - min(_threads, RESTING) + SPARE,
         connect_args={

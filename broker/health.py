@@ -37,11 +37,13 @@ CHAINS: tuple[tuple[Check, ...], ...] = (
     (
         ("postgres", health_parts.postgres),
         ("migrations", health_parts.migrations),
+        ("alert_partitions", health_parts.alert_partitions),
         ("dead_letters", health_parts.dead_letters),
         ("listeners", health_parts.listeners),
     ),
     (("redis", health_parts.redis), ("workers", health_parts.workers)),
     (("kafka", health_parts.kafka),),
+    (("replica", health_parts.replica),),
 )
 """A check that needs others stands behind them in one chain; chains run side by side."""
 

@@ -20,6 +20,7 @@ from broker.kafka_health import count_brokers
 from broker.migrate import COMMAND, conninfo, pending_migrations
 from broker.queues import LIMITS_S, wanted
 from broker.redis_transport import TRANSPORT_OPTIONS, waiting
+from broker.replica import seen as seen_replica
 from broker.sections.streams import StreamsSettings
 
 CONNECT_TIMEOUT_S = 2
@@ -47,6 +48,15 @@ _LISTENERS = """
 """
 """A stream that is stopped says so also when its bookkeeping was emptied."""
 COUNTED_LETTERS = 10_000
+_PARTITIONS = """
+    SELECT count(i.inhrelid) - 1 AS partitions
+    FROM pg_class AS c JOIN pg_inherits AS i ON i.inhparent = c.oid
+    WHERE c.oid = to_regclass('alerts') AND c.relkind = 'p' GROUP BY c.oid
+"""
+_ASTRAY = f"""
+    SELECT count(*) AS alerts FROM (
+        SELECT FROM partitions.alerts_rest LIMIT {COUNTED_LETTERS}) AS seen
+"""  # noqa: S608 a number of ours
 _DEAD_LETTERS = f"""
     WITH RECURSIVE streams AS (
         SELECT min(stream) AS stream FROM dead_letters WHERE state = 'open'
@@ -109,6 +119,18 @@ def postgres() -> list[Finding]:
     return [Finding("postgres", "ok", "answers", {"version": row.version if row else None})]
 
 
+def replica() -> list[Finding]:
+    """Return whether pages and REST read the replica of Postgres; nothing where there is none."""
+    look = seen_replica()
+    if look is None:
+        return []
+    facts = {"lag_s": None if look.lag_s is None else round(look.lag_s, 1)}
+    if look.state == "used":
+        return [Finding("replica", "ok", "answers pages and REST", facts)]
+    text = "does not answer" if look.state == "away" else "is too far behind"
+    return [Finding("replica", "warning", f"{text}; the primary is read instead", facts)]
+
+
 def migrations() -> list[Finding]:
     """Return whether the tables fit this code."""
     try:
@@ -126,6 +148,23 @@ def listeners() -> list[Finding]:
     with _cursor() as cursor:
         found = {row.stream: row for row in cursor.execute(_LISTENERS).fetchall()}
     return [_listener(stream, found.get(stream)) for stream in StreamsSettings.model_fields]
+
+
+def alert_partitions() -> list[Finding]:
+    """Return whether every alert lies in a partition that was made for it."""
+    with _cursor() as cursor:
+        row = cursor.execute(_PARTITIONS).fetchone()
+        if row is None:
+            text = "alerts is one table; see manage.py partition_alerts"
+            return [Finding("alert_partitions", "off", text)]
+        found = cursor.execute(_ASTRAY).fetchone()
+    astray = found.alerts if found else 0
+    facts = {"partitions": row.partitions, "astray": astray}
+    if not astray:
+        return [Finding("alert_partitions", "ok", f"{row.partitions} partitions", facts)]
+    more = " or more" if astray >= COUNTED_LETTERS else ""
+    text = f"{astray}{more} alerts lie in none; run: python manage.py partition_alerts"
+    return [Finding("alert_partitions", "warning", text, facts)]
 
 
 def dead_letters() -> list[Finding]:

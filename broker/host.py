@@ -19,9 +19,14 @@ def this_host(settings: Config | None = None) -> str:
     return (settings or config()).output.host or socket.gethostname()
 
 
+def archive_host() -> str:
+    """Return the name that the archive's segments of this machine belong to."""
+    return config().archive.host or socket.gethostname()
+
+
 def host_of_archive(name: str) -> str:
-    """Return the host that segments belong to: the archive knows this machine by its own name."""
-    return this_host() if name == socket.gethostname() else name
+    """Return the host of output files that has the segments of ``name``."""
+    return this_host() if name == archive_host() else name
 
 
 def host_queue(host: str) -> str:

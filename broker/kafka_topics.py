@@ -12,6 +12,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewTopic,
     ResourceType,
+    TopicMetadata,
 )
 
 from broker.config import config
@@ -59,8 +60,9 @@ def ensure_topics(specs: Iterable[TopicSpec]) -> list[str]:
     """Make missing topics, alter settings that differ; return a line for everything that differed.
 
     A topic with another number of partitions is reported and left alone: to change it would change
-    which partition holds an object. A topic named twice counts once: the same name twice in one
-    request ends the process (confluent-kafka 2.16 reads an answer that is not there).
+    which partition holds an object. So is one with another number of copies: the cluster's own tool
+    moves them, with a limit on its traffic. A topic named twice counts once: the same name twice in
+    one request ends the process (confluent-kafka 2.16 reads an answer that is not there).
     """
     wanted = list({spec.name: spec for spec in specs}.values())
     admin = admin_client()
@@ -73,7 +75,18 @@ def ensure_topics(specs: Iterable[TopicSpec]) -> list[str]:
         for spec in present
         if (found := len(existing[spec.name].partitions)) != spec.partitions
     ]
+    lines += [
+        f"{spec.name} has {found} copies, wanted {config().kafka.replication}: left alone,"
+        " see docs/scaling.md"
+        for spec in present
+        if (found := _copies(existing[spec.name])) != config().kafka.replication
+    ]
     return lines + _alter_settings(admin, present)
+
+
+def _copies(topic: TopicMetadata) -> int:
+    """Return how many brokers have each partition; the fewest, where they differ."""
+    return min((len(each.replicas) for each in topic.partitions.values()), default=0)
 
 
 def topic_names() -> frozenset[str]:

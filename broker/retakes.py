@@ -5,7 +5,6 @@ now and then and takes their messages from the archive as if Kafka had just hand
 stored, or buried again, is decided in one place.
 """
 
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +17,7 @@ from broker.archive import ArchiveSegment
 from broker.config import config, project_path
 from broker.db import lock, transaction
 from broker.dead_letters import RETRIED_STATES, DeadLetter
+from broker.host import archive_host
 from broker.kafka_messages import Received
 from broker.letter_packets import NoPacketError, archived_packet
 from broker.sections import lasair, telescope
@@ -111,7 +111,7 @@ def _why_not(session: Session, letter: DeadLetter) -> str | None:
     if letter.archive_segment_id is None:
         return "It was buried before it was archived."
     segment = session.get(ArchiveSegment, letter.archive_segment_id)
-    if segment is not None and segment.host != socket.gethostname():
+    if segment is not None and segment.host != archive_host():
         return None  # its own machine knows
     try:
         _message(session, letter)
@@ -134,7 +134,7 @@ def _due(stream: str, topic: str | None) -> list[int]:
         waiting = waiting.where(DeadLetter.topic == topic)
     with transaction() as session:
         rows = session.execute(waiting).all()
-    ours = socket.gethostname()
+    ours = archive_host()
     return [row.id for row in rows if row.host == ours or (root / row.path).exists()]
 
 

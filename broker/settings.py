@@ -146,6 +146,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ADMIN_FRONT = ["pipeline.admin.front.lines", "accounts.admin.front.lines"]
 """What the admin's first page shows, see ``broker.admin_front``."""
 
+AFTER_MIGRATION = ["pipeline.alerts.partitions.after_migration"]
+"""What ``manage.py migrate`` calls with the database's address when it changed its tables."""
+
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True

@@ -21,6 +21,7 @@ TASK_MODULES = (
     "broker.dead_letter_tasks",
     "pipeline.alerts.tasks",
     "pipeline.alerts.replay_tasks",
+    "pipeline.alerts.partition_tasks",
     "pipeline.gw.tasks",
     "pipeline.gw.action_tasks",
     "pipeline.gw.upkeep_tasks",

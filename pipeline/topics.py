@@ -240,4 +240,5 @@ def topic_config(settings: Config) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
         "max.message.bytes": str(settings.kafka.message_max_bytes),
+        "min.insync.replicas": str(settings.kafka.min_insync_replicas),
     }

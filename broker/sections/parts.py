@@ -1,8 +1,8 @@
 """Settings of what everything stands on: servers, archive, native parts, logs, fault tests."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from broker.sections import Port, Section
 
@@ -13,6 +13,13 @@ class PostgresSettings(Section):
     url: Annotated[
         SecretStr, Field(description="postgresql://user:password@host:port/database")
     ] = SecretStr("postgresql://nightjar@127.0.0.1:15432/nightjar")
+    replica_url: Annotated[
+        SecretStr,
+        Field(description="of a streaming replica that pages and REST may read; empty: none"),
+    ] = SecretStr("")
+    replica_lag_s: Annotated[
+        float, Field(gt=1, le=600, description="further behind, the primary is read instead [s]")
+    ] = 10
     connect_timeout_s: Annotated[int, Field(gt=0, le=60, description="time to connect [s]")] = 5
     worker_statement_timeout_s: Annotated[
         int, Field(gt=0, le=40, description="longest statement of an alert worker [s]")
@@ -34,7 +41,11 @@ class KafkaSettings(Section):
     """Our own broker: addresses, principals, sizes."""
 
     bootstrap_servers: Annotated[
-        str, Field(description="inside listener, never published to the world")
+        str,
+        Field(
+            description="inside listeners, host:port with commas in between; several brokers of "
+            "one cluster, never published to the world"
+        ),
     ] = "127.0.0.1:29092"
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"], Field(description="of the inside")
@@ -66,7 +77,18 @@ class KafkaSettings(Section):
     input_partitions: Annotated[
         int, Field(gt=0, le=1000, description="partitions of input topics that we make ourselves")
     ] = 4
-    replication: Annotated[int, Field(gt=0, le=10, description="copies of each partition")] = 1
+    replication: Annotated[
+        int, Field(gt=0, le=10, description="copies of each partition, of topics not made yet")
+    ] = 1
+    min_insync_replicas: Annotated[
+        int,
+        Field(
+            gt=0,
+            le=10,
+            description="copies that must have a message before it is acknowledged; of three "
+            "copies 2, so that one broker may be lost",
+        ),
+    ] = 1
     message_max_bytes: Annotated[
         int, Field(ge=1_048_576, description="largest message produced [bytes]")
     ] = 8_388_608
@@ -81,6 +103,15 @@ class KafkaSettings(Section):
     email_group_prefix: Annotated[
         str, Field(description="consumer groups that an e-mail principal may use")
     ] = "babamul-"
+
+    @model_validator(mode="after")
+    def _check_copies(self) -> Self:
+        if self.min_insync_replicas > self.replication:
+            raise ValueError(
+                f"kafka.min_insync_replicas = {self.min_insync_replicas} of "
+                f"kafka.replication = {self.replication}: no message could ever be acknowledged"
+            )
+        return self
 
     @property
     def public_servers(self) -> str:
@@ -103,6 +134,14 @@ class ArchiveSettings(Section):
     """Where raw packets are kept."""
 
     path: Annotated[str, Field(description="folder; relative to the project")] = ".nightjar/archive"
+    host: Annotated[
+        str,
+        Field(
+            description="whose segments are written here, else unlike any other; empty: the "
+            "machine's own name",
+            pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        ),
+    ] = ""
     segment_bytes: Annotated[
         int, Field(gt=0, description="a segment is closed above this size")
     ] = 1_073_741_824
@@ -130,6 +169,14 @@ class CompiledSettings(Section):
         str,
         Field(description="folder of compiled functions, writable; relative to the project"),
     ] = ".nightjar/compiled"
+
+
+class AlertsSettings(Section):
+    """The table of alerts."""
+
+    partition_days: Annotated[
+        int, Field(gt=0, le=366, description="nights that a partition holds; new ones only [d]")
+    ] = 30
 
 
 class NativeSettings(Section):

@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="compose/native", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="start parts; harmless when they run")
-    up.add_argument("parts", nargs="*", metavar="PART", help="servers (default), processes, names")
+    up.add_argument(
+        "parts", nargs="*", metavar="PART", help="servers (default), processes, cluster, names"
+    )
     up.add_argument("--free-ports", action="store_true", help="draw ports, remember until down")
     up.add_argument("--throwaway", action="store_true", help="empty data, no fsync: for tests")
     up.add_argument("--demo", action="store_true", help="with stand-ins for Slack and OwnCloud")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from broker.config import Config
 from broker.sections.parts import KafkaSettings
-from compose.native import selected, standins
+from compose.native import cluster, selected, standins
 from compose.native.home import ROOT, Home, write_private
 from compose.native.ports import LOOPBACK
 from compose.native.postgres import Postgres
@@ -47,6 +47,9 @@ def variables(
     if profile.is_demo:
         found["NIGHTJAR_SELECTED__WIRE"] = selected.wire(profile, settings)
         found |= standins.variables(settings, ports, passwords)
+    if profile.is_cluster:
+        primary = Postgres(home, ports.postgres, passwords["POSTGRES_PASSWORD"])
+        found |= cluster.variables(primary, ports, settings)
     if profile.is_telescope:
         found |= standins.of_telescopes(settings)
     return found

@@ -1,4 +1,4 @@
-"""Apache Kafka itself: one KRaft node with SCRAM and ACLs, from jars."""
+"""Apache Kafka itself: KRaft nodes with SCRAM and ACLs, from jars; one, or three of a cluster."""
 
 import base64
 import re
@@ -26,6 +26,8 @@ from compose.native.processes import Command
 TEMPLATE = jars.FOLDER / "server.properties"
 LOGGING = jars.FOLDER / "log4j2.properties"
 HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+HEAP_OF_SEVERAL = ("-Xms128m", "-Xmx320m", "-XX:+UseSerialGC")
+NODE = "kafka"
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 PROTOCOL = "SASL_PLAINTEXT"
 """Of its listeners, all on loopback; it has no certificate."""
@@ -61,6 +63,10 @@ class Kafka:
         Where nobody logs in; the rights of nobody say what is read there.
     throwaway : bool
         Delete expired messages and end revoked sessions promptly (tests).
+    node : int
+        Its number, from 1.
+    controllers : tuple of int
+        Controller ports of all nodes of a cluster, in order; empty: it is the only one.
     """
 
     home: Home
@@ -72,13 +78,25 @@ class Kafka:
     passwords: Mapping[str, str]
     throwaway: bool = False
     plain_port: int | None = None
-    name = "kafka"
+    node: int = 1
+    controllers: tuple[int, ...] = ()
     stop_signal = signal.SIGTERM
 
     @property
+    def name(self) -> str:
+        """As in ``up NAME``: kafka, kafka-2, kafka-3."""
+        return NODE if self.node == 1 else f"{NODE}-{self.node}"
+
+    @property
     def folder(self) -> Path:
-        """Its data and settings."""
-        return self.home.path / "kafka"
+        """Its data and settings; a cluster's are its own: what one node wrote alone cannot join."""
+        of_cluster = f"cluster-{self.node}" if self.controllers else NODE
+        return self.home.path / of_cluster
+
+    @property
+    def heap(self) -> tuple[str, ...]:
+        """How much memory its JVM takes."""
+        return HEAP_OF_SEVERAL if self.controllers else HEAP
 
     @property
     def properties(self) -> Path:
@@ -122,7 +140,7 @@ class Kafka:
         """Return the broker's command; the settings file holds what is secret."""
         return Command(
             (
-                *(str(java()), *HEAP, f"-Dnightjar.logs={self.home.logs}"),
+                *(str(java()), *self.heap, f"-Dnightjar.logs={self.home.logs}"),
                 f"-Dlog4j2.configurationFile={LOGGING}",
                 *("-cp", f"{self.libs}/*", "kafka.Kafka", str(self.properties)),
             ),
@@ -166,6 +184,13 @@ class Kafka:
         if self.plain_port:
             outside.append((PLAIN, self.plain_port, "PLAINTEXT", LOOPBACK))
         return Template(TEMPLATE.read_text()).substitute(
+            node=self.node,
+            voters=",".join(
+                f"{node}@{LOOPBACK}:{port}"
+                for node, port in enumerate(self.controllers or (self.controller_port,), 1)
+            ),
+            copies=len(self.controllers) or 1,
+            in_sync=len(self.controllers) // 2 + 1,
             internal_port=self.internal_port,
             controller_port=self.controller_port,
             external_listeners=",".join(
@@ -197,13 +222,25 @@ class Kafka:
             f"{prefix}.scram-sha-512.connections.max.reauth.ms={reauth_ms}"
         )
 
+    def _cluster_id(self) -> str:
+        """Return the id that all nodes of a home's cluster are formatted with."""
+        if not self.controllers:
+            return cluster_id()
+        path = self.home.path / "cluster.id"
+        try:
+            with path.open("x") as file:  # nodes are prepared side by side
+                file.write(cluster_id())
+        except FileExistsError:
+            pass
+        return path.read_text()
+
     def _format(self) -> None:
         done = subprocess.run(
             [
-                *(str(java()), *HEAP, f"-Dnightjar.logs={self.home.logs}"),
+                *(str(java()), *self.heap, f"-Dnightjar.logs={self.home.logs}"),
                 f"-Dlog4j2.configurationFile={LOGGING}",
                 *("-cp", f"{self.libs}/*", "kafka.tools.StorageTool", "format"),
-                *("-t", cluster_id(), "-c", str(self.properties), "--ignore-formatted"),
+                *("-t", self._cluster_id(), "-c", str(self.properties), "--ignore-formatted"),
             ],
             capture_output=True,
             text=True,

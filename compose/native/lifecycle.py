@@ -8,14 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from broker.config import Config, read_config
-from compose.native import demo, environment, ours, ports, profile, prometheus, selected, standins
-from compose.native.connect import Connect
+from compose.native import demo, environment, ports, profile, selected
 from compose.native.home import ROOT, Home, NativeError, last_lines
-from compose.native.kafka import Kafka
 from compose.native.ours import Process
 from compose.native.part import NotReadyError, Server, ask_http
+from compose.native.parts import Parts
 from compose.native.passwords import passwords
-from compose.native.postgres import Postgres
 from compose.native.processes import (
     KILL_AFTER_S,
     Command,
@@ -27,8 +25,8 @@ from compose.native.processes import (
     spawn,
     stop,
 )
-from compose.native.redis import Redis
-from compose.native.registry import Registry
+from compose.native.replica import NAME as REPLICA
+from compose.native.standins import S3
 from compose.native.supervise import GRACE_S
 
 READY_S = 150.0
@@ -37,8 +35,9 @@ TELL_EVERY_S = 5.0
 SHOWN_LINES = 40
 SUPERVISOR_MARGIN_S = 5.0
 SERVERS = ("postgres", "redis", "kafka")
-GROUPS = ("servers", "processes")
+GROUPS = ("servers", "processes", "cluster")
 NEEDED: dict[str, frozenset[str]] = {
+    REPLICA: frozenset({"postgres"}),
     "registry": frozenset({"postgres"}),
     "connect": frozenset({"postgres", "kafka", "registry"}),
     "alertmanager": frozenset(),
@@ -46,61 +45,6 @@ NEEDED: dict[str, frozenset[str]] = {
 }
 APART = frozenset(NEEDED)
 """Servers that start only when they are named or needed, after those that they need."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Everything that one home can run.
-
-    Attributes
-    ----------
-    servers : tuple of Server
-        The real parts.
-    processes : tuple of Process
-        Ours.
-    """
-
-    servers: tuple[Server, ...]
-    processes: tuple[Process, ...]
-
-    @classmethod
-    def of(cls, home: Home, chosen: profile.Profile, settings: Config) -> "Parts":
-        """Return the parts on the chosen ports."""
-        known, at = passwords(home), chosen.ports
-        kafka = settings.kafka
-        postgres = Postgres(
-            *(home, at.postgres, known["POSTGRES_PASSWORD"], settings.native.postgres_bin),
-            throwaway=chosen.is_throwaway,
-        )
-        broker = Kafka(
-            *(home, at.kafka, at.kafka_controller, at.scram),
-            *(kafka.public_host, kafka.message_max_bytes, known),
-            throwaway=chosen.is_throwaway,
-            plain_port=at.lasair if chosen.is_lasair else None,
-        )
-        registry = Registry(home, at.registry, at.registry_management, postgres)
-        servers: tuple[Server, ...] = (
-            postgres,
-            Redis(home, at.redis, known["REDIS_PASSWORD"]),
-            broker,
-            registry,
-            Connect(home, at.connect, broker, registry, postgres),
-        )
-        web = settings.web.model_copy(update={"port": at.web})
-        aside = standins.processes(settings, at) if chosen.is_demo else ()
-        update = {"web": web, **prometheus.replaced(settings, chosen)}
-        update |= standins.replaced(settings, chosen) if chosen.is_demo else {}
-        mine = ours.processes(settings.model_copy(update=update))
-        if chosen.is_demo:
-            mine = tuple(standins.with_login(each, settings) for each in mine)
-        players = standins.players(settings, home) if chosen.is_telescope else ()
-        watching = prometheus.servers(home, at, mine, settings)
-        return cls((*servers, *watching), (*aside, *mine, *players))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all parts."""
-        return (*(s.name for s in self.servers), *(p.name for p in self.processes))
 
 
 def up(
@@ -125,6 +69,7 @@ def up(
             is_lasair=is_lasair,
             is_registry="registry" in wanted,
             is_telescope=is_demo and is_telescope,
+            is_cluster="cluster" in wanted,
         )
         parts = Parts.of(home, chosen, settings)
         names = expand(parts, wanted)
@@ -134,8 +79,7 @@ def up(
         values = environment.variables(home, chosen, passwords(home), settings)
         environment.write(home, values)
         servers = [s for s in parts.servers if s.name in names and s.name not in APART]
-        # One JVM among them; each thread waits for its own server.
-        with ThreadPoolExecutor(len(SERVERS)) as pool:
+        with ThreadPoolExecutor(max(len(servers), 1)) as pool:  # no broker is ready without others
             tell({pool.submit(start_server, home, server): server.name for server in servers})
         for server in parts.servers:
             if server.name in names & APART:
@@ -172,6 +116,7 @@ def expand(parts: Parts, wanted: Sequence[str]) -> set[str]:
         "servers": {server.name for server in parts.servers} - APART,
         "processes": {process.name for process in parts.processes},
     }
+    groups["cluster"] = groups["servers"] | ({REPLICA, S3} & set(parts.names))
     found: set[str] = set()
     for word in wanted or ["servers"]:
         if word not in groups and word not in parts.names:
@@ -199,6 +144,8 @@ def _profile(
     found = profile.remembered(home)
     runs = any(running(home, name) for name in _recorded(home))
     if found and (runs or (found.is_free and not is_throwaway)):
+        if wanted.get("is_cluster") and not found.is_cluster:
+            raise NativeError("these parts are no cluster; first run: python compose/native down")
         return found
     chosen = profile.choose(settings, is_free=is_free, is_throwaway=is_throwaway, **wanted)
     profile.save(home, chosen)

@@ -15,8 +15,13 @@ class NotReadyError(Exception):
 class Server(Protocol):
     """One of the real parts."""
 
-    name: str
-    stop_signal: signal.Signals
+    @property
+    def name(self) -> str:
+        """Return what it is called in ``up NAME``."""
+
+    @property
+    def stop_signal(self) -> signal.Signals:
+        """Return the signal that stops it cleanly."""
 
     def ports(self) -> dict[str, tuple[int, ...]]:
         """Return the ports it listens on by purpose, as ``ports.SETTINGS`` names them."""

@@ -14,6 +14,9 @@ FREE_PORTS = range(20_000, 32_768)
 """Below the ports from which systems draw for outgoing connections, so that none is lost again
 between drawing and listening."""
 
+BROKERS = 3
+"""Of a cluster."""
+
 SETTINGS = {
     "postgres": "native.postgres_port",
     "redis": "native.redis_port",
@@ -52,6 +55,8 @@ class Ports:
         Where they were asked for.
     scram : tuple of int
         Public listeners of Kafka.
+    cluster : tuple of int
+        Of further brokers and the replica of Postgres, where they were asked for; always drawn.
     """
 
     postgres: int
@@ -70,6 +75,7 @@ class Ports:
     connect: int = 0
     prometheus: int = 0
     alertmanager: int = 0
+    cluster: tuple[int, ...] = ()
 
 
 def settled(settings: Config) -> Ports:
@@ -97,13 +103,24 @@ def settled(settings: Config) -> Ports:
 
 def drawn(scram_count: int) -> Ports:
     """Return ports that are free now."""
+    found = drawn_free(scram_count + 15)
+    scram, others = found[:scram_count], found[scram_count:]
+    return Ports(*others[:4], scram, *others[4:])
+
+
+def of_cluster(scram_count: int) -> tuple[int, ...]:
+    """Return ports for what a cluster has beside one of each: brokers, and a replica."""
+    return drawn_free((BROKERS - 1) * (2 + scram_count) + 1)
+
+
+def drawn_free(count: int) -> tuple[int, ...]:
+    """Return so many different ports that are free now."""
     found: list[int] = []
-    while len(found) < scram_count + 15:
+    while len(found) < count:
         port = SystemRandom().choice(FREE_PORTS)
         if port not in found and is_free(port):
             found.append(port)
-    scram, others = tuple(found[:scram_count]), found[scram_count:]
-    return Ports(*others[:4], scram, *others[4:])
+    return tuple(found)
 
 
 def is_free(port: int) -> bool:

@@ -1,11 +1,11 @@
 """How the parts of a home were started; remembered until ``down``."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from broker.config import Config
 from compose.native.home import Home
-from compose.native.ports import Ports, drawn, settled
+from compose.native.ports import Ports, drawn, of_cluster, settled
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Profile:
         The schema registry was named; the demo's selected alerts carry its ids.
     is_telescope : bool
         The demo has telescopes.
+    is_cluster : bool
+        Several brokers, a replica of Postgres, workers of two hosts.
     """
 
     ports: Ports
@@ -37,6 +39,7 @@ class Profile:
     is_lasair: bool = False
     is_registry: bool = False
     is_telescope: bool = False
+    is_cluster: bool = False
 
 
 def choose(
@@ -48,10 +51,23 @@ def choose(
     is_lasair: bool = False,
     is_registry: bool = False,
     is_telescope: bool = False,
+    is_cluster: bool = False,
 ) -> Profile:
     """Decide for parts of which none runs."""
-    ports = drawn(len(settings.kafka.scram_ports)) if is_free else settled(settings)
-    return Profile(ports, is_free, is_throwaway, is_demo, is_lasair, is_registry, is_telescope)
+    scram_count = len(settings.kafka.scram_ports)
+    ports = drawn(scram_count) if is_free else settled(settings)
+    if is_cluster:
+        ports = replace(ports, cluster=of_cluster(scram_count))
+    return Profile(
+        ports,
+        is_free,
+        is_throwaway,
+        is_demo=is_demo,
+        is_lasair=is_lasair,
+        is_registry=is_registry,
+        is_telescope=is_telescope,
+        is_cluster=is_cluster,
+    )
 
 
 def save(home: Home, profile: Profile) -> None:
@@ -66,6 +82,7 @@ def remembered(home: Home) -> Profile | None:
         return None
     values = json.loads(path.read_text())  # of a version before, it has not every field
     ports = {**values["ports"], "scram": tuple(values["ports"]["scram"])}
+    ports["cluster"] = tuple(ports.get("cluster", ()))
     return Profile(**values | {"ports": Ports(**ports)})
 
 

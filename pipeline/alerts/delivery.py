@@ -14,6 +14,8 @@ class Outgoing:
     """One message and the output bit that its acknowledgment clears."""
 
     alert_id: int
+    survey: str
+    candid: int
     offset: int
     kafka_timestamp: datetime
     """Of the packet."""

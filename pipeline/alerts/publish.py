@@ -60,11 +60,24 @@ class Delivered:
     too_large: list[Outgoing]
     """What no broker of ours will ever take."""
     failed: list[DeliveryError]
+    where: "Where | None" = None
+    """None: nothing was sent."""
 
     @property
     def published(self) -> int:
         """Return how many messages were acknowledged."""
         return len(self.cleared)
+
+
+class Where(NamedTuple):
+    """Between which keys of ``alerts`` the alerts of some messages lie, all of one survey.
+
+    Postgres looks in the partitions between them alone.
+    """
+
+    survey: str
+    lowest_candid: int
+    highest_candid: int
 
 
 class Unmade(NamedTuple):
@@ -120,8 +133,8 @@ def _read(
             " a.output_topic, a.rule_version, a.candidate, a.properties, a.object_id,"
             " o.object_id AS name, a.survey_match_id"
             " FROM alerts AS a LEFT JOIN objects AS o ON o.id = a.object_id"
-            f" WHERE {condition} AND a.pending <> 0 ORDER BY a.source_offset",
-            values,
+            f" WHERE a.survey = %s AND {condition} AND a.pending <> 0 ORDER BY a.source_offset",
+            (survey, *values),
             binary=True,
         )
         names = [column.name for column in cur.description or ()]
@@ -171,6 +184,8 @@ def build(pending: Pending) -> list[Outgoing]:
     return [
         Outgoing(
             row["id"],
+            pending.survey,
+            row["candid"],
             row["source_offset"],
             row["kafka_timestamp"],
             bit,
@@ -196,7 +211,15 @@ def build_selected(pending: Pending) -> tuple[list[Outgoing], list[Unmade]]:
         if row["pending"] & selected_messages.BITS:
             try:
                 outgoing.extend(
-                    Outgoing(row["id"], row["source_offset"], row["kafka_timestamp"], bit, message)
+                    Outgoing(
+                        row["id"],
+                        pending.survey,
+                        row["candid"],
+                        row["source_offset"],
+                        row["kafka_timestamp"],
+                        bit,
+                        message,
+                    )
                     for bit, message in _selected(pending, row)
                 )
             except selected_messages.NOT_NOW as error:
@@ -230,7 +253,14 @@ def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None
             too_large.append(sent)
         else:
             failed.append(error)
-    return Delivered(cleared, too_large, failed)
+    return Delivered(cleared, too_large, failed, _where(outgoing))
+
+
+def _where(outgoing: Sequence[Outgoing]) -> Where | None:
+    candids = [sent.candid for sent in outgoing]
+    if not candids:
+        return None
+    return Where(outgoing[0].survey, min(candids), max(candids))
 
 
 def too_large_letters(delivered: Delivered, survey: Survey, partition: int) -> list[Letter]:
@@ -276,7 +306,7 @@ def mark(session: Session, delivered: Delivered) -> None:
         [(each.alert_id, each.bit) for each in delivered.too_large]
     ).items():
         gone[alert_id] = gone.get(alert_id, 0) | bits
-    if not gone:
+    if not gone or delivered.where is None:
         return
     ids = sorted(gone)
     with cursor(session) as cur:
@@ -285,11 +315,12 @@ def mark(session: Session, delivered: Delivered) -> None:
             " published_at = CASE WHEN a.pending & ~u.gone = 0"
             " AND (a.outputs & ~a.pending | u.sent) <> 0 THEN now() ELSE a.published_at END"
             " FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[]) AS u (id, gone, sent)"
-            " WHERE a.id = u.id",
+            " WHERE a.id = u.id AND a.survey = %s AND a.candid BETWEEN %s AND %s",
             (
                 BigInts.of(ids),
                 SmallInts.of([gone[i] for i in ids]),
                 SmallInts.of([sent.get(i, 0) for i in ids]),
+                *delivered.where,
             ),
         )
 

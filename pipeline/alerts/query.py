@@ -16,6 +16,7 @@ from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from broker import replica
 from broker.db import cursor, transaction
 from broker.refusals import TooLongError
 from pipeline.alerts.store import FLAG_FALSE, FLAG_NAMES, FLAG_TRUE
@@ -154,11 +155,29 @@ def reading(limit_s: int = SEARCH_LIMIT_S) -> Iterator[Session]:
     TooLongError
         If a statement took longer.
     """
+    with _no_longer(limit_s), transaction(statement_timeout_s=limit_s) as session:
+        with cursor(session) as cur:
+            cur.execute("SET TRANSACTION READ ONLY")
+        yield session
+
+
+@contextmanager
+def browsing(limit_s: int = SEARCH_LIMIT_S) -> Iterator[Session]:
+    """Open one as ``reading``, on the replica where there is one: what is read may be seconds old.
+
+    Raises
+    ------
+    TooLongError
+        If a statement took longer.
+    """
+    with _no_longer(limit_s), replica.nearby(statement_timeout_s=limit_s) as session:
+        yield session
+
+
+@contextmanager
+def _no_longer(limit_s: int) -> Iterator[None]:
     try:
-        with transaction(statement_timeout_s=limit_s) as session:
-            with cursor(session) as cur:
-                cur.execute("SET TRANSACTION READ ONLY")
-            yield session
+        yield
     except errors.QueryCanceled as error:
         raise TooLongError(f"the search took longer than {limit_s} s") from error
     except DBAPIError as error:

@@ -33,6 +33,12 @@ def nightly(session: Session, survey: Survey, start: date, end: date) -> dict[da
         return dict(cur.fetchall())
 
 
+_EMPTY = """
+    SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = to_regclass(%s) AND c.reltuples = 0
+"""
+
+
 def collections(session: Session) -> list[dict[str, Any]]:
     """Return name, estimated rows and size [bytes] of the tables that answers come from.
 
@@ -43,8 +49,10 @@ def collections(session: Session) -> list[dict[str, Any]]:
         cur.execute(
             "SELECT n.nspname, c.relname, greatest(c.reltuples, 0)::bigint,"
             " pg_total_relation_size(c.oid)"
+            " + coalesce((SELECT sum(pg_total_relation_size(i.inhrelid))"
+            " FROM pg_inherits AS i WHERE i.inhparent = c.oid), 0)::bigint"
             " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-            " WHERE c.relkind = 'r' AND (n.nspname = 'public' AND c.relname = ANY(%s)"
+            " WHERE c.relkind IN ('r', 'p') AND (n.nspname = 'public' AND c.relname = ANY(%s)"
             " OR n.nspname = 'catalogs' AND c.relname <> 'loaded') ORDER BY 1 DESC, 2",
             (list(SHOWN_TABLES),),
             binary=True,
@@ -64,7 +72,12 @@ def _estimate(session: Session, table: str, condition: str) -> int:
     with cursor(session) as cur:
         cur.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM {table} AS a WHERE {condition}")
         ((plan,),) = cur.fetchall()
-    return int(plan[0]["Plan"]["Plan Rows"])
+        cur.execute(_EMPTY, (table,))
+        empty = {name for (name,) in cur}
+    found = plan[0]["Plan"]
+    scans = found["Plans"] if found["Node Type"] == "Append" else [found]
+    # The planner expects a row at least of every partition, also of one that is not used yet.
+    return sum(int(s["Plan Rows"]) for s in scans if s.get("Relation Name") not in empty)
 
 
 def _bounds_jd_utc(survey: Survey, start: date, end: date) -> tuple[float, float]:

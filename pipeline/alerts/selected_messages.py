@@ -52,17 +52,17 @@ class Place(NamedTuple):
 def locate(cur: Cursor[Any], alert_ids: Sequence[int]) -> dict[int, Place]:
     """Return where the packets of these alerts (``alerts.id``) lie."""
     cur.execute(
-        "SELECT a.id, g.id, g.host, g.path, a.archive_start, a.archive_length, a.archive_crc32,"
-        " a.kafka_timestamp FROM alerts AS a JOIN archive_segments AS g"
+        "SELECT a.id, g.id, g.host, g.path, g.deleted_at IS NOT NULL,"
+        " CASE WHEN g.confirmed_at IS NOT NULL THEN g.s3_key END,"
+        " a.archive_start, a.archive_length, a.archive_crc32, a.kafka_timestamp"
+        " FROM alerts AS a JOIN archive_segments AS g"
         " ON g.id = a.archive_segment_id WHERE a.id = ANY(%s)",
         (list(alert_ids),),
         binary=True,
     )
     return {
-        alert_id: Place(
-            Segment(segment_id, host, path), Slice(segment_id, start, length, crc32), came
-        )
-        for alert_id, segment_id, host, path, start, length, crc32, came in cur
+        alert_id: Place(Segment(*segment), Slice(segment[0], start, length, crc32), came)
+        for alert_id, *segment, start, length, crc32, came in cur
     }
 
 

@@ -48,6 +48,10 @@ ALERT_COLUMNS = {
     "outputs": "int2",
     "pending": "int2",
 }
+_TAKEN = """
+    SELECT source_offset FROM alerts
+    WHERE source_id = %s AND source_partition = %s AND source_offset BETWEEN %s AND %s
+"""
 FLAG_NAMES = ("positive", "rock", "star", "near_brightstar", "stationary", "complete")
 FLAG_NULL, FLAG_FALSE, FLAG_TRUE = 0, 1, 2
 LAST_TIMESTAMP_MS = 4_102_444_800_000
@@ -123,9 +127,10 @@ def insert_alerts(
 ) -> dict[int, int]:
     """Insert the alerts that are not there yet; return candid → ``alerts.id`` of the new ones.
 
-    Safe to repeat: (survey, candid) and the coordinates are unique, and a stored decision is never
-    changed.
+    Safe to repeat: (survey, candid) is unique, and so are coordinates in each partition of the
+    table; the statement itself looks for them in all of them. A stored decision is never changed.
     """
+    offsets = [packet.offset for packet in batch.packets]
     names = ", ".join(ALERT_COLUMNS)
     with cursor(session) as cur:
         cur.execute(
@@ -141,8 +146,11 @@ def insert_alerts(
             _alert_rows(survey, source, batch, decided, slices),
         )
         cur.execute(
-            f"INSERT INTO alerts ({names}) SELECT {names} FROM alerts_in"  # noqa: S608 our names
+            f"WITH taken AS MATERIALIZED ({_TAKEN})"  # noqa: S608 our names
+            f" INSERT INTO alerts ({names}) SELECT {names} FROM alerts_in"
+            " WHERE source_offset NOT IN (SELECT source_offset FROM taken)"
             " ORDER BY candid ON CONFLICT DO NOTHING RETURNING candid, id",
+            (source.id, source.partition, min(offsets, default=0), max(offsets, default=0)),
             binary=True,
         )
         return dict(cur.fetchall())
@@ -174,11 +182,12 @@ def insert_duplicates(
     """
     if not packets:
         return 0
+    candids = [candid for candid, _ in packets]
     with cursor(session) as cur:
         cur.execute(
             "SELECT candid, id, source_id, source_partition, source_offset, pending FROM alerts"
-            " WHERE survey = %s AND candid = ANY(%s)",
-            (survey, BigInts.of([candid for candid, _ in packets])),
+            " WHERE survey = %s AND candid = ANY(%s) AND candid BETWEEN %s AND %s",  # one partition
+            (survey, BigInts.of(candids), min(candids), max(candids)),
             binary=True,
         )
         owners = {row[0]: row[1:] for row in cur}

@@ -80,15 +80,21 @@ class LightCurve(Table):
 
 
 class Alert(Table):
-    """One packet that became an alert."""
+    """One packet that became an alert.
+
+    Parted by range of (survey, candid), see ``partitions``. The mapper's key ``id`` is an index for
+    Postgres, and coordinates are unique in each partition by an index of its own, which no metadata
+    can say.
+    """
 
     __tablename__ = "alerts"
     __table_args__ = (
         UniqueConstraint("survey", "candid"),
-        UniqueConstraint("source_id", "source_partition", "source_offset"),
+        Index(None, "id"),
         Index(None, "object_id", "candid"),
         Index(None, "survey", "jd_utc", "candid"),
         Index(None, "hpx29"),
+        {"postgresql_partition_by": "RANGE (survey, candid)"},
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -1,13 +1,12 @@
 """Whose files are copied, which of them, and under which key."""
 
-import socket
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement
 
 from broker.archive import ArchiveSegment
 from broker.config import Config, config, project_path
-from broker.host import this_host
+from broker.host import archive_host, this_host
 from pipeline.selected.sources import output_root
 from pipeline.selected.tables import FILE_KINDS
 from pipeline.surveys import SURVEYS
@@ -46,7 +45,7 @@ class Here:
     def ours(cls) -> "Here":
         """Return those of this process."""
         archive = project_path(config().archive.path).resolve()
-        return cls(this_host(), socket.gethostname(), str(archive), str(output_root()))
+        return cls(this_host(), archive_host(), str(archive), str(output_root()))
 
 
 def key_of_file(prefix: str, path: str) -> str:

@@ -1,6 +1,5 @@
 """Which files may go: by policy, and never what S3 should have but did not confirm."""
 
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from broker.archive import ArchiveSegment
 from broker.config import Config
-from broker.host import host_of_archive, this_host
+from broker.host import archive_host, host_of_archive, this_host
 from pipeline.s3.places import SYNCED_KINDS, excluded
 from pipeline.selected.sources import output_root
 from pipeline.selected.tables import OutputFile
@@ -179,7 +178,7 @@ def _logs(before: date) -> Iterator[Expired]:
 def _segments(session: Session, policy: Policy, kind: str, before: date) -> Iterator[Expired]:
     wanted = select(ArchiveSegment).where(
         *_old_segments(before),
-        ArchiveSegment.host == socket.gethostname(),  # the archive knows no other name
+        ArchiveSegment.host == archive_host(),
     )
     for row in session.scalars(wanted.order_by(ArchiveSegment.night, ArchiveSegment.id)):
         why = None if row.closed_at else "it is not closed"

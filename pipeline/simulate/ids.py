@@ -8,6 +8,8 @@ NID_ZERO_JD_UTC = 2457754.5
 """ZTF counts its nights from 2017-01-01."""
 
 LSST_ZERO_JD_UTC = 2455197.5
+_LSST_BIT = 1 << 15
+"""Set in every real id, above the days."""
 
 _LETTERS = 7
 _OBJECTS = len(ascii_lowercase) ** _LETTERS
@@ -61,8 +63,8 @@ class Ids:
         if survey == "ztf":
             return ztf_pid(jd_utc, readout_channel(source)) * 1_000_000 + 10_000 + serial % 10_000
         day, fraction = divmod(jd_utc - LSST_ZERO_JD_UTC, 1)
-        visit = (int(day) << 13) + int(fraction * 4096)
-        return (((visit << 8) + detector(source)) << 24) + serial % (1 << 24)
+        visit = ((_LSST_BIT + int(day)) << 12) + int(fraction * 4096)
+        return (((visit << 8) + detector(source)) << 22) + serial % (1 << 22)
 
     def _ztf_object(self, number: int) -> str:
         code = (self._object_start + number * _STRIDE) % _OBJECTS

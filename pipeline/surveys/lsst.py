@@ -5,6 +5,7 @@ schema are read too. Names that Rubin changed on the way to 5.0 are read as toda
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -332,4 +333,8 @@ SURVEY = Survey(
     is_wholly_public=True,
     read=read,
     split=split,
+    # Days from 2010-01-01 above 42 bits of exposure, detector and counter; one bit above them is
+    # set in every id.
+    ids_zero=date(2010, 1, 1) - timedelta(days=2**15),
+    ids_per_day=2**42,
 )

@@ -39,6 +39,10 @@ class Survey:
         One packet to its whole record, cutouts included; raises UnreadableError.
     split : callable
         One packet to its writer schema and the bytes of its record; raises as ``read``.
+    ids_zero : date
+        UTC date at whose beginning its alert ids (ZTF's candid, LSST's diaSourceId) would be 0.
+    ids_per_day : int
+        By how much they are higher a day later.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Survey:
     is_wholly_public: bool
     read: Callable[[bytes], dict[str, Any]]
     split: Callable[[bytes], tuple[WriterSchema, bytes]]
+    ids_zero: date
+    ids_per_day: int
 
     def night(self, at: datetime) -> date:
         """Return the night of ``at`` (aware), named by its starting date."""

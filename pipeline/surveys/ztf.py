@@ -5,6 +5,7 @@ forced photometry among the previous candidates.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -249,4 +250,6 @@ SURVEY = Survey(
     is_wholly_public=False,
     read=read,
     split=split,
+    ids_zero=date(2017, 1, 1),
+    ids_per_day=10**15,  # the candid is the time of the exposure in days, then channel and counter
 )

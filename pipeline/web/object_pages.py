@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from broker.access import PUBLIC, access
 from broker.config import config, project_path
 from pipeline.alerts import gate, query_cutouts, query_matches, query_objects, query_pages, trace
-from pipeline.alerts.query import reading
+from pipeline.alerts.query import browsing
 from pipeline.alerts.query_objects import FoundObject
 from pipeline.alerts.query_photometry import finite, photometry_rows
 from pipeline.plots import light_curve_svg
@@ -45,7 +45,7 @@ class ExpiredError(Http404):
 @require_safe
 def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
     """Show everything about one object."""
-    with reading() as session:
+    with browsing() as session:
         found = _required(session, survey, object_id)
         rows = photometry_rows(session, found)
         match = query_objects.find_match(session, found)
@@ -87,7 +87,7 @@ def page(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:
 @require_safe
 def data(request: HttpRequest, survey: str, object_id: str) -> HttpResponse:  # noqa: ARG001 a view
     """Return the points of the page's plot; ids are texts, which a browser cannot round."""
-    with reading() as session:
+    with browsing() as session:
         found = _required(session, survey, object_id)
         curves = [_series(row) for row in _by_series(session, found)]
         match = query_objects.find_match(session, found)
@@ -105,7 +105,7 @@ def light_curve_file(
     form: str,
 ) -> HttpResponseBase:
     """Return the light curve as CSV or Parquet."""
-    with reading() as session:
+    with browsing() as session:
         found = _required(session, survey, object_id)
         rows = photometry_rows(session, found)
     return light_curve_as_table(rows, form, f"{survey}_{object_id}")
@@ -167,7 +167,7 @@ def _required(session: Session, survey: str, object_id: str) -> FoundObject:
 
 
 def _packet(survey: str, object_id: str, candid: int) -> bytes:
-    with reading() as session:
+    with browsing() as session:
         found = _required(session, survey, object_id)
         located = query_cutouts.locate_public(session, found, candid)
     if located is None:

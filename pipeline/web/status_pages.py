@@ -26,7 +26,9 @@ WORDS = {
 }
 TITLES = {
     "postgres": "Database",
+    "replica": "Replica of the database",
     "migrations": "Tables",
+    "alert_partitions": "Partitions of alerts",
     "dead_letters": "Messages set aside",
     "redis": "Task bells (Redis)",
     "workers": "Workers",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from broker.config import config, project_path
 from tests.drill import ground, report
-from tests.drill.faults import FAULTS
+from tests.drill.faults import FAULTS, OF_A_CLUSTER
 from tests.drill.record import Outcome
 from tests.drill.stage import Stage
 
@@ -26,10 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     """Play the faults that were asked for; return 1 when anything was lost or a case failed."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # our processes must not outlive us
-    wanted = [fault for fault in FAULTS if fault.number in (options.only or [fault.number])]
+    known = OF_A_CLUSTER if options.cluster else FAULTS
+    wanted = [fault for fault in known if fault.number in (options.only or [fault.number])]
     began = datetime.now(UTC)
     outcomes: list[Outcome] = []
-    with ground.own(project_path(config().home)) as own:
+    with ground.own(project_path(config().home), is_cluster=options.cluster) as own:
         for number, fault in enumerate(wanted):
             with Stage(
                 own, number, is_short=options.short, patience=options.patience, say=_say
@@ -47,12 +48,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
+    parser.add_argument(
+        "--cluster", action="store_true", help="on three brokers, two hosts of workers, a replica"
+    )
     parser.add_argument("--short", action="store_true", help="a case or two of each kind")
     parser.add_argument(
         "--only",
         type=lambda text: text.split(","),
         metavar="F1,F3",
-        help=f"these faults alone, of {', '.join(fault.number for fault in FAULTS)}",
+        help=f"these faults alone, of {', '.join(fault.number for fault in (*FAULTS, *OF_A_CLUSTER))}",
     )
     parser.add_argument(
         "--patience",

@@ -233,8 +233,10 @@ class Books:
         for path, start, length, crc in self.system.sql(_SLICES):
             slices[path].append((start, length, crc))
         root = Path(self.system.environment["NIGHTJAR_ARCHIVE__PATH"])
+        roots = [root, *root.parent.glob(f"{root.name}-*")]  # of other hosts
         for path, pieces in slices.items():
-            wrong += len(pieces) if path is None else _wrong_in(root / path, pieces)
+            files = [] if path is None else [at / path for at in roots if (at / path).exists()]
+            wrong += _wrong_in(files[0], pieces) if files else len(pieces)
         return wrong
 
 

@@ -161,6 +161,17 @@ class Crew:
                 return True
         return False
 
+    def kill_family(self, name: str) -> None:
+        """Kill a process and its children, as if their machine had lost its power.
+
+        Parent first, or it would make others; it is started again as the watch finds it gone.
+        """
+        family = self._family(name)
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.killed[name.partition("-")[0]] += len(family)
+
     def freeze(self, name: str) -> None:
         """Stop a process and its children in mid-step."""
         for process in self._family(name):

@@ -75,9 +75,9 @@ class Ground:
 
 
 @contextmanager
-def own(home: Path) -> Iterator[Ground]:
+def own(home: Path, *, is_cluster: bool = False) -> Iterator[Ground]:
     """Yield servers of the drill's own, which may be killed; they end with this process."""
-    with servers(home) as found:
+    with servers(home, is_cluster=is_cluster) as found:
         point_at(found.native.settings())
         config.cache_clear()
         folder = home / "stages"

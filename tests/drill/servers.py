@@ -18,9 +18,10 @@ from compose.native.home import Home
 from compose.native.processes import running, wait_for_end
 from tests.native import Native
 
-Part = Literal["postgres", "redis", "kafka"]
+Part = Literal["postgres", "redis", "kafka", "kafka-2", "kafka-3", "postgres-replica"]
 
 PARTS: tuple[Part, ...] = ("postgres", "redis", "kafka")
+CLUSTER: tuple[Part, ...] = (*PARTS, "kafka-2", "kafka-3", "postgres-replica")
 GONE_WITHIN_S = 10.0
 
 
@@ -31,17 +32,25 @@ class Servers:
     ----------
     folder : Path
         The home; emptied by ``up``.
+    is_cluster : bool
+        With further brokers and a replica of Postgres.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        What there is.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_cluster: bool = False) -> None:
+        self.parts = CLUSTER if is_cluster else PARTS
         self.native = Native(Home(folder.absolute()))
         self._frozen: dict[Part, list[psutil.Process]] = {}
 
     def up(self) -> dict[str, str]:
-        """Start all three on free ports with empty data; return the settings that name them."""
+        """Start all on free ports with empty data; return the settings that name them."""
         self.native.run("down")  # of a drill that was killed
         shutil.rmtree(self.native.home.path, ignore_errors=True)
-        self.native.must("up", "servers", "--free-ports")
+        self.native.must("up", "servers" if self.parts == PARTS else "cluster", "--free-ports")
         return self.native.settings()
 
     def down(self) -> None:
@@ -91,9 +100,9 @@ class Servers:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Servers]:
+def servers(folder: Path, *, is_cluster: bool = False) -> Iterator[Servers]:
     """Yield running servers; they end with this process, however it ends."""
-    found = Servers(folder)
+    found = Servers(folder, is_cluster=is_cluster)
     with found.native.hold():
         try:
             found.up()

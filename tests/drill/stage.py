@@ -19,7 +19,7 @@ from tests.drill.crew import Crew, Member
 from tests.drill.ground import Ground
 from tests.drill.load import Load, Parcel
 from tests.drill.record import Fault, Outcome, Skipped
-from tests.drill.servers import PARTS, Servers
+from tests.drill.servers import Servers
 from tests.e2e.system import System, fresh_system, make_input_topic
 from tests.redis_databases import RedisDatabase
 
@@ -244,7 +244,7 @@ class Stage:
 
     def _mend_servers(self) -> None:
         if self.ground.servers is not None:
-            for part in PARTS:
+            for part in self.ground.servers.parts:
                 self.ground.servers.thaw(part)
                 self.ground.servers.start(part)
 

@@ -40,7 +40,15 @@ def test_an_alert_is_published_when_nothing_waits_and_something_was_delivered(
 ):
     alert = make_alert(pending=pending)
     outgoing = [
-        Outgoing(alert.id, 42, factories.NOON, bit, Message("babamul.none", b"k", b"v", []))
+        Outgoing(
+            alert.id,
+            "ztf",
+            alert.candid,
+            42,
+            factories.NOON,
+            bit,
+            Message("babamul.none", b"k", b"v", []),
+        )
         for bit in outcomes
     ]
 

@@ -3,7 +3,9 @@
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.commands import migrate as django_migrate
+from django.utils.module_loading import import_string
 
 from broker import migrate
 
@@ -33,6 +35,8 @@ class Command(django_migrate.Command):
             self._list(pending)
         if pending and not options["plan"]:
             migrate.upgrade_streams(dsn)
+            for name in settings.AFTER_MIGRATION:
+                import_string(name)(dsn)
 
     def _list(self, pending: list[str]) -> None:
         self.stdout.write(self.style.MIGRATE_HEADING("Tables of the streams (Alembic):"))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from broker.config import config
 from broker.refusals import field_error, too_many
 from pipeline.alerts import query_alerts, query_skymap
-from pipeline.alerts.query import SKYMAP_LIMIT_S, reading
+from pipeline.alerts.query import SKYMAP_LIMIT_S, browsing
 from pipeline.alerts.skymap_files import SkyMapError
 from pipeline.alerts.skymaps import Region, read_credible_region, read_moc
 from pipeline.web.api import answers
@@ -63,10 +63,10 @@ class Alerts(DataView):
     def _ids(self, request: Request, survey: str, asked: Checked) -> list[int]:
         filters, page = filters_of(asked), page_of(asked)
         if "object_id" in asked:
-            with reading() as session:
+            with browsing() as session:
                 return query_alerts.of_object(session, survey, asked["object_id"], filters, page)
         self.take_turn(request)
-        with reading() as session:
+        with browsing() as session:
             if "ra" in asked:
                 place = (asked["ra"], asked["dec"])
                 return query_alerts.in_cone(
@@ -118,7 +118,7 @@ class AlertSkymap(DataView):
         self.take_turn(request)
         with _one_map_at_once():
             region = _region(asked)
-        with reading(SKYMAP_LIMIT_S) as session:
+        with browsing(SKYMAP_LIMIT_S) as session:
             found = query_skymap.inside(session, survey, region, filters_of(asked), asked["limit"])
         if form != "json":
             return answers.alerts_as_table(survey, found.ids, form)

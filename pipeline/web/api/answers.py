@@ -13,7 +13,7 @@ from django.http import FileResponse, HttpResponse, HttpResponseBase, StreamingH
 from broker.rest import ok
 from broker.rest_json import write
 from pipeline.alerts import query_alerts
-from pipeline.alerts.query import reading
+from pipeline.alerts.query import browsing
 from pipeline.alerts.query_photometry import COLUMNS
 from pipeline.alerts.records import Row
 from pipeline.alerts.schemas import record_schema
@@ -61,7 +61,7 @@ def cones_as_json(survey: str, ids: Mapping[str, Sequence[int]]) -> HttpResponse
     """Return lists of alerts by name in the envelope."""
     if sum(map(len, ids.values())) <= AT_ONCE:
         wanted = sorted({one for many in ids.values() for one in many})
-        with reading() as session:
+        with browsing() as session:
             rows = query_alerts.rows_by_id(session, survey, wanted)
         return ok({name: [rows[one] for one in many if one in rows] for name, many in ids.items()})
     return _streamed(b"{", _lists_by_name(survey, ids), b"}", "")
@@ -166,7 +166,7 @@ def _lists_by_name(survey: str, ids: Mapping[str, Sequence[int]]) -> Iterator[by
 
 def _pieces(survey: str, ids: Sequence[int]) -> Iterator[list[Row]]:
     for start in range(0, len(ids), AT_ONCE):
-        with reading() as session:
+        with browsing() as session:
             rows = query_alerts.rows(session, survey, ids[start : start + AT_ONCE])
         yield rows
 
@@ -176,7 +176,7 @@ def _table_rows(
 ) -> Iterator[list[Row]]:
     for start in range(0, len(ids), AT_ONCE):
         wanted = ids[start : start + AT_ONCE]
-        with reading() as session:
+        with browsing() as session:
             found = query_alerts.rows_by_id(session, survey, wanted)
         yield [
             _flat(found[one]) | ({} if names is None else {"name": names[start + at]})

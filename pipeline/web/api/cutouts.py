@@ -12,7 +12,7 @@ from broker.config import config, project_path
 from broker.refusals import ApiError
 from broker.rest import ok
 from pipeline.alerts import query_cutouts, steady_cutouts
-from pipeline.alerts.query import reading
+from pipeline.alerts.query import browsing
 from pipeline.alerts.query_cutouts import Located
 from pipeline.surveys.cutouts import Cutouts
 from pipeline.web.api.filters import Checked
@@ -45,7 +45,7 @@ class CutoutsOfAlerts(DataView):
         asked = check_query(CutoutParameters, request)
         if steady_cutouts.is_test(asked.get("candid", 0)):
             return ok(encoded(asked["candid"], _of_test_alert(survey, asked["candid"])))
-        with reading() as session:
+        with browsing() as session:
             located = _chosen(session, survey, asked)
         if located is None:
             raise ApiError(404, "no such alert")
@@ -64,7 +64,7 @@ class CutoutsOfAlerts(DataView):
         """Return the images of up to 100 alerts in their order, and which have none."""
         candids = list(dict.fromkeys(check_body(Candids, request)["candids"]))
         found: dict[int, dict[str, Any]] = {}
-        with reading() as session:
+        with browsing() as session:
             places = query_cutouts.locate(session, survey, candids)
         for candid, located in places.items():
             images = query_cutouts.cutouts(archive(), survey, located)

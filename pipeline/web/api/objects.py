@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from broker.refusals import ApiError, field_error
 from broker.rest import ok
 from pipeline.alerts import partial_ids, query_matches, query_objects
-from pipeline.alerts.query import reading
+from pipeline.alerts.query import browsing
 from pipeline.alerts.query_objects import FoundObject
 from pipeline.alerts.query_photometry import photometry_rows
 from pipeline.web.api import answers
@@ -54,7 +54,7 @@ class Object(DataView):
         As csv or parquet: the light curve, one row for a point.
         """
         form = check_query(Format, request)["format"]
-        with reading() as session:
+        with browsing() as session:
             found = required(session, survey, object_id)
             if form == "json":
                 return ok(query_objects.full(session, found))
@@ -73,7 +73,7 @@ class ObjectMatches(DataView):
     def get(self, request: Request, survey: str, object_id: str) -> Response:
         """Return the rows by catalog, nearest first; as JSON alone."""
         check_query(JsonAlone, request)
-        with reading() as session:
+        with browsing() as session:
             found = required(session, survey, object_id)
             place = (found.ra_deg, found.dec_deg)
             return ok(query_matches.cross_matches(session, [place])[0])
@@ -93,7 +93,7 @@ class MatchesOfMany(DataView):
         check_query(JsonAlone, request)
         names = check_body(ObjectNames, request)["object_ids"]
         self.take_turn(request)
-        with reading() as session:
+        with browsing() as session:
             found = query_objects.find_all(session, survey, names)
             places = [(one.ra_deg, one.dec_deg) for one in found]
             matches = query_matches.cross_matches(session, places)
@@ -144,13 +144,13 @@ class Objects(DataView):
     def _found(self, request: Request, asked: Checked) -> list[dict[str, Any]]:
         if "object_id" not in asked:
             self.take_turn(request)
-            with reading() as session:
+            with browsing() as session:
                 place = (asked["ra"], asked["dec"])
                 return query_objects.near(session, place, asked["radius"], asked["limit"])
         prefix = partial_ids.parse(asked["object_id"])
         if prefix is None:
             raise field_error("object_id", partial_ids.RULE)
-        with reading() as session:
+        with browsing() as session:
             return query_objects.by_prefix(session, *prefix, asked["limit"])
 
 

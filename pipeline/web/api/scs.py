@@ -20,7 +20,7 @@ from pipeline.alerts import query_objects
 from pipeline.alerts.query import (
     MAX_RADIUS_ARCSEC,
     QueryError,
-    reading,
+    browsing,
 )
 from pipeline.alerts.records import Row
 from pipeline.angles import ARCSEC_PER_DEG, FULL_CIRCLE_DEG, POLE_DEG
@@ -81,7 +81,7 @@ def _found(ra_deg: float, dec_deg: float, sr_deg: float) -> list[Row]:
     if sr_deg == 0:
         return []
     radius_arcsec = min(sr_deg * ARCSEC_PER_DEG, MAX_RADIUS_ARCSEC)
-    with reading() as session:
+    with browsing() as session:
         return query_objects.near(session, (ra_deg, dec_deg), radius_arcsec, MAX_ROWS)
 
 

@@ -14,7 +14,7 @@ from broker.limits import client_ip, concurrent, network
 from broker.refusals import ApiError, field_error
 from broker.rest import ok
 from pipeline.alerts import query_stats
-from pipeline.alerts.query import reading
+from pipeline.alerts.query import browsing
 from pipeline.surveys import NAMES, SURVEYS
 from pipeline.topics import OUTPUTS
 from pipeline.web import figures
@@ -110,7 +110,7 @@ class Topics(DataView):
 
 def _nights(start: date, end: date, names: tuple[str, ...]) -> list[dict[str, Any]]:
     counts: dict[date, dict[str, int]] = {}
-    with reading() as session:
+    with browsing() as session:
         for survey in SURVEYS:
             if survey.name in names:
                 for night, count in query_stats.nightly(session, survey, start, end).items():
@@ -119,5 +119,5 @@ def _nights(start: date, end: date, names: tuple[str, ...]) -> list[dict[str, An
 
 
 def _collections() -> list[dict[str, Any]]:
-    with reading() as session:
+    with browsing() as session:
         return query_stats.collections(session)

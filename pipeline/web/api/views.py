@@ -17,7 +17,7 @@ from broker.config import config
 from broker.limits import concurrent
 from broker.refusals import ApiError, TooLongError, field_error
 from broker.rest import ApiView
-from pipeline.alerts.query import QueryError, reading
+from pipeline.alerts.query import QueryError, browsing
 from pipeline.surveys import NAMES
 from pipeline.web.api.filters import Checked
 from pipeline.web.api.parameters import Format, check_body, check_query
@@ -90,7 +90,7 @@ class ConesView(DataView):
         form = check_query(Format, request)["format"]
         asked = check_body(self.question, request)
         self.take_turn(request)
-        with reading() as session:
+        with browsing() as session:
             found = self.search(session, survey, asked)
         return self.answer(survey, found, form)
 

@@ -15,6 +15,7 @@ from tests.drill.faults import (
     f15,
     f16,
     f17,
+    several,
 )
 
 FAULTS = (
@@ -33,3 +34,6 @@ FAULTS = (
     f16.FAULT,
     f17.FAULT,
 )
+
+OF_A_CLUSTER = (several.BROKER, several.WORKERS, several.REPLICA)
+"""What happens to one of several."""

@@ -8,7 +8,7 @@ import pytest
 from broker.config import build
 from broker.sections.telescope import BEAM
 from compose.native import environment, profile, standins
-from compose.native.lifecycle import Parts
+from compose.native.parts import Parts
 from compose.native.ports import settled
 from compose.native.profile import Profile
 from pipeline.simulate import observatory

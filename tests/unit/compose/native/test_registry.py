@@ -7,7 +7,8 @@ import pytest
 from broker.config import build
 from compose.native import jars, registry
 from compose.native.home import Home, NativeError
-from compose.native.lifecycle import Parts, expand
+from compose.native.lifecycle import expand
+from compose.native.parts import Parts
 from compose.native.ports import settled
 from compose.native.profile import Profile
 

@@ -9,7 +9,7 @@ from broker.config import build
 from broker.sections.telescope import BEAM
 from compose.native import doctor, environment, lifecycle, profile, selected
 from compose.native.home import NativeError
-from compose.native.lifecycle import Parts
+from compose.native.parts import Parts
 from compose.native.ports import settled
 from compose.native.profile import Profile
 

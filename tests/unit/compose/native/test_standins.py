@@ -7,7 +7,7 @@ import pytest
 from broker.config import build
 from compose.native import ours, standins
 from compose.native.home import Home
-from compose.native.lifecycle import Parts
+from compose.native.parts import Parts
 from compose.native.ports import settled
 from compose.native.profile import Profile
 from pipeline import standins as shown

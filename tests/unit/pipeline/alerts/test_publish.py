@@ -11,7 +11,9 @@ CAME = datetime(2024, 11, 21, 6, tzinfo=UTC)
 
 
 def outgoing(alert_id, bit=1):
-    return Outgoing(alert_id, 10 + alert_id, CAME, bit, Message("babamul.none", b"k", b"v", []))
+    return Outgoing(
+        alert_id, "ztf", alert_id, 10 + alert_id, CAME, bit, Message("babamul.none", b"k", b"v", [])
+    )
 
 
 def test_a_delivery_id_follows_from_survey_candid_and_topic_alone():

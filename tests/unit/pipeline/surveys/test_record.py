@@ -6,9 +6,11 @@ import pytest
 
 from pipeline.surveys.record import Survey
 
+ZERO = date(2017, 1, 1)
+
 
 def survey(offset_h):
-    return Survey("x", "", None, (-90.0, 90.0), 1.0, offset_h, False, False, None, None)
+    return Survey("x", "", None, (-90.0, 90.0), 1.0, offset_h, False, False, None, None, ZERO, 1)
 
 
 @pytest.mark.parametrize(
