@@ -88,7 +88,7 @@ def nearby(*, statement_timeout_s: int) -> Iterator[Session]:
             on_primary.connection().exec_driver_sql("SET TRANSACTION READ ONLY")
             yield on_primary
         return
-    with session, session.begin():
+    with session:  # it has begun with its connection; closed, it rolls back what was only read
         session.connection().exec_driver_sql(
             f"SET LOCAL statement_timeout = {int(statement_timeout_s) * 1000}"
         )
