@@ -121,12 +121,12 @@ def test_an_archive_file_that_is_not_known_any_more_is_no_failure(store, api, se
 def test_packets_are_read_while_no_connection_is_held(store, api, monkeypatch):
     store("ztf", make_ztf_packet(candid=1))
     held = []
-    reading, read_slice = cutouts.reading, query_cutouts.read_slice
+    browsing, read_slice = cutouts.browsing, query_cutouts.read_slice
 
     @contextmanager
     def watched_reading():
         held.append(1)
-        with reading() as session:
+        with browsing() as session:
             yield session
         held.pop()
 
@@ -134,8 +134,8 @@ def test_packets_are_read_while_no_connection_is_held(store, api, monkeypatch):
         assert not held
         return read_slice(*given)
 
-    monkeypatch.setattr(cutouts, "reading", watched_reading)
-    monkeypatch.setattr(object_pages, "reading", watched_reading)
+    monkeypatch.setattr(cutouts, "browsing", watched_reading)
+    monkeypatch.setattr(object_pages, "browsing", watched_reading)
     monkeypatch.setattr(query_cutouts, "read_slice", watched_read)
 
     assert [one["candid"] for one in post(api, [1])["cutouts"]] == [1]

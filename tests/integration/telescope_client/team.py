@@ -1,6 +1,7 @@
 """A telescope team with the wheel alone: its environment, its login, the programs of our pages."""
 
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -58,6 +59,11 @@ def tca(
         kafka_admin.revoke(principal)
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell gives to what it runs in the background: Ctrl-C ends a team's program."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Team:
     """A folder with the login, and a Python that has the wheel and what it needs."""
 
@@ -75,7 +81,12 @@ class Team:
             words = [str(self.python), "-X", "faulthandler", "-P", name]
             self.running.append(
                 subprocess.Popen(
-                    words, cwd=self.folder, env=of_a_stranger(), stdout=out, stderr=out
+                    words,
+                    cwd=self.folder,
+                    env=of_a_stranger(),
+                    stdout=out,
+                    stderr=out,
+                    preexec_fn=_heed_interrupts,  # noqa: PLW1509 nothing here runs in threads
                 )
             )
         return self.running[-1], log
