@@ -12,7 +12,7 @@ from tests.environment import ALONE, inherited, point_at
 # Before anything reads a setting: tests never see a developer's parts or thresholds.
 os.environ.update({"NIGHTJAR_HOME": ".nightjar/test"} | ALONE)
 
-from broker.config import Config, config
+from broker.config import config
 from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
 from tests import native
 
@@ -37,30 +37,16 @@ NO_KAFKA = "no Kafka: "
 DAY_MS = 86_400_000
 
 
-_read_under: dict[str, str] = {}
-"""The environment that the kept settings were found under."""
-
-
 @pytest.fixture(autouse=True)
 def _read_anew() -> Iterator[None]:
-    """Forget the settings that a test read: what it had set in the environment is gone again.
+    """Forget the settings that others read: what they had set in the environment is gone again.
 
-    It asks for no other fixture, so that it ends after ``monkeypatch`` has. What a fixture of a
-    whole module had set goes after its last test, and is noticed before the next one.
+    Before the test too: a thread of the last one, or a fixture of its whole module, may have read
+    them late. It asks for no other fixture, so that it ends after ``monkeypatch`` has.
     """
-    environment = {name: text for name, text in os.environ.items() if name.startswith("NIGHTJAR_")}
-    if environment != _read_under:
-        config.cache_clear()
-        _read_under.clear()
-        _read_under.update(environment)
-    before = _kept_settings()
+    config.cache_clear()
     yield
-    if _kept_settings() is not before:
-        config.cache_clear()
-
-
-def _kept_settings() -> Config | None:
-    return config() if config.cache_info().currsize else None
+    config.cache_clear()
 
 
 @pytest.fixture(scope="session")

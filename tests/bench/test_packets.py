@@ -38,7 +38,7 @@ def made(survey):
     places = Places(np.linspace(1, 359, COUNT), np.linspace(low + 1, high - 1, COUNT))
     nothing = np.zeros(COUNT, bool)
     near = Surroundings(np.full(COUNT, -1), nothing, ~nothing, [[] for _ in range(COUNT)])
-    values, expected = packets._chunk((survey, 0, np.arange(COUNT) // 2, places, near))
+    values, expected = packets._chunk((survey, 0, np.arange(COUNT) // 2, places, near, 0))
     return places, values, expected
 
 

@@ -54,7 +54,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         patch.setenv("NIGHTJAR_OUTPUT__ROOT", str(tmp_path / "out"))
         patch.setenv("NIGHTJAR_OUTPUT__HOST", HOST)
         patch.setenv("NIGHTJAR_ARCHIVE__PATH", str(tmp_path / "archive"))
-        patch.setattr("pipeline.s3.places.archive_host", lambda: HOST)
+        patch.setenv("NIGHTJAR_ARCHIVE__HOST", HOST)
         config.cache_clear()
         yield tmp_path / "out"
     config.cache_clear()

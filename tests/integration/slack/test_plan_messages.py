@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from pipeline.gw import plan_steps, steps
 from pipeline.gw.action_tables import GwDecision
+from pipeline.gw.plan_clock import StageClock
 from pipeline.gw.plan_job import write_stage
 from pipeline.gw.plan_tables import GwClaim
 from pipeline.gw.steps import Want
@@ -63,7 +64,7 @@ def test_each_stage_is_told_once(session, group, tell, standin, work, tmp_path):
 
     for _ in range(3):
         write_stage("tiles", tmp_path)
-        assert plan_steps._look(step, tmp_path) == ""
+        assert plan_steps._look(step, tmp_path, StageClock("tiling", "TCA")) == ""
     work()
 
     assert "TCA          tiles" in str(standin.workspace.messages[GW, group.ts]["blocks"])
@@ -76,7 +77,7 @@ def test_a_stage_cut_in_writing_is_not_told(session, group, tmp_path):
 
     for text in ("", "til"):
         write_stage(text, tmp_path)
-        assert plan_steps._look(step, tmp_path) == ""
+        assert plan_steps._look(step, tmp_path, StageClock("tiling", "TCA")) == ""
 
     assert plan.stage is None
 
