@@ -14,6 +14,7 @@ from broker.kafka_owner import Listeners, PartitionOwner
 FETCH_BYTES = 16 * 2**20
 """A message has at most 8 MiB; the brokers send one that is larger than this all the same."""
 QUEUED_KILOBYTES = 65_536
+QUEUED_MESSAGES = 100_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -67,6 +68,7 @@ class MessageReader(PartitionOwner):
             "fetch.max.bytes": FETCH_BYTES,
             "max.partition.fetch.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": QUEUED_KILOBYTES,
+            "queued.min.messages": QUEUED_MESSAGES,
             "fetch.wait.max.ms": 100,
             "enable.partition.eof": True,
         }

@@ -1,4 +1,4 @@
-"""Own partitions of a group without reading them: what a listener does with Kafka."""
+"""Own partitions of a group without working on their messages: what a listener does with Kafka."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,6 +24,9 @@ _OWNER = {
     "group.protocol": "classic",  # measured: the new protocol locks a static member out for good
     "partition.assignment.strategy": "cooperative-sticky",
     "topic.metadata.refresh.interval.ms": 30_000,
+    # Of a message that is waited for nobody wants more than to know that it is there.
+    "max.partition.fetch.bytes": 1,
+    "queued.min.messages": 1,
 }
 _NORMAL_IN_A_REBALANCE = frozenset(
     {
@@ -58,7 +61,7 @@ class Listeners(NamedTuple):
 
 
 class PartitionOwner:
-    """A static member of a group that owns partitions, reads nothing of them, and commits.
+    """A static member of a group that owns partitions, keeps nothing of them, and commits.
 
     Parameters
     ----------
@@ -97,6 +100,8 @@ class PartitionOwner:
         self._listeners = listeners
         self._owned: set[Partition] = set()
         self._is_paused = True
+        self._is_watching = False
+        self._positions: dict[Partition, int] = {}
         self._fatal: KafkaError | None = None
         self._refusal: KafkaError | None = None
         self._last_heard = ""
@@ -134,6 +139,8 @@ class PartitionOwner:
     def poll(self, timeout_s: float) -> None:
         """Serve the group for up to ``timeout_s``; listeners are called from here.
 
+        It ends sooner when a message comes behind what is watched; nothing is watched then.
+
         Raises
         ------
         Fenced
@@ -151,8 +158,42 @@ class PartitionOwner:
                 self._note_error(error)
                 self._raise_fatal()
                 raise TransientError(f"Kafka: {error.str()}")
+            if received is not None and error is None and self._is_watching:
+                place = (received.topic() or "", received.partition() or 0)
+                self._positions[place] = (received.offset() or 0) + 1
+                self._watch_nothing()
+                return
             if time.monotonic() >= deadline:
                 return
+
+    def watch(self, ends: Mapping[Partition, int]) -> None:
+        """Let ``poll`` end as soon as a message comes at these offsets or behind them.
+
+        It spares whoever waits for the next message the wait for its next look, and is no more
+        than a hint: members that join, or a broker that is away, end it without a word.
+
+        Parameters
+        ----------
+        ends : mapping
+            Where the log of each partition of ours ended.
+        """
+        if self._is_watching:
+            return
+        places = sorted(self._owned & ends.keys())
+        self._is_watching = True
+        try:
+            for place in places:
+                if self._positions.get(place) != ends[place]:
+                    self._consumer.seek(TopicPartition(*place, ends[place]))
+                    self._positions[place] = ends[place]
+            self._consumer.resume([TopicPartition(*place) for place in places])
+        except KafkaException:  # one that was only just assigned cannot be sought in yet
+            self._watch_nothing()
+
+    def _watch_nothing(self) -> None:
+        self._is_watching = False
+        with suppress(KafkaException):  # whatever is not ours any more
+            self._consumer.pause([TopicPartition(*place) for place in sorted(self._owned)])
 
     def _serve(self, timeout_s: float) -> Received | None:
         try:
@@ -202,6 +243,7 @@ class PartitionOwner:
         if self._is_paused:
             consumer.pause(partitions)
         came = _named(partitions)
+        self._forget(came)
         self._owned |= set(came)
         self._trouble = ""
         if came:
@@ -209,6 +251,7 @@ class PartitionOwner:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = _named(partitions)
+        self._forget(gone)
         self._owned -= set(gone)
         if gone:
             self._listeners.on_revoke(gone)
@@ -216,11 +259,19 @@ class PartitionOwner:
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = _named(partitions)
+        self._forget(gone)
         self._owned -= set(gone)
         if gone:
             self._listeners.on_lost(gone)
         with suppress(KafkaException):  # librdkafka may have taken them away itself
             consumer.incremental_unassign(partitions)
+
+    def _forget(self, places: Sequence[Partition]) -> None:
+        """Watch nothing until all that is ours now is looked at again."""
+        if self._is_watching:
+            self._watch_nothing()
+        for place in places:
+            self._positions.pop(place, None)
 
     def _note_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _FENCED:

@@ -88,6 +88,10 @@ class Holdings:
         """Return the offsets of all partitions that no range has yet."""
         return sum(partition.uncut() for partition in self.owned.values())
 
+    def highs(self) -> dict[Place, int]:
+        """Return where each log ended when we last looked."""
+        return {place: each.high for place, each in self.owned.items()}
+
     def drop(self, places: Iterable[Place]) -> None:
         """Forget partitions; their ranges live on for the next owner."""
         for place in places:

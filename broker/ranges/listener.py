@@ -182,6 +182,8 @@ class Listener:
         if self._held.owned and self._is_time("clean", CLEAN_EVERY_S):
             with transaction() as session:
                 bookkeeping.delete_done(session, self._settings.stream)
+        if not (self._held.in_flight() or self._held.uncut()):
+            self._kafka.watch(self._held.highs())  # the next alert need not wait for a tick
 
     def _came(self, places: list[Place]) -> None:
         self._held.to_take.update(places)

@@ -88,8 +88,9 @@ def test_a_filter_runs_until_it_is_switched_off(one):
 
 
 @every_filter
-def test_what_a_filter_selects_is_a_source_that_is_read_from_its_topic(one):
+def test_what_a_filter_selects_is_a_source_that_is_read_from_its_topic(one, monkeypatch):
     settings = Config()
+    monkeypatch.setattr(sources, "config", lambda: settings)
     [source] = [
         name
         for name, where in settings.own_sources.items()

@@ -259,6 +259,45 @@ def test_an_owner_gets_every_partition_and_commits_without_reading(producer, mak
     assert after == {(topic, 0): 7, (topic, 1): None}
 
 
+def test_a_watched_log_ends_the_wait_for_each_message_behind_its_end(producer, make_topic, group):
+    topic = make_topic(partitions=2)
+    producer.send(_numbered(topic, 20))
+    slot = _Slot(group, topic)
+    slot.poll_until(lambda: len(slot.owner.owned) == 2)
+    cluster = wire.Cluster(wire.own_connection())
+    for _ in range(3):  # what lies there already is nothing new
+        slot.owner.watch(cluster.ends(slot.owner.owned))
+        slot.owner.poll(0.1)
+        assert slot.owner._is_watching
+
+    for number in range(4):
+        producer.send(_numbered(topic, number + 1))
+        slot.owner.poll(10 * PATIENCE_S)
+        assert not slot.owner._is_watching
+        slot.owner.poll(0.1)  # unwatched, the others of the burst are nobody's business
+        slot.owner.watch(cluster.ends(slot.owner.owned))
+
+    slot.owner.close()
+
+
+def test_nothing_is_watched_of_a_partition_that_went_to_another(make_topic, group):
+    topic = make_topic(partitions=2)
+    first = _Slot(group, topic)
+    first.poll_until(lambda: len(first.owner.owned) == 2)
+    first.owner.watch(dict.fromkeys(first.owner.owned, 0))
+
+    second = _Slot(group, topic, "slot-1")
+    while not second.owner.owned:
+        first.owner.poll(0.1)
+        second.owner.poll(0.1)
+
+    assert not first.owner._is_watching
+    first.owner.watch(dict.fromkeys(first.owner.owned, 0))
+    assert first.owner._is_watching
+    first.owner.close()
+    second.owner.close()
+
+
 def test_a_restarted_slot_is_back_with_its_offsets(make_topic, group):
     topic = make_topic()
     slot = _Slot(group, topic)

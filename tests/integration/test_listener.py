@@ -41,6 +41,7 @@ class Kafka:
         self.low = self.high = 0
         self.offsets = {}
         self.listeners = None
+        self.watched = []
 
     def join(self, listeners):
         self.listeners = listeners
@@ -48,6 +49,9 @@ class Kafka:
 
     def poll(self, timeout_s):
         """Nothing comes but what a test hands over."""
+
+    def watch(self, ends):
+        self.watched.append(ends)
 
     def commit_all(self, offsets):
         self.offsets |= offsets
@@ -323,3 +327,17 @@ def test_offsets_that_nobody_will_read_are_booked_on_the_night_when_that_is_noti
     stage.tick(31.0, times=3)
 
     assert {night for (night,) in ask("SELECT night FROM dead_letters")} == {TONIGHT}
+
+
+def test_ends_are_watched_only_while_nothing_waits_and_nothing_is_in_flight(stage):
+    assert stage.kafka.watched == []  # ranges are in flight
+
+    for first in (0, 10, 20):
+        stage.work(first)
+    stage.tick()
+    assert stage.kafka.watched == [{PLACE: 30}]
+
+    stage.kafka.high = 31
+    stage.tick()
+    assert stage.kafka.watched == [{PLACE: 30}]
+    assert stage.rung[-1] == (30, 30)

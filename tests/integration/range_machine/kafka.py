@@ -166,6 +166,9 @@ class Member:
             self.owned |= set(came)
             self.listeners.on_assign(came)
 
+    def watch(self, ends) -> None:
+        """Hint at nothing: time goes on in whole ticks here."""
+
     def commit(self, topic: str, partition: int, offset: int) -> bool:
         return self.commit_all({(topic, partition): offset})
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from broker.db import transaction
@@ -63,7 +63,14 @@ class Consumer:
     def work(self, batch: Sequence[Received]) -> None:
         """Store and write a batch, and close what is over."""
         self.writer.write(self.reception.take(batch) if batch else {})
+        self._began_now()
         closing.close_due(self.target, self.now)
+
+    def _began_now(self) -> None:
+        """Let a run that is under way have begun by this clock: Postgres knows the real one only."""
+        under_way = (SelectedRun.selection_id == self.target.id, SelectedRun.state == "running")
+        with transaction() as session:
+            session.execute(update(SelectedRun).where(*under_way).values(started_at=self.now))
 
 
 def tree(root: Path) -> dict[str, bytes]:
