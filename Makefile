@@ -40,8 +40,9 @@ down: $(READY) ## stop our processes and the servers; the data stays
 status: $(READY) ## what runs where
 	@$(NATIVE) status
 
+# Hundreds of processes start: where Python may keep nothing, each would compile our modules anew.
 test: $(READY) ## run every test on real Postgres, Redis and Kafka
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --durations=10
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadgroup --durations=10
 
 e2e: $(READY) $(PLANS) ## bring every sample notice to Slack, OwnCloud and real plans (minutes)
 	@$(BIN)/python -m pytest -m plans --durations=5

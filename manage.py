@@ -1,33 +1,11 @@
 #!/usr/bin/env python
 """Where every process of Nightjar starts."""
 
-import os
-import sys
+from importlib import import_module
 
-import django.db
-import psycopg
-import sqlalchemy.exc
-from django.core.management import execute_from_command_line
-
-from broker.config import ConfigError
-
-DATABASE_ERRORS = (
-    psycopg.OperationalError,
-    sqlalchemy.exc.OperationalError,
-    django.db.OperationalError,
-)
-
-
-def main() -> None:
-    """Run one command; what an operator can mend is said in one line, without a traceback."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "broker.settings")  # noqa: TID251 Django's own
-    try:
-        execute_from_command_line(sys.argv)
-    except ConfigError as error:
-        sys.exit(str(error))
-    except DATABASE_ERRORS as error:
-        sys.exit(f"Postgres: {str(error).splitlines()[0]}\nIs it up? make up, or: make doctor")
-
+from broker.memory import no_sweeps
 
 if __name__ == "__main__":
-    main()
+    with no_sweeps():
+        command_line = import_module("broker.command_line")
+    command_line.main()

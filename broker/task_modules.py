@@ -12,6 +12,7 @@ import structlog
 from celery.worker.control import inspect_command
 
 from broker import logs
+from broker.memory import no_sweeps
 
 TASK_MODULES = (
     "accounts.credential_tasks",
@@ -42,13 +43,18 @@ log = structlog.get_logger(__name__)
 
 def import_all(**_: Any) -> None:
     """Import every module that can be; a worker or beat that starts calls this through Celery."""
-    for module in TASK_MODULES:
-        try:
-            import_module(module)
-        except Exception:
-            logs.configure()  # Celery sets its own up later
-            log.exception("worker.module_left_out", module=module, works_without_it=True)
-            left_out.add(module)
+    with no_sweeps():
+        for module in TASK_MODULES:
+            _import(module)
+
+
+def _import(module: str) -> None:
+    try:
+        import_module(module)
+    except Exception:
+        logs.configure()  # Celery sets its own up later
+        log.exception("worker.module_left_out", module=module, works_without_it=True)
+        left_out.add(module)
 
 
 def serves(state: Any) -> dict[str, list[str]]:

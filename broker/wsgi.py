@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from broker.config import config
 from broker.logs import log
+from broker.memory import no_sweeps
 from broker.migrate import require_migrated
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "broker.settings")  # noqa: TID251 Django's own switch
@@ -29,7 +30,8 @@ def require_secret_key() -> None:
         )
 
 
-application = get_wsgi_application()
+with no_sweeps():
+    application = get_wsgi_application()
 require_secret_key()
 try:
     require_migrated()

@@ -48,8 +48,8 @@ import os, sys
 from confluent_kafka.admin import AdminClient
 setattr(AdminClient, sys.argv.pop(1), lambda *_, **__: os.kill(os.getpid(), 9))
 sys.argv[0] = "manage.py"
-import manage
-manage.main()
+from broker import command_line
+command_line.main()
 """
 
 Rights = frozenset[tuple[str, ...]]

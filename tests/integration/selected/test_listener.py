@@ -40,7 +40,7 @@ def listener_of(taker, *batches, **given):
     """Return a listener that these batches come to."""
     return SelectedListener(
         _Reader(*batches), taker.reception, taker.writer, taker.target,
-        book=taker.book, most=10, **given,
+        book=taker.book, most=10, clock=lambda: taker.now, **given,
     )  # fmt: skip
 
 
