@@ -26,7 +26,7 @@ _OWNER = {
     "topic.metadata.refresh.interval.ms": 30_000,
     # Of a message that is waited for nobody wants more than to know that it is there.
     "max.partition.fetch.bytes": 1,
-    "queued.min.messages": 1,
+    "queued.min.messages": 3,  # fewer: it rests for a second after each one
 }
 _NORMAL_IN_A_REBALANCE = frozenset(
     {
@@ -37,6 +37,8 @@ _NORMAL_IN_A_REBALANCE = frozenset(
     }
 )
 
+HEARD_IN_VAIN = 5
+"""So many messages while nobody waits for one mean that there is work."""
 _REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 """Heard of by the error callback alone: a call merely times out."""
 _FENCED = frozenset(
@@ -100,8 +102,8 @@ class PartitionOwner:
         self._listeners = listeners
         self._owned: set[Partition] = set()
         self._is_paused = True
-        self._is_watching = False
-        self._positions: dict[Partition, int] = {}
+        self._is_watching = self._is_awaiting = False
+        self._heard = 0
         self._fatal: KafkaError | None = None
         self._refusal: KafkaError | None = None
         self._last_heard = ""
@@ -139,7 +141,7 @@ class PartitionOwner:
     def poll(self, timeout_s: float) -> None:
         """Serve the group for up to ``timeout_s``; listeners are called from here.
 
-        It ends sooner when a message comes behind what is watched; nothing is watched then.
+        It ends sooner when a message comes that is waited for (``watch``).
 
         Raises
         ------
@@ -158,39 +160,45 @@ class PartitionOwner:
                 self._note_error(error)
                 self._raise_fatal()
                 raise TransientError(f"Kafka: {error.str()}")
-            if received is not None and error is None and self._is_watching:
-                place = (received.topic() or "", received.partition() or 0)
-                self._positions[place] = (received.offset() or 0) + 1
-                self._watch_nothing()
+            if received is not None and error is None and self._is_the_awaited():
                 return
             if time.monotonic() >= deadline:
                 return
 
     def watch(self, ends: Mapping[Partition, int]) -> None:
-        """Let ``poll`` end as soon as a message comes at these offsets or behind them.
+        """Let ``poll`` end as soon as a message comes at these offsets or behind them, once.
 
         It spares whoever waits for the next message the wait for its next look, and is no more
-        than a hint: members that join, or a broker that is away, end it without a word.
+        than a hint: members that join, or a broker that is away, end it without a word. Partitions
+        to which much comes are watched no longer: whoever has work needs no hint.
 
         Parameters
         ----------
         ends : mapping
             Where the log of each partition of ours ended.
         """
+        self._is_awaiting, self._heard = True, 0
         if self._is_watching:
-            return
+            return  # librdkafka takes up to a second to begin: rather hear some in vain
         places = sorted(self._owned & ends.keys())
         self._is_watching = True
         try:
             for place in places:
-                if self._positions.get(place) != ends[place]:
-                    self._consumer.seek(TopicPartition(*place, ends[place]))
-                    self._positions[place] = ends[place]
+                self._consumer.seek(TopicPartition(*place, ends[place]))
             self._consumer.resume([TopicPartition(*place) for place in places])
         except KafkaException:  # one that was only just assigned cannot be sought in yet
             self._watch_nothing()
 
+    def _is_the_awaited(self) -> bool:
+        self._heard += 1
+        if self._heard > HEARD_IN_VAIN:
+            self._watch_nothing()
+        was_awaiting, self._is_awaiting = self._is_awaiting, False
+        return was_awaiting
+
     def _watch_nothing(self) -> None:
+        if not self._is_watching:
+            return
         self._is_watching = False
         with suppress(KafkaException):  # whatever is not ours any more
             self._consumer.pause([TopicPartition(*place) for place in sorted(self._owned)])
@@ -243,7 +251,7 @@ class PartitionOwner:
         if self._is_paused:
             consumer.pause(partitions)
         came = _named(partitions)
-        self._forget(came)
+        self._watch_nothing()
         self._owned |= set(came)
         self._trouble = ""
         if came:
@@ -251,7 +259,7 @@ class PartitionOwner:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = _named(partitions)
-        self._forget(gone)
+        self._watch_nothing()
         self._owned -= set(gone)
         if gone:
             self._listeners.on_revoke(gone)
@@ -259,19 +267,12 @@ class PartitionOwner:
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = _named(partitions)
-        self._forget(gone)
+        self._watch_nothing()
         self._owned -= set(gone)
         if gone:
             self._listeners.on_lost(gone)
         with suppress(KafkaException):  # librdkafka may have taken them away itself
             consumer.incremental_unassign(partitions)
-
-    def _forget(self, places: Sequence[Partition]) -> None:
-        """Watch nothing until all that is ours now is looked at again."""
-        if self._is_watching:
-            self._watch_nothing()
-        for place in places:
-            self._positions.pop(place, None)
 
     def _note_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _FENCED:

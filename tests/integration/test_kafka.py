@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition
 from broker import kafka as wire
 from broker.errors import TransientError
 from broker.kafka_connection import admin_client
+from broker.kafka_owner import HEARD_IN_VAIN
 from broker.kafka_types import Message
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
@@ -268,15 +269,30 @@ def test_a_watched_log_ends_the_wait_for_each_message_behind_its_end(producer, m
     for _ in range(3):  # what lies there already is nothing new
         slot.owner.watch(cluster.ends(slot.owner.owned))
         slot.owner.poll(0.1)
-        assert slot.owner._is_watching
+        assert slot.owner._is_awaiting
 
-    for number in range(4):
-        producer.send(_numbered(topic, number + 1))
+    for _ in range(4):
+        producer.send(_numbered(topic, 1))
         slot.owner.poll(10 * PATIENCE_S)
-        assert not slot.owner._is_watching
-        slot.owner.poll(0.1)  # unwatched, the others of the burst are nobody's business
+        assert not slot.owner._is_awaiting
         slot.owner.watch(cluster.ends(slot.owner.owned))
 
+    slot.owner.close()
+
+
+def test_a_log_to_which_much_comes_is_watched_no_longer(producer, make_topic, group):
+    topic = make_topic(partitions=2)
+    slot = _Slot(group, topic)
+    slot.poll_until(lambda: len(slot.owner.owned) == 2)
+    slot.owner.watch(dict.fromkeys(slot.owner.owned, 0))
+
+    producer.send(_numbered(topic, 50))
+    slot.owner.poll(10 * PATIENCE_S)  # the first one
+    slot.poll_until(lambda: not slot.owner._is_watching)
+
+    producer.send(_numbered(topic, 1))
+    slot.owner.poll(0.5)
+    assert slot.owner._heard <= HEARD_IN_VAIN + 1
     slot.owner.close()
 
 
