@@ -26,7 +26,7 @@ from broker.failpoints import failpoint
 from broker.host import host_queue, this_host
 from broker.memory import limit_memory
 from broker.migrate import PendingMigrationsError, require_streams_migrated
-from broker.queues import LIMITS_S, RANGE_QUEUES
+from broker.queues import LIMITS_S, RANGE_QUEUES, wanted
 from broker.ranges.claim import free_lost
 from broker.redis_transport import TRANSPORT, TRANSPORT_OPTIONS, waiting
 from broker.soft_stop import SoftStoppingWorker
@@ -73,6 +73,11 @@ def limits_s(queue: str) -> tuple[int, int]:
         return soft_s, hard_s
     testing = config().testing
     return testing.soft_limit_s or soft_s, testing.hard_limit_s or hard_s
+
+
+def _is_worked(queue: str) -> bool:
+    """Return if a worker of this queue is started; only one forgets a ring that is too old."""
+    return any(each.name == queue for each in wanted(config()))
 
 
 app = celery.Celery("nightjar", task_cls=ArgumentCheckingTask)
@@ -129,8 +134,9 @@ def task(
     queue : str
         Of ``broker.queues``; decides the time limits. Tasks of ranges are never retried by Celery.
     every_s : int, optional
-        Beat rings for the task, without arguments, at this interval [s]. Such a task is never
-        retried, the next ring comes anyway; it must be safe beside a second copy of itself.
+        Beat rings for the task, without arguments, at this interval [s], where these settings have
+        work for its queue. Such a task is never retried, the next ring comes anyway; it must be
+        safe beside a second copy of itself.
     when_lost : callable, optional
         Called in the pool's parent with the task's id when the child that worked on it died.
     options : dict
@@ -146,12 +152,13 @@ def task(
         "time_limit": hard_s,
     }
     if every_s is not None:
-        # A ring that nobody answered is worthless once the next one comes.
-        app.conf.beat_schedule[name] = {
-            "task": name,
-            "schedule": every_s,
-            "options": {"expires": every_s, "ignore_result": True},
-        }
+        if _is_worked(queue):
+            # A ring that nobody answered is worthless once the next one comes.
+            app.conf.beat_schedule[name] = {
+                "task": name,
+                "schedule": every_s,
+                "options": {"expires": every_s, "ignore_result": True},
+            }
     elif queue not in RANGE_QUEUES:
         policy |= {
             "autoretry_for": (TransientError,),

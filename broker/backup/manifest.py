@@ -88,7 +88,7 @@ def read(folder: Path) -> Manifest:
     Raises
     ------
     BackupError
-        If there is none, or it is torn or of another format.
+        If there is none, or it is torn, unreadable or of another format.
     """
     try:
         said = json.loads((folder / NAME).read_text())
@@ -97,7 +97,13 @@ def read(folder: Path) -> Manifest:
         files = {name: File(**each) for name, each in said.pop("files").items()}
         return Manifest(files=files, **said)
     except FileNotFoundError:
+        if not folder.is_dir():
+            raise BackupError(f"there is no folder {folder}; manage.py backup --list") from None
         raise BackupError(f"{folder} holds no {NAME}: no backup, or one that never ended") from None
+    except NotADirectoryError:
+        raise BackupError(f"{folder} is a file: name the folder of a backup") from None
+    except OSError as error:
+        raise BackupError(f"{folder / NAME} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BackupError(f"{folder / NAME} is damaged: {error!r}") from None
 

@@ -10,6 +10,7 @@ from accounts.models import DriftReport
 from accounts.settlement import UNSETTLED_ROWS
 from broker.celery import doorbell
 from broker.command import ProjectCommand
+from broker.config import config
 
 DRAIN_S = 2.0
 
@@ -60,7 +61,10 @@ class Command(ProjectCommand):
         self.stdout.write(f"Safe mode {safe}: {safe.why}")
         latest = DriftReport.objects.filter(at__gte=safe.began_at).order_by("-at").first()
         if latest is None:
-            self.stdout.write("Nothing was compared since; the worker of the queue accounts does.")
+            every_s = config().accounts.reconcile_s
+            self.stdout.write(
+                f"Nothing was compared yet; the worker of queue accounts does, each {every_s} s."
+            )
             return
         self.stdout.write(f"Compared {latest.at:%Y-%m-%d %H:%M:%S} UTC. {latest.error}".rstrip())
         for line in latest.lines:

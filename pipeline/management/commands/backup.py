@@ -39,8 +39,8 @@ class Command(ProjectCommand):
                     f" PostgreSQL {said.server_major}, commit {said.commit or 'unknown'}"
                 )
             elif list:
-                for folder in dump.backups(root):
-                    self.stdout.write(str(folder))
+                found = [str(folder) for folder in dump.backups(root)]
+                self.stdout.write("\n".join(found) or f"no backups in {root}")
             else:
                 self._backup(root)
         except BackupError as error:

@@ -80,7 +80,7 @@ class Command(ProjectCommand):
         if before:
             self.stdout.write(f"What was in use is kept as the database {before}; drop it later.")
         for replay in asked:
-            self.stdout.write(f"Replay {replay} works what came since: manage.py replay --show ID")
+            self.stdout.write(f"What came since is replayed: manage.py replay --show {replay}")
         self.stdout.write("Restored. Start the processes, then: manage.py safe_mode")
 
     def _courses(self, said: Manifest) -> list[Course]:

@@ -8,6 +8,7 @@ from broker.errors import TransientError
 from broker.host import host_queue, this_host
 from broker.queues import LIMITS_S, RANGE_QUEUES
 from broker.redis_transport import VISIBILITY_TIMEOUT_S
+from broker.sections.telescope import BEAM
 
 
 def body(packet=None):
@@ -87,6 +88,18 @@ def test_beat_rings_for_a_periodic_task_and_nobody_hears_an_old_ring(registered)
     rung = app.conf.beat_schedule["test.upkeep"]
     assert (rung["task"], rung["schedule"], rung["options"]["expires"]) == (made.name, 10, 10)
     assert not getattr(made, "autoretry_for", ())
+
+
+@pytest.mark.parametrize(
+    ("telescopes", "is_rung"), [({}, False), ({"beam": BEAM.model_dump()}, True)]
+)
+def test_beat_rings_only_where_a_worker_hears_it(registered, monkeypatch, telescopes, is_rung):
+    here = Config.model_validate({"telescopes": telescopes})
+    monkeypatch.setattr("broker.celery.config", lambda: here)
+
+    registered("test.commands", queue="commands", every_s=10)
+
+    assert ("test.commands" in app.conf.beat_schedule) is is_rung
 
 
 def test_a_task_refuses_packets(registered):
