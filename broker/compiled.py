@@ -93,7 +93,7 @@ class FirstCall:
     @cached_property
     def _works(self) -> bool:
         try:
-            self._function()
+            self._call()
         except NotCompiledError:
             return False
         except Exception as error:  # noqa: BLE001 a compiler may fail in any way, the plain path goes on
@@ -105,6 +105,18 @@ class FirstCall:
             )
             return False
         return True
+
+    def _call(self) -> None:
+        """Call it; once more without what was kept, which a power cut or a full disk may tear."""
+        try:
+            self._function()
+        except (NotCompiledError, ImportError):
+            raise
+        except Exception as error:
+            if not _forget_kept():
+                raise
+            log.warning("compiled.cache_forgotten", error=repr(error), cache_dir=str(_cache_dir()))
+            self._function()
 
 
 _first_calls: list[FirstCall] = []
@@ -134,6 +146,14 @@ def _lock_file() -> Path:
     folder = _cache_dir()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / "lock"
+
+
+def _forget_kept() -> int:
+    """Let Numba compile anew what lies in the folder; return of how many functions."""
+    kept = list(_cache_dir().rglob("*.nbi"))
+    for index in kept:
+        index.unlink(missing_ok=True)
+    return len(kept)
 
 
 def _cache_dir() -> Path:

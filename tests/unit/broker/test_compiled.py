@@ -46,6 +46,20 @@ def test_a_function_calls_another_and_is_kept_in_a_folder_that_only_we_enter(
     assert cache_dir.stat().st_mode & 0o077 == 0
 
 
+def test_what_was_kept_and_is_torn_is_compiled_anew(cache_dir, sum_of_squares):
+    numbers = np.array([1, 2, 3])
+    sum_of_squares(numbers)
+    for index in cache_dir.rglob("*.nbi"):
+        index.write_bytes(b"")
+    another = compiled(_sum_of_squares.plain)
+
+    with structlog.testing.capture_logs() as logs:
+        assert FirstCall(lambda: another(numbers)).works()
+
+    assert [each["event"] for each in logs] == ["compiled.cache_forgotten"]
+    assert all(index.stat().st_size for index in cache_dir.rglob("*.nbi"))
+
+
 def test_switched_off_nothing_is_compiled(monkeypatch, sum_of_squares):
     monkeypatch.setenv("NIGHTJAR_COMPILED__ENABLED", "false")
 
