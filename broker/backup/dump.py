@@ -61,6 +61,9 @@ def backup(dsn: str, root: Path, readings: list[dict[str, Any]], say: Say) -> Pa
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.mkdir(mode=0o700)
+    except OSError as error:  # one that exists is being written by somebody else
+        raise BackupError(f"{draft}: {error.strerror or error}; nothing was written") from error
+    try:
         _write(dsn, draft, readings, say)
         _sync(draft)
         draft.rename(folder)

@@ -92,9 +92,9 @@ class Target:
         return bool(found.rowcount)
 
     def users(self) -> list[str]:
-        """Return who is connected to the database in use."""
+        """Return who is connected to the database in use, or to the one that is being made."""
         with self.server() as connection:
-            rows = connection.execute(_CONNECTED, [[self.name]])
+            rows = connection.execute(_CONNECTED, [[self.name, self.draft]])
             return sorted(said for (said,) in rows)
 
     def is_empty(self) -> bool:
@@ -169,6 +169,8 @@ def drop(target: Target) -> None:
 def swap(target: Target) -> str | None:
     """Put the made database in the place of the one in use; return the name of that, if any.
 
+    Both names change in one transaction: at no moment is there no database of the name in use.
+
     Raises
     ------
     BackupError
@@ -179,9 +181,10 @@ def swap(target: Target) -> str | None:
         name, draft, before = map(sql.Identifier, (target.name, target.draft, target.before))
         is_there = target.exists(connection, target.name)
         try:
-            if is_there:
-                connection.execute(rename.format(name, before))
-            connection.execute(rename.format(draft, name))
+            with connection.transaction():
+                if is_there:
+                    connection.execute(rename.format(name, before))
+                connection.execute(rename.format(draft, name))
         except psycopg.errors.ObjectInUse:
             raise BackupError(
                 f"{target.name} is in use by {', '.join(target.users())}: stop them"

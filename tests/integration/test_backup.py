@@ -93,6 +93,11 @@ def test_who_is_connected_keeps_the_database(made, database):
         assert target.users() == ["a listener at 127.0.0.1/32"]
         with pytest.raises(BackupError, match="in use by a listener"):
             load.swap(target)
+    with psycopg.connect(target.draft_dsn, application_name="a look"):
+        with pytest.raises(BackupError, match="in use by a look"):
+            load.swap(target)
+        with target.server() as server:
+            assert target.exists(server, target.name)
     load.drop(target)
 
 
@@ -114,6 +119,23 @@ def test_a_dump_that_fails_leaves_nothing(database, tmp_path, monkeypatch):
         dump.backup(make_conninfo(database), tmp_path / "all", [], lambda _: None)
 
     assert list((tmp_path / "all").iterdir()) == []
+
+
+def test_two_of_one_second_leave_each_other_alone(tmp_path, monkeypatch):
+    second = []
+
+    def write(_dsn, draft, *_):
+        (draft / "first").write_text("")
+        if not second:
+            second.append(draft)
+            with pytest.raises(BackupError, match="File exists"):
+                dump.backup("", tmp_path, [], print)
+        assert (draft / "first").exists()
+
+    monkeypatch.setattr(dump, "_write", write)
+    monkeypatch.setattr(dump, "MOMENT", "20260801T000000Z")
+
+    assert dump.backup("", tmp_path, [], print).is_dir()
 
 
 def test_the_newest_stay(tmp_path):
