@@ -19,7 +19,8 @@ def test_one_of_several_may_be_killed(tmp_path):
     done = subprocess.run(
         [sys.executable, *words],
         cwd=ROOT,
-        env=inherited({"DRILL_HOME": str(tmp_path / "home")}),
+        # Not in the test's own folder: Postgres, which is another user where we are root, goes in.
+        env=inherited({"DRILL_HOME": ".nightjar/drill-cluster"}),
         capture_output=True,
         text=True,
         timeout=1800,

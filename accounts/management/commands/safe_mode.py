@@ -72,4 +72,6 @@ class Command(ProjectCommand):
                 f"  {line['principal']}: Postgres says {line['ours']}, Kafka says {line['kafka']};"
                 f" {line['repair']}"
             )
+        if not (latest.lines or latest.error):
+            self.stdout.write("  nothing differs")
         self.stdout.write("Let it be done: manage.py safe_mode --end --why TEXT")

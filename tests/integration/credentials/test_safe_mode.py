@@ -76,6 +76,15 @@ def test_it_proposes_and_does_nothing_until_it_ends(bell, owl, mine, rings):
         call_command("safe_mode", "--end", "--why", "again")
 
 
+def test_a_comparison_that_found_nothing_says_so(owl, rings, capsys):
+    call_command("safe_mode", "--begin", "--why", "backup of noon")
+    DriftReport.objects.create(lines=[])
+
+    call_command("safe_mode")
+
+    assert "nothing differs" in capsys.readouterr().out
+
+
 def test_what_is_wished_after_the_restore_is_done(bell, owl, mine, rings):
     login = wanted(owl)
     safe_mode.begin("backup of noon", settlement.UNSETTLED_ROWS)
