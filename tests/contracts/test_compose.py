@@ -3,6 +3,7 @@
 No engine runs here; ``docker-compose config`` of 1.29 and of 2 take the file (docs/compose.md).
 """
 
+import json
 import re
 import subprocess
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from broker.config import ROOT, build
-from compose.native import connect, jars, kafka, passwords, ports, registry
+from compose.native import connect, jars, kafka, passwords, ports, prometheus, registry
 from compose.native.java import java
 from compose.native.kafka import TEMPLATE
 from tests.environment import of_a_stranger
@@ -23,6 +24,8 @@ ALL = yaml.safe_load(TEXT)["services"]
 IS_OURS = re.compile(r"nightjar(-plans)?:")
 OURS = {name: service for name, service in ALL.items() if IS_OURS.match(service["image"])}
 SERVICES = {name: service for name, service in ALL.items() if name not in OURS}
+ONCE = {"init_volume", "bootstrap", "demo"}
+"""They do their work and end."""
 OWN = {"KAFKA_CLUSTER_ID", "KAFKA_UI_USER", "KAFKA_UI_PASSWORD", "KAFKA_UI_SASL_PASSWORD"}
 """What a person gives beside the passwords of compose/native; each has a default."""
 
@@ -36,14 +39,14 @@ def published():
     """Return each service's ports on this machine by those inside."""
     found = {}
     for name, service in SERVICES.items():
-        for text in service["ports"]:
+        for text in service.get("ports", ()):
             host, outside, inside = text.split(":")
             assert host == "127.0.0.1"
             found.setdefault(name, {})[int(inside)] = int(outside)
     return found
 
 
-def test_profiles_start_what_the_telescope_bus_needs():
+def test_profiles_start_what_belongs_together():
     of = {name: set(service.get("profiles", ())) for name, service in SERVICES.items()}
 
     assert of == {
@@ -53,6 +56,9 @@ def test_profiles_start_what_the_telescope_bus_needs():
         "registry": {"registry", "connect"},
         "connect": {"connect"},
         "kafka-ui": {"tools"},
+        "prometheus": {"metrics"},
+        "alertmanager": {"metrics"},
+        "grafana": {"metrics"},
     }
 
 
@@ -62,7 +68,7 @@ def test_a_service_lives_long_is_watched_and_has_a_tag(service):
     assert re.fullmatch(r"[^:]+:v?\d[\d.]*", service["image"])
     for file in service.get("volumes", ()):
         if file.startswith("./"):
-            assert (FOLDER / file.split(":")[0]).is_file()
+            assert (FOLDER / file.split(":")[0]).exists()
 
 
 def test_ports_are_on_loopback_and_those_of_the_settings():
@@ -73,8 +79,37 @@ def test_ports_are_on_loopback_and_those_of_the_settings():
     assert set(found["kafka"].values()) == {at.kafka, *at.scram}
     assert set(found["registry"].values()) == {at.registry}
     assert set(found["connect"].values()) == {at.connect}
+    assert found["prometheus"] == {9090: at.prometheus, 19093: at.alertmanager}
     numbers = [number for service in found.values() for number in service.values()]
     assert len(numbers) == len(set(numbers))
+
+
+def test_prometheus_asks_every_process_that_starts_without_a_profile_and_tells_alertmanager():
+    targets = json.loads((FOLDER / "metrics" / "containers.json").read_text())
+    served = {name: each for name, each in OURS.items() if name not in ONCE}
+    port = {each["environment"]["NIGHTJAR_METRICS__PORT"] for each in served.values()}
+
+    assert len(port) == 1
+    assert targets == [
+        {"targets": [f"{name}:{min(port)}"], "labels": {"process": name}}
+        for name, each in served.items()
+        if "profiles" not in each
+    ]
+    assert SERVICES["alertmanager"]["network_mode"] == "service:prometheus"
+    [listens] = [w for w in SERVICES["alertmanager"]["command"] if "web.listen-address" in w]
+    assert prometheus.THEIR_PORT.endswith(listens.rpartition("=")[2])
+
+
+def test_grafana_finds_prometheus_and_the_dashboards():
+    files = dict(
+        reversed(line.removesuffix(":ro").split(":")) for line in SERVICES["grafana"]["volumes"]
+    )
+    said = yaml.safe_load((FOLDER / "metrics" / "grafana-datasource.yml").read_text())
+    provider = yaml.safe_load((FOLDER / "metrics" / "grafana-folder.yml").read_text())
+
+    assert [each["url"] for each in said["datasources"]] == ["http://prometheus:9090"]
+    [path] = [each["options"]["path"] for each in provider["providers"]]
+    assert list((FOLDER / files[path]).glob("*.json"))
 
 
 def test_every_variable_is_a_password_of_ours_or_explained():

@@ -9,11 +9,10 @@ import yaml
 
 from broker.config import ROOT, build
 from compose.native import ours, passwords
-from tests.contracts.test_compose import ALL, FOLDER, OURS
+from tests.contracts.test_compose import ALL, FOLDER, ONCE, OURS
 from tests.environment import of_a_stranger
 
 EXTENSIONS = ("compose_prod.yml", "compose_test.yml")
-ONCE = {"init_volume", "bootstrap"}
 DOCKERFILE = (FOLDER / "Dockerfile").read_text()
 
 
@@ -64,7 +63,7 @@ def test_only_those_have_the_admins_password_who_need_it():
         if service.get("environment", {}).get("NIGHTJAR_KAFKA__ADMIN_PASSWORD")
     }
 
-    assert having == {"bootstrap", "worker-accounts"}
+    assert having == {"bootstrap", "worker-accounts", "demo"}
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
