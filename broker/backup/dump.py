@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from broker.config import ROOT
 
 PARTIAL = ".partial"
 MOMENT = "%Y%m%dT%H%M%SZ"
+DRAFT_LIVES = timedelta(days=1)
+LOCK_WAIT_S = 60
+"""For a table that somebody rewrites: a dump that waits keeps rows that are gone from going."""
 _NAME = re.compile(r"\d{8}T\d{6}Z")
 _TABLES = """
     SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -82,12 +85,23 @@ def backups(root: Path) -> list[Path]:
 
 
 def forget_old(root: Path, keep: int) -> list[Path]:
-    """Delete all but the ``keep`` newest; return which. 0 keeps all."""
+    """Delete all but the ``keep`` newest; return which. 0 keeps all.
+
+    A draft of more than a day ago goes too: whoever wrote it was killed.
+    """
+    for draft in root.glob(f"*{PARTIAL}"):
+        moment = draft.name.removesuffix(PARTIAL)
+        if _NAME.fullmatch(moment) and _age(moment) > DRAFT_LIVES:
+            shutil.rmtree(draft)
     old = backups(root)[:-keep] if keep else []
     for folder in old:
         (folder / manifest.NAME).unlink(missing_ok=True)  # from now on it is no backup
         shutil.rmtree(folder)
     return old
+
+
+def _age(moment: str) -> timedelta:
+    return datetime.now(UTC) - datetime.strptime(moment, MOMENT).replace(tzinfo=UTC)
 
 
 def verify(folder: Path) -> Manifest:
@@ -122,6 +136,7 @@ def _write(dsn: str, draft: Path, readings: list[dict[str, Any]], say: Say) -> N
             programs.run(
                 at / "pg_dump", dsn, "--format=custom", "--no-owner", "--no-privileges",
                 f"--snapshot={snapshot}", f"--file={target}",
+                f"--lock-wait-timeout={LOCK_WAIT_S}s",
             )  # fmt: skip
             total = _write_segments(cursor, draft / manifest.SEGMENTS)
     files = {}

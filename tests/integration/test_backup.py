@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -147,3 +148,17 @@ def test_the_newest_stay(tmp_path):
     assert [each.name for each in dump.forget_old(tmp_path, 2)] == ["20260801T000000Z"]
     assert len(dump.backups(tmp_path)) == 2
     assert (tmp_path / "notes").is_dir()
+
+
+def test_the_draft_of_a_killed_backup_goes_after_a_day(tmp_path):
+    now = datetime.now(UTC)
+    for hours in (1, 25):
+        (tmp_path / f"{now - timedelta(hours=hours):{dump.MOMENT}}.partial").mkdir()
+    (tmp_path / "mine.partial").mkdir()
+
+    dump.forget_old(tmp_path, 0)
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        f"{now - timedelta(hours=1):{dump.MOMENT}}.partial",
+        "mine.partial",
+    ]
