@@ -75,11 +75,16 @@ OF_BASE = {"catalog rows": 5_000_000, "history points": 20, "alerts per task": 2
 
 def measured(points: Sequence[Point] = POINTS) -> dict[str, Any]:
     """Measure every point; return the figures, with ``problems`` of all books."""
-    found = []
+    found, problems = [], []
     for point in points:
         print(f"curve: {_name(point)}")
         profile = replace(CURVE, **point.changes)
-        figures = run.rate(profile, point.survey, **point.settings)
+        try:
+            figures = run.rate(profile, point.survey, **point.settings)
+        except Exception as error:  # noqa: BLE001 one point must not cost the hour of all others
+            problems.append(f"{_name(point)}: {error!r}")
+            continue
+        problems += [f"{_name(point)}: {text}" for text in figures["problems"]]
         found.append(
             {
                 "curve": point.curve,
@@ -94,11 +99,6 @@ def measured(points: Sequence[Point] = POINTS) -> dict[str, Any]:
     base = statistics.median(one["x_d_median"] for one in found if one["curve"] == BASE)
     for one in found:
         one["of_base"] = one["x_d_median"] / base if one["survey"] == "ztf" else None
-    problems = [
-        f"{_name(point)}: {text}"
-        for point, one in zip(points, found, strict=True)
-        for text in one["problems"]
-    ]
     return {"points": found, "problems": problems}
 
 

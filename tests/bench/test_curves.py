@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from pipeline.catalogs.record import LoadError
 from tests.bench import curves, run, templates, variants, world
 
 
@@ -34,6 +35,37 @@ def test_each_point_stands_beside_the_base_and_brings_the_problems_of_its_books(
     assert measured["problems"] == [
         f"alerts per task {number}: 1 dead letters" for number in (1, 20, 100)
     ]
+
+
+def test_a_point_that_cannot_be_measured_costs_no_other(measured, monkeypatch):
+    whole = run.rate
+
+    def rate(profile, *words, **settings):
+        if profile.is_clustered:
+            raise LoadError("no such file")
+        return whole(profile, *words, **settings)
+
+    monkeypatch.setattr(run, "rate", rate)
+    found = curves.measured()
+
+    assert len(found["points"]) == len(measured["points"]) - 1
+    assert found["problems"][0].startswith("catalog rows 5,000,000")
+    assert "no such file" in found["problems"][0]
+
+
+def test_a_catalog_takes_the_place_of_a_far_larger_one(monkeypatch):
+    asked = []
+
+    def load(connection, catalog, wish, report):
+        asked.append(wish.is_forced)
+        if not wish.is_forced:
+            raise LoadError("5,000,000 rows, which stay")
+        return "loaded"
+
+    monkeypatch.setattr(run.loading, "load", load)
+
+    assert run.load_anew(None, "lspsc", None) == "loaded"
+    assert asked == [False, True]
 
 
 def test_they_are_told_and_drawn(measured, tmp_path):
