@@ -139,6 +139,7 @@ def test_large_ids_survive_the_browser(address, open_page):
 def test_the_search_is_used_by_keyboard_alone(address, open_page, shoot, size, theme):
     page, _ = open_page(size, theme)
     page.goto(f"{address}/search")
+    page.locator("#q:focus").wait_for()  # the first letter would be nobody's
     page.keyboard.type("150 30 10")
     page.keyboard.press("Enter")
     page.wait_for_selector("table")
