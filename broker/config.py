@@ -60,6 +60,7 @@ from broker.sections.streams import (
     TestStreamSettings,
 )
 from broker.sections.telescope import TelescopeBusSettings, Telescopes, check_telescopes
+from broker.sections.user_filters import UserFilterSettings
 from broker.sections.watch import WatchSettings
 
 PREFIX = "NIGHTJAR_"
@@ -104,6 +105,7 @@ class Config(Section):
     output: OutputSettings = OutputSettings()
     retention: RetentionSettings = RetentionSettings()
     watch: WatchSettings = WatchSettings()
+    user_filters: UserFilterSettings = UserFilterSettings()
     web: WebSettings = WebSettings()
     operator: OperatorSettings = OperatorSettings()
     limits: LimitsSettings = LimitsSettings()

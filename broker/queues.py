@@ -72,6 +72,7 @@ QUEUES = (
         "plans", (350, 360), "no observation plan is made",
         lambda settings: settings.gw.plans.processes,
     ),
+    TaskQueue("trials", (110, 120), "no filter of a user is tried on a past night"),
     # A second process, while Kafka or the registry keeps the sender for one telescope waiting.
     TaskQueue(
         "commands", (80, 90), "no command goes to a telescope, and no deadline ends one",

@@ -17,6 +17,7 @@ from broker.memory import no_sweeps
 TASK_MODULES = (
     "accounts.credential_tasks",
     "accounts.expiry_tasks",
+    "accounts.filter_tasks",
     "accounts.mail_tasks",
     "broker.archive_tasks",
     "broker.dead_letter_tasks",
@@ -32,6 +33,7 @@ TASK_MODULES = (
     "pipeline.s3.tasks",
     "pipeline.telescope.tasks",
     "pipeline.telescope.sink_tasks",
+    "pipeline.user_filters.tasks",
 )
 """A flow adds its line here."""
 

@@ -29,7 +29,8 @@ import pipeline.lasair.tables
 import pipeline.s3.tables
 import pipeline.selected.tables
 import pipeline.telescope.schema_table
-import pipeline.telescope.tables  # noqa: F401
+import pipeline.telescope.tables
+import pipeline.user_filters.tables  # noqa: F401
 from broker.db import Table
 from broker.migrate import conninfo, django_tables, migration_engine, migration_lock
 

@@ -155,6 +155,11 @@ def class_topic(survey: str, alert_class: str, *, is_matched: bool) -> str:
     return f"babamul.{survey}.{match}.{alert_class}"
 
 
+def alert_classes(survey: str) -> tuple[str, ...]:
+    """Return the classes that a survey's alerts may have."""
+    return _CLASSES[survey]
+
+
 def other_survey(survey: str) -> str:
     """Return the survey that ``survey`` is matched with."""
     return _OTHER[survey]

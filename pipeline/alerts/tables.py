@@ -24,6 +24,8 @@ OUTPUT_NONE_TOPIC = 2
 OUTPUT_SELECTED = 4
 OUTPUT_SELECTED_JSON = 8
 """Of the first filter; those of each further one lie two bits higher."""
+OUTPUT_USER_FILTERS = 1 << 14
+"""Some user's filter caught it; ``filter_deliveries`` says whose. The highest bit that fits."""
 
 
 class SkyObject(Table):
@@ -132,7 +134,8 @@ class Alert(Table):
     properties: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Avro, output schema")
     outputs: Mapped[int] = mapped_column(
         SmallInteger,
-        comment="bits: 1 class topic, 2 babamul.none, 4 selected, 8 these as JSON; never cleared",
+        comment="bits: 1 class topic, 2 babamul.none, 4 selected, 8 these as JSON, "
+        "16384 users' filters; never cleared",
     )
     pending: Mapped[int] = mapped_column(
         SmallInteger, comment="same bits, cleared when Kafka acknowledged"

@@ -65,5 +65,13 @@ class Survey:
 
     def night_of_jd(self, jd_utc: float) -> date:
         """Return the night of ``jd_utc``, named by its starting date."""
-        unix_days = jd_utc - _UNIX_EPOCH_JD_UTC + self.night_utc_offset_h / 24 - 0.5
-        return date(1970, 1, 1) + timedelta(days=unix_days // 1)
+        return date(1970, 1, 1) + timedelta(days=self.night_number(jd_utc))
+
+    def night_number(self, jd_utc: Any) -> Any:
+        """Return the number of the night of a time or an array of them [d since 1970-01-01]."""
+        return (jd_utc - _UNIX_EPOCH_JD_UTC + self.night_utc_offset_h / 24 - 0.5) // 1
+
+    def begin_jd(self, night: date) -> float:
+        """Return when a night begins, at local noon [JD, UTC]."""
+        days = (night - date(1970, 1, 1)).days
+        return days + _UNIX_EPOCH_JD_UTC - self.night_utc_offset_h / 24 + 0.5

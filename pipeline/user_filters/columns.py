@@ -1,0 +1,149 @@
+"""What an expression may name: the columns of an alert row, read from the public schemas.
+
+A field that joins a schema is a column from then on, with its meaning and unit from the same words
+as the schema pages.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pipeline.alerts import field_docs
+from pipeline.alerts.schemas import FLOATS, record_schema
+from pipeline.topics import alert_classes
+
+Kind = Literal["number", "text", "true or false"]
+NUMBER: Kind = "number"
+TEXT: Kind = "text"
+BOOLEAN: Kind = "true or false"
+
+CANDIDATE, PROPERTIES = "candidate", "properties"
+ALERT = "alert"
+"""Parts of an alert row: its Avro records, and columns of the table itself."""
+_KINDS: Mapping[str, Kind] = {
+    "boolean": BOOLEAN, "string": TEXT, "enum": TEXT,
+    "int": NUMBER, "long": NUMBER, "float": NUMBER, "double": NUMBER,
+}  # fmt: skip
+_INTEGERS = frozenset({"int", "long"})
+_UNIT = re.compile(r"\s*\[([^\]]+)\]")
+_FLUX = re.compile(r"Flux(Err)?$")
+NJY = "nJy"
+
+
+@dataclass(frozen=True)
+class FilterColumn:
+    """One column.
+
+    Attributes
+    ----------
+    name : str
+        As expressions write it.
+    kind : str
+        ``number``, ``text`` or ``true or false``.
+    part : str
+        Where it is stored: ``candidate``, ``properties`` or ``alert``.
+    is_integer, is_nullable : bool
+        Integers compare exactly; what may be null needs a thought.
+    symbols : tuple of str
+        All values that a text may have; empty: any.
+    unit, meaning : str
+        For people; an empty unit is none.
+    is_flux : bool
+        Stored in the survey's wire flux, given in nJy.
+    """
+
+    name: str
+    kind: Kind
+    part: str
+    is_integer: bool
+    is_nullable: bool
+    symbols: tuple[str, ...]
+    unit: str
+    meaning: str
+    is_flux: bool = False
+
+
+@cache
+def columns(survey: str) -> Mapping[str, FilterColumn]:
+    """Return all columns of a survey's alerts by name, those of the table first."""
+    found = {one.name: one for one in _of_table(survey)}
+    for part in (CANDIDATE, PROPERTIES):
+        for one in _of_record(survey, part):
+            found.setdefault(one.name, one)
+    return MappingProxyType(found)
+
+
+def _of_table(survey: str) -> Iterator[FilterColumn]:
+    other = {"ztf": "LSST", "lsst": "ZTF"}[survey]
+    score = {"ztf": "drb", "lsst": "reliability"}[survey]
+    plain = {"part": ALERT, "is_integer": False, "is_nullable": False, "symbols": (), "unit": ""}
+
+    def column(name: str, kind: Kind, meaning: str, **other_than: Any) -> FilterColumn:
+        return FilterColumn(name=name, kind=kind, meaning=meaning, **(plain | other_than))
+
+    yield column("candid", NUMBER, "identifier of this alert", is_integer=True)
+    yield column("objectId", TEXT, "object that the alert belongs to")
+    yield column("class", TEXT, "what the catalogs say", symbols=alert_classes(survey))
+    yield column("survey_match", BOOLEAN, f"its object has a counterpart in {other}")
+    yield column("score", NUMBER, f"the same as {score}: 0 bogus, 1 real", is_nullable=True)
+
+
+def _of_record(survey: str, part: str) -> Iterator[FilterColumn]:
+    meanings = {
+        record.name: {field.name: field.meaning for field in record.fields}
+        for record in field_docs.records(survey)
+    }
+    schema = record_schema(survey, part)
+    named: dict[str, Any] = dict(schema.get("__named_schemas", {}))
+    yield from _fields(part, schema, named, meanings, "", is_nullable=False)
+
+
+def _fields(
+    part: str,
+    record: Mapping[str, Any],
+    named: Mapping[str, Any],
+    meanings: Mapping[str, Mapping[str, str]],
+    path: str,
+    *,
+    is_nullable: bool,
+) -> Iterator[FilterColumn]:
+    told = meanings.get(record["name"].rpartition(".")[2], {})
+    for field in record["fields"]:
+        kind, may_be_null = _plain(field["type"], named)
+        name = f"{path}{field['name']}"
+        nullable = is_nullable or may_be_null
+        if kind["type"] == "record":
+            yield from _fields(part, kind, named, meanings, f"{name}.", is_nullable=nullable)
+        else:
+            yield _column(name, kind, part, told.get(field["name"], ""), is_nullable=nullable)
+
+
+def _plain(kind: Any, named: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return a field's type without its null as a mapping, and whether it had one."""
+    is_nullable = isinstance(kind, list)
+    if is_nullable:
+        (kind,) = (each for each in kind if each != "null")
+    if isinstance(kind, str):
+        kind = named.get(kind, {"type": kind})
+    return kind, is_nullable
+
+
+def _column(
+    name: str, kind: Mapping[str, Any], part: str, meaning: str, *, is_nullable: bool
+) -> FilterColumn:
+    is_flux = part == CANDIDATE and _FLUX.search(name) is not None
+    unit = _UNIT.search(meaning)
+    return FilterColumn(
+        name=name,
+        kind=_KINDS[kind["type"]],
+        part=part,
+        is_integer=kind["type"] in _INTEGERS,
+        is_nullable=is_nullable or kind["type"] in FLOATS,
+        symbols=tuple(kind.get("symbols", ())),
+        unit=NJY if is_flux else unit[1] if unit else "",
+        meaning=_UNIT.sub("", meaning, count=1),
+        is_flux=is_flux,
+    )
