@@ -34,9 +34,7 @@ class UserFilterSettings(Section):
     ] = 0.1
     refresh_s: Annotated[
         float,
-        Field(
-            gt=0, le=600, description="so often each worker looks which filters are live [s]"
-        ),
+        Field(gt=0, le=600, description="so often each worker looks which filters are live [s]"),
     ] = 10.0
     trial_alerts: Annotated[
         int,
@@ -54,9 +52,7 @@ class UserFilterSettings(Section):
     ] = 14
     keep_matches_days: Annotated[
         int,
-        Field(
-            ge=8, le=3650, description="after which it is forgotten what a filter caught [d]"
-        ),
+        Field(ge=8, le=3650, description="after which it is forgotten what a filter caught [d]"),
     ] = 30
     digests_per_day: Annotated[
         int,

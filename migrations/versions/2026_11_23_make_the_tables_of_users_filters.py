@@ -138,7 +138,9 @@ def upgrade() -> None:
         op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, columns)
     for table, comments in COMMENTS.items():
         for column, comment in comments.items():
-            op.execute(f"COMMENT ON COLUMN {table}.{column} IS '{comment.replace(chr(39), chr(39) * 2)}'")
+            op.execute(
+                f"COMMENT ON COLUMN {table}.{column} IS '{comment.replace(chr(39), chr(39) * 2)}'"
+            )
     op.execute(
         "COMMENT ON COLUMN alerts.outputs IS 'bits: 1 class topic, 2 babamul.none, 4 selected,"
         " 8 these as JSON, 16384 users'' filters; never cleared'"

@@ -21,6 +21,8 @@ class Outgoing:
     """Of the packet."""
     bit: int
     message: Message
+    delivery: int | None = None
+    """``filter_deliveries.id``, of a message for a user's filter; several may share the bit."""
 
 
 def delivery_id(survey: str, candid: int, topic: str) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from broker import dead_letters
 from broker.db import transaction
 from broker.kafka_types import DeliveryError, Message
-from pipeline.alerts import measured, publish
+from pipeline.alerts import measured, publish, publish_letters
 from pipeline.alerts.publish import Pending
 from pipeline.surveys import survey as survey_named
 
@@ -63,8 +63,8 @@ def send(producer: Sends, pending: Pending, place: Place) -> Sent:
         publish.mark(session, delivered)
         survey = survey_named(pending.survey)
         letters = [
-            *publish.too_large_letters(delivered, survey, place.partition),
-            *publish.unmade_letters(unmade, survey, place.partition),
+            *publish_letters.too_large_letters(delivered, survey, place.partition),
+            *publish_letters.unmade_letters(unmade, survey, place.partition),
         ]
         dead_letters.bury(session, place.stream, place.topic, place.source_id, letters)
         made = [sent.offset for sent in selected if (sent.alert_id, sent.bit) in cleared]

@@ -1,7 +1,7 @@
 """Kafka out: the pending messages of a range, and the mark that they were acknowledged."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,12 +11,9 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from broker.avro import UnreadableError
 from broker.config import config
 from broker.db import cursor
 from broker.db_arrays import BigInts, SmallInts
-from broker.dead_letters import Letter
-from broker.errors import TransientError
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts import curves, encode, selected_messages
 from pipeline.alerts.batch import LightCurves
@@ -25,9 +22,10 @@ from pipeline.alerts.messages import Alerts, Matches
 from pipeline.alerts.selected_messages import Place
 from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.store import Source
-from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC
-from pipeline.surveys.record import Survey
+from pipeline.alerts.tables import OUTPUT_CLASS_TOPIC, OUTPUT_NONE_TOPIC, OUTPUT_USER_FILTERS
 from pipeline.topics import NONE_TOPIC, SCHEMA_VERSION, other_survey
+from pipeline.user_filters import deliver
+from pipeline.user_filters.deliver import Waiting
 
 HEADER_BYTES = 1024
 """Room left below the broker's limit for key, headers and the batch's own framing."""
@@ -49,6 +47,8 @@ class Pending:
     """Selected packets at hand, by offset."""
     archived: Mapping[int, Place]
     """Where the other selected packets lie, by alert."""
+    caught: Mapping[int, list[Waiting]] = MappingProxyType({})
+    """For which users' filters, by alert."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ class Delivered:
     failed: list[DeliveryError]
     where: "Where | None" = None
     """None: nothing was sent."""
-
-    @property
-    def published(self) -> int:
-        """Return how many messages were acknowledged."""
-        return len(self.cleared)
+    published: int = 0
+    """Messages that were acknowledged."""
+    filters_sent: list[int] = field(default_factory=list)
+    """``filter_deliveries.id`` of these."""
+    filters_gone: list[int] = field(default_factory=list)
+    """Of what can never be delivered."""
 
 
 class Where(NamedTuple):
@@ -88,7 +89,8 @@ class Unmade(NamedTuple):
     error: Exception
 
 
-PUBLIC_BITS = OUTPUT_CLASS_TOPIC | OUTPUT_NONE_TOPIC
+ENCODED_BITS = OUTPUT_CLASS_TOPIC | OUTPUT_NONE_TOPIC | OUTPUT_USER_FILTERS
+"""Of messages of the public schema."""
 NONE_CHOSEN: Mapping[int, Chosen] = MappingProxyType({})
 NOTHING = Delivered(cleared=[], too_large=[], failed=[])
 
@@ -139,7 +141,9 @@ def _read(
         )
         names = [column.name for column in cur.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cur]
-        public = [row for row in rows if row["pending"] & PUBLIC_BITS]
+        caught = _caught(session, survey, rows)
+        rows = [row for row in rows if row["pending"]]
+        public = [row for row in rows if row["pending"] & ENCODED_BITS]
         matched_ids = _distinct([row["survey_match_id"] for row in public])
         cur.execute(
             "SELECT id, object_id, ra_deg, dec_deg FROM objects WHERE id = ANY(%s)",
@@ -161,13 +165,34 @@ def _read(
         matches,
         chosen,
         archived,
+        caught,
     )
+
+
+def _caught(
+    session: Session, survey: str, rows: Sequence[dict[str, Any]]
+) -> Mapping[int, list[Waiting]]:
+    """Return what waits for users' filters; what has lost its topic waits no more, here and now."""
+    asked = [row for row in rows if row["pending"] & OUTPUT_USER_FILTERS]
+    if not asked:
+        return {}
+    with cursor(session) as cur:
+        found = deliver.waiting(cur, [row["id"] for row in asked])
+    idle = [row for row in asked if row["id"] not in found.waiting]
+    if idle or found.void:
+        bits = [(row["id"], OUTPUT_USER_FILTERS) for row in idle]
+        candids = [row["candid"] for row in asked]
+        where = Where(survey, min(candids), max(candids))
+        mark(session, Delivered(bits, [], [], where, filters_gone=found.void))
+    for row in idle:
+        row["pending"] &= ~OUTPUT_USER_FILTERS
+    return found.waiting
 
 
 def build(pending: Pending) -> list[Outgoing]:
     """Return the messages that wait for public topics, each a whole Avro container."""
     largest = config().kafka.message_max_bytes - HEADER_BYTES
-    rows = [row for row in pending.rows if row["pending"] & PUBLIC_BITS]
+    rows = [row for row in pending.rows if row["pending"] & ENCODED_BITS]
     encoded = encode.encode_messages(
         Alerts(
             pending.survey,
@@ -182,22 +207,29 @@ def build(pending: Pending) -> list[Outgoing]:
         max_bytes=largest,
     )
     return [
-        Outgoing(
-            row["id"],
-            pending.survey,
-            row["candid"],
-            row["source_offset"],
-            row["kafka_timestamp"],
-            bit,
-            _message(pending.survey, row, topic, value, is_truncated=is_truncated),
-        )
+        outgoing
         for row, value, is_truncated in zip(rows, *encoded, strict=True)
-        for bit, topic in (
-            (OUTPUT_CLASS_TOPIC, row["output_topic"]),
-            (OUTPUT_NONE_TOPIC, NONE_TOPIC),
-        )
-        if row["pending"] & bit
+        for outgoing in _outgoing(pending, row, value, is_truncated=is_truncated)
     ]
+
+
+def _outgoing(
+    pending: Pending, row: dict[str, Any], value: bytes, *, is_truncated: bool
+) -> Iterator[Outgoing]:
+    """Yield one alert's message for every topic of the public schema that it waits for."""
+    came = (pending.survey, row["candid"], row["source_offset"], row["kafka_timestamp"])
+    for bit, topic in (
+        (OUTPUT_CLASS_TOPIC, row["output_topic"]),
+        (OUTPUT_NONE_TOPIC, NONE_TOPIC),
+    ):
+        if row["pending"] & bit:
+            message = _message(pending.survey, row, topic, value, is_truncated=is_truncated)
+            yield Outgoing(row["id"], *came, bit, message)
+    if row["pending"] & OUTPUT_USER_FILTERS:
+        for one in pending.caught.get(row["id"], ()):
+            message = _message(pending.survey, row, one.topic, value, is_truncated=is_truncated)
+            message.headers.extend(one.headers)
+            yield Outgoing(row["id"], *came, OUTPUT_USER_FILTERS, message, one.delivery_id)
 
 
 def build_selected(pending: Pending) -> tuple[list[Outgoing], list[Unmade]]:
@@ -231,7 +263,8 @@ def build_selected(pending: Pending) -> tuple[list[Outgoing], list[Unmade]]:
 
 def is_whole(pending: Pending, outgoing: Sequence[Outgoing]) -> bool:
     """Return whether every message that waits has been made."""
-    return sum(int(row["pending"]).bit_count() for row in pending.rows) == len(outgoing)
+    made = {(sent.alert_id, sent.bit) for sent in outgoing}
+    return sum(int(row["pending"]).bit_count() for row in pending.rows) == len(made)
 
 
 def _selected(pending: Pending, row: dict[str, Any]) -> Iterator[tuple[int, Message]]:
@@ -242,18 +275,29 @@ def _selected(pending: Pending, row: dict[str, Any]) -> Iterator[tuple[int, Mess
 
 
 def settle(outgoing: Sequence[Outgoing], outcomes: Sequence[DeliveryError | None]) -> Delivered:
-    """Sort delivery reports into what is done, what can never be done, and what must wait."""
-    cleared: list[tuple[int, int]] = []
-    too_large: list[Outgoing] = []
-    failed: list[DeliveryError] = []
+    """Sort delivery reports into what is done, what can never be done, and what must wait.
+
+    A bit that several messages share is cleared when none of them must wait.
+    """
+    delivered = Delivered(cleared=[], too_large=[], failed=[], where=_where(outgoing))
+    shared: dict[int, bool] = {}
+    published = 0
     for sent, error in zip(outgoing, outcomes, strict=True):
-        if error is None:
-            cleared.append((sent.alert_id, sent.bit))
+        is_settled = error is None or error.is_too_large
+        published += error is None
+        if error is not None and not error.is_too_large:
+            delivered.failed.append(error)
+        if sent.delivery is not None:
+            shared[sent.alert_id] = shared.get(sent.alert_id, True) and is_settled
+            if is_settled:
+                rows = delivered.filters_gone if error else delivered.filters_sent
+                rows.append(sent.delivery)
+        elif error is None:
+            delivered.cleared.append((sent.alert_id, sent.bit))
         elif error.is_too_large:
-            too_large.append(sent)
-        else:
-            failed.append(error)
-    return Delivered(cleared, too_large, failed, _where(outgoing))
+            delivered.too_large.append(sent)
+    done = [(alert_id, OUTPUT_USER_FILTERS) for alert_id, is_done in shared.items() if is_done]
+    return replace(delivered, cleared=[*delivered.cleared, *done], published=published)
 
 
 def _where(outgoing: Sequence[Outgoing]) -> Where | None:
@@ -261,38 +305,6 @@ def _where(outgoing: Sequence[Outgoing]) -> Where | None:
     if not candids:
         return None
     return Where(outgoing[0].survey, min(candids), max(candids))
-
-
-def too_large_letters(delivered: Delivered, survey: Survey, partition: int) -> list[Letter]:
-    """Return a dead letter for each message that no broker of ours will take."""
-    return [
-        Letter(
-            partition=partition,
-            offset=sent.offset,
-            reason="too_large",
-            message=f"its message to {sent.message.topic} has {len(sent.message.value)} bytes, "
-            "more than kafka.message_max_bytes even without old photometry",
-            kafka_timestamp=sent.kafka_timestamp,
-            night=survey.night(sent.kafka_timestamp),
-        )
-        for sent in delivered.too_large
-    ]
-
-
-def unmade_letters(unmade: Sequence[Unmade], survey: Survey, partition: int) -> list[Letter]:
-    """Return a dead letter for each alert whose packet is at fault, not a server that is away."""
-    return [
-        Letter(
-            partition=partition,
-            offset=each.offset,
-            reason=each.error.reason if isinstance(each.error, UnreadableError) else "unexpected",
-            message=f"selected, and its message cannot be made from the archive: {each.error}",
-            kafka_timestamp=each.kafka_timestamp,
-            night=survey.night(each.kafka_timestamp),
-        )
-        for each in unmade
-        if not isinstance(each.error, TransientError)
-    ]
 
 
 def mark(session: Session, delivered: Delivered) -> None:
@@ -306,6 +318,8 @@ def mark(session: Session, delivered: Delivered) -> None:
         [(each.alert_id, each.bit) for each in delivered.too_large]
     ).items():
         gone[alert_id] = gone.get(alert_id, 0) | bits
+    with cursor(session) as cur:
+        deliver.mark(cur, delivered.filters_sent, delivered.filters_gone)
     if not gone or delivered.where is None:
         return
     ids = sorted(gone)

@@ -20,7 +20,9 @@ from broker.ranges import replays
 from broker.ranges.claim import Claim
 from broker.ranges.replay_steps import Span
 from broker.ranges.working import RangeLostError
+from pipeline.alerts.tables import OUTPUT_USER_FILTERS
 from pipeline.alerts.work import RangeWork, Replaying
+from pipeline.user_filters import deliver
 
 NAMED_INTERVALS = 5
 """Of missing offsets, in the replay's row; the log has all."""
@@ -67,6 +69,7 @@ _ASK_AGAIN = """
     WHERE a.source_id = u.source_id AND a.source_partition = u.partition
         AND a.source_offset BETWEEN u.first AND u.last AND a.outputs <> 0
         AND (%s OR u.is_undeliverable OR (a.pending = 0 AND a.published_at IS NULL))
+    RETURNING CASE WHEN a.outputs & %s <> 0 THEN a.id END
 """
 _TAKE_BACK = """
     UPDATE alerts AS a SET pending = 0
@@ -210,7 +213,10 @@ def ask_again(session: Session, publish: str, spans: Sequence[Span]) -> None:
     if publish == "none" or not spans:
         return
     with cursor(session) as cur:
-        cur.execute(_ASK_AGAIN, (*_columns(spans), publish == "all"))
+        is_all = publish == "all"
+        cur.execute(_ASK_AGAIN, (*_columns(spans), is_all, OUTPUT_USER_FILTERS))
+        if caught := [row[0] for row in cur if row[0] is not None]:
+            deliver.ask_again(cur, caught, all_of_them=is_all)
 
 
 def take_back(session: Session, spans: Sequence[Span]) -> None:

@@ -9,7 +9,7 @@ from broker.failpoints import failpoint
 from broker.ranges import switches
 from broker.ranges.claim import finish, still_mine
 from broker.ranges.working import RangeLostError
-from pipeline.alerts import measured, publish, replaying
+from pipeline.alerts import measured, publish, publish_letters, replaying
 from pipeline.alerts.work import RangeWork
 
 
@@ -79,7 +79,7 @@ def _settle(
         work.claim.stream,
         work.claim.topic,
         work.source.id,
-        publish.too_large_letters(delivered, work.survey, work.source.partition),
+        publish_letters.too_large_letters(delivered, work.survey, work.source.partition),
     )
     failpoint("before_done")
     if is_last and not delivered.failed:

@@ -12,7 +12,7 @@ from broker import dead_letters, metrics
 from broker.archive import Slice
 from broker.db import transaction
 from broker.dead_letters import Letter
-from pipeline.alerts import measured, replaying, selecting, store
+from pipeline.alerts import filtering, measured, replaying, selecting, store
 from pipeline.alerts.batch import Batch, Rejected
 from pipeline.alerts.decide import Classified, classify_batch, decide
 from pipeline.alerts.merge import Merged, merge
@@ -59,6 +59,7 @@ def store_batch(
         work.tally.selected += len(selection.chosen)
         work.tally.refused.update(selection.refused)
     work.tally.stored += tally.stored
+    work.tally.caught += tally.caught
     work.tally.duplicates += tally.duplicates
     work.tally.dead += len(rejected)
     measured.stored(work.survey.name, tally.stored, tally.duplicates, rejected)
@@ -101,6 +102,9 @@ def _store_alerts(
         log.warning("packet.bad_images", count=bad_images)
     decided = decide(session, work.survey, work.settings.route, batch, classified, merged)
     decided = replace(decided, outputs=decided.outputs | selection.bits)
+    with work.part("filters"):
+        filtered = filtering.judge(work, batch, decided)
+        decided = filtered.decided
     routed = int(np.count_nonzero(decided.outputs))
     measured.routed(batch.survey, routed, len(batch) - routed)
     _, first = np.unique(batch.candid, return_index=True)
@@ -120,6 +124,8 @@ def _store_alerts(
     if work.is_silent and inserted:
         replaying.withhold(session, list(inserted.values()))
     tally.stored = len(inserted)
+    with work.part("filters"):
+        tally.caught = filtering.record(session, work, batch, filtered, first, inserted)
     tally.duplicates = store.insert_duplicates(
         session, batch.survey, work.source, others, is_silent=work.is_silent
     )

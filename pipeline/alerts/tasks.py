@@ -24,6 +24,7 @@ from pipeline.alerts.resources import resources
 from pipeline.alerts.store import Source, utc_from_ms
 from pipeline.alerts.work import RangeWork, is_infrastructure
 from pipeline.surveys import survey as survey_named
+from pipeline.user_filters import live
 
 _seen = stranded.Seen()
 
@@ -83,6 +84,7 @@ def work_on(held: Claim, began_cpu_s: float) -> None:
     if attempt(held, carry, is_infrastructure):
         task_cpu_ms = round(1e3 * (time.thread_time() - began_cpu_s), 2)
         work = worked[0]
+        live.watch.meter.range_s += sum(work.stage_s.values())
         for stage, spent_s in work.stage_s.items():
             metrics.STAGE.labels(stage).observe(spent_s)
         log.info("range.done", **vars(work.tally), **_milliseconds(work), task_cpu_ms=task_cpu_ms)
@@ -99,12 +101,18 @@ def _open(held: Claim) -> RangeWork:
         else:
             stored_under = source_id(session, held.stream, held.topic, held.partition)
         is_on = switches.is_publishing(session, held.stream)
+        filters = live.watch.filters(session, survey.name, config().user_filters)
     source = Source(stored_under, held.partition)
-    return RangeWork(held, source, survey, config(), resources(), replay, is_publishing=is_on)
+    return RangeWork(
+        *(held, source, survey, config(), resources(), replay),
+        is_publishing=is_on,
+        filters=filters,
+    )
 
 
 def _milliseconds(work: RangeWork) -> dict[str, float]:
     wall = {f"{name}_ms": round(1e3 * spent, 1) for name, spent in work.stage_s.items()}
+    wall |= {f"{name}_part_ms": round(1e3 * spent, 2) for name, spent in work.part_s.items()}
     return wall | {f"{name}_cpu_ms": round(1e3 * s, 2) for name, s in work.stage_cpu_s.items()}
 
 

@@ -19,6 +19,7 @@ from pipeline.alerts.selecting import Chosen
 from pipeline.alerts.store import Source
 from pipeline.catalogs.record import CatalogMissing
 from pipeline.surveys.record import Survey
+from pipeline.user_filters.live import LiveFilter
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Tally:
     """By any filter, packets that came before included."""
     refused: Counter[str] = field(default_factory=Counter)
     """By filter and reason."""
+    caught: int = 0
+    """Messages for topics of users' filters."""
 
     def counts(self) -> Counts:
         """Return the tally as the range row keeps it."""
@@ -72,6 +75,8 @@ class RangeWork:
     """None: live."""
     is_publishing: bool = True
     """Else an operator holds the stream's messages back."""
+    filters: tuple[LiveFilter, ...] = ()
+    """Users' live filters of the survey."""
     tally: Tally = field(default_factory=Tally)
     chosen: dict[int, Chosen] = field(default_factory=dict)
     """Selected packets of the part at hand, by offset."""
@@ -79,6 +84,8 @@ class RangeWork:
     """Wall seconds by step, for the log and the benchmark."""
     stage_cpu_s: dict[str, float] = field(default_factory=dict)
     """This thread's CPU seconds by step; servers and clients' own threads are not in it."""
+    part_s: dict[str, float] = field(default_factory=dict)
+    """Wall seconds of what is part of a step, for the same."""
 
     @property
     def is_silent(self) -> bool:
@@ -102,6 +109,15 @@ class RangeWork:
                 (self.stage_cpu_s, time.thread_time() - began_cpu),
             ):
                 spent[name] = spent.get(name, 0.0) + took_s
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Add the time of the enclosed lines, which are part of a step, to ``name``."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.part_s[name] = self.part_s.get(name, 0.0) + time.perf_counter() - began
 
 
 def split(

@@ -1,7 +1,8 @@
 """Whether an expression makes sense of a survey's columns: names, functions, kinds of values."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pipeline.alerts.schemas import SURVEYS
 from pipeline.user_filters.columns import BOOLEAN, NUMBER, TEXT, FilterColumn, Kind, columns
@@ -73,33 +74,32 @@ class _Checker:
     def __init__(self, survey: str) -> None:
         self._survey = survey
         self._columns = columns(survey)
+        self._rules: Mapping[type[Node], Callable[[Any], Kind]] = {
+            Literal: lambda node: _kind_of(node.value),
+            Name: lambda node: self._column(node).kind,
+            Negative: lambda node: self._all(NUMBER, (node.of,), "a minus stands before numbers"),
+            Arithmetic: lambda node: self._all(
+                NUMBER, children(node), f"{node.sign} takes numbers"
+            ),
+            Comparison: self._comparison,
+            Between: lambda node: self._true_if(NUMBER, node, "between takes numbers"),
+            Within: self._within,
+            IsNull: self._is_null,
+            Not: lambda node: self._true_if(BOOLEAN, node, "not takes a comparison or a flag"),
+            And: lambda node: self._true_if(BOOLEAN, node, "and joins comparisons or flags"),
+            Or: lambda node: self._true_if(BOOLEAN, node, "or joins comparisons or flags"),
+            Call: self._call,
+        }
 
     def kind(self, node: Node) -> Kind:
-        match node:
-            case Literal(value=value):
-                return _kind_of(value)
-            case Name():
-                return self._column(node).kind
-            case Negative(of=of):
-                return self._all(NUMBER, (of,), "a minus stands before numbers")
-            case Arithmetic(sign=sign, left=left, right=right):
-                return self._all(NUMBER, (left, right), f"{sign} takes numbers")
-            case Comparison():
-                return self._comparison(node)
-            case Between(of=of, low=low, high=high):
-                self._all(NUMBER, (of, low, high), "between takes numbers")
-            case Within():
-                self._within(node)
-            case IsNull(of=of):
-                self.kind(of)
-            case Not(of=of):
-                self._all(BOOLEAN, (of,), "not takes a comparison or a flag")
-            case And(parts=parts):
-                self._all(BOOLEAN, parts, "and joins comparisons or flags")
-            case Or(parts=parts):
-                self._all(BOOLEAN, parts, "or joins comparisons or flags")
-            case Call():
-                return self._call(node)
+        return self._rules[type(node)](node)
+
+    def _true_if(self, kind: Kind, node: Node, rule: str) -> Kind:
+        self._all(kind, children(node), rule)
+        return BOOLEAN
+
+    def _is_null(self, node: IsNull) -> Kind:
+        self.kind(node.of)
         return BOOLEAN
 
     def _all(self, kind: Kind, nodes: tuple[Node, ...], rule: str) -> Kind:
@@ -146,7 +146,7 @@ class _Checker:
         self._symbols(node.right, (node.left,))
         return BOOLEAN
 
-    def _within(self, node: Within) -> None:
+    def _within(self, node: Within) -> Kind:
         kind = self.kind(node.of)
         for choice in node.choices:
             if self.kind(choice) != kind:
@@ -156,13 +156,16 @@ class _Checker:
                     choice.end,
                 )
         self._symbols(node.of, node.choices)
+        return BOOLEAN
 
     def _symbols(self, node: Node, others: tuple[Node, ...]) -> None:
         """Refuse a text that a column never holds: it would be silently false for ever."""
         symbols = self._columns[node.name].symbols if isinstance(node, Name) else ()
         for other in others:
             if symbols and isinstance(other, Literal) and other.value not in symbols:
-                raise ExpressionError(f"one of {', '.join(symbols)} is expected", other.at, other.end)
+                raise ExpressionError(
+                    f"one of {', '.join(symbols)} is expected", other.at, other.end
+                )
 
     def _call(self, node: Call) -> Kind:
         function = BY_NAME.get(node.function)

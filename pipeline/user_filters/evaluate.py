@@ -1,8 +1,8 @@
 """A tree over columns: which alerts it is true for.
 
-Values are three-valued: an alert that lacks something a comparison needs is neither in nor out until
-``or``, ``coalesce`` or ``is null`` decides, and out in the end. Numbers are double precision, but
-that integers compare with integers exactly. Every result that is not finite is null.
+Values are three-valued: an alert that lacks something a comparison needs is neither in nor out
+until ``or``, ``coalesce`` or ``is null`` decides, and out in the end. Numbers are double precision,
+but that integers compare with integers exactly. Every result that is not finite is null.
 """
 
 from collections.abc import Callable, Mapping
@@ -158,9 +158,7 @@ def _negated(truth: Truth, *, is_not: bool) -> Truth:
 
 def _compare(node: Comparison, table: Table) -> Truth:
     left, right = _values(node.left, table), _values(node.right, table)
-    return _known(
-        _COMPARE[node.sign](left.values, right.values), _both(left.valid, right.valid)
-    )
+    return _known(_COMPARE[node.sign](left.values, right.values), _both(left.valid, right.valid))
 
 
 def _between(node: Between, table: Table) -> Truth:
@@ -249,7 +247,7 @@ def _finite(found: Any, valid: Bools | None) -> Values:
 
 
 def _double(values: Any) -> Any:
-    """Return numbers in double precision; literals, too, so that nothing is computed in integers."""
+    """Return numbers in double precision; nothing is computed in integers."""
     return values.astype(np.float64) if isinstance(values, np.ndarray) else np.float64(values)
 
 

@@ -94,7 +94,9 @@ def _of_records(
 ) -> dict[str, Values]:
     if not avro_table.kernel.works():
         return _plainly(survey, part, records, wanted)
-    decoded = avro_table.decode(_program(survey, part, frozenset(one.name for one in wanted)), records)
+    decoded = avro_table.decode(
+        _program(survey, part, frozenset(one.name for one in wanted)), records
+    )
     if decoded.refused:
         raise StoredBytesError(f"{part} of {len(decoded.refused)} alerts of {survey}")
     found = {}
@@ -143,7 +145,9 @@ def _plainly(
     """Read the records one by one, where the compiled loops are not."""
     schema = record_schema(survey, part)
     read: list[Any] = [schemaless_reader(io.BytesIO(each), schema, None) for each in records]
-    return {one.name: _of_values(survey, one, [_at(row, one.name) for row in read]) for one in wanted}
+    return {
+        one.name: _of_values(survey, one, [_at(row, one.name) for row in read]) for one in wanted
+    }
 
 
 def _of_values(survey: str, one: FilterColumn, values: list[Any]) -> Values:

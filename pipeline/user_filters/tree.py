@@ -1,6 +1,6 @@
 """The tree that an expression becomes; every node knows where it stands in the text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 class ExpressionError(ValueError):
@@ -136,20 +136,14 @@ class Call(Node):
 
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes directly below one, in the order of the text."""
-    match node:
-        case Negative(of=of) | IsNull(of=of) | Not(of=of):
-            return (of,)
-        case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
-            return left, right
-        case Within(of=of, choices=choices):
-            return (of, *choices)
-        case Between(of=of, low=low, high=high):
-            return of, low, high
-        case And(parts=parts) | Or(parts=parts):
-            return parts
-        case Call(given=given):
-            return given
-    return ()
+    found: list[Node] = []
+    for each in fields(node):
+        value = getattr(node, each.name)
+        if isinstance(value, Node):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found.extend(value)
+    return tuple(found)
 
 
 def names(node: Node) -> set[str]:
