@@ -49,6 +49,11 @@ def _idle(percentile: str) -> Callable[[Figures], float | None]:
     return lambda figures: figures["latency"]["idle"].get(percentile)
 
 
+def _user_filters(figures: Figures) -> float | None:
+    found = figures.get("user_filters")
+    return found["share_percent"] if found else None
+
+
 GOALS = (
     Goal("full flow, median", 2, "× D", "≥", _at_least, lambda f: f["x_d_median"]),
     Goal("full flow / naive", 10, "×", "≥", _at_least, _naive_ratio),
@@ -57,6 +62,7 @@ GOALS = (
     Goal("latency p50 at 1 alert/s", 50, "ms", "≤", _at_most, _idle("p50_ms")),
     Goal("latency p99 at 1 alert/s", 250, "ms", "≤", _at_most, _idle("p99_ms")),
     Goal("Celery's share of all CPU at full rate", 5, "%", "≤", _at_most, _celery_percent),
+    Goal("100 users' filters, of the ranges' time", 10, "%", "≤", _at_most, _user_filters),
     Goal(
         "Redis, all that comes in at full rate", 100, "bytes per alert", "≤", _at_most,
         lambda f: f["redis_bytes_per_alert"],

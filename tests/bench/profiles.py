@@ -15,6 +15,7 @@ class Load:
     """Alerts of one survey by what they are for; every one is sent to the flow but the naive's.
 
     ``filtered`` ones are timed with the filters and without; 0: no filter reads this survey.
+    ``caught`` ones are timed with a hundred filters of users.
     """
 
     warm: int
@@ -24,12 +25,13 @@ class Load:
     singles: int
     naive: int
     filtered: int = 0
+    caught: int = 0
 
     @property
     def flow(self) -> int:
         """Alerts that go through the flow."""
         once = self.warm + self.timed + self.idle + self.open_loop
-        return once + self.singles + self.filtered
+        return once + self.singles + self.filtered + self.caught
 
     @property
     def total(self) -> int:
@@ -108,7 +110,7 @@ class Profile:
 PROFILES = {
     "smoke": Profile(
         "smoke",
-        ztf=Load(warm=60, timed=160, idle=20, open_loop=60, singles=40, naive=40),
+        ztf=Load(warm=60, timed=160, idle=20, open_loop=60, singles=40, naive=40, caught=80),
         lsst=Load(warm=60, timed=60, idle=10, open_loop=30, singles=20, naive=20, filtered=40),
         segments=2,
         filter_pairs=1,
@@ -125,7 +127,9 @@ PROFILES = {
     ),
     "default": Profile(
         "default",
-        ztf=Load(warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500),
+        ztf=Load(
+            warm=1000, timed=20_000, idle=400, open_loop=6000, singles=1000, naive=500, caught=6000
+        ),
         lsst=Load(
             warm=500, timed=5000, idle=300, open_loop=1500, singles=500, naive=500, filtered=16_000
         ),

@@ -122,6 +122,14 @@ def _survey(survey: str, f: Figures) -> Iterator[str]:
         " of selected ones"
     )
     yield from _filters(f["filters"])
+    if caught := f.get("user_filters"):
+        yield (
+            f"{'users’ filters, ' + str(caught['live']) + ' live':<{WIDTH}}"
+            f" {caught['share_percent']:.1f} % of the ranges' time,"
+            f" {caught['us_per_alert']:.0f} µs per alert, {caught['rate_hz']:.0f} alerts/s with"
+            f" {caught['messages']} messages more ({caught['alerts']} alerts in"
+            f" {caught['ranges']} ranges)"
+        )
     yield (
         f"{'Redis bytes per alert':<{WIDTH}} {f['redis_bytes_per_alert']:.1f} of all that came in,"
         f" which the goal counts; polling and beat alone would bring"

@@ -29,6 +29,7 @@ from tests.bench import (
     packets,
     servers,
     spoil,
+    user_filters,
     world,
 )
 from tests.bench.evidence import Messages
@@ -39,7 +40,8 @@ from tests.bench.measure import Calibration
 from tests.bench.packets import Spool
 from tests.bench.profiles import Load, Profile, home_path, not_measured
 from tests.bench.servers import System
-from tests.bench.stages import gap_problems, stages, steady
+from tests.bench.stages import gap_problems, stages, steady, wall_ms
+from tests.bench.user_filters import Caught
 from tests.bench.world import Sky, Surroundings
 
 SURVEYS = ("ztf", "lsst")
@@ -70,6 +72,7 @@ class SurveyRun:
     streams: dict[str, Stream] = field(default_factory=dict)
     curve: dict[int, Segment] = field(default_factory=dict)
     filter_pairs: Pairs | None = None
+    caught: Caught | None = None
     naive: baseline.Result | None = None
     beside_naive: Segment | None = None
     """The flow's way of the packets that the baseline is timed with."""
@@ -132,6 +135,8 @@ def measured(profile: Profile, chosen: Sequence[str]) -> dict[str, Any]:
             _streams(run, run.surveys[survey])
             if load.filtered:
                 run.surveys[survey].filter_pairs = filtering.pairs(run, run.surveys[survey])
+            if load.caught:
+                run.surveys[survey].caught = user_filters.measured(run, run.surveys[survey])
         run.peak_memory = measure.peak_memory(system)
         run.redis_peak = int(system.redis()["used_memory_peak"])
         _send_naives(run)
@@ -350,13 +355,14 @@ def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, A
         "cpu_ms": found.lines,
         "cpu_ms_total": found.total,
         "cpu_ms_other": found.unexplained,
-        "wall_ms": _wall_ms(one.segments),
+        "wall_ms": wall_ms(one.segments),
         "celery_share": found.celery_share,
         "redis_bytes_per_alert": sum(segment.redis_bytes for segment in one.segments) / alerts,
         "redis_idle_bytes_per_alert": run.idle_redis_hz
         * sum(segment.seconds for segment in one.segments)
         / alerts,
         "filters": one.filter_pairs.figures() if one.filter_pairs else None,
+        "user_filters": one.caught.figures() if one.caught else None,
         "latency": {
             kind: {
                 "rate_hz": stream.rate_hz,
@@ -390,9 +396,3 @@ def _survey_figures(run: Run, one: SurveyRun, messages: Messages) -> dict[str, A
             "is_same": not naive.differences,
         },
     }
-
-
-def _wall_ms(segments: Sequence[Segment]) -> dict[str, float]:
-    alerts = sum(one.alerts for one in segments)
-    names = sorted({name for one in segments for name in one.work.wall_ms})
-    return {name: sum(one.work.wall_ms[name] for one in segments) / alerts for name in names}

@@ -93,3 +93,10 @@ def stages(segments: Sequence[Segment]) -> Stages:
         unexplained_s * per_alert,
         celery_s / total_s,
     )
+
+
+def wall_ms(segments: Sequence[Segment]) -> dict[str, float]:
+    """Return wall ms per alert by step."""
+    alerts = sum(one.alerts for one in segments)
+    names = sorted({name for one in segments for name in one.work.wall_ms})
+    return {name: sum(one.work.wall_ms[name] for one in segments) / alerts for name in names}

@@ -14,6 +14,7 @@ from broker.config import config
 from broker.kafka import own_connection
 from pipeline import topics
 from pipeline.filters import FILTERS
+from tests.drill import caught
 from tests.drill.load import Coordinate, Sent
 from tests.e2e import published as publishing
 from tests.e2e.published import OUTPUTS, Published
@@ -131,18 +132,21 @@ class Books:
         Input topic of each stream.
     owns : callable
         Whether a candid may be of an alert of ours: the output topics are shared.
+    filter_topic : str
+        Of a user's filter of our own.
     """
 
     system: System
     topics: Mapping[str, str]
     owns: Callable[[int], bool]
+    filter_topic: str
     _came: dict[Coordinate, Published] = field(default_factory=dict)
     _read_up_to: dict[tuple[str, int], int] = field(default_factory=dict)
     _every: tuple[str, ...] = ()
     _bits: tuple[tuple[int, str | None], ...] = ()
 
     def __post_init__(self) -> None:
-        self._every = (*OUTPUTS, self.system.selected_topic)
+        self._every = (*OUTPUTS, self.system.selected_topic, self.filter_topic)
         self._bits = (*BITS, *((one.bit, self.system.selected_topic) for one in FILTERS))
         self._read_up_to = publishing.ends(self._every)
 
@@ -206,13 +210,15 @@ class Books:
         ]
 
     def decided(self) -> Counter[Sending]:
-        """Return the messages that the stored decisions ask for."""
-        return Counter(
+        """Return the messages that the stored decisions ask for, and a user's filter."""
+        asked = Counter(
             (survey, candid, topic or class_topic)
             for survey, candid, class_topic, outputs in self.system.sql(_DECIDED)
             for bit, topic in self._bits
             if outputs & bit
         )
+        asked.update((*row, self.filter_topic) for row in self.system.sql(caught.MATCHES))
+        return asked
 
     def objects(self) -> list[Seen]:
         """Return every object that has alerts."""

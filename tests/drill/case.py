@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.drill.stage import Stage
 
 ALERTS_PER_TASK = 20
-MESSAGES_PER_ALERT = 2
+MESSAGES_PER_ALERT = 3
 RATE_PER_S = 40.0
 BEGUN_WITHIN_S = 60.0
 PROBES = 8

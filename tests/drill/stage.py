@@ -11,6 +11,7 @@ from typing import Self
 from redis import Redis
 
 from broker.config import config
+from tests.drill import caught
 from tests.drill import crew as crews
 from tests.drill import load as loads
 from tests.drill.books import Books
@@ -35,6 +36,7 @@ QUICK = {
     "NIGHTJAR_RANGES__LEASE_S": "15",
     "NIGHTJAR_RANGES__RING_AFTER_S": "3",
     "NIGHTJAR_RANGES__SESSION_TIMEOUT_MS": "6000",
+    "NIGHTJAR_USER_FILTERS__MESSAGES_PER_NIGHT": "1000000",
 }
 """Seconds to notice what otherwise takes a minute and a half."""
 
@@ -230,7 +232,7 @@ class Stage:
         world = 10_000 * os.getpid() + 100 * self._number + self._builds
         self.load = Load(topics, world * loads.PER_STAGE)
         self._held.callback(self.load.abandon)
-        self.books = Books(self.system, topics, self.load.owns)
+        self.books = Books(self.system, topics, self.load.owns, caught.make(self.system))
         self.crew = Crew(self.system, SEED, self.patience)
         self.crew.open()
         self._held.callback(self.crew.close)
