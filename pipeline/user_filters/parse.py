@@ -33,7 +33,8 @@ comparison  sum [= != < <= > >= sum]
             sum is [not] null
 sum         product + product - product …
 product     value * value / value …
-value       a number, 'text', true, false, a column, function(sum, …), - value, ( expression )\
+value       a number, 'text', true, false, a column, - value, ( expression ),
+            function(expression, …)\
 """
 COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _LARGEST = 2**63 - 1
@@ -224,10 +225,10 @@ class _Parser:
         self._take()
         given = []
         if not self._is("sign", ")"):
-            given.append(self._sum(deeper))
+            given.append(self.expression(deeper))
             while self._is("sign", ","):
                 self._take()
-                given.append(self._sum(deeper))
+                given.append(self.expression(deeper))
         last = self._expect("sign", ")", "a comma or ) is expected")
         return Call(word.at, last.end, word.value, tuple(given))
 
