@@ -47,7 +47,7 @@ class Pending:
     """Selected packets at hand, by offset."""
     archived: Mapping[int, Place]
     """Where the other selected packets lie, by alert."""
-    caught: Mapping[int, list[Waiting]] = MappingProxyType({})
+    caught: Mapping[int, list[Waiting]] = field(default_factory=dict)
     """For which users' filters, by alert."""
 
 

@@ -6,7 +6,7 @@ as the schema pages.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
@@ -45,12 +45,12 @@ class FilterColumn:
         ``number``, ``text`` or ``true or false``.
     part : str
         Where it is stored: ``candidate``, ``properties`` or ``alert``.
-    is_integer, is_nullable : bool
-        Integers compare exactly; what may be null needs a thought.
+    meaning, unit : str
+        For people; an empty unit is none.
     symbols : tuple of str
         All values that a text may have; empty: any.
-    unit, meaning : str
-        For people; an empty unit is none.
+    is_integer, is_nullable : bool
+        Integers compare exactly; what may be null needs a thought.
     is_flux : bool
         Stored in the survey's wire flux, given in nJy.
     """
@@ -58,11 +58,11 @@ class FilterColumn:
     name: str
     kind: Kind
     part: str
-    is_integer: bool
-    is_nullable: bool
-    symbols: tuple[str, ...]
-    unit: str
     meaning: str
+    unit: str = ""
+    symbols: tuple[str, ...] = ()
+    is_integer: bool = False
+    is_nullable: bool = False
     is_flux: bool = False
 
 
@@ -79,16 +79,14 @@ def columns(survey: str) -> Mapping[str, FilterColumn]:
 def _of_table(survey: str) -> Iterator[FilterColumn]:
     other = {"ztf": "LSST", "lsst": "ZTF"}[survey]
     score = {"ztf": "drb", "lsst": "reliability"}[survey]
-    plain = {"part": ALERT, "is_integer": False, "is_nullable": False, "symbols": (), "unit": ""}
-
-    def column(name: str, kind: Kind, meaning: str, **other_than: Any) -> FilterColumn:
-        return FilterColumn(name=name, kind=kind, meaning=meaning, **(plain | other_than))
-
-    yield column("candid", NUMBER, "identifier of this alert", is_integer=True)
-    yield column("objectId", TEXT, "object that the alert belongs to")
-    yield column("class", TEXT, "what the catalogs say", symbols=alert_classes(survey))
-    yield column("survey_match", BOOLEAN, f"its object has a counterpart in {other}")
-    yield column("score", NUMBER, f"the same as {score}: 0 bogus, 1 real", is_nullable=True)
+    candid = FilterColumn("candid", NUMBER, ALERT, "identifier of this alert")
+    yield replace(candid, is_integer=True)
+    yield FilterColumn("objectId", TEXT, ALERT, "object that the alert belongs to")
+    alert_class = FilterColumn("class", TEXT, ALERT, "what the catalogs say")
+    yield replace(alert_class, symbols=alert_classes(survey))
+    yield FilterColumn("survey_match", BOOLEAN, ALERT, f"its object has a counterpart in {other}")
+    same = FilterColumn("score", NUMBER, ALERT, f"the same as {score}: 0 bogus, 1 real")
+    yield replace(same, is_nullable=True)
 
 
 def _of_record(survey: str, part: str) -> Iterator[FilterColumn]:

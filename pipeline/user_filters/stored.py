@@ -144,7 +144,10 @@ def _plainly(
 ) -> dict[str, Values]:
     """Read the records one by one, where the compiled loops are not."""
     schema = record_schema(survey, part)
-    read: list[Any] = [schemaless_reader(io.BytesIO(each), schema, None) for each in records]
+    try:
+        read: list[Any] = [schemaless_reader(io.BytesIO(each), schema, None) for each in records]
+    except (EOFError, LookupError, ValueError) as error:
+        raise StoredBytesError(f"{part} of an alert of {survey}: {error!r}") from error
     return {
         one.name: _of_values(survey, one, [_at(row, one.name) for row in read]) for one in wanted
     }
@@ -157,8 +160,8 @@ def _of_values(survey: str, one: FilterColumn, values: list[Any]) -> Values:
     if one.kind == "number" and not one.is_integer:
         floats = np.array([np.nan if value is None else value for value in values], np.float64)
         return _numbers(_in_unit(survey, one, floats), valid)
-    kind = np.int64 if one.is_integer else np.bool_
-    filled = np.array([0 if value is None else value for value in values], kind)
+    kind: Any = np.int64 if one.is_integer else np.bool_
+    filled: NDArray[Any] = np.array([0 if value is None else value for value in values], kind)
     return Values(filled, None if valid.all() else valid)
 
 

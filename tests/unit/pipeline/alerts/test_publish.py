@@ -3,17 +3,23 @@
 import uuid
 from datetime import UTC, datetime
 
+import pytest
+
 from broker.kafka_types import DeliveryError, Message
 from pipeline.alerts.delivery import Outgoing, delivery_id
 from pipeline.alerts.publish import settle
+from pipeline.alerts.tables import OUTPUT_USER_FILTERS as FILTERS
 
 CAME = datetime(2024, 11, 21, 6, tzinfo=UTC)
 
 
-def outgoing(alert_id, bit=1):
-    return Outgoing(
-        alert_id, "ztf", alert_id, 10 + alert_id, CAME, bit, Message("babamul.none", b"k", b"v", [])
-    )
+AWAY = DeliveryError("_MSG_TIMED_OUT", is_too_large=False, text="timed out")
+LARGE = DeliveryError("MSG_SIZE_TOO_LARGE", is_too_large=True, text="too large")
+
+
+def outgoing(alert_id, bit=1, delivery=None):
+    message = Message("babamul.none", b"k", b"v", [])
+    return Outgoing(alert_id, "ztf", alert_id, 10 + alert_id, CAME, bit, message, delivery)
 
 
 def test_a_delivery_id_follows_from_survey_candid_and_topic_alone():
@@ -26,21 +32,37 @@ def test_a_delivery_id_follows_from_survey_candid_and_topic_alone():
 
 
 def test_only_acknowledged_messages_are_cleared():
-    away = DeliveryError("_MSG_TIMED_OUT", is_too_large=False, text="timed out")
-
-    delivered = settle([outgoing(1), outgoing(2), outgoing(2, 2)], [None, away, None])
+    delivered = settle([outgoing(1), outgoing(2), outgoing(2, 2)], [None, AWAY, None])
 
     assert delivered.cleared == [(1, 1), (2, 2)]
-    assert delivered.failed == [away]
+    assert delivered.failed == [AWAY]
     assert delivered.published == 2
 
 
 def test_a_message_that_never_fits_is_reported_and_not_published():
-    large = DeliveryError("MSG_SIZE_TOO_LARGE", is_too_large=True, text="too large")
-
-    delivered = settle([outgoing(1)], [large])
+    delivered = settle([outgoing(1)], [LARGE])
 
     assert delivered.cleared == []
     assert [sent.alert_id for sent in delivered.too_large] == [1]
     assert delivered.published == 0
     assert delivered.failed == []
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "cleared", "sent", "gone"),
+    [
+        ([None, None], [(1, FILTERS)], [70, 71], []),
+        ([None, AWAY], [], [70], []),
+        ([LARGE, None], [(1, FILTERS)], [71], [70]),
+        ([LARGE, AWAY], [], [], [70]),
+    ],
+)
+def test_a_bit_that_filters_share_is_cleared_when_none_of_them_waits(outcomes, cleared, sent, gone):
+    messages = [outgoing(1, FILTERS, 70), outgoing(1, FILTERS, 71)]
+
+    delivered = settle(messages, outcomes)
+
+    assert delivered.cleared == cleared
+    assert (delivered.filters_sent, delivered.filters_gone) == (sent, gone)
+    assert delivered.published == outcomes.count(None)
+    assert delivered.too_large == []  # the class topic's letter says it

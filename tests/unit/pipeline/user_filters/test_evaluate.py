@@ -30,7 +30,7 @@ def caught(expression, rows):
 def test_random_expressions_say_what_plain_python_says_row_by_row():
     nulls = set()
 
-    @settings(max_examples=1000)
+    @settings(max_examples=500)
     @given(plain.expressions(), plain.rows())
     def compare(said: Said, rows):
         wanted = [said.of(row) for row in rows]
