@@ -84,7 +84,7 @@ def work_on(held: Claim, began_cpu_s: float) -> None:
     if attempt(held, carry, is_infrastructure):
         task_cpu_ms = round(1e3 * (time.thread_time() - began_cpu_s), 2)
         work = worked[0]
-        live.watch.meter.range_s += sum(work.stage_s.values())
+        live.watch.meter.end_range(work.tally.read, sum(work.stage_s.values()))
         for stage, spent_s in work.stage_s.items():
             metrics.STAGE.labels(stage).observe(spent_s)
         log.info("range.done", **vars(work.tally), **_milliseconds(work), task_cpu_ms=task_cpu_ms)

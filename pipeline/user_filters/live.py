@@ -27,6 +27,8 @@ from pipeline.user_filters.tree import ExpressionError, Node
 
 LEAST_RANGE_S = 5.0
 """Of ranges' time before their filters' share is judged [s]: one slow range proves nothing."""
+LEAST_ALERTS = 20
+"""Of a range that counts for it: when few alerts come, each costs more, and there is time."""
 
 _LIVE = """
     SELECT f.id, f.name, f.survey, v.number, v.expression
@@ -104,10 +106,27 @@ class Meter:
     spent_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
     evaluated: Counter[int] = field(default_factory=Counter)
     matched: Counter[int] = field(default_factory=Counter)
-    range_s: float = 0.0
-    """Of all ranges since the share was last judged, filters or not."""
+    in_range_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
+    """As ``spent_s``, in the range at hand."""
     judged_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
-    """As ``spent_s``, since then."""
+    """The same in the ranges that count for the share, since it was last judged."""
+    range_s: float = 0.0
+    """The whole time of these ranges."""
+
+    def add(self, filter_id: int, spent_s: float, alerts: int, matched: int) -> None:
+        """Charge a filter."""
+        self.spent_s[filter_id] += spent_s
+        self.in_range_s[filter_id] += spent_s
+        self.evaluated[filter_id] += alerts
+        self.matched[filter_id] += matched
+
+    def end_range(self, alerts: int, took_s: float) -> None:
+        """Count a range for the share, unless it is small."""
+        if alerts >= LEAST_ALERTS:
+            self.range_s += took_s
+            for filter_id, spent_s in self.in_range_s.items():
+                self.judged_s[filter_id] += spent_s
+        self.in_range_s.clear()
 
     def clear_cost(self) -> None:
         """Forget what was said."""
@@ -143,10 +162,7 @@ def judge(filters: Sequence[LiveFilter], rows: Rows, meter: Meter) -> Caught:
             caught.masks.append((one, found))
             np.logical_or(caught.any, found, out=caught.any)
         spent_s = time.perf_counter() - began_s + shared_s
-        meter.spent_s[one.id] += spent_s
-        meter.judged_s[one.id] += spent_s
-        meter.evaluated[one.id] += len(rows)
-        meter.matched[one.id] += int(np.count_nonzero(found))
+        meter.add(one.id, spent_s, len(rows), int(np.count_nonzero(found)))
     return caught
 
 

@@ -9,6 +9,7 @@ from broker.config import config
 from broker.filter_book import TOPIC_PREFIX
 from broker.kafka_admin import TopicSpec
 from pipeline import topics
+from tests import filter_rows
 from tests.bench import flow
 from tests.bench.flow import Segment
 
@@ -29,18 +30,6 @@ SHAPES = (
     "distpsnr1 > {nights} and sgscore1 < 0.{tenth} and coalesce(drb, rb) > 0.8 and isdiffpos",
 )
 """As people write them; each of the hundred differs in its numbers."""
-_MAKE = """
-    WITH made AS (
-        INSERT INTO user_filters (name, survey, description, is_public, wish, live_number,
-            started_at, topic_state, digest, created_at, changed_at)
-        SELECT u.name, %s, '', true, 'live', 1, now(), 'there', 'none', now(), now()
-        FROM unnest(%s::text[]) AS u (name)
-        RETURNING id, name
-    )
-    INSERT INTO user_filter_versions (filter_id, number, expression, created_at)
-    SELECT made.id, 1, u.expression, now()
-    FROM made JOIN unnest(%s::text[], %s::text[]) AS u (name, expression) USING (name)
-"""
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,8 @@ def measured(run: "Run", one: "SurveyRun") -> Caught:
     topic = topics.topic_config(config())
     specs = [TopicSpec(TOPIC_PREFIX + name, 1, topics.DAY_MS, topic) for name in names]
     kafka_admin.ensure_topics(specs)
-    run.system.sql(_MAKE, one.spool.survey, names, names, expressions())
+    written = dict(zip(names, expressions(), strict=True))
+    filter_rows.make_live(run.system.sql, one.spool.survey, written)
     _restart(run)
     try:
         warm = one.load.caught // WARM

@@ -9,23 +9,13 @@ from broker.config import config
 from broker.filter_book import TOPIC_PREFIX
 from broker.kafka_admin import TopicSpec
 from pipeline import topics
+from tests import filter_rows
 from tests.e2e.system import System
 
 EXPRESSION = "magpsf < 19 and candid > 0"
 MATCHES = "SELECT survey, candid::text FROM alerts WHERE survey = 'ztf' AND outputs & 1 = 1"
 MATCHES += " AND magpsf_abmag < 19"
 """The same in SQL; the magnitude is stored once more, as a number of the table."""
-
-_FILTER = """
-    WITH made AS (
-        INSERT INTO user_filters (name, survey, description, is_public, wish, live_number,
-            started_at, topic_state, digest, created_at, changed_at)
-        VALUES (%s, 'ztf', '', true, 'live', 1, now(), 'there', 'none', now(), now())
-        RETURNING id
-    )
-    INSERT INTO user_filter_versions (filter_id, number, expression, created_at)
-    SELECT id, 1, %s, now() FROM made
-"""
 
 
 def make(system: System) -> str:
@@ -34,5 +24,5 @@ def make(system: System) -> str:
     kept_ms = topics.DAY_MS
     spec = TopicSpec(TOPIC_PREFIX + name, 1, kept_ms, topics.topic_config(config()))
     kafka_admin.ensure_topics([spec])
-    system.sql(_FILTER, name, EXPRESSION)
+    filter_rows.make_live(system.sql, "ztf", {name: EXPRESSION})
     return spec.name
