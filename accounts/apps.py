@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from broker import operator_mail
+from broker import filter_book, operator_mail
 
 
 class AccountsConfig(AppConfig):
@@ -13,9 +13,10 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        """Bring the roles of staff up to date after each migration; lend the outbox of mails."""
-        from accounts import mail  # noqa: PLC0415 needs the app registry
+        """Bring the roles of staff up to date after each migration; lend mails and filters."""
+        from accounts import filters, mail  # noqa: PLC0415 needs the app registry
         from accounts.roles import ensure_roles  # noqa: PLC0415 as above
 
         post_migrate.connect(ensure_roles, sender=self)
         operator_mail.provide(mail)
+        filter_book.provide(filters)

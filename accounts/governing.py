@@ -9,7 +9,7 @@ from functools import partial
 
 from django.db import transaction
 
-from accounts import audit, credentials, people
+from accounts import audit, credentials, filters, people
 from accounts.credentials import CredentialError
 from accounts.models import AccessToken, BabamulUser, KafkaCredential
 from accounts.principals import new_password
@@ -28,13 +28,15 @@ class GoverningError(Exception):
 def suspend(user: BabamulUser, actor: str, why: str) -> None:
     """End every login of an active account at once and let its credentials read nothing.
 
-    Passwords, tokens and rows stay, so that ``restore`` gives everything back.
+    Passwords, tokens and rows stay, so that ``restore`` gives everything back; live filters stop,
+    and their owner starts them again.
     """
     row = _locked(user, "active")
     row.state = "suspended"
     row.save(update_fields=["state"])
     people.end_logins(row)
     credentials.suspend_all(row)
+    filters.stop_all(row, actor, why)
     audit.record(actor, "suspend", f"account:{row.pk}", why)
 
 

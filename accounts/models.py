@@ -1,5 +1,7 @@
 """People's tables. Staff are Django's own users; these are the astronomers' accounts.
 
+Those of users' filters stand in ``filter_models``.
+
 A Babamul user is no Django user: neither kind of login can become the other. Only ``StaffRecord``
 belongs to a Django user. States are text with a check; the natural keys are constraints.
 """
@@ -13,6 +15,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts.filter_models import UserFilter, UserFilterVersion  # noqa: F401 Django looks here
 from broker.choices import words_of
 from broker.kafka_types import USUAL_SUFFIX
 

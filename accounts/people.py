@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from accounts import audit, codes, credentials, mail, passwords
+from accounts import audit, codes, credentials, filters, mail, passwords
 from accounts.addresses import display_name
 from accounts.credentials import CredentialError
 from accounts.models import BabamulUser, KafkaCredential
@@ -182,6 +182,7 @@ def delete(user: BabamulUser, actor: str, why: str = "") -> None:
         row.tokens.all().delete()
         row.codes.all().delete()
         credentials.revoke_all(row)
+        filters.delete_all(row, actor, why)
         audit.record(actor, "delete", f"account:{row.pk}", why)
 
 

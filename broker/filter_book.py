@@ -53,8 +53,8 @@ class UserFilter:
         The version that is live, or was.
     started_at : datetime or None
         When its owner last wanted it live.
-    topic_state : str
-        One of ``TOPIC_STATES``.
+    topic_state, topic_error : str
+        One of ``TOPIC_STATES``, and why it is not there yet; empty: nothing went wrong.
     digest : str
         One of ``DIGESTS``.
     """
@@ -70,6 +70,7 @@ class UserFilter:
     live_number: int | None
     started_at: datetime | None
     topic_state: str
+    topic_error: str
     digest: str
     created_at: datetime
     versions: tuple[FilterVersion, ...]

@@ -102,6 +102,24 @@ def topic_names() -> frozenset[str]:
     return frozenset(name for name in listed if not name.startswith("__"))
 
 
+def delete_topics(names: Collection[str]) -> None:
+    """Delete topics; one that is gone already is no matter.
+
+    Raises
+    ------
+    TransientError
+        If the broker is away.
+    """
+    if not names:
+        return
+    for future in admin_client().delete_topics(list(names), request_timeout=REQUEST_S).values():
+        try:
+            future.result(ANSWER_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise_told(error)
+
+
 def _make_topics(admin: AdminClient, specs: Sequence[TopicSpec]) -> list[str]:
     if not specs:
         return []

@@ -5,6 +5,7 @@ Everything is derived from the topic registry; nothing names a topic twice.
 
 from collections.abc import Iterator
 
+from broker import topic_settings
 from broker.config import Config
 from broker.kafka_admin import GROUP_PREFIX, PUBLIC_PREFIX, Acl, TopicSpec, anonymous_rights
 from pipeline import topics
@@ -18,9 +19,9 @@ LASAIR_PREFIX = "lasair_"
 
 def output_topics(settings: Config) -> list[TopicSpec]:
     """Return every topic that we write."""
-    kept_ms = settings.babamul.retention_days * topics.DAY_MS
-    steady_ms = topics.STEADY_RETENTION_DAYS * topics.DAY_MS
-    config = topics.topic_config(settings)
+    kept_ms = settings.babamul.retention_days * topic_settings.DAY_MS
+    steady_ms = topics.STEADY_RETENTION_DAYS * topic_settings.DAY_MS
+    config = topic_settings.topic_config(settings)
     partitions = settings.kafka.babamul_partitions
     return [
         *(TopicSpec(output.name, partitions, kept_ms, config) for output in topics.OUTPUTS),
@@ -32,8 +33,8 @@ def output_topics(settings: Config) -> list[TopicSpec]:
 def selected_topics(settings: Config) -> list[TopicSpec]:
     """Return the topics of selected alerts."""
     selected = settings.selected
-    kept_ms = selected.retention_days * topics.DAY_MS
-    config = topics.topic_config(settings)
+    kept_ms = selected.retention_days * topic_settings.DAY_MS
+    config = topic_settings.topic_config(settings)
     as_json = [each.json_topic(selected) for each in FILTERS if each.json_is_on(selected)]
     return [
         *(TopicSpec(one.topic(selected), selected.partitions, kept_ms, config) for one in FILTERS),
@@ -46,8 +47,8 @@ def input_topic(settings: Config, name: str) -> TopicSpec:
     return TopicSpec(
         name,
         settings.kafka.input_partitions,
-        INPUT_RETENTION_DAYS * topics.DAY_MS,
-        topics.topic_config(settings),
+        INPUT_RETENTION_DAYS * topic_settings.DAY_MS,
+        topic_settings.topic_config(settings),
     )
 
 
@@ -70,8 +71,8 @@ def notice_topics(settings: Config) -> list[TopicSpec]:
         TopicSpec(
             gcn.topic_prefix + name,
             1,  # as GCN's: notices of an event stay in order
-            INPUT_RETENTION_DAYS * topics.DAY_MS,
-            topics.topic_config(settings),
+            INPUT_RETENTION_DAYS * topic_settings.DAY_MS,
+            topic_settings.topic_config(settings),
         )
         for stream in topics.NOTICE_STREAMS
         for name in stream.topics
@@ -84,8 +85,8 @@ def lasair_topics(settings: Config) -> list[TopicSpec]:
         TopicSpec(
             topic.name,
             1,  # as Lasair's
-            INPUT_RETENTION_DAYS * topics.DAY_MS,
-            topics.topic_config(settings),
+            INPUT_RETENTION_DAYS * topic_settings.DAY_MS,
+            topic_settings.topic_config(settings),
         )
         for topic in settings.lasair.own_topics
     ]

@@ -8,13 +8,17 @@ and its line in ``publish.build``. Topics of selected alerts: ``pipeline.filters
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from broker.config import Config
+from broker.filter_book import NAME_PATTERN, TOPIC_PREFIX
 from broker.kafka_rights import PROBE_TOPIC
 from broker.registry import by_name
 from broker.sections import lasair
 from broker.sections.telescope import DATA_STREAM
+from broker.topic_settings import (
+    FILTER_PARTITIONS,
+    FILTER_RETENTION_BYTES,
+    FILTER_RETENTION_DAYS,
+)
 
-DAY_MS = 86_400_000
 SCHEMA_VERSION = "1.0"
 """Of the public Avro schemas; a new nullable field at the end of a record raises the minor."""
 
@@ -207,6 +211,39 @@ out."""
 STEADY_RETENTION_DAYS = 1
 
 
+@dataclass(frozen=True)
+class TopicFamily:
+    """Public topics that come and go with what people make.
+
+    Attributes
+    ----------
+    prefix, name_pattern : str
+        Of their names; the pattern is a regular expression for what follows the prefix.
+    description : str
+        One sentence for the topic page.
+    partitions, retention_days, retention_bytes : int
+        Of each.
+    """
+
+    prefix: str
+    name_pattern: str
+    description: str
+    partitions: int
+    retention_days: int
+    retention_bytes: int
+
+
+USER_FILTERS = TopicFamily(
+    TOPIC_PREFIX,
+    NAME_PATTERN,
+    "What a user's filter catches among the alerts of one survey, as on the topics above.",
+    FILTER_PARTITIONS,
+    FILTER_RETENTION_DAYS,
+    FILTER_RETENTION_BYTES,
+)
+FAMILIES = (USER_FILTERS,)
+
+
 def range_stream(name: str) -> RangeStream:
     """Return the stream called ``name``, of alert packets or not, that is read in ranges.
 
@@ -238,12 +275,3 @@ def notice_stream(name: str) -> NoticeStream:
         Naming the streams that exist.
     """
     return by_name("stream", name, NOTICE_STREAMS)
-
-
-def topic_config(settings: Config) -> dict[str, str]:
-    """Return the Kafka settings that every topic of ours shares."""
-    return {
-        "cleanup.policy": "delete",
-        "max.message.bytes": str(settings.kafka.message_max_bytes),
-        "min.insync.replicas": str(settings.kafka.min_insync_replicas),
-    }

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from broker.config import Config
 from broker.kafka_topics import TopicSpec
+from broker.topic_settings import DAY_MS
 from pipeline.telescope.record import Telescope, telescopes
-from pipeline.topics import DAY_MS
 
 PARTITIONS = 1
 """Of every topic: a cancel stays behind its start only where both lie in one partition."""

@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from broker import kafka_admin
+from broker import kafka_admin, topic_settings
 from broker.config import config
 from broker.filter_book import TOPIC_PREFIX
 from broker.kafka_admin import TopicSpec
-from pipeline import topics
 from tests import filter_rows
 from tests.bench import flow
 from tests.bench.flow import Segment
@@ -67,8 +66,8 @@ def expressions() -> list[str]:
 def measured(run: "Run", one: "SurveyRun") -> Caught:
     """Time packets with all filters live; afterwards none is."""
     names = [f"bench-{at}-{int(time.time())}" for at in range(LIVE)]
-    topic = topics.topic_config(config())
-    specs = [TopicSpec(TOPIC_PREFIX + name, 1, topics.DAY_MS, topic) for name in names]
+    topic = topic_settings.topic_config(config())
+    specs = [TopicSpec(TOPIC_PREFIX + name, 1, topic_settings.DAY_MS, topic) for name in names]
     kafka_admin.ensure_topics(specs)
     written = dict(zip(names, expressions(), strict=True))
     filter_rows.make_live(run.system.sql, one.spool.survey, written)

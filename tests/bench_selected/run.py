@@ -136,7 +136,7 @@ def send(topic: str, alerts: int) -> int:
     from broker.config import config
     from broker.kafka_admin import Acl, TopicSpec, ensure_acls, ensure_topics
     from broker.kafka_types import Message
-    from pipeline.topics import DAY_MS, topic_config
+    from broker.topic_settings import DAY_MS, topic_config
 
     ensure_topics([TopicSpec(topic, 4, DAY_MS, topic_config(config()))])
     rights = ("READ", "WRITE", "DESCRIBE")

@@ -4,11 +4,10 @@ So every fault that spares the public topics must spare the filters': no match l
 beyond what a fault may repeat.
 """
 
-from broker import kafka_admin
+from broker import kafka_admin, topic_settings
 from broker.config import config
 from broker.filter_book import TOPIC_PREFIX
 from broker.kafka_admin import TopicSpec
-from pipeline import topics
 from tests import filter_rows
 from tests.e2e.system import System
 
@@ -21,8 +20,9 @@ MATCHES += " AND magpsf_abmag < 19"
 def make(system: System) -> str:
     """Make a live filter of a system's own and return its topic."""
     name = f"drill-{system.name}"[:40].rstrip("-").lower()
-    kept_ms = topics.DAY_MS
-    spec = TopicSpec(TOPIC_PREFIX + name, 1, kept_ms, topics.topic_config(config()))
+    spec = TopicSpec(
+        TOPIC_PREFIX + name, 1, topic_settings.DAY_MS, topic_settings.topic_config(config())
+    )
     kafka_admin.ensure_topics([spec])
     filter_rows.make_live(system.sql, "ztf", {name: EXPRESSION})
     return spec.name
