@@ -112,7 +112,8 @@ def delete_topics(names: Collection[str]) -> None:
     """
     if not names:
         return
-    for future in admin_client().delete_topics(list(names), request_timeout=REQUEST_S).values():
+    admin = admin_client()  # its futures end with it
+    for future in admin.delete_topics(list(names), request_timeout=REQUEST_S).values():
         try:
             future.result(ANSWER_S)
         except KafkaException as error:

@@ -11,11 +11,11 @@ from broker.errors import TransientError
 from broker.kafka import Producer, own_connection
 from broker.kafka_types import Message
 
-pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.django_db]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka"), pytest.mark.django_db]
 
 
 @pytest.fixture
-def started(vera, make, kafka):
+def started(vera, make, topics_made):
     name = f"test-{uuid.uuid4().hex[:12]}"
     make(name)
     filters.start(vera, name, 1)
