@@ -126,10 +126,10 @@ def make_dead_letter(session: Session, source: Source, **given: Any) -> DeadLett
     return _add(session, DeadLetter(**values | given))
 
 
-def encode_any(schema: dict[str, Any]) -> bytes:
+def encode_any(schema: dict[str, Any], **given: Any) -> bytes:
     """Return a record of the schema with a small value in each field, null where it may be."""
     stream = io.BytesIO()
-    schemaless_writer(stream, schema, _any_value(schema, {}))
+    schemaless_writer(stream, schema, _any_value(schema, {}) | given)
     return stream.getvalue()
 
 

@@ -37,14 +37,18 @@ class Letter:
         What its reader should do, the most pressing first.
     parts : tuple of Part
         What is known.
-    url : str
-        Page with the rest.
+    url, link : str
+        Page with the rest, and what its link says.
+    why : str
+        Why somebody gets it as a mail.
     """
 
     title: str
     to_do: tuple[str, ...]
     parts: tuple[Part, ...]
     url: str
+    link: str = "Nightly runs: files, checksums, every run"
+    why: str = "You are named in watch.mail_to of this Nightjar."
 
 
 def of_summary(summary: Summary, public_url: str) -> Letter:
@@ -87,7 +91,7 @@ def as_message(letter: Letter) -> Message:
         blocks.header(letter.title),
         blocks.section(["*To do*", *to_do]) if to_do else None,
         *parts,
-        blocks.context(blocks.link(letter.url, "Nightly runs: files, checksums, every run")),
+        blocks.context(blocks.link(letter.url, letter.link)),
     )
 
 
