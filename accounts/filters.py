@@ -19,7 +19,7 @@ from accounts.filter_tasks import ring
 from accounts.models import BabamulUser
 from accounts.sessions import hold_login
 from broker.config import config
-from broker.filter_book import DIGESTS, NAME_PATTERN, FilterVersion, UserFilter
+from broker.filter_book import DIGESTS, NAME_PATTERN, RESERVED, FilterVersion, UserFilter
 from broker.refusals import ApiError, field_error
 
 SHOWN = 200
@@ -72,6 +72,8 @@ def create(
     if not _NAME.fullmatch(name):
         rule = "3 to 40 of a-z, 0-9 and -, a letter first: it becomes part of a topic's name"
         raise field_error("name", rule)
+    if name in RESERVED:
+        raise field_error("name", "is the name of a page; choose another one")
     most = config().user_filters.per_account
     with transaction.atomic():
         hold_login(account)

@@ -12,6 +12,8 @@ TOPIC_STATES = ("none", "wanted", "there", "removing", "gone")
 DIGESTS = ("none", "mail", "slack", "both")
 TOPIC_PREFIX = "babamul.filter."
 NAME_PATTERN = "[a-z][a-z0-9-]{2,39}"
+RESERVED = frozenset({"new", "check", "columns", "trials"})
+"""Words that addresses begin with where a name would stand."""
 
 
 @dataclass(frozen=True)

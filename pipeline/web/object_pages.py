@@ -19,7 +19,7 @@ from pipeline.alerts.query_objects import FoundObject
 from pipeline.alerts.query_photometry import finite, photometry_rows
 from pipeline.plots import light_curve_svg
 from pipeline.positions import galactic_deg, sexagesimal
-from pipeline.surveys import NAMES
+from pipeline.surveys import NAMES, pictures
 from pipeline.surveys import cutouts as packet_cutouts
 from pipeline.surveys.images import read_pixels
 from pipeline.topics import other_survey
@@ -141,6 +141,24 @@ def images(
             ],
         }
     )
+
+
+@access(PUBLIC)
+@require_safe
+def stamps(
+    request: HttpRequest,  # noqa: ARG001 a view
+    survey: str,
+    object_id: str,
+    candid: int,
+) -> HttpResponse:
+    """Return an alert's cutouts side by side as a small picture, for tables."""
+    try:
+        raw = _packet(survey, object_id, candid)
+    except ExpiredError as error:
+        raise Http404(str(error)) from None
+    images = [read_pixels(image) for image in packet_cutouts.read_cutouts(survey, raw)]
+    headers = {"Cache-Control": "public, max-age=86400"}  # an alert never changes
+    return HttpResponse(pictures.png(images), content_type="image/png", headers=headers)
 
 
 @access(PUBLIC)

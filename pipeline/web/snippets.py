@@ -271,7 +271,7 @@ def _is_modelled(choice: Choice) -> bool:
 def _raw(choice: Choice) -> str:
     if _is_modelled(choice):
         return ""
-    return "\n    as_raw=True,  # the client skips babamul.none otherwise"
+    return "\n    as_raw=True,  # the client skips such topics otherwise"
 
 
 def _printed(choice: Choice) -> str:

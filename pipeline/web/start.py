@@ -93,6 +93,23 @@ def start(request: HttpRequest) -> HttpResponse:
     return render(request, "pipeline/start.html", context, status=400 if wizard.problems else 200)
 
 
+def snippets_of(request: HttpRequest, topic: str) -> list[tuple[str, str]]:
+    """Return code that reads one topic, with the names of whoever asks: title and text."""
+    credential = _credential(request)
+    settings = config().kafka
+    choice = Choice(
+        settings.public_servers,
+        credential.principal if credential else "",
+        credential.group(USUAL_SUFFIX) if credential else USUAL_SUFFIX,
+        (topic,),
+        is_everything=True,
+        is_local=settings.public_host == "localhost",
+        protocol=settings.public_protocol,
+    )
+    shown = FORMATS[:2] if choice.is_for_client else FORMATS[1:2]
+    return [(label, write(choice)) for _, label, write in shown]
+
+
 @access(PUBLIC)
 @require_safe
 def notebook(request: HttpRequest) -> HttpResponse:

@@ -7,6 +7,7 @@ from pipeline.web import (
     console_pages,
     converters,  # noqa: F401 makes <survey:…> known
     doc_pages,
+    filter_pages,
     gw_pages,
     object_pages,
     run_pages,
@@ -17,6 +18,7 @@ from pipeline.web import (
     status_pages,
     telescope_pages,
     topic_pages,
+    trial_pages,
     views,
 )
 
@@ -42,6 +44,19 @@ urlpatterns = [
         "objects/<survey:survey>/<str:object_id>/cutouts/<candid:candid>.json", object_pages.images
     ),
     path("objects/<survey:survey>/<str:object_id>/packets/<candid:candid>", object_pages.packet),
+    path(
+        "objects/<survey:survey>/<str:object_id>/cutouts/<candid:candid>.png", object_pages.stamps
+    ),
+    path("filters", filter_pages.index, name="filters"),
+    path("filters/new", filter_pages.new),
+    path("filters/check", filter_pages.check),
+    path("filters/columns", filter_pages.all_columns),
+    path("filters/trials", trial_pages.index),
+    path("filters/trials/begin", trial_pages.begin),
+    path("filters/trials/<str:key>", trial_pages.page),
+    path("filters/trials/<str:key>/matches.<table:form>", trial_pages.file),
+    path("filters/<str:name>", filter_pages.page, name="filter"),
+    path("filters/<str:name>/<str:word>", filter_pages.act),
     path("api/slack/actions", slack_actions.actions, name="slack_actions"),
     path("status", status_pages.page, name="status"),
     path("status.json", status_pages.status_json, name="status_json"),

@@ -3,7 +3,17 @@
 from django.urls import include, path
 
 from pipeline.web import converters  # noqa: F401 makes <survey:…> known
-from pipeline.web.api import alerts, cutouts, objects, schemas, scs, stats, telescope, tracks
+from pipeline.web.api import (
+    alerts,
+    cutouts,
+    objects,
+    schemas,
+    scs,
+    stats,
+    telescope,
+    tracks,
+    user_filters,
+)
 
 of_survey = [
     path("alerts", alerts.Alerts.as_view()),
@@ -29,7 +39,19 @@ of_telescopes = [
     path("withdraw", telescope.Withdraw.as_view()),
     path("status", telescope.Status.as_view()),
 ]
+of_filters = [
+    path("", user_filters.Filters.as_view()),
+    path("/check", user_filters.Check.as_view()),
+    path("/columns", user_filters.Columns.as_view()),
+    path("/trials", user_filters.Trials.as_view()),
+    path("/trials/<str:key>", user_filters.OneTrial.as_view()),
+    path("/trials/<str:key>/matches", user_filters.TrialMatches.as_view()),
+    path("/<str:name>", user_filters.OneFilter.as_view()),
+    path("/<str:name>/versions", user_filters.Versions.as_view()),
+    path("/<str:name>/<str:word>", user_filters.Live.as_view()),
+]
 urlpatterns = [
+    path("babamul/filters", include(of_filters)),
     path("babamul/surveys/<survey:survey>/", include(of_survey)),
     path("babamul/objects", objects.Objects.as_view()),
     path("babamul/stats/nightly", stats.Nightly.as_view()),
