@@ -20,6 +20,7 @@ from pipeline.selected import models as _selected  # noqa: F401 for the same rea
 from pipeline.selected import sources
 from pipeline.telescope import models as _telescope  # noqa: F401 for the same reason
 from pipeline.topics import LASAIR, NOTICE_STREAMS, RANGE_STREAMS, STREAMS
+from pipeline.user_filters import models as _filters  # noqa: F401 for the same reason
 
 SERIES_NAMES = ("detection", "limit", "forced")
 

@@ -59,6 +59,8 @@ class ShownAdmin(ReadOnlyAdmin):
     acts: tuple[Act, ...] = ()
     target = ""
     """Begins a row's name in the audit trail."""
+    key = "uuid"
+    """Of what kind the rows' keys are, as addresses have it."""
     change_form_template = "admin/accounts/shown.html"
 
     @override
@@ -78,7 +80,7 @@ class ShownAdmin(ReadOnlyAdmin):
         """Add a page for each act."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         page = self.admin_site.admin_view(self.act)
-        return [path("<uuid:key>/do/<str:word>/", page, name=name), *super().get_urls()]
+        return [path(f"<{self.key}:key>/do/<str:word>/", page, name=name), *super().get_urls()]
 
     @override
     def change_view(
@@ -108,7 +110,7 @@ class ShownAdmin(ReadOnlyAdmin):
         return {}
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
-    def act(self, request: HttpRequest, key: uuid.UUID, word: str) -> HttpResponse:
+    def act(self, request: HttpRequest, key: uuid.UUID | int, word: str) -> HttpResponse:
         """Ask for a reason and do it."""
         row, act = self._find_act(request, key, word)
         form = ReasonForm(request.POST if request.method == "POST" else None)
@@ -137,7 +139,7 @@ class ShownAdmin(ReadOnlyAdmin):
         else:
             messages.success(request, f"{name}: {act.done}")
 
-    def _find_act(self, request: HttpRequest, key: uuid.UUID, word: str) -> tuple[Any, Act]:
+    def _find_act(self, request: HttpRequest, key: uuid.UUID | int, word: str) -> tuple[Any, Act]:
         """Return row and act of an address."""
         if not self.has_view_permission(request) or not self.may_act(request):
             raise PermissionDenied

@@ -1,7 +1,7 @@
 """Admin pages of what the streams wrote; they read, and never write.
 
 alerts, objects, dead_letters, replays, bookkeeping, selected, streams, switches, gw, s3,
-telescope: pages · filters, cells: what they share.
+telescope, user_filters: pages · filters, cells: what they share.
 """
 
 from pipeline.admin import (
@@ -16,6 +16,7 @@ from pipeline.admin import (
     streams,
     switches,
     telescope,
+    user_filters,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "streams",
     "switches",
     "telescope",
+    "user_filters",
 ]

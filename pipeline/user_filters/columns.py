@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pipeline.alerts import field_docs
 from pipeline.alerts.schemas import FLOATS, record_schema
-from pipeline.topics import alert_classes
+from pipeline.topics import alert_classes, other_survey
 
 Kind = Literal["number", "text", "true or false"]
 NUMBER: Kind = "number"
@@ -77,15 +77,14 @@ def columns(survey: str) -> Mapping[str, FilterColumn]:
 
 
 def _of_table(survey: str) -> Iterator[FilterColumn]:
-    other = {"ztf": "LSST", "lsst": "ZTF"}[survey]
-    score = {"ztf": "drb", "lsst": "reliability"}[survey]
+    other = other_survey(survey).upper()
     candid = FilterColumn("candid", NUMBER, ALERT, "identifier of this alert")
     yield replace(candid, is_integer=True)
     yield FilterColumn("objectId", TEXT, ALERT, "object that the alert belongs to")
     alert_class = FilterColumn("class", TEXT, ALERT, "what the catalogs say")
     yield replace(alert_class, symbols=alert_classes(survey))
     yield FilterColumn("survey_match", BOOLEAN, ALERT, f"its object has a counterpart in {other}")
-    same = FilterColumn("score", NUMBER, ALERT, f"the same as {score}: 0 bogus, 1 real")
+    same = FilterColumn("score", NUMBER, ALERT, "the survey's own: 0 bogus, 1 real")
     yield replace(same, is_nullable=True)
 
 

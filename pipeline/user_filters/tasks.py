@@ -4,7 +4,7 @@ import structlog
 
 from broker.celery import enqueue, task
 from broker.django_tasks import rows_of_django
-from pipeline.user_filters import cleaning, digest, pause_mail, trial
+from pipeline.user_filters import cleaning, trial
 
 TRIALS = "trials"
 TRY = "user_filters.try_out"
@@ -32,6 +32,8 @@ def sweep_trials() -> None:
 @task("user_filters.tell", queue="notify", every_s=TELL_EVERY_S)
 def tell() -> None:
     """Tell owners of pauses and of nights."""
+    from pipeline.user_filters import digest, pause_mail  # noqa: PLC0415 others need no Slack
+
     with rows_of_django():
         pause_mail.tell()
         digest.tell()

@@ -76,7 +76,7 @@ class Shown:
 class Draft:
     """What somebody has written into the form, right or wrong."""
 
-    survey: str = "ztf"
+    survey: str = NAMES[0]
     name: str = ""
     expression: str = ""
     description: str = ""
@@ -107,7 +107,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def all_columns(request: HttpRequest) -> HttpResponse:
     """Show what an expression may name; ``part=rows`` shows the table alone."""
-    survey = request.GET.get("survey", "ztf")
+    survey = request.GET.get("survey", NAMES[0])
     if survey not in NAMES:
         raise Http404(f"no survey {survey[:SEARCH_CHARACTERS]}")
     asked = request.GET.get("q", "")[:SEARCH_CHARACTERS].lower().split()

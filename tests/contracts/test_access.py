@@ -20,7 +20,7 @@ from broker.access import Access, declared, staff
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-EXAMPLES = {"UUIDConverter": str(uuid.UUID(int=1)), "IntConverter": "1"}
+EXAMPLES = {"UUIDConverter": str(uuid.UUID(int=1)), "IntConverter": "1", "TableConverter": "csv"}
 """What stands for a parameter in a path, by the kind of its converter; else a word."""
 WORD = "ztf"
 ASK_TO_SIGN_IN = {"account": "/login?next=", "staff": "/admin/login/?next="}

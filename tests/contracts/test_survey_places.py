@@ -32,6 +32,7 @@ PLACES = {
     "pipeline/surveys/cutouts.py": "whose packets carry points of others",
     "pipeline/topics.py": "stream, topics, classes, the other survey",
     "pipeline/web/api/tracks.py": "whose alerts have fits",
+    "pipeline/web/filter_pages.py": "examples of lines",
     "pipeline/web/search_form.py": "the form of a whole name",
     "pipeline/web/search_pages.py": "whose names are numbers",
     "pipeline/web/topic_pages.py": "whose flowchart has a footprint",

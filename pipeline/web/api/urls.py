@@ -40,18 +40,18 @@ of_telescopes = [
     path("status", telescope.Status.as_view()),
 ]
 of_filters = [
-    path("", user_filters.Filters.as_view()),
-    path("/check", user_filters.Check.as_view()),
-    path("/columns", user_filters.Columns.as_view()),
-    path("/trials", user_filters.Trials.as_view()),
-    path("/trials/<str:key>", user_filters.OneTrial.as_view()),
-    path("/trials/<str:key>/matches", user_filters.TrialMatches.as_view()),
-    path("/<str:name>", user_filters.OneFilter.as_view()),
-    path("/<str:name>/versions", user_filters.Versions.as_view()),
-    path("/<str:name>/<str:word>", user_filters.Live.as_view()),
+    path("check", user_filters.Check.as_view()),
+    path("columns", user_filters.Columns.as_view()),
+    path("trials", user_filters.Trials.as_view()),
+    path("trials/<str:key>", user_filters.OneTrial.as_view()),
+    path("trials/<str:key>/matches", user_filters.TrialMatches.as_view()),
+    path("<str:name>", user_filters.OneFilter.as_view()),
+    path("<str:name>/versions", user_filters.Versions.as_view()),
+    path("<str:name>/<str:word>", user_filters.Live.as_view()),
 ]
 urlpatterns = [
-    path("babamul/filters", include(of_filters)),
+    path("babamul/filters", user_filters.Filters.as_view()),
+    path("babamul/filters/", include(of_filters)),
     path("babamul/surveys/<survey:survey>/", include(of_survey)),
     path("babamul/objects", objects.Objects.as_view()),
     path("babamul/stats/nightly", stats.Nightly.as_view()),

@@ -128,7 +128,9 @@ class FilterView(DataView):
 class Filters(FilterView):
     """One's own filters, and public ones."""
 
-    @extend_schema(tags=TAGS, parameters=[Words], responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_list", tags=TAGS, parameters=[Words], responses=envelope(RECORD)
+    )
     def get(self, request: Request) -> Response:
         """List them: `own`, and `public` ones that have all the words."""
         asked = check_query(Words, request)
@@ -136,7 +138,9 @@ class Filters(FilterView):
         shared = book().shared(asked["q"], asked.get("survey", ""))
         return ok({"own": _listed(own), "public": _listed(shared)})
 
-    @extend_schema(tags=TAGS, request=Definition, responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_make", tags=TAGS, request=Definition, responses=envelope(RECORD)
+    )
     def post(self, request: Request) -> Response:
         """Make a filter with version 1; it is a draft until it is started."""
         asked = check_body(Definition, request)
@@ -148,7 +152,7 @@ class Filters(FilterView):
 class OneFilter(FilterView):
     """One filter that is public or one's own."""
 
-    @extend_schema(tags=TAGS, responses=envelope(RECORD))
+    @extend_schema(operation_id="filters_show", tags=TAGS, responses=envelope(RECORD))
     def get(self, request: Request, name: str) -> Response:
         """Show it with all versions, its nights and what it caught last."""
         one = _found(request, name)
@@ -161,7 +165,9 @@ class OneFilter(FilterView):
         }
         return ok(_listed([one])[0] | more)
 
-    @extend_schema(tags=TAGS, request=Change, responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_change", tags=TAGS, request=Change, responses=envelope(RECORD)
+    )
     def patch(self, request: Request, name: str) -> Response:
         """Change description, who sees the definition, and how you are told of nights."""
         asked = check_body(Change, request)
@@ -175,7 +181,7 @@ class OneFilter(FilterView):
         )
         return ok(_listed([changed])[0])
 
-    @extend_schema(tags=TAGS, responses=envelope(RECORD))
+    @extend_schema(operation_id="filters_delete", tags=TAGS, responses=envelope(RECORD))
     def delete(self, request: Request, name: str) -> Response:
         """Delete it and its topic; the name stays taken."""
         book().delete(request.user, name)
@@ -185,7 +191,12 @@ class OneFilter(FilterView):
 class Versions(FilterView):
     """Versions of one's own filter."""
 
-    @extend_schema(tags=TAGS, request=NewVersion, responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_add_version",
+        tags=TAGS,
+        request=NewVersion,
+        responses=envelope(RECORD),
+    )
     def post(self, request: Request, name: str) -> Response:
         """Add one; what is live stays so until another is started."""
         asked = check_body(NewVersion, request)
@@ -197,7 +208,9 @@ class Versions(FilterView):
 class Live(FilterView):
     """Whether one's own filter runs."""
 
-    @extend_schema(tags=TAGS, request=Start, responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_start_or_stop", tags=TAGS, request=Start, responses=envelope(RECORD)
+    )
     def post(self, request: Request, name: str, word: str) -> Response:
         """`start` a version, the newest if none is named, or `stop` it."""
         if word == "stop":
@@ -212,7 +225,9 @@ class Live(FilterView):
 class Check(FilterView):
     """Whether an expression is understood."""
 
-    @extend_schema(tags=TAGS, request=Question, responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_check", tags=TAGS, request=Question, responses=envelope(RECORD)
+    )
     def post(self, request: Request) -> Response:
         """Say what it reads, or where the mistake is: `at` and `end` are characters from 0."""
         asked = check_body(Question, request)
@@ -229,7 +244,9 @@ class Columns(FilterView):
 
     access = PUBLIC
 
-    @extend_schema(tags=TAGS, parameters=[OfSurvey], responses=envelope(RECORD))
+    @extend_schema(
+        operation_id="filters_columns", tags=TAGS, parameters=[OfSurvey], responses=envelope(RECORD)
+    )
     def get(self, request: Request) -> Response:
         """List columns with kind, unit and meaning, functions, and the grammar."""
         survey = check_query(OfSurvey, request)["survey"]
@@ -248,13 +265,13 @@ class Columns(FilterView):
 class Trials(FilterView):
     """Trials on past nights."""
 
-    @extend_schema(tags=TAGS, responses=envelope(listed(RECORD)))
+    @extend_schema(operation_id="filters_trials", tags=TAGS, responses=envelope(listed(RECORD)))
     def get(self, request: Request) -> Response:
         """List your newest ones."""
         with reading() as session:
             return ok([_trial(row) for row in trial.recent(session, str(request.user.pk), 100)])
 
-    @extend_schema(tags=TAGS, request=Trial, responses=envelope(RECORD))
+    @extend_schema(operation_id="filters_try", tags=TAGS, request=Trial, responses=envelope(RECORD))
     def post(self, request: Request) -> Response:
         """Begin one; look at `/babamul/filters/trials/KEY` until its state is done or failed."""
         asked = check_body(Trial, request)
@@ -276,7 +293,7 @@ class Trials(FilterView):
 class OneTrial(FilterView):
     """One of one's own trials."""
 
-    @extend_schema(tags=TAGS, responses=envelope(RECORD))
+    @extend_schema(operation_id="filters_trial", tags=TAGS, responses=envelope(RECORD))
     def get(self, request: Request, key: str) -> Response:
         """Show how far it is, and what it counted."""
         return ok(_trial(_found_trial(request, key)))
@@ -285,7 +302,12 @@ class OneTrial(FilterView):
 class TrialMatches(FilterView):
     """What a trial caught."""
 
-    @extend_schema(tags=TAGS, parameters=[Part], responses=envelope(listed(RECORD)))
+    @extend_schema(
+        operation_id="filters_trial_matches",
+        tags=TAGS,
+        parameters=[Part],
+        responses=envelope(listed(RECORD)),
+    )
     def get(self, request: Request, key: str) -> Response:
         """List alerts by time; `side` is 1 for the expression, 2 for the other, 3 for both."""
         asked = check_query(Part, request)
