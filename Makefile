@@ -15,7 +15,7 @@ PROGRESS = /^(Collecting|Requirement already)/ && ++n % 20 == 0 {print "  " n " 
 UNPACKED = while sleep 10; do now=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
 	[ "$$now" = "$${before-}" ] || echo "  $$now unpacked"; before=$$now; done
 
-.PHONY: help plans plans-meanwhile demo up down status test e2e lint types drill cluster-drill bench bench-api bench-gw bench-selected bench-telescope fuzz fuzz-api doctor lock
+.PHONY: help plans plans-meanwhile demo up down status test e2e lint types drill cluster-drill bench bench-api bench-gw bench-selected bench-filters bench-telescope fuzz fuzz-api doctor lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-gw: $(READY) ## measure notices to their steps, idle and under load, and p
 
 bench-selected: $(READY) ## measure 10,000 selected alerts from Kafka to their table and cutouts (PROFILE=smoke|default)
 	@$(BIN)/python -m tests.bench_selected $(PROFILE) $(if $(JSON),--json $(JSON))
+
+bench-filters: $(READY) ## measure trials of a user's filter over 200,000 alerts of a night (PROFILE=smoke|default)
+	@$(BIN)/python -m tests.bench_filters $(PROFILE) $(if $(JSON),--json $(JSON))
 
 bench-telescope: $(READY) ## measure what telescopes observe from Kafka into its table (PROFILE=smoke|default)
 	@$(BIN)/python -m tests.bench_telescope $(PROFILE) $(if $(JSON),--json $(JSON))

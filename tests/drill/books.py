@@ -317,8 +317,8 @@ def effect_mistakes(
 
 
 def sending(message: Published) -> Sending:
-    """Return which message of which alert this is; a filter's headers name neither."""
-    if "filter" in message.headers:
+    """Return which message of which alert this is; headers of selected alerts name neither."""
+    if "candid" not in message.headers:
         return "lsst", str(message.alert["diaSourceId"]), message.topic
     return message.headers["survey"], message.headers["candid"], message.topic
 

@@ -1,10 +1,8 @@
 """Stored bytes to columns: as fastavro wrote them, with and without the compiled loops."""
 
-import io
 import math
 from types import SimpleNamespace
 
-import fastavro
 import numpy as np
 import pytest
 
@@ -12,6 +10,8 @@ from pipeline.alerts.schemas import SURVEYS, record_schema
 from pipeline.user_filters import stored
 from pipeline.user_filters.columns import ALERT, columns
 from pipeline.user_filters.stored import Rows, StoredBytesError, table
+from tests import random_records
+from tests.random_records import written
 
 SIZE = 40
 NJY_PER_WIRE = {"ztf": 1e-6, "lsst": 1.0}
@@ -26,37 +26,6 @@ def form(request, monkeypatch):
         )
 
 
-def any_value(kind, named, rng):
-    if isinstance(kind, list):
-        if rng.random() < 0.3:
-            return None
-        (kind,) = (each for each in kind if each != "null")
-    kind = named.get(kind, kind) if isinstance(kind, str) else kind
-    name = kind if isinstance(kind, str) else kind["type"]
-    if name == "record":
-        return {f["name"]: any_value(f["type"], named, rng) for f in kind["fields"]}
-    values = {
-        "double": lambda: float(rng.choice([rng.normal() * 1e5, math.nan, math.inf])),
-        "float": lambda: float(np.float32(rng.choice([rng.normal(), math.nan]))),
-        "int": lambda: int(rng.integers(-5, 5)),
-        "long": lambda: int(rng.integers(-(2**62), 2**62)),
-        "boolean": lambda: bool(rng.random() < 0.5),
-        "string": lambda: str(rng.choice(["", "ZTF24é", "it's"])),
-        "enum": lambda: str(rng.choice(kind["symbols"])),
-    }
-    return values[name]()
-
-
-def written(survey, part, records):
-    schema = record_schema(survey, part)
-    found = []
-    for record in records:
-        stream = io.BytesIO()
-        fastavro.schemaless_writer(stream, schema, record)
-        found.append(stream.getvalue())
-    return found
-
-
 def rows_of(survey, candidates, properties):
     size = len(candidates)
     return Rows(
@@ -66,8 +35,8 @@ def rows_of(survey, candidates, properties):
         alert_class=["hosted"] * size,
         has_match=np.arange(size) % 2 == 0,
         score=np.where(np.arange(size) % 3 == 0, np.nan, 0.5),
-        candidate=written(survey, "candidate", candidates),
-        properties=written(survey, "properties", properties),
+        candidate=[written(record_schema(survey, "candidate"), one) for one in candidates],
+        properties=[written(record_schema(survey, "properties"), one) for one in properties],
     )
 
 
@@ -89,8 +58,7 @@ def test_every_column_is_what_was_written(survey):
     made = {}
     for part in ("candidate", "properties"):
         schema = record_schema(survey, part)
-        named = schema["__named_schemas"]
-        made[part] = [any_value(schema, named, rng) for _ in range(SIZE)]
+        made[part] = [random_records.record(schema, rng) for _ in range(SIZE)]
     rows = rows_of(survey, made["candidate"], made["properties"])
 
     found = table(rows, columns(survey)).columns

@@ -1,0 +1,1 @@
+"""How long a trial of a user's filter takes on a large night."""
