@@ -48,6 +48,7 @@ def show(console: Console, settings: Config, logins: dict[str, Any], story: Stor
     pages = (
         f"{url}/",
         f"{url}/admin/ as {logins['staff']}, password {logins['staff_password']}",
+        f"{url}/filters has two filters at work; an account of your own can make more",
         f"{url}/signup makes an account of your own; its mails go to {mails}",
     )
     _print(console, "In a browser", *pages)

@@ -113,7 +113,7 @@ def test_from_the_first_line_typed_to_the_first_message_read(
     watch.fits()
     shoot(page, "filters-trial")
     page.get_by_role("link", name="Make it a filter").click()
-    page.get_by_label("Name").fill("bright-ones")
+    page.get_by_role("textbox", name="Name").fill("bright-ones")
     page.get_by_label("Public").check()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Start version 1").click()

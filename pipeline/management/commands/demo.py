@@ -158,11 +158,12 @@ def _load(console: Console, settings: Config, program: demo.Program) -> None:
 
 
 def _start(console: Console, settings: Config, program: demo.Program, seed: int) -> dict[str, Any]:
-    console.print("[bold]Topics, two Kafka credentials, one administrator[/bold]")
+    console.print("[bold]Topics, two Kafka credentials, two filters, one administrator[/bold]")
     call_command("create_topics", input=sorted(program.topics), stdout=StringIO())
     logins: dict[str, Any] = json.loads(
         call_command("demo_credentials", slack_user=SHIFTER, stdout=StringIO())
     )
+    call_command("demo_filters", stdout=StringIO())
     if observatory.is_here(settings):
         console.print("[bold]Telescopes: schemas in the registry, logins at Kafka[/bold]")
         _prepare_telescopes(settings)

@@ -194,3 +194,23 @@ def test_an_inactive_account_makes_nothing(make, db):
 
     with pytest.raises(OvertakenError):
         make(account=new_account(state="suspended"))
+
+
+def test_the_demos_filters_are_understood_and_made_once(db, monkeypatch):
+    from django.core.management import call_command
+
+    from accounts.management.commands import demo_filters
+    from pipeline.user_filters.check import checked
+
+    demo = new_account("demo")
+    demo.email = demo_filters.DEMO_EMAIL
+    demo.save()
+    monkeypatch.setattr(demo_filters.filter_topics, "settle", lambda: None)
+    for _ in range(2):
+        call_command("demo_filters")
+
+    made = filters.shared("", "")
+    assert {one.name for one in made} == set(demo_filters.FILTERS)
+    assert {one.wish for one in made} == {"live"}
+    for one in made:
+        assert checked(one.newest.expression, one.survey)
