@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pipeline.alerts import field_docs
-from pipeline.alerts.schemas import FLOATS, record_schema
+from pipeline.alerts.schemas import record_schema
 from pipeline.topics import alert_classes, other_survey
 
 Kind = Literal["number", "text", "true or false"]
@@ -31,6 +31,8 @@ _INTEGERS = frozenset({"int", "long"})
 _UNIT = re.compile(r"\s*\[([^\]]+)\]")
 _FLUX = re.compile(r"Flux(Err)?$")
 NJY = "nJy"
+NOT_A_NUMBER = "NaN"
+"""Where the words of a field have it, its value may be none."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _column(
         kind=_KINDS[kind["type"]],
         part=part,
         is_integer=kind["type"] in _INTEGERS,
-        is_nullable=is_nullable or kind["type"] in FLOATS,
+        is_nullable=is_nullable or NOT_A_NUMBER in meaning,
         symbols=tuple(kind.get("symbols", ())),
         unit=NJY if is_flux else unit[1] if unit else "",
         meaning=_UNIT.sub("", meaning, count=1),

@@ -178,7 +178,11 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     """Show a filter that is public or one's own; ``part=state`` its state alone."""
     one = _found(request, name)
     if request.GET.get("part") == "state":
-        return render(request, "pipeline/filters/state.html", _context(request, one))
+        context = _context(request, one)
+        part = render(request, "pipeline/filters/state.html", context)
+        if context["shown"].word != query.STARTING:  # the rest of the page changes with it
+            part["HX-Refresh"] = "true"
+        return part
     return _page(request, one)
 
 
