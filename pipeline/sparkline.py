@@ -12,6 +12,7 @@ from pipeline.svg import element, line, picture, tag
 CURVE_WIDTH_PX, CURVE_HEIGHT_PX, EDGE_PX = 160, 56, 5
 BARS_WIDTH_PX, BARS_HEIGHT_PX, FOOT_PX, HEAD_PX = 640, 140, 22, 16
 MOST_DATES = 6
+WIDEST_BAR_PX = 48.0
 
 
 def light_curve(
@@ -48,7 +49,7 @@ def bars(counts: Sequence[tuple[date, int]]) -> str:
     if not counts:
         return ""
     highest = max(1, *(count for _, count in counts))
-    step = BARS_WIDTH_PX / len(counts)
+    step = min(BARS_WIDTH_PX / len(counts), WIDEST_BAR_PX)
     bottom = BARS_HEIGHT_PX - FOOT_PX
     every = -(-len(counts) // MOST_DATES)
     parts = [

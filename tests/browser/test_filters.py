@@ -5,6 +5,7 @@ import subprocess
 import time
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from pipeline.plots import DAY_S, UNIX_EPOCH_JD_UTC
@@ -20,6 +21,7 @@ EMAIL = "filters@example.org"
 LINE = "magpsf < 19 and not rock"
 READ_WITHIN_S = 60
 WAIT_MS = 60_000
+TONIGHT = 8_000_000
 
 
 def packets(first, count):
@@ -47,7 +49,18 @@ def flowing(site):
     topic = make_input_topic(system, "ztf")
     system.send(on(topic, packets(7_000_000, 20)))
     system.wait_until_accounted(20)
-    return lambda: system.send(on(topic, packets(8_000_000, 20)))
+    return lambda: system.send(on(topic, packets(TONIGHT, 20)))
+
+
+def caught(system):
+    """Return what went to the filter's topic."""
+    return {row[0] for row in system.sql("SELECT candid FROM filter_deliveries WHERE NOT pending")}
+
+
+def tried(system):
+    """Return what the newest trial matched of the alerts that came while the filter was live."""
+    [(candids,)] = system.sql("SELECT candids FROM filter_trials ORDER BY id DESC LIMIT 1")
+    return {candid for candid in np.frombuffer(candids, np.int64).tolist() if candid >= TONIGHT}
 
 
 def signed_up(site, page):
@@ -87,7 +100,6 @@ def test_from_the_first_line_typed_to_the_first_message_read(
     login = signed_up(site, page)
     published_client.installed()
     page.goto(f"{site.url}/filters")
-    watch.fits()
     shoot(page, "filters-empty")
     page.get_by_role("link", name="Make a filter").click()
     page.get_by_text("columns of ZTF alerts").wait_for()
@@ -131,6 +143,10 @@ def test_from_the_first_line_typed_to_the_first_message_read(
     (SHOTS / "filters.json").write_text(json.dumps(seconds))
     page.goto(f"{site.url}/filters/bright-ones")
     page.locator("#latest").wait_for()
+    page.get_by_role("button", name="Try it on the last night").click()
+    page.locator("dl.figures").wait_for(timeout=WAIT_MS)
+    assert tried(site.system) == caught(site.system) == set(range(TONIGHT + 1, TONIGHT + 20, 2))
+    page.goto(f"{site.url}/filters/bright-ones")
     watch.fits()
     shoot(page, "filters-page")
 
