@@ -128,7 +128,6 @@ def record(session: Session, survey: str, caught: Caught, stored: Stored, most: 
     most : int
         Messages that a filter may send in a night; one that would send more is paused.
     """
-    pauses.pause(session, caught.failed, pauses.ERROR)
     caught_at = [(one, np.flatnonzero(found[stored.at]).tolist()) for one, found in caught.masks]
     by_night: dict[tuple[int, date], list[int]] = defaultdict(list)
     versions: dict[int, LiveFilter] = {}
@@ -136,9 +135,10 @@ def record(session: Session, survey: str, caught: Caught, stored: Stored, most: 
         versions[one.id] = one
         for position in positions:
             by_night[one.id, stored.night[position]].append(position)
-    if not by_night:
+    granted = _granted(session, by_night, versions, most) if by_night else {}
+    pauses.pause(session, caught.failed, pauses.ERROR)  # behind the counts: locks in one order
+    if not granted:
         return 0
-    granted = _granted(session, by_night, versions, most)
     rows = [
         (filter_id, versions[filter_id].version, position, night)
         for (filter_id, night), positions in granted.items()

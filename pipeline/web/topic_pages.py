@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from broker.access import PUBLIC, access
@@ -49,13 +49,20 @@ def index(request: HttpRequest) -> HttpResponse:
     """Show every topic with what goes through it; ``part=tables`` shows these alone."""
     is_part = request.GET.get("part") == "tables"
     name = "pipeline/topic_tables.html" if is_part else "pipeline/topics.html"
-    return render(request, name, {"groups": groups(figures.figures()), "refresh_s": REFRESH_S})
+    context = {
+        "groups": groups(figures.figures()),
+        "families": topics.FAMILIES,
+        "refresh_s": REFRESH_S,
+    }
+    return render(request, name, context)
 
 
 @access(PUBLIC)
 @require_safe
 def topic(request: HttpRequest, name: str) -> HttpResponse:
     """Show one topic: its rule in force, its figures, and how to read it."""
+    if name.startswith(topics.USER_FILTERS.prefix):
+        return redirect(f"/filters/{name.removeprefix(topics.USER_FILTERS.prefix)}")
     if name not in ALL:
         raise Http404(f"no topic {name}")
     settings = config()

@@ -182,3 +182,11 @@ def test_nights_and_what_was_caught_are_shown(session, browser, make_live, night
     stamp = re.search(r'<img src="([^"]+)"', page)[1]
     assert browser.get(stamp).content.startswith(b"\x89PNG")
     assert "3 alerts in the night of 2026-08-01" in text_of(browser.get("/filters"))
+
+
+def test_a_filters_topic_leads_to_its_page(nobody, monkeypatch):
+    from pipeline.web import figures
+
+    monkeypatch.setattr(figures, "figures", lambda: None)
+    assert nobody.get("/topics/babamul.filter.bright")["Location"] == "/filters/bright"
+    assert "babamul.filter.NAME" in text_of(nobody.get("/topics"))
