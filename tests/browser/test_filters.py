@@ -21,7 +21,10 @@ EMAIL = "filters@example.org"
 LINE = "magpsf < 19 and not rock"
 READ_WITHIN_S = 60
 WAIT_MS = 60_000
-TONIGHT = 8_000_000
+STORED_WITHIN_S = 120
+BEFORE, TONIGHT = 7_000_000, 8_000_000
+"""The first candid of what is stored before there is a filter, and of what comes to it."""
+PUBLISHED = "SELECT count(*) FROM alerts WHERE candid >= %s AND candid < %s AND pending = 0"
 
 
 def packets(first, count):
@@ -47,8 +50,11 @@ def flowing(site):
     system.start_listeners("ztf")
     start_worker(system, "trials", 1)
     topic = make_input_topic(system, "ztf")
-    system.send(on(topic, packets(7_000_000, 20)))
-    system.wait_until_accounted(20)
+    system.send(on(topic, packets(BEFORE, 20)))
+    give_up_at = time.monotonic() + STORED_WITHIN_S
+    while system.sql(PUBLISHED, BEFORE, BEFORE + 20) != [(20,)]:  # others store alerts there, too
+        assert time.monotonic() < give_up_at, system.tails()
+        time.sleep(0.2)
     return lambda: system.send(on(topic, packets(TONIGHT, 20)))
 
 
