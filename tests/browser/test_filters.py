@@ -55,7 +55,9 @@ def flowing(site):
     while system.sql(PUBLISHED, BEFORE, BEFORE + 20) != [(20,)]:  # others store alerts there, too
         assert time.monotonic() < give_up_at, system.tails()
         time.sleep(0.2)
-    return lambda: system.send(on(topic, packets(TONIGHT, 20)))
+    yield lambda: system.send(on(topic, packets(TONIGHT, 20)))
+    for name in ("listen-ztf", "worker", "worker-trials"):
+        system.stop(name)
 
 
 def caught(system):

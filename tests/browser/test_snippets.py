@@ -1,8 +1,8 @@
 """The wizard's Python runs as it stands, against real Kafka, and prints an alert."""
 
 import json
-import re
 import os
+import re
 import subprocess
 import sys
 import time
