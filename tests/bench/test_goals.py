@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench import goals, report
 
-FULL_FLOW, NAIVE, DECODE, ENCODE, LATENCY, TAIL, CELERY, REDIS = range(8)
+FULL_FLOW, NAIVE, DECODE, ENCODE, LATENCY, TAIL, CELERY, FILTERS, REDIS = range(9)
 BOTH = len(goals.GOALS) + len(goals.OF_CURVES)
 
 
@@ -12,7 +12,7 @@ def figures(**given):
     values = {
         "x_d_median": 2.5, "rate_hz": [400.0, 410.0], "celery_share": 0.03, "replaced_in": [],
         "redis_bytes_per_alert": 12.0, "latency": {"idle": {"p50_ms": 40.0, "p99_ms": 200.0}},
-        "naive": {"flow_is_faster": 15.0},
+        "naive": {"flow_is_faster": 15.0}, "user_filters": {"share_percent": 4.0},
         "micro": {"decode": {"ratio": 30.0}, "encode": {"ratio": 25.0}},
     }  # fmt: skip
     return values | given
@@ -70,6 +70,11 @@ def test_all_are_met_by_figures_within_all_limits():
             {"latency": {"idle": {"p50_ms": 50.0, "p99_ms": 250.1}}},
         ),
         (CELERY, {"celery_share": 0.05}, {"celery_share": 0.0501}),
+        (
+            FILTERS,
+            {"user_filters": {"share_percent": 10.0}},
+            {"user_filters": {"share_percent": 10.1}},
+        ),
         (REDIS, {"redis_bytes_per_alert": 100.0}, {"redis_bytes_per_alert": 100.1}),
     ],
 )

@@ -189,5 +189,6 @@ def test_every_route_of_the_data_stands_in_these_tests():
         "babamul/surveys/<survey:survey>/", "babamul/objects", "babamul/stats/nightly",
         "babamul/stats/collections", "babamul/stats/kafka", "vo/scs",
         "api/telescope/",  # staff's own, and no alert in it
+        "babamul/filters", "babamul/filters/",  # tests/integration/filter_pages/test_gating.py
     }  # fmt: skip
     assert get_resolver().resolve("/babamul/surveys/LSST/schemas").kwargs == {"survey": "lsst"}
