@@ -161,9 +161,6 @@ COMMANDS_UNKNOWN = Fact(
     "Commands of which nobody knows whether they were sent.",
     ("telescope",),
 )
-USER_FILTERS = Fact(
-    "user_filters", "Users' filters that are wanted live, by what they do.", ("state",)
-)
 _CONSUMER = ("user_id", "topic", "group")
 CONSUMER_OFFSET = Fact(
     "babamul_kafka_consumer_committed_offset",
@@ -193,7 +190,7 @@ COUNTED = (
 """What processes count themselves."""
 FACTS = (
     STREAM_LAG, STREAM_UNREAD, STREAM_SILENT, LETTERS_OPEN, DISK_FREE, PART_UP, QUEUE_WAITING,
-    UNSYNCED, DELIVERIES, DRIFT, TELESCOPE_SILENT, COMMANDS_UNKNOWN, USER_FILTERS,
-    CONSUMER_OFFSET, CONSUMER_LAG, CONSUMER_FRACTION, CONSUMER_GROUPS, FACTS_KNOWN,
+    UNSYNCED, DELIVERIES, DRIFT, TELESCOPE_SILENT, COMMANDS_UNKNOWN, CONSUMER_OFFSET, CONSUMER_LAG,
+    CONSUMER_FRACTION, CONSUMER_GROUPS, FACTS_KNOWN,
 )  # fmt: skip
 """What one process asks for."""

@@ -32,13 +32,6 @@ _NEWEST = """
     SELECT DISTINCT ON (filter_id) filter_id, night, matched, delivered
     FROM filter_nights WHERE filter_id = ANY(%s) ORDER BY filter_id, night DESC
 """
-_WANTED = """
-    SELECT count(*) FILTER (WHERE NOT rests AND topic_state = 'there'),
-        count(*) FILTER (WHERE NOT rests AND topic_state <> 'there'), count(*) FILTER (WHERE rests)
-    FROM (SELECT f.topic_state, coalesce(s.paused_at >= f.started_at, false) AS rests
-        FROM user_filters AS f LEFT JOIN filter_states AS s ON s.filter_id = f.id
-        WHERE f.wish = 'live') AS wanted
-"""
 _COLUMNS = """
     a.candid, a.survey, o.object_id, o.id, a.jd_utc, a.ra_deg, a.dec_deg, a.band, a.magpsf_abmag,
     a.score, a.alert_class
@@ -126,13 +119,6 @@ def word(one: UserFilter, state: State | None) -> str:
     if is_paused(one, state):
         return PAUSED
     return LIVE if one.topic_state == "there" else STARTING
-
-
-def wanted_live(session: Session) -> dict[str, int]:
-    """Return how many filters that are wanted live are LIVE, STARTING and PAUSED."""
-    with cursor(session) as cur:
-        cur.execute(_WANTED)
-        return dict(zip((LIVE, STARTING, PAUSED), cur.fetchall()[0], strict=True))
 
 
 def nights(session: Session, filter_id: int, most: int = MOST_NIGHTS) -> list[NightCount]:

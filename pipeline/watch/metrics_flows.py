@@ -14,7 +14,6 @@ from pipeline.s3 import query
 from pipeline.telescope import board
 from pipeline.telescope.record import telescopes
 from pipeline.telescope.tables import TelescopeCommand
-from pipeline.user_filters import query as filter_query
 
 STATEMENT_S = 5
 
@@ -23,8 +22,7 @@ def sources() -> tuple[Source, ...]:
     """Return what is asked, by the settings."""
     files = (Source("files", unsynced),) if config().s3.bucket else ()
     bus = (Source("telescopes", of_telescopes),) if config().telescopes else ()
-    filters = Source("user_filters", of_user_filters)
-    return (*files, Source("deliveries", deliveries), filters, *bus)
+    return (*files, Source("deliveries", deliveries), *bus)
 
 
 def unsynced() -> Iterator[Told]:
@@ -41,14 +39,6 @@ def deliveries() -> Iterator[Told]:
         rows = session.execute(counted).all()
     for kind, count in rows:
         yield Told(metrics.DELIVERIES, count, (kind,))
-
-
-def of_user_filters() -> Iterator[Told]:
-    """Yield how many filters that are wanted live are, have no topic yet, or rest."""
-    with transaction(statement_timeout_s=STATEMENT_S) as session:
-        counts = filter_query.wanted_live(session)
-    for state, count in counts.items():
-        yield Told(metrics.USER_FILTERS, count, (state,))
 
 
 def of_telescopes() -> Iterator[Told]:

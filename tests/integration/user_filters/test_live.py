@@ -5,7 +5,6 @@ import pytest
 from broker.sections.user_filters import UserFilterSettings
 from pipeline.user_filters import pauses
 from pipeline.user_filters.live import LEAST_ALERTS, LEAST_RANGE_S, Watch
-from pipeline.watch import metrics_flows
 
 pytestmark = pytest.mark.integration
 ALWAYS = UserFilterSettings(refresh_s=0.001)
@@ -126,14 +125,3 @@ def test_small_ranges_and_a_short_time_prove_nothing(session, watch, make_filter
     names(watch, session)
 
     assert names(watch, session) == ["dear"]
-
-
-def test_what_filters_do_is_counted(session, sql, make_filter):
-    paused, starting = make_filter("paused"), make_filter("starting")
-    make_filter("live")
-    pauses.pause(session, {paused: "why"}, pauses.STAFF)
-    sql("UPDATE user_filters SET topic_state = 'wanted' WHERE id = %s", starting)
-
-    found = {told.labels: told.value for told in metrics_flows.of_user_filters()}
-
-    assert found == {("live",): 1, ("starting",): 1, ("paused",): 1}
