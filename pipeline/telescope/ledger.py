@@ -268,7 +268,9 @@ def withdraw(trigger_id: str, by: str, why: str, *, is_automatic: bool = False) 
     """
     which = [TelescopeCommand.trigger_id == trigger_id]
     if is_automatic and not config().telescope.cancel_on_retraction:
-        which += [TelescopeCommand.state == "requested", TelescopeCommand.attempts == 0]
+        # One that is being sent has been written nowhere yet: its sender looks before it writes.
+        which += [TelescopeCommand.state.in_(("requested", "sending"))]
+        which += [TelescopeCommand.attempts == 0]
     with transaction() as session:
         rows = _unfinished(session, *which)
         names = sorted({row.telescope for row in rows})

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from pipeline.telescope import ledger, tasks
+from pipeline.telescope import ledger, send, tasks
 from pipeline.telescope.ledger import NotNowError, UnconfirmedError
 from pipeline.telescope.tables import (
     TelescopeAcknowledgment,
@@ -289,6 +289,20 @@ def test_a_retraction_takes_back_what_is_not_sent_and_the_rest_when_told_to(
     assert command(other).state == "requested"
     [act] = ledger.withdraw("S1", "owl", "retracted")
     assert (act.command_id, act.did) == (running, "a cancel is sent")
+
+
+def test_a_retraction_takes_back_what_its_sender_has_not_written_yet(session, beam, command):
+    waiting = asked("beam", trigger_id="S1")
+    lease = send._lease("beam")
+    assert (command(waiting).state, command(waiting).attempts) == ("sending", 0)
+
+    acts = ledger.withdraw("S1", "gracedb", "retracted", is_automatic=True)
+    send._give_back(lease, "Kafka has no topic")
+
+    assert [act.command_id for act in acts] == [waiting]
+    session.expire_all()
+    assert command(waiting).state == "cancelled"
+    assert send._lease("beam") is None
 
 
 def test_a_retraction_cancels_all_where_the_settings_say_so(session, beam, listener, sent, set_up):
