@@ -9,7 +9,11 @@ from broker.command import ProjectCommand
 
 FILTERS = {
     "bright-hostless": ("ztf", "class = 'hostless' and magpsf < 19.5", "Bright, and no host seen"),
-    "in-both-surveys": ("lsst", "survey_match and not rock", "LSST alerts of objects of ZTF"),
+    "light-beside-galaxies": (
+        "lsst",
+        "class = 'hosted' and isdiffpos and not rock",
+        "New light beside a galaxy",
+    ),
 }
 """Survey, expression and description by name."""
 
