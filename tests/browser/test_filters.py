@@ -35,7 +35,8 @@ def packets(first, count):
             candid=first + at,
             object_id=f"ZTF26filt{chr(97 + at // 26)}{chr(97 + at % 26)}",
             jd=jd - at / 1e5,
-            ra=150 + at / 10,
+            ra=200 + at / 10,  # where no other test looks
+            dec=10.0,
             magpsf=18.5 if at % 2 else 19.5,
         )
         for at in range(count)
